@@ -1,0 +1,10 @@
+export * from './assert.ts';
+export * from './bounded-queue.ts';
+export * from './crc32c.ts';
+export * from './ids.ts';
+export * as limits from './limits.ts';
+export type { Limits } from './limits.ts';
+export * from './outcome.ts';
+export * from './ports.ts';
+export * from './prng.ts';
+export * from './uuid.ts';

@@ -1,0 +1,62 @@
+/**
+ * Every bound by name, in one place. `production` is what a node runs with; `tiny` makes every edge near, for the simulator and tests.
+ * Bounds that a user may set are config keys instead.
+ */
+export type Limits = {
+  /** Nesting and counts in a request: elements of one array, before anything is allocated for them. */
+  readonly requestArrayElementsMax: number;
+  /** Requests of one connection that may be under way at once; beyond it the socket is paused. */
+  readonly connectionInFlightMax: number;
+  /** Response bytes queued to one connection before its socket is paused. */
+  readonly connectionQueuedBytesMax: number;
+  /** Response and request bytes held by all connections before reading pauses everywhere. */
+  readonly brokerQueuedBytesMax: number;
+  /** Incremental fetch sessions kept, least recently used evicted. */
+  readonly fetchSessionsMax: number;
+  /** Long polls and acks=all waits parked at once over all partitions. */
+  readonly waitersMax: number;
+  /** Bytes of the recent tail kept in memory for reads, over all partitions. */
+  readonly tailCacheBytesMax: number;
+  /** Open segment file handles over all logs; least recently used are closed. */
+  readonly openSegmentFilesMax: number;
+  /** Bytes of one file read. */
+  readonly readChunkBytes: number;
+  /** Operations waiting for one coordinator shard. */
+  readonly coordinatorQueuedOpsMax: number;
+  /** Admin requests waiting at the controller. */
+  readonly controllerQueuedOpsMax: number;
+  /** How long an orderly stop may take before it is cut short. */
+  readonly shutdownDeadlineMs: number;
+};
+
+const MIB = 1024 * 1024;
+
+export const production: Limits = {
+  requestArrayElementsMax: 1_000_000,
+  connectionInFlightMax: 64,
+  connectionQueuedBytesMax: 32 * MIB,
+  brokerQueuedBytesMax: 256 * MIB,
+  fetchSessionsMax: 10_000,
+  waitersMax: 1_000_000,
+  tailCacheBytesMax: 64 * MIB,
+  openSegmentFilesMax: 4_096,
+  readChunkBytes: 1 * MIB,
+  coordinatorQueuedOpsMax: 100_000,
+  controllerQueuedOpsMax: 10_000,
+  shutdownDeadlineMs: 1_800,
+};
+
+export const tiny: Limits = {
+  requestArrayElementsMax: 1_000,
+  connectionInFlightMax: 4,
+  connectionQueuedBytesMax: 64 * 1024,
+  brokerQueuedBytesMax: 256 * 1024,
+  fetchSessionsMax: 3,
+  waitersMax: 64,
+  tailCacheBytesMax: 16 * 1024,
+  openSegmentFilesMax: 8,
+  readChunkBytes: 4 * 1024,
+  coordinatorQueuedOpsMax: 32,
+  controllerQueuedOpsMax: 16,
+  shutdownDeadlineMs: 1_800,
+};
