@@ -4,6 +4,8 @@ export * from './crc32c.ts';
 export * from './ids.ts';
 export * as limits from './limits.ts';
 export type { Limits } from './limits.ts';
+export { silent } from './observe/log.ts';
+export type { Logger } from './observe/log.ts';
 export * from './outcome.ts';
 export * from './ports.ts';
 export * from './prng.ts';

@@ -1,1 +1,2 @@
-export {};
+export type * from './admin.ts';
+export type * from './ports.ts';

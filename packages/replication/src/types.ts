@@ -1,0 +1,115 @@
+/** What a broker's handlers ask of its partitions. Replicas (shell/replicas.ts) answers; the group coordinator writes through it too. */
+import type { Outcome } from '@odradek/base';
+import type { AbortedTransaction, AppendOrigin, EpochEnd, LogDirStatus, RecordError } from '@odradek/log';
+
+export type LeaderHint = { readonly leaderId: number; readonly leaderEpoch: number };
+
+export type ProducePartition = { readonly topic: string; readonly partition: number; readonly records: Buffer };
+export type ProduceResult = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly code: number;
+  readonly why: string | null;
+  /** -1 when refused. */
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly logAppendTimeMs: number;
+  readonly logStartOffset: number;
+  readonly recordErrors: readonly RecordError[];
+  /** KIP-951: set with NOT_LEADER_OR_FOLLOWER. */
+  readonly currentLeader?: LeaderHint;
+};
+export type ProduceRequestInput = {
+  /** -1 all in-sync replicas, 0 none, 1 leader. */
+  readonly acks: number;
+  readonly timeoutMs: number;
+  readonly origin: AppendOrigin;
+  readonly partitions: readonly ProducePartition[];
+};
+
+export type FetchPartition = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly fetchOffset: number;
+  /** -1: not given. */
+  readonly currentLeaderEpoch: number;
+  /** -1: not given. KIP-595: answered with a diverging epoch when the log disagrees. */
+  readonly lastFetchedEpoch: number;
+  readonly maxBytes: number;
+};
+export type FetchResult = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly code: number;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  readonly logStartOffset: number;
+  readonly divergingEpoch?: EpochEnd;
+  readonly currentLeader?: LeaderHint;
+  /** null unless read_committed. */
+  readonly abortedTransactions: readonly AbortedTransaction[] | null;
+  readonly chunks: readonly Buffer[];
+  readonly sizeBytes: number;
+};
+export type FetchRequestInput = {
+  readonly maxWaitMs: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly isolation: 'read_uncommitted' | 'read_committed';
+  /** In the order in which they may take of `maxBytes`. */
+  readonly partitions: readonly FetchPartition[];
+  /** Aborted when the connection is gone: a parked wait ends at once. */
+  readonly signal?: AbortSignal;
+};
+
+export type ListedOffset = { readonly offset: number; readonly timestampMs: number; readonly leaderEpoch: number };
+
+export interface ReplicasPort {
+  /** Never rejects for a refusal: each partition has its own code. Resolves once the acks asked for are there, or `timeoutMs` is over. */
+  produce(request: ProduceRequestInput): Promise<ProduceResult[]> | ProduceResult[];
+  /** Long poll: resolves when `minBytes` are there, something is refused, or `maxWaitMs` is over. Results in the order of the request. */
+  fetch(request: FetchRequestInput): Promise<FetchResult[]> | FetchResult[];
+  /** `timestampMs` -1 latest, -2 earliest, -3 max timestamp, -4 earliest local, -5 latest tiered, -6 earliest pending upload; else by time. */
+  listOffset(at: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly timestampMs: number;
+    readonly currentLeaderEpoch: number;
+    readonly isolation: 'read_uncommitted' | 'read_committed';
+  }): Promise<Outcome<ListedOffset | undefined>>;
+  endOffsetForEpoch(at: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly currentLeaderEpoch: number;
+    readonly leaderEpoch: number;
+  }): Outcome<EpochEnd>;
+  /** `offset` -1 means the high watermark. @returns the new low watermark */
+  deleteRecords(at: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly offset: number;
+    readonly timeoutMs: number;
+  }): Promise<Outcome<number>>;
+  logDirs(): readonly (LogDirStatus & {
+    readonly partitions: readonly {
+      readonly topic: string;
+      readonly partition: number;
+      readonly sizeBytes: number;
+      readonly offsetLag: number;
+      readonly isFuture: boolean;
+    }[];
+  })[];
+  /** undefined when this broker does not host it. */
+  partitionState(
+    topic: string,
+    partition: number,
+  ):
+    | {
+        readonly leaderEpoch: number;
+        readonly isLeader: boolean;
+        readonly highWatermark: number;
+        readonly logStartOffset: number;
+        readonly logEndOffset: number;
+      }
+    | undefined;
+}
