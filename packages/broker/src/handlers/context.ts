@@ -15,6 +15,8 @@ export type Caller = {
   readonly apiVersion: number;
   /** Aborted when the connection is gone. */
   readonly signal: AbortSignal;
+  /** Closes the connection after what is already queued; `why` is logged. Produce with acks=0 has no other way to tell of a refusal. */
+  readonly close: (why: string) => void;
 };
 
 export type Needs = {
