@@ -1,2 +1,21 @@
 export type * from './admin.ts';
 export type * from './ports.ts';
+export { registrationRecordOf } from './core/cluster.ts';
+export type { BrokerImage, Cluster, SupportedFeature } from './core/cluster.ts';
+export type { Configs, ConfigResource } from './core/configs.ts';
+export { MetadataDelta } from './core/delta.ts';
+export type { PartitionDelta } from './core/delta.ts';
+export type { Features } from './core/features.ts';
+export { MetadataImage } from './core/image.ts';
+export { byText, record } from './core/records.ts';
+export type { MetadataRecord, RecordOf, RecordType } from './core/records.ts';
+export {
+  DIRECTORY_LOST,
+  DIRECTORY_MIGRATING,
+  DIRECTORY_UNASSIGNED,
+  NO_LEADER,
+  NO_LEADER_CHANGE,
+  NO_RECOVERY_CHANGE,
+  partitionRecordOf,
+} from './core/topics.ts';
+export type { PartitionImage, TopicImage, Topics } from './core/topics.ts';

@@ -43,6 +43,7 @@ export interface ControllerLink {
   heartbeat(beat: {
     readonly brokerId: number;
     readonly brokerEpoch: number;
+    /** The end offset of the broker's image: how far it has applied the metadata. */
     readonly metadataOffset: number;
     readonly wantFence: boolean;
     readonly wantShutDown: boolean;
