@@ -1,5 +1,7 @@
 export * from './assert.ts';
 export * from './bounded-queue.ts';
+export * as config from './config/index.ts';
+export { NodeConfig } from './config/index.ts';
 export * from './crc32c.ts';
 export * from './ids.ts';
 export * as limits from './limits.ts';

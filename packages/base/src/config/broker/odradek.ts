@@ -1,0 +1,30 @@
+/** What Kafka has no key for. */
+import { key } from '../declare.ts';
+
+export const odradekKeys = {
+  'odradek.http.port': key({
+    type: 'int',
+    default: -1,
+    min: -1,
+    max: 65_535,
+    importance: 'low',
+    doc:
+      'Port of the HTTP server with /livez, /readyz and /metrics. -1: there is none, so that several nodes run on one host without ' +
+      'being told; 0: any free port, named in the log at start.',
+  }),
+  'odradek.http.host': key({
+    type: 'string',
+    default: 'localhost',
+    importance: 'low',
+    doc:
+      'Address of the HTTP server. The default is reached from this machine only; an empty value listens on every address, which ' +
+      'a container needs whose probes and scrapers come from outside.',
+  }),
+  'odradek.log.level': key({
+    type: 'string',
+    default: 'info',
+    oneOf: ['debug', 'info', 'warn', 'error'],
+    importance: 'low',
+    doc: 'How much the node says. debug: every step; error: only what stops something from working. --log-level overrides it.',
+  }),
+} as const;

@@ -1,0 +1,46 @@
+/** TLS on listeners. */
+import { key } from '../declare.ts';
+
+export const tlsKeys = {
+  'ssl.allow.dn.changes': key({ type: 'boolean', default: false, importance: 'low', doc: '' }),
+  'ssl.allow.san.changes': key({ type: 'boolean', default: false, importance: 'low', doc: '' }),
+  'ssl.cipher.suites': key({ type: 'list', default: [], reload: 'per-broker', doc: '' }),
+  'ssl.client.auth': key({
+    type: 'string',
+    default: 'none',
+    oneOf: ['required', 'requested', 'none'],
+    reload: 'per-broker',
+    doc: '',
+  }),
+  'ssl.enabled.protocols': key({ type: 'list', default: ['TLSv1.2', 'TLSv1.3'], reload: 'per-broker', doc: '' }),
+  'ssl.endpoint.identification.algorithm': key({
+    type: 'string',
+    default: 'https',
+    importance: 'low',
+    reload: 'per-broker',
+    doc: '',
+  }),
+  'ssl.engine.factory.class': key({ type: 'class', default: null, importance: 'low', reload: 'per-broker', doc: '' }),
+  'ssl.key.password': key({ type: 'password', default: null, reload: 'per-broker', doc: '' }),
+  'ssl.keymanager.algorithm': key({ type: 'string', default: 'SunX509', reload: 'per-broker', doc: '' }),
+  'ssl.keystore.certificate.chain': key({ type: 'password', default: null, reload: 'per-broker', doc: '' }),
+  'ssl.keystore.key': key({ type: 'password', default: null, reload: 'per-broker', doc: '' }),
+  'ssl.keystore.location': key({ type: 'string', default: null, reload: 'per-broker', doc: '' }),
+  'ssl.keystore.password': key({ type: 'password', default: null, reload: 'per-broker', doc: '' }),
+  'ssl.keystore.type': key({ type: 'string', default: 'JKS', reload: 'per-broker', doc: '' }),
+  'ssl.principal.mapping.rules': key({ type: 'string', default: 'DEFAULT', importance: 'low', doc: '' }),
+  'ssl.protocol': key({ type: 'string', default: 'TLSv1.3', reload: 'per-broker', doc: '' }),
+  'ssl.provider': key({ type: 'string', default: null, reload: 'per-broker', doc: '' }),
+  'ssl.secure.random.implementation': key({
+    type: 'string',
+    default: null,
+    importance: 'low',
+    reload: 'per-broker',
+    doc: '',
+  }),
+  'ssl.trustmanager.algorithm': key({ type: 'string', default: 'PKIX', reload: 'per-broker', doc: '' }),
+  'ssl.truststore.certificates': key({ type: 'password', default: null, reload: 'per-broker', doc: '' }),
+  'ssl.truststore.location': key({ type: 'string', default: null, reload: 'per-broker', doc: '' }),
+  'ssl.truststore.password': key({ type: 'password', default: null, reload: 'per-broker', doc: '' }),
+  'ssl.truststore.type': key({ type: 'string', default: 'JKS', reload: 'per-broker', doc: '' }),
+} as const;

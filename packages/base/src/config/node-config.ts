@@ -1,0 +1,152 @@
+/** Typed reading of configuration, for those who act by it. */
+import { assert } from '../assert.ts';
+import type { BrokerKey, BrokerValue } from './broker.ts';
+import type { Value, ValueOf } from './declare.ts';
+import type { groupKeys } from './group.ts';
+import { groupTable, noOverrides, resolveBroker, resolveOverride, topicTable } from './layers.ts';
+import type { Layers, Overrides } from './layers.ts';
+import { parseListeners, parseProtocolMap } from './listeners.ts';
+import type { ListenerAddress, SecurityProtocol } from './listeners.ts';
+import type { topicKeys } from './topic.ts';
+
+export type TopicKey = keyof typeof topicKeys;
+export type GroupKey = keyof typeof groupKeys;
+export type TopicValue<K extends TopicKey> = ValueOf<(typeof topicKeys)[K]>;
+export type GroupValue<K extends GroupKey> = ValueOf<(typeof groupKeys)[K]>;
+
+export type Listener = ListenerAddress & { readonly securityProtocol: SecurityProtocol };
+
+/**
+ * What a node goes by: its properties under the dynamic values of the cluster. Immutable; `withDynamic` makes the next one. Only values
+ * that passed their checks get in (`loadNodeConfig`, `validateBrokerConfig`), so reading never fails.
+ */
+export class NodeConfig {
+  readonly layers: Layers;
+  readonly #read = new Map<string, Value>();
+
+  constructor(properties: Overrides, dynamic?: { readonly broker: Overrides; readonly default: Overrides }) {
+    this.layers = {
+      staticBroker: properties,
+      dynamicBroker: dynamic?.broker ?? noOverrides,
+      dynamicDefault: dynamic?.default ?? noOverrides,
+    };
+  }
+
+  /** A number, string, boolean or list; null only for keys whose default is null. "No limit" of a long is `LONG_MAX`. */
+  get<K extends BrokerKey>(name: K): BrokerValue<K> {
+    let value = this.#read.get(name);
+    if (value === undefined) {
+      value = resolveBroker(name, this.layers);
+      this.#read.set(name, value);
+    }
+    return value as BrokerValue<K>;
+  }
+
+  /** Whether somebody set it, here or for all brokers. */
+  isSet(name: BrokerKey): boolean {
+    return Object.values(this.layers).some((layer) => layer.has(name));
+  }
+
+  withDynamic(broker: Overrides, forAll: Overrides): NodeConfig {
+    return new NodeConfig(this.layers.staticBroker, { broker, default: forAll });
+  }
+
+  /** A topic's values under its own overrides. */
+  topic(overrides: Overrides): TopicConfig {
+    return new TopicConfig(overrides, this.layers);
+  }
+
+  group(overrides: Overrides): GroupConfig {
+    return new GroupConfig(overrides, this.layers);
+  }
+
+  get nodeId(): number {
+    return this.get('node.id');
+  }
+
+  hasRole(role: 'broker' | 'controller'): boolean {
+    return this.get('process.roles').includes(role);
+  }
+
+  /** The data directories, in the order in which they were given. */
+  get logDirs(): readonly string[] {
+    return this.get('log.dirs');
+  }
+
+  /** Where the metadata log lives: `metadata.log.dir`, else the first of `log.dirs`. */
+  get metadataLogDir(): string {
+    const directory = this.get('metadata.log.dir') ?? this.logDirs[0];
+    assert(directory !== undefined, 'a node has a directory');
+    return directory;
+  }
+
+  /** Listeners of the broker role, to bind. */
+  get brokerListeners(): readonly Listener[] {
+    return this.#listeners(this.get('listeners')).filter(({ name }) => !this.isControllerListener(name));
+  }
+
+  /** Listeners of the controller role, to bind when the node has that role. */
+  get controllerListeners(): readonly Listener[] {
+    return this.#listeners(this.get('listeners')).filter(({ name }) => this.isControllerListener(name));
+  }
+
+  /** What clients are told, by listener name; an empty host means that of the connection or this machine's name. */
+  get advertisedListeners(): readonly Listener[] {
+    return this.#listeners(this.get('advertised.listeners')).filter(({ name }) => !this.isControllerListener(name));
+  }
+
+  isControllerListener(name: string): boolean {
+    return this.get('controller.listener.names').some((each) => each.toUpperCase() === name);
+  }
+
+  /** The listener that brokers use among themselves. */
+  get interBrokerListener(): string {
+    const named = this.get('inter.broker.listener.name');
+    if (named !== null) return named.toUpperCase();
+    const protocol = this.get('security.inter.broker.protocol');
+    return this.brokerListeners.find(({ securityProtocol }) => securityProtocol === protocol)?.name ?? protocol;
+  }
+
+  #listeners(entries: readonly string[]): Listener[] {
+    const parsed = parseListeners(entries);
+    const map = parseProtocolMap(this.get('listener.security.protocol.map'));
+    assert(parsed.ok && map.ok, 'listeners were checked before', { entries });
+    return parsed.listeners.map((listener) => ({
+      ...listener,
+      securityProtocol:
+        map.map.get(listener.name) ?? (this.isControllerListener(listener.name) ? 'PLAINTEXT' : unmapped(listener)),
+    }));
+  }
+}
+
+function unmapped(listener: ListenerAddress): never {
+  assert(false, 'every listener has a protocol', { listener });
+}
+
+export class TopicConfig {
+  readonly overrides: Overrides;
+  readonly #layers: Layers;
+
+  constructor(overrides: Overrides, layers: Layers) {
+    this.overrides = overrides;
+    this.#layers = layers;
+  }
+
+  get<K extends TopicKey>(name: K): TopicValue<K> {
+    return resolveOverride(topicTable, name, this.overrides, this.#layers) as TopicValue<K>;
+  }
+}
+
+export class GroupConfig {
+  readonly overrides: Overrides;
+  readonly #layers: Layers;
+
+  constructor(overrides: Overrides, layers: Layers) {
+    this.overrides = overrides;
+    this.#layers = layers;
+  }
+
+  get<K extends GroupKey>(name: K): GroupValue<K> {
+    return resolveOverride(groupTable, name, this.overrides, this.#layers) as GroupValue<K>;
+  }
+}
