@@ -1,1 +1,4 @@
+export type { LogsPort, TopicSettings } from './ports.ts';
+export { Replicas } from './shell/replicas.ts';
+export type { ReplicasOptions } from './shell/replicas.ts';
 export type * from './types.ts';

@@ -4,7 +4,13 @@ import type { AbortedTransaction, AppendOrigin, EpochEnd, LogDirStatus, RecordEr
 
 export type LeaderHint = { readonly leaderId: number; readonly leaderEpoch: number };
 
-export type ProducePartition = { readonly topic: string; readonly partition: number; readonly records: Buffer };
+export type ProducePartition = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: Buffer;
+  /** When the request named the topic by id: refused with UNKNOWN_TOPIC_ID when another topic bears the name by now. '' or left out: not given. */
+  readonly topicId?: string;
+};
 export type ProduceResult = {
   readonly topic: string;
   readonly partition: number;
@@ -36,6 +42,8 @@ export type FetchPartition = {
   /** -1: not given. KIP-595: answered with a diverging epoch when the log disagrees. */
   readonly lastFetchedEpoch: number;
   readonly maxBytes: number;
+  /** When the request named the topic by id: refused with INCONSISTENT_TOPIC_ID when the log has another. '' or left out: not given. */
+  readonly topicId?: string;
 };
 export type FetchResult = {
   readonly topic: string;
@@ -65,9 +73,15 @@ export type FetchRequestInput = {
 export type ListedOffset = { readonly offset: number; readonly timestampMs: number; readonly leaderEpoch: number };
 
 export interface ReplicasPort {
-  /** Never rejects for a refusal: each partition has its own code. Resolves once the acks asked for are there, or `timeoutMs` is over. */
+  /**
+   * Never rejects for a refusal: each partition has its own code. Resolves once the acks asked for are there, or `timeoutMs` is over.
+   * Results in the order of the request; an array, not a promise, when nothing has to be waited for.
+   */
   produce(request: ProduceRequestInput): Promise<ProduceResult[]> | ProduceResult[];
-  /** Long poll: resolves when `minBytes` are there, something is refused, or `maxWaitMs` is over. Results in the order of the request. */
+  /**
+   * Long poll: resolves when `minBytes` are there, something is refused, or `maxWaitMs` is over. Results in the order of the request; an
+   * array, not a promise, when the answer is there at once.
+   */
   fetch(request: FetchRequestInput): Promise<FetchResult[]> | FetchResult[];
   /** `timestampMs` -1 latest, -2 earliest, -3 max timestamp, -4 earliest local, -5 latest tiered, -6 earliest pending upload; else by time. */
   listOffset(at: {

@@ -1,0 +1,61 @@
+/** ListOffsets on one partition: each special timestamp with its meaning, and by time, exact to the record. */
+import { ok, refuse } from '@odradek/base';
+import type { Outcome } from '@odradek/base';
+import { ErrorCode, listOffsetsRequestConstants as special } from '@odradek/protocol';
+import type { ListedOffset } from '../types.ts';
+import type { Isolation, Partition } from './partition.ts';
+
+const UNKNOWN = -1;
+
+export type ListOffsetAt = {
+  readonly timestampMs: number;
+  readonly currentLeaderEpoch: number;
+  readonly isolation: Isolation;
+};
+
+/**
+ * @returns undefined when there is no such record below the high watermark (read_committed: the last stable offset)
+ * @see KIP-79 (by time), KIP-207 (OFFSET_NOT_AVAILABLE), KIP-734 (max timestamp), KIP-405, KIP-1005 and KIP-1023 (tiers, which are none here)
+ */
+export async function listOffset(partition: Partition, at: ListOffsetAt): Promise<Outcome<ListedOffset | undefined>> {
+  const refused = partition.checkEpoch(at.currentLeaderEpoch);
+  if (refused !== undefined) return refuse(refused.code, refused.why);
+  try {
+    return await lookUp(partition, at);
+  } catch (cause) {
+    return partition.refuseFault(cause);
+  }
+}
+
+async function lookUp(partition: Partition, at: ListOffsetAt): Promise<Outcome<ListedOffset | undefined>> {
+  const { log } = partition;
+  const end = at.isolation === 'read_committed' ? partition.lastStableOffset : partition.highWatermark;
+  switch (at.timestampMs) {
+    case special.LATEST_TIMESTAMP:
+      if (partition.isHighWatermarkLagging) return notAvailable(partition);
+      return ok({ offset: end, timestampMs: UNKNOWN, leaderEpoch: partition.leaderEpoch });
+    case special.EARLIEST_TIMESTAMP:
+    case special.EARLIEST_LOCAL_TIMESTAMP:
+      return ok({ offset: log.logStartOffset, timestampMs: UNKNOWN, leaderEpoch: earliestEpoch(partition) });
+    case special.LATEST_TIERED_TIMESTAMP:
+    case special.EARLIEST_PENDING_UPLOAD_TIMESTAMP:
+      return ok({ offset: UNKNOWN, timestampMs: UNKNOWN, leaderEpoch: UNKNOWN });
+    case special.MAX_TIMESTAMP: {
+      const found = await log.offsetOfMaxTimestamp(end);
+      return found === undefined && partition.isHighWatermarkLagging ? notAvailable(partition) : ok(found);
+    }
+    default: {
+      const found = await log.offsetForTimestamp(at.timestampMs, end);
+      return found === undefined && partition.isHighWatermarkLagging ? notAvailable(partition) : ok(found);
+    }
+  }
+}
+
+function earliestEpoch(partition: Partition): number {
+  return partition.log.epochForOffset(partition.log.logStartOffset) ?? UNKNOWN;
+}
+
+function notAvailable(partition: Partition): Outcome<never> {
+  const why = `${partition.topic}-${partition.partition} has a new leader that does not know yet what is committed`;
+  return refuse(ErrorCode.OFFSET_NOT_AVAILABLE, why);
+}
