@@ -19,6 +19,14 @@ export type Limits = {
   readonly tailCacheBytesMax: number;
   /** Open segment file handles over all logs; least recently used are closed. */
   readonly openSegmentFilesMax: number;
+  /** Rows of segment indexes kept in memory for lookups, over all logs; the rest is read again from the index files. */
+  readonly indexCacheBytesMax: number;
+  /** What one compressed batch may hold once it is unpacked for validation. */
+  readonly unpackedBatchBytesMax: number;
+  /** Bytes appended to one log after which they are synced in the background, so that no append meets a wall of dirty pages. */
+  readonly backgroundSyncBytes: number;
+  /** Free bytes of a log directory below which produce is refused, so that checkpoints and markers can still be written. */
+  readonly diskReserveBytes: number;
   /** Bytes of one file read. */
   readonly readChunkBytes: number;
   /** Operations waiting for one coordinator shard. */
@@ -40,6 +48,10 @@ export const production: Limits = {
   waitersMax: 1_000_000,
   tailCacheBytesMax: 64 * MIB,
   openSegmentFilesMax: 4_096,
+  indexCacheBytesMax: 16 * MIB,
+  unpackedBatchBytesMax: 128 * MIB,
+  backgroundSyncBytes: 16 * MIB,
+  diskReserveBytes: 1 * MIB,
   readChunkBytes: 1 * MIB,
   coordinatorQueuedOpsMax: 100_000,
   controllerQueuedOpsMax: 10_000,
@@ -55,6 +67,10 @@ export const tiny: Limits = {
   waitersMax: 64,
   tailCacheBytesMax: 16 * 1024,
   openSegmentFilesMax: 8,
+  indexCacheBytesMax: 256,
+  unpackedBatchBytesMax: 256 * 1024,
+  backgroundSyncBytes: 16 * 1024,
+  diskReserveBytes: 4 * 1024,
   readChunkBytes: 4 * 1024,
   coordinatorQueuedOpsMax: 32,
   controllerQueuedOpsMax: 16,
