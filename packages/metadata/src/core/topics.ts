@@ -9,6 +9,7 @@ import type {
 } from '@odradek/protocol';
 import type { MetadataDelta } from './delta.ts';
 import { byText, record, type MetadataRecord } from './records.ts';
+import { collisionKey } from './topic-names.ts';
 
 export const NO_LEADER = -1;
 /** In a PartitionChangeRecord: the leader, and with it the leader epoch, stays. */
@@ -49,6 +50,7 @@ type MutableTopic = { readonly name: string; readonly id: string; readonly parti
 export class Topics {
   readonly #byName = new Map<string, MutableTopic>();
   readonly #byId = new Map<string, MutableTopic>();
+  readonly #byCollisionKey = new Map<string, Set<string>>();
   #partitionCount = 0;
 
   get size(): number {
@@ -71,6 +73,12 @@ export class Topics {
     return this.#byName.get(name)?.partitions[partition];
   }
 
+  /** A topic whose name differs only by `.` and `_`, or is the same. */
+  collidingWith(name: string): string | undefined {
+    const key = collisionKey(name);
+    return key === undefined ? undefined : this.#byCollisionKey.get(key)?.values().next().value;
+  }
+
   all(): IterableIterator<TopicImage> {
     return this.#byName.values();
   }
@@ -81,6 +89,12 @@ export class Topics {
     const topic: MutableTopic = { name: created.name, id: created.topicId, partitions: [] };
     this.#byName.set(topic.name, topic);
     this.#byId.set(topic.id, topic);
+    const key = collisionKey(topic.name);
+    if (key !== undefined) {
+      const names = this.#byCollisionKey.get(key);
+      if (names === undefined) this.#byCollisionKey.set(key, new Set([topic.name]));
+      else names.add(topic.name);
+    }
     delta.noteTopicCreated(topic);
   }
 
@@ -90,6 +104,10 @@ export class Topics {
     assert(topic !== undefined, 'a removed topic exists', removed);
     this.#byId.delete(topic.id);
     this.#byName.delete(topic.name);
+    const key = collisionKey(topic.name);
+    const names = key === undefined ? undefined : this.#byCollisionKey.get(key);
+    names?.delete(topic.name);
+    if (key !== undefined && names?.size === 0) this.#byCollisionKey.delete(key);
     this.#partitionCount -= topic.partitions.length;
     delta.noteTopicDeleted(topic);
     return topic;
