@@ -92,7 +92,10 @@ export class NodeConfig {
 
   /** What clients are told, by listener name; an empty host means that of the connection or this machine's name. */
   get advertisedListeners(): readonly Listener[] {
-    return this.#listeners(this.get('advertised.listeners')).filter(({ name }) => !this.isControllerListener(name));
+    const told = this.#listeners(this.get('advertised.listeners'));
+    return told
+      .filter(({ name }) => !this.isControllerListener(name))
+      .map((listener) => (listener.host === '0.0.0.0' ? { ...listener, host: '' } : listener));
   }
 
   isControllerListener(name: string): boolean {
