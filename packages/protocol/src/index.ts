@@ -6,3 +6,6 @@ export * from './features.ts';
 export * from './messages/index.ts';
 export { f, holdsVersion, message } from './schema.ts';
 export type { Field, Fields, Infer, Input, Message, MessageKind } from './schema.ts';
+export { decodeMessage, decodePrefix, encodeMessage } from './codec.ts';
+export type { DecodeOptions } from './codec.ts';
+export { EncodeError } from './writer.ts';

@@ -41,7 +41,7 @@ export type Options = {
   /** Versions in which null may travel. */
   readonly nullable?: string;
   /** What a version without the field reads as, and what an encoder takes when the field is left out. */
-  readonly default?: unknown;
+  readonly default?: null | boolean | number | bigint;
   /** Number in the tagged section, and the versions in which it travels there. */
   readonly tag?: number;
   readonly tagged?: string;
