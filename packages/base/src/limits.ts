@@ -11,6 +11,10 @@ export type Limits = {
   readonly connectionQueuedBytesMax: number;
   /** Response and request bytes held by all connections before reading pauses everywhere. */
   readonly brokerQueuedBytesMax: number;
+  /** How long a connection may take nothing of what is queued to it while the broker holds too many bytes; then it is cut. */
+  readonly stalledReaderMs: number;
+  /** How long Metadata and FindCoordinator wait for the leaders of a topic that they have just created. */
+  readonly firstLeaderWaitMs: number;
   /** Incremental fetch sessions kept, least recently used evicted. */
   readonly fetchSessionsMax: number;
   /** Long polls and acks=all waits parked at once over all partitions. */
@@ -31,6 +35,8 @@ export type Limits = {
   readonly readChunkBytes: number;
   /** Operations waiting for one coordinator shard. */
   readonly coordinatorQueuedOpsMax: number;
+  /** Bytes of coordinator records in one append; what is written meanwhile goes into the next one. */
+  readonly coordinatorBatchBytesMax: number;
   /** Admin requests waiting at the controller. */
   readonly controllerQueuedOpsMax: number;
   /** How long an orderly stop may take before it is cut short. */
@@ -44,6 +50,8 @@ export const production: Limits = {
   connectionInFlightMax: 64,
   connectionQueuedBytesMax: 32 * MIB,
   brokerQueuedBytesMax: 256 * MIB,
+  stalledReaderMs: 10_000,
+  firstLeaderWaitMs: 5_000,
   fetchSessionsMax: 10_000,
   waitersMax: 1_000_000,
   tailCacheBytesMax: 64 * MIB,
@@ -54,6 +62,7 @@ export const production: Limits = {
   diskReserveBytes: 1 * MIB,
   readChunkBytes: 1 * MIB,
   coordinatorQueuedOpsMax: 100_000,
+  coordinatorBatchBytesMax: 512 * 1024,
   controllerQueuedOpsMax: 10_000,
   shutdownDeadlineMs: 1_800,
 };
@@ -63,6 +72,8 @@ export const tiny: Limits = {
   connectionInFlightMax: 4,
   connectionQueuedBytesMax: 64 * 1024,
   brokerQueuedBytesMax: 256 * 1024,
+  stalledReaderMs: 1_000,
+  firstLeaderWaitMs: 1_000,
   fetchSessionsMax: 3,
   waitersMax: 64,
   tailCacheBytesMax: 16 * 1024,
@@ -73,6 +84,7 @@ export const tiny: Limits = {
   diskReserveBytes: 4 * 1024,
   readChunkBytes: 4 * 1024,
   coordinatorQueuedOpsMax: 32,
+  coordinatorBatchBytesMax: 4 * 1024,
   controllerQueuedOpsMax: 16,
   shutdownDeadlineMs: 1_800,
 };

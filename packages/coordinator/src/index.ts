@@ -1,1 +1,10 @@
 export type * from './runtime/ports.ts';
+export type { Kinds, Machine, OpId, Out } from './runtime/core/machine.ts';
+export { CoordinatorRuntime } from './runtime/shell/runtime.ts';
+export type { RuntimeOptions } from './runtime/shell/runtime.ts';
+export { GROUP_TOPIC, groupPartitionFor } from './group/core/partition-for.ts';
+export type { GroupConfig } from './group/core/config.ts';
+export type * from './group/core/kinds.ts';
+export { GroupMachine } from './group/core/machine.ts';
+export { GroupCoordinator } from './group/shell/coordinator.ts';
+export type { GroupCoordinatorOptions, GroupsPort } from './group/shell/coordinator.ts';

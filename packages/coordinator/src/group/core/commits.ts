@@ -1,0 +1,184 @@
+/**
+ * Committing, fetching and deleting offsets, and their end: an offset goes when its group has been empty and silent for the retention
+ * time, when its topic goes, or when somebody deletes it. Never on its own while the group has members. Sources: KIP-211, KIP-496.
+ */
+import { UUID_ZERO, ok, refuse } from '@odradek/base';
+import type { Refusal } from '@odradek/base';
+import { ErrorCode } from '@odradek/protocol';
+import type { ClassicGroup } from './classic/group.ts';
+import { served } from './classic/states.ts';
+import type { CommitOp, DeleteOffsetsOp, FetchOp, FetchReply, FetchedPartition, OffsetValue, OpId } from './kinds.ts';
+import { checkGeneration, checkMember, rebalancing, setSession, timerKeys, unknownMember } from './turn.ts';
+import type { Turn } from './turn.ts';
+
+export function commit(turn: Turn, op: CommitOp, id: OpId): void {
+  const { out, config } = turn;
+  const group = turn.groups.get(op.groupId);
+  const refusal = checkCommit(group, op);
+  if (refusal !== undefined) {
+    out.reply(id, refusal);
+    return;
+  }
+  const member = group?.members.get(op.memberId);
+  if (group !== undefined && member !== undefined && !member.isNew) setSession(turn, group, member);
+  const expireMs = op.retentionMs === -1 ? -1 : out.nowMs + op.retentionMs;
+  const topics = op.topics.map(({ topic, topicId, partitions }) => ({
+    topic,
+    partitions: partitions.map(({ partition, offset, leaderEpoch, metadata }) => {
+      if (metadata !== null && metadata.length > config.offsetMetadataMax)
+        return { partition, code: ErrorCode.OFFSET_METADATA_TOO_LARGE };
+      const value = { offset, leaderEpoch, metadata: metadata ?? '', commitMs: out.nowMs, expireMs, topicId };
+      out.write({ kind: 'offset', groupId: op.groupId, topic, partition, value });
+      return { partition, code: ErrorCode.NONE };
+    }),
+  }));
+  out.reply(id, ok({ topics }));
+}
+
+function checkCommit(group: ClassicGroup | undefined, op: CommitOp): Refusal | undefined {
+  if (group === undefined) {
+    if (op.generation < 0) return undefined;
+    const why = `group ${op.groupId} does not exist; join it before committing for generation ${op.generation}`;
+    return refuse(op.knowsGroupIdNotFound ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION, why);
+  }
+  if (op.generation < 0 && group.state === 'Empty') return undefined;
+  if (op.generation < 0 && op.memberId === '' && op.groupInstanceId === null) {
+    const why = `group ${op.groupId} has members; only they may commit until it is empty`;
+    return refuse(served.simpleCommit[group.state], why);
+  }
+  const refusal = checkMember(group, op.memberId, op.groupInstanceId) ?? checkGeneration(group, op.generation);
+  if (refusal !== undefined) return refusal;
+  const code = served.commit[group.state];
+  if (code === ErrorCode.NONE) return undefined;
+  return code === ErrorCode.REBALANCE_IN_PROGRESS ? rebalancing(op.groupId) : unknownMember(op.groupId, op.memberId);
+}
+
+export function fetch(turn: Turn, op: FetchOp, id: OpId): void {
+  const committed = turn.offsets.topicsOf(op.groupId);
+  const reply: FetchReply =
+    op.topics === null
+      ? {
+          topics: Array.from(committed, ([topic, partitions]) => ({
+            topic,
+            partitions: Array.from(partitions, ([partition, value]) => fetched(partition, value)),
+          })),
+        }
+      : {
+          topics: op.topics.map(({ topic, topicId, partitions }) => ({
+            topic,
+            partitions: partitions.map((partition) =>
+              fetched(partition, ofTopic(committed.get(topic)?.get(partition), topicId)),
+            ),
+          })),
+        };
+  turn.out.reply(id, ok(reply));
+}
+
+/** An offset that was committed for an earlier topic of the same name says nothing about this one. */
+function ofTopic(value: OffsetValue | undefined, topicId: string): OffsetValue | undefined {
+  const known = value !== undefined && value.topicId !== UUID_ZERO && topicId !== UUID_ZERO;
+  return known && value.topicId !== topicId ? undefined : value;
+}
+
+function fetched(partition: number, value: OffsetValue | undefined): FetchedPartition {
+  const code = ErrorCode.NONE;
+  if (value === undefined) return { partition, offset: -1, leaderEpoch: -1, metadata: '', code };
+  return { partition, offset: value.offset, leaderEpoch: value.leaderEpoch, metadata: value.metadata, code };
+}
+
+export function deleteOffsets(turn: Turn, op: DeleteOffsetsOp, id: OpId): void {
+  const { out } = turn;
+  const group = turn.groups.get(op.groupId);
+  const refusal = checkDeleteOffsets(group, op.groupId);
+  if (refusal !== undefined) {
+    out.reply(id, refusal);
+    return;
+  }
+  const topics = op.topics.map(({ topic, partitions }) => ({
+    topic,
+    partitions: partitions.map((partition) => {
+      if (group?.subscribesTo(topic) === true) return { partition, code: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC };
+      if (turn.offsets.get(op.groupId, topic, partition) !== undefined)
+        out.write({ kind: 'offset', groupId: op.groupId, topic, partition, value: null });
+      return { partition, code: ErrorCode.NONE };
+    }),
+  }));
+  out.reply(id, ok({ topics }));
+}
+
+/** While a group has members, only the subscriptions of consumers tell which offsets nobody uses. */
+function checkDeleteOffsets(group: ClassicGroup | undefined, groupId: string): Refusal | undefined {
+  if (group === undefined) return groupNotFound(groupId);
+  if (group.state === 'Empty' || group.isConsumerGroup) return undefined;
+  const why = `group ${groupId} (${group.protocolType ?? ''}) has members; stop them before deleting its offsets`;
+  return refuse(ErrorCode.NON_EMPTY_GROUP, why);
+}
+
+export function deleteGroup(turn: Turn, groupId: string, id: OpId): void {
+  const { out } = turn;
+  const group = turn.groups.get(groupId);
+  const code = served.delete[group?.state ?? 'Dead'];
+  if (group === undefined || code === ErrorCode.GROUP_ID_NOT_FOUND) {
+    out.reply(id, groupNotFound(groupId));
+    return;
+  }
+  if (code !== ErrorCode.NONE) {
+    out.reply(id, refuse(code, `group ${groupId} has ${group.members.size} members; stop them before deleting it`));
+    return;
+  }
+  for (const { topic, partition } of turn.offsets.ofGroup(groupId))
+    out.write({ kind: 'offset', groupId, topic, partition, value: null });
+  removeGroup(turn, group, 'deleted on request');
+  out.reply(id, ok(null));
+}
+
+/** The offsets of topics that are no more, in every group of the shard. */
+export function topicsDeleted(turn: Turn, topics: readonly string[], id: OpId): void {
+  const gone = new Set(topics);
+  for (const groupId of turn.offsets.groupIds())
+    for (const { topic, partition } of turn.offsets.ofGroup(groupId))
+      if (gone.has(topic)) turn.out.write({ kind: 'offset', groupId, topic, partition, value: null });
+  turn.out.reply(id, ok(null));
+}
+
+/** Deletes what is past its time, and groups that are empty and have nothing left; then sets the next round. */
+export function expireOffsets(turn: Turn): void {
+  for (const group of Array.from(turn.groups.values())) if (group.state === 'Empty') expireGroup(turn, group);
+  turn.out.timer(timerKeys.expireOffsets, turn.config.offsetsRetentionCheckIntervalMs, { kind: 'expireOffsets' });
+}
+
+function expireGroup(turn: Turn, group: ClassicGroup): void {
+  const { out, offsets } = turn;
+  const { groupId } = group;
+  const expired = offsets.ofGroup(groupId).filter(({ value }) => isExpired(turn, group, value));
+  for (const { topic, partition } of expired) out.write({ kind: 'offset', groupId, topic, partition, value: null });
+  if (expired.length > 0) {
+    const topics = Array.from(new Set(expired.map(({ topic }) => topic)));
+    out.tell({ kind: 'offsetsExpired', groupId, topics, count: expired.length });
+  }
+  if (offsets.hasAny(groupId) || group.pendingJoins.size > 0 || !turn.groups.has(groupId)) return;
+  removeGroup(turn, group, 'it is empty and has no offsets');
+}
+
+/** Counted from the last of: the commit, the time the group became empty. A commit that named its own retention ends by that. */
+function isExpired(turn: Turn, group: ClassicGroup, value: OffsetValue): boolean {
+  const { nowMs } = turn.out;
+  if (value.expireMs !== -1) return nowMs >= value.expireMs;
+  const emptySinceMs = group.protocolType === null ? -1 : group.stateSinceMs;
+  return nowMs - Math.max(value.commitMs, emptySinceMs) >= turn.config.offsetsRetentionMs;
+}
+
+function removeGroup(turn: Turn, group: ClassicGroup, why: string): void {
+  const { out } = turn;
+  const { groupId } = group;
+  for (const memberId of group.pendingJoins) out.cancel(timerKeys.session(groupId, memberId));
+  out.cancel(timerKeys.join(groupId));
+  out.cancel(timerKeys.sync(groupId));
+  if (group.recorded) out.write({ kind: 'group', groupId, value: null });
+  else turn.groups.delete(groupId);
+  out.tell({ kind: 'groupDeleted', groupId, why });
+}
+
+export function groupNotFound(groupId: string): Refusal {
+  return refuse(ErrorCode.GROUP_ID_NOT_FOUND, `group ${groupId} does not exist`);
+}

@@ -1,0 +1,259 @@
+/** The words of the group coordinator: what is asked of a group shard, what it answers, records, is reminded of, and tells. */
+import type { OpId, Out } from '../../runtime/core/machine.ts';
+
+export type JoinProtocol = { readonly name: string; readonly metadata: Buffer };
+
+export type JoinOp = {
+  readonly groupId: string;
+  /** '' for a member that has none yet. */
+  readonly memberId: string;
+  /** The id that a member without one gets: drawn by the caller, since a core draws nothing. */
+  readonly newMemberId: string;
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly protocolType: string;
+  /** In the member's order of preference. */
+  readonly protocols: readonly JoinProtocol[];
+  /** What the client says why it joins (KIP-800). */
+  readonly reason: string | null;
+  /** A dynamic member without an id is sent back with one (KIP-394; JoinGroup 4 and later). */
+  readonly requiresMemberId: boolean;
+  /** KIP-814; JoinGroup 9 and later. */
+  readonly canSkipAssignment: boolean;
+};
+
+export type JoinedMember = {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly metadata: Buffer;
+};
+
+/** A refusal is a `code` here too, because some come with a member id. */
+export type JoinReply = {
+  readonly code: number;
+  readonly why: string | null;
+  readonly memberId: string;
+  /** -1 with a refusal. */
+  readonly generation: number;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly leader: string;
+  readonly skipAssignment: boolean;
+  /** Empty for all but the leader. */
+  readonly members: readonly JoinedMember[];
+};
+
+type MemberOp = {
+  readonly groupId: string;
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly generation: number;
+};
+
+export type SyncOp = MemberOp & {
+  /** null in versions that do not say it. */
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  /** From the leader only. */
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[];
+};
+export type SyncReply = {
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly assignment: Buffer;
+};
+
+export type LeavingMember = {
+  /** '' to remove a static member by its instance id alone. */
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly reason: string | null;
+};
+export type LeaveOp = { readonly groupId: string; readonly members: readonly LeavingMember[] };
+export type LeaveReply = {
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly groupInstanceId: string | null;
+    readonly code: number;
+  }[];
+};
+
+export type DescribedGroup = {
+  readonly groupId: string;
+  readonly state: string;
+  readonly protocolType: string;
+  /** '' unless stable. */
+  readonly protocolName: string;
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly groupInstanceId: string | null;
+    readonly clientId: string;
+    readonly clientHost: string;
+    /** Both empty unless the group is stable. */
+    readonly metadata: Buffer;
+    readonly assignment: Buffer;
+  }[];
+};
+
+/** Empty filters let everything through; words are compared without regard to case. */
+export type ListOp = { readonly states: readonly string[]; readonly types: readonly string[] };
+export type ListedGroup = {
+  readonly groupId: string;
+  readonly protocolType: string;
+  readonly state: string;
+  readonly type: string;
+};
+
+export type CommitOp = MemberOp & {
+  /** How long the offsets are kept, milliseconds (OffsetCommit 2-4); -1: as the broker is configured. */
+  readonly retentionMs: number;
+  /** OffsetCommit 9 and later hear GROUP_ID_NOT_FOUND where older ones hear ILLEGAL_GENERATION. */
+  readonly knowsGroupIdNotFound: boolean;
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly topicId: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly offset: number;
+      /** -1: not known. */
+      readonly leaderEpoch: number;
+      readonly metadata: string | null;
+    }[];
+  }[];
+};
+
+export type PartitionCodes = {
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number; readonly code: number }[];
+  }[];
+};
+
+export type FetchOp = {
+  readonly groupId: string;
+  /** null: all that the group has committed. `topicId` is the topic's id today, the zero uuid when unknown. */
+  readonly topics:
+    | readonly { readonly topic: string; readonly topicId: string; readonly partitions: readonly number[] }[]
+    | null;
+};
+export type FetchedPartition = {
+  readonly partition: number;
+  /** -1: nothing is committed. */
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+  readonly code: number;
+};
+export type FetchReply = {
+  readonly topics: readonly { readonly topic: string; readonly partitions: readonly FetchedPartition[] }[];
+};
+
+export type DeleteOffsetsOp = {
+  readonly groupId: string;
+  readonly topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[];
+};
+
+/** Each op with its answer. Answers are outcomes: a refusal carries the code of the whole. */
+export type GroupOps = {
+  join: { op: JoinOp; reply: JoinReply };
+  sync: { op: SyncOp; reply: SyncReply };
+  heartbeat: { op: MemberOp; reply: null };
+  leave: { op: LeaveOp; reply: LeaveReply };
+  describe: { op: { readonly groupId: string }; reply: DescribedGroup };
+  list: { op: ListOp; reply: readonly ListedGroup[] };
+  delete: { op: { readonly groupId: string }; reply: null };
+  commit: { op: CommitOp; reply: PartitionCodes };
+  fetch: { op: FetchOp; reply: FetchReply };
+  deleteOffsets: { op: DeleteOffsetsOp; reply: PartitionCodes };
+  /** Topics that are no more: their offsets go, in every group. */
+  topicsDeleted: { op: { readonly topics: readonly string[] }; reply: null };
+};
+export type GroupOpKind = keyof GroupOps;
+export type GroupOpOf<K extends GroupOpKind> = { readonly kind: K } & GroupOps[K]['op'];
+export type GroupOp = { [K in GroupOpKind]: GroupOpOf<K> }[GroupOpKind];
+export type GroupReply<K extends GroupOpKind> = GroupOps[K]['reply'];
+
+export type MemberValue = {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly rebalanceTimeoutMs: number;
+  readonly sessionTimeoutMs: number;
+  readonly subscription: Buffer;
+  readonly assignment: Buffer;
+};
+/** What outlives a coordinator of a classic group. */
+export type GroupValue = {
+  /** '' for none. */
+  readonly protocolType: string;
+  readonly generation: number;
+  readonly protocolName: string | null;
+  readonly leader: string | null;
+  /** -1 in records of old versions. */
+  readonly stateSinceMs: number;
+  readonly members: readonly MemberValue[];
+};
+export type OffsetValue = {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+  readonly commitMs: number;
+  /** -1: as the broker is configured. */
+  readonly expireMs: number;
+  /** The zero uuid when it was not known. */
+  readonly topicId: string;
+};
+/** A null value deletes. */
+export type GroupRecord =
+  | { readonly kind: 'group'; readonly groupId: string; readonly value: GroupValue | null }
+  | {
+      readonly kind: 'offset';
+      readonly groupId: string;
+      readonly topic: string;
+      readonly partition: number;
+      readonly value: OffsetValue | null;
+    };
+
+export type GroupTimer =
+  | { readonly kind: 'session'; readonly groupId: string; readonly memberId: string }
+  | { readonly kind: 'initialJoin'; readonly groupId: string; readonly delayMs: number; readonly remainingMs: number }
+  | { readonly kind: 'join'; readonly groupId: string }
+  | { readonly kind: 'sync'; readonly groupId: string; readonly generation: number }
+  | { readonly kind: 'expireOffsets' };
+
+/** For log lines and metrics: why a group moves, in words for a person. */
+export type GroupEvent =
+  | {
+      readonly kind: 'rebalanceStarted';
+      readonly groupId: string;
+      readonly generation: number;
+      readonly members: number;
+      readonly why: string;
+    }
+  | {
+      readonly kind: 'rebalanceJoined';
+      readonly groupId: string;
+      readonly generation: number;
+      readonly members: number;
+      readonly protocolName: string;
+      readonly tookMs: number;
+      /** Members that did not come back in time. */
+      readonly lost: readonly string[];
+    }
+  | { readonly kind: 'rebalanceDone'; readonly groupId: string; readonly generation: number; readonly tookMs: number }
+  | { readonly kind: 'groupEmptied'; readonly groupId: string; readonly generation: number }
+  | { readonly kind: 'groupDeleted'; readonly groupId: string; readonly why: string }
+  | {
+      readonly kind: 'offsetsExpired';
+      readonly groupId: string;
+      readonly topics: readonly string[];
+      readonly count: number;
+    };
+
+export type GroupKinds = { op: GroupOp; record: GroupRecord; timer: GroupTimer; event: GroupEvent };
+export type GroupOut = Out<GroupKinds>;
+export type { OpId };

@@ -1,0 +1,60 @@
+/** The offsets that the groups of a shard have committed. */
+import type { OffsetValue } from './kinds.ts';
+
+type ByPartition = Map<number, OffsetValue>;
+type ByTopic = Map<string, ByPartition>;
+
+export class Offsets {
+  readonly #groups = new Map<string, ByTopic>();
+  #count = 0;
+
+  /** Offsets of all groups. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get(groupId: string, topic: string, partition: number): OffsetValue | undefined {
+    return this.#groups.get(groupId)?.get(topic)?.get(partition);
+  }
+
+  set(groupId: string, topic: string, partition: number, value: OffsetValue): void {
+    let topics = this.#groups.get(groupId);
+    if (topics === undefined) this.#groups.set(groupId, (topics = new Map()));
+    let partitions = topics.get(topic);
+    if (partitions === undefined) topics.set(topic, (partitions = new Map()));
+    if (!partitions.has(partition)) this.#count += 1;
+    partitions.set(partition, value);
+  }
+
+  delete(groupId: string, topic: string, partition: number): void {
+    const topics = this.#groups.get(groupId);
+    const partitions = topics?.get(topic);
+    if (topics === undefined || partitions === undefined || !partitions.delete(partition)) return;
+    this.#count -= 1;
+    if (partitions.size > 0) return;
+    topics.delete(topic);
+    if (topics.size === 0) this.#groups.delete(groupId);
+  }
+
+  hasAny(groupId: string): boolean {
+    return this.#groups.has(groupId);
+  }
+
+  groupIds(): string[] {
+    return Array.from(this.#groups.keys());
+  }
+
+  /** All of a group, as a list that may be walked while offsets are deleted. */
+  ofGroup(groupId: string): { topic: string; partition: number; value: OffsetValue }[] {
+    const all: { topic: string; partition: number; value: OffsetValue }[] = [];
+    for (const [topic, partitions] of this.#groups.get(groupId) ?? [])
+      for (const [partition, value] of partitions) all.push({ topic, partition, value });
+    return all;
+  }
+
+  topicsOf(groupId: string): ReadonlyMap<string, ReadonlyMap<number, OffsetValue>> {
+    return this.#groups.get(groupId) ?? NO_TOPICS;
+  }
+}
+
+const NO_TOPICS: ReadonlyMap<string, ReadonlyMap<number, OffsetValue>> = new Map();

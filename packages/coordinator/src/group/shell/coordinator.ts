@@ -1,0 +1,155 @@
+/**
+ * The group coordinator of one node: finds the shard of a group, draws member ids, and writes down why groups move.
+ * Broker handlers talk to it through `GroupsPort`.
+ */
+import { refuse, unreachable } from '@odradek/base';
+import type { Clock, Limits, Logger, Outcome, Random } from '@odradek/base';
+import { ErrorCode } from '@odradek/protocol';
+import { CoordinatorRuntime } from '../../runtime/shell/runtime.ts';
+import type { CoordinatorLog } from '../../runtime/ports.ts';
+import type { GroupConfig } from '../core/config.ts';
+import type {
+  GroupEvent,
+  GroupKinds,
+  GroupOp,
+  GroupOpKind,
+  GroupOpOf,
+  GroupReply,
+  ListOp,
+  ListedGroup,
+} from '../core/kinds.ts';
+import { GroupMachine } from '../core/machine.ts';
+import { groupPartitionFor } from '../core/partition-for.ts';
+
+/** What handlers ask of the group coordinator. */
+export interface GroupsPort {
+  /**
+   * Resolves when the op is answered and what it wrote is committed. Refuses with NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS or
+   * COORDINATOR_NOT_AVAILABLE when this node cannot serve the group now.
+   */
+  submit<K extends GroupOpKind>(groupId: string, op: GroupOpOf<K>): Promise<Outcome<GroupReply<K>>>;
+  /** The groups of every shard that is loaded here. Refuses with COORDINATOR_LOAD_IN_PROGRESS while one is being loaded. */
+  list(filter: ListOp): Promise<Outcome<readonly ListedGroup[]>>;
+  /** An id for a member that has none: what it calls itself, and luck. */
+  newMemberId(name: string): string;
+}
+
+export type GroupCoordinatorOptions = {
+  readonly log: CoordinatorLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly limits: Pick<Limits, 'coordinatorQueuedOpsMax' | 'coordinatorBatchBytesMax'>;
+  readonly config: () => GroupConfig;
+  /** Partitions of `__consumer_offsets`; undefined while the topic does not exist. */
+  readonly partitionCount: () => number | undefined;
+};
+
+export class GroupCoordinator implements GroupsPort {
+  readonly #options: GroupCoordinatorOptions;
+  readonly #runtime: CoordinatorRuntime<GroupKinds>;
+
+  constructor(options: GroupCoordinatorOptions) {
+    this.#options = options;
+    const { log, clock, limits, config } = options;
+    const logger = options.logger.child({ room: 'groups' });
+    this.#runtime = new CoordinatorRuntime<GroupKinds>({
+      log,
+      clock,
+      logger,
+      limits,
+      machine: () => new GroupMachine(config),
+      told: (_partition, event) => writeDown(logger, event),
+    });
+  }
+
+  /** This node leads that partition of `__consumer_offsets` in that epoch: its groups are loaded and then served. */
+  load(partition: number, leaderEpoch: number): void {
+    this.#runtime.load(partition, leaderEpoch);
+  }
+
+  unload(partition: number, leaderEpoch?: number): void {
+    this.#runtime.unload(partition, leaderEpoch);
+  }
+
+  partitions(): number[] {
+    return this.#runtime.partitions();
+  }
+
+  /** Resolves once the group's shard is loaded here, or is found not to be led here. */
+  async whenLoaded(groupId: string): Promise<void> {
+    const partition = this.#partitionOf(groupId);
+    if (partition !== undefined) await this.#runtime.whenLoaded(partition);
+  }
+
+  async submit<K extends GroupOpKind>(groupId: string, op: GroupOpOf<K>): Promise<Outcome<GroupReply<K>>> {
+    const partition = this.#partitionOf(groupId);
+    if (partition === undefined) {
+      return refuse(ErrorCode.NOT_COORDINATOR, 'the topic of groups does not exist yet; find the coordinator first');
+    }
+    const outcome = await this.#runtime.submit(partition, op as GroupOp);
+    return outcome as Outcome<GroupReply<K>>;
+  }
+
+  async list(filter: ListOp): Promise<Outcome<readonly ListedGroup[]>> {
+    const groups: ListedGroup[] = [];
+    for (const outcome of await this.#runtime.submitToAll({ kind: 'list', ...filter })) {
+      if (outcome.ok) groups.push(...(outcome.value as GroupReply<'list'>));
+      else if (outcome.code !== ErrorCode.NOT_COORDINATOR) return outcome;
+    }
+    return { ok: true, value: groups };
+  }
+
+  /** Topics that are no more: their offsets are deleted in every group of the shards led here. */
+  async topicsDeleted(topics: readonly string[]): Promise<void> {
+    if (topics.length > 0) await this.#runtime.submitToAll({ kind: 'topicsDeleted', topics });
+  }
+
+  newMemberId(name: string): string {
+    return `${name}-${uuidText(this.#options.random.bytes(16))}`;
+  }
+
+  waitingOps(): number {
+    return this.#runtime.waitingOps();
+  }
+
+  close(): void {
+    this.#runtime.close();
+  }
+
+  #partitionOf(groupId: string): number | undefined {
+    const count = this.#options.partitionCount();
+    return count === undefined ? undefined : groupPartitionFor(groupId, count);
+  }
+}
+
+/** Random (version 4) uuid in the dashed form that Kafka's member ids end in. */
+function uuidText(bytes: Uint8Array): string {
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Buffer.from(bytes).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+function writeDown(logger: Logger, event: GroupEvent): void {
+  const { kind, ...fields } = event;
+  switch (kind) {
+    case 'rebalanceStarted':
+      return logger.info(fields, 'group rebalances');
+    case 'rebalanceJoined':
+      return logger.info(fields, 'group members have joined');
+    case 'rebalanceDone':
+      return logger.info(fields, 'group is stable');
+    case 'groupEmptied':
+      return logger.info(fields, 'group has no members left');
+    case 'groupDeleted':
+      return logger.info(fields, 'group deleted');
+    case 'offsetsExpired':
+      return logger.info(
+        fields,
+        'committed offsets expired: their group was empty for longer than offsets.retention.minutes',
+      );
+    default:
+      return unreachable(kind);
+  }
+}
