@@ -39,6 +39,8 @@ export type Limits = {
   readonly coordinatorBatchBytesMax: number;
   /** Admin requests waiting at the controller. */
   readonly controllerQueuedOpsMax: number;
+  /** Label combinations over all metrics; further ones are counted together. */
+  readonly metricSeriesMax: number;
   /** How long an orderly stop may take before it is cut short. */
   readonly shutdownDeadlineMs: number;
 };
@@ -64,6 +66,7 @@ export const production: Limits = {
   coordinatorQueuedOpsMax: 100_000,
   coordinatorBatchBytesMax: 512 * 1024,
   controllerQueuedOpsMax: 10_000,
+  metricSeriesMax: 50_000,
   shutdownDeadlineMs: 1_800,
 };
 
@@ -86,5 +89,6 @@ export const tiny: Limits = {
   coordinatorQueuedOpsMax: 32,
   coordinatorBatchBytesMax: 4 * 1024,
   controllerQueuedOpsMax: 16,
+  metricSeriesMax: 200,
   shutdownDeadlineMs: 1_800,
 };

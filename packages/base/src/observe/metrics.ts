@@ -1,0 +1,199 @@
+/**
+ * THE catalogue of metrics. A row here is all that a new one needs: shells ask `Metrics` for it by name and labels, `/metrics` and
+ * docs/METRICS.md are made from it. Names follow Prometheus (base units, `_total`), meanings follow Kafka's.
+ */
+
+export type MetricKind = 'counter' | 'gauge' | 'histogram';
+export type MetricRow = {
+  readonly kind: MetricKind;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds, ascending; the one for all the rest is implied. */
+  readonly buckets?: readonly number[];
+};
+
+function metric<const R extends MetricRow>(row: R): R {
+  return row;
+}
+
+const latencySeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10] as const;
+
+export const catalogue = {
+  odradek_requests_total: metric({ kind: 'counter', labels: ['api'], help: 'Requests answered, by Kafka API.' }),
+  odradek_request_errors_total: metric({
+    kind: 'counter',
+    labels: ['api', 'error'],
+    help: 'Requests refused as a whole before a handler saw them, by API and Kafka error code.',
+  }),
+  odradek_request_seconds: metric({
+    kind: 'histogram',
+    labels: ['api'],
+    buckets: latencySeconds,
+    help: 'Time from a whole request in memory to its answer handed to the socket; long polls count their wait.',
+  }),
+  odradek_request_bytes_total: metric({ kind: 'counter', labels: [], help: 'Bytes of requests read from clients.' }),
+  odradek_response_bytes_total: metric({ kind: 'counter', labels: [], help: 'Bytes of answers handed to sockets.' }),
+  odradek_connections: metric({ kind: 'gauge', labels: ['listener'], help: 'Open connections.' }),
+  odradek_connections_opened_total: metric({ kind: 'counter', labels: ['listener'], help: 'Connections accepted.' }),
+  odradek_connections_refused_total: metric({
+    kind: 'counter',
+    labels: ['listener', 'reason'],
+    help: 'Connections closed at once because a limit was reached.',
+  }),
+  odradek_connections_closed_total: metric({
+    kind: 'counter',
+    labels: ['listener', 'reason'],
+    help: 'Connections that the broker closed, by reason (idle, malformed, oversized, shutdown).',
+  }),
+  odradek_misuse_total: metric({
+    kind: 'counter',
+    labels: ['kind'],
+    help: 'Connections that did not speak Kafka to this listener: TLS or HTTP on a plaintext port, SASL where there is none, junk.',
+  }),
+  odradek_queued_bytes: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Bytes of requests and answers held for all connections; reading pauses at a bound.',
+  }),
+  odradek_reading_paused_total: metric({
+    kind: 'counter',
+    labels: ['why'],
+    help: 'How often a connection was not read for a while: its own bound (connection) or the bound of all (broker).',
+  }),
+  odradek_fetch_sessions: metric({ kind: 'gauge', labels: [], help: 'Incremental fetch sessions kept.' }),
+  odradek_fetch_sessions_evicted_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Fetch sessions dropped for newer ones; their clients send full requests again.',
+  }),
+  odradek_waiting: metric({
+    kind: 'gauge',
+    labels: ['kind'],
+    help: 'Parked waits: long polls (fetch), acks=all (produce).',
+  }),
+  odradek_topic_bytes_in_total: metric({
+    kind: 'counter',
+    labels: ['topic'],
+    help: 'Bytes of batches appended by clients.',
+  }),
+  odradek_topic_records_in_total: metric({ kind: 'counter', labels: ['topic'], help: 'Records appended by clients.' }),
+  odradek_topic_bytes_out_total: metric({
+    kind: 'counter',
+    labels: ['topic'],
+    help: 'Bytes of batches handed to consumers.',
+  }),
+  odradek_produce_refused_total: metric({
+    kind: 'counter',
+    labels: ['error'],
+    help: 'Partitions of produce requests that were refused, by Kafka error code.',
+  }),
+  odradek_fetch_refused_total: metric({
+    kind: 'counter',
+    labels: ['error'],
+    help: 'Partitions of fetch requests that were refused, by Kafka error code.',
+  }),
+  odradek_partitions: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Partitions hosted here: leading, following, offline.',
+  }),
+  odradek_log_bytes: metric({ kind: 'gauge', labels: ['directory'], help: 'Bytes of logs in a data directory.' }),
+  odradek_log_directory_free_bytes: metric({
+    kind: 'gauge',
+    labels: ['directory'],
+    help: 'Bytes that may still be written to the file system of a data directory.',
+  }),
+  odradek_log_directory_online: metric({
+    kind: 'gauge',
+    labels: ['directory'],
+    help: '1 while a data directory works, 0 after it failed.',
+  }),
+  odradek_log_segments_deleted_total: metric({ kind: 'counter', labels: [], help: 'Segments removed by retention.' }),
+  odradek_log_flush_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: latencySeconds,
+    help: 'Time of one flush of a log to the disk.',
+  }),
+  odradek_open_segment_files: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Open files of segments; the least recently used are closed.',
+  }),
+  odradek_groups: metric({ kind: 'gauge', labels: ['state'], help: 'Groups that this broker coordinates, by state.' }),
+  odradek_group_rebalances_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Generations that groups went through.',
+  }),
+  odradek_group_members_expired_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Members removed because their session timed out.',
+  }),
+  odradek_offset_commits_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Offsets committed, counted by partition.',
+  }),
+  odradek_offsets_expired_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Committed offsets dropped by their retention.',
+  }),
+  odradek_metadata_offset: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Metadata log offset up to which this broker has applied.',
+  }),
+  odradek_topics: metric({ kind: 'gauge', labels: [], help: 'Topics of the cluster.' }),
+  odradek_controller_active: metric({ kind: 'gauge', labels: [], help: '1 while this node is the active controller.' }),
+  odradek_admin_requests_total: metric({
+    kind: 'counter',
+    labels: ['kind'],
+    help: 'Requests that the controller decided, such as createTopics.',
+  }),
+  odradek_build_info: metric({ kind: 'gauge', labels: ['version', 'kafka'], help: '1; the labels tell the versions.' }),
+  odradek_start_seconds: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Time from the start of the process to readiness.',
+  }),
+  odradek_log_lines_total: metric({ kind: 'counter', labels: ['level'], help: 'Lines logged as warning or error.' }),
+} as const;
+
+export type MetricName = keyof typeof catalogue;
+type NamesOf<K extends MetricKind> = {
+  [N in MetricName]: (typeof catalogue)[N]['kind'] extends K ? N : never;
+}[MetricName];
+export type CounterName = NamesOf<'counter'>;
+export type GaugeName = NamesOf<'gauge'>;
+export type HistogramName = NamesOf<'histogram'>;
+export type LabelsOf<N extends MetricName> = Readonly<Record<(typeof catalogue)[N]['labels'][number], string>>;
+
+/** Only ever grows. */
+export interface Counter {
+  inc(by?: number): void;
+}
+export interface Gauge {
+  set(value: number): void;
+  add(by: number): void;
+}
+export interface Histogram {
+  /** @param value in the unit that the metric's name says: seconds, bytes */
+  observe(value: number): void;
+}
+
+/**
+ * Where shells count. Asking binds the labels once; keep what it returns, since that is one addition per call. Asking again for the same
+ * name and labels gives the same one.
+ */
+export interface Metrics {
+  counter<N extends CounterName>(name: N, labels: LabelsOf<N>): Counter;
+  gauge<N extends GaugeName>(name: N, labels: LabelsOf<N>): Gauge;
+  histogram<N extends HistogramName>(name: N, labels: LabelsOf<N>): Histogram;
+  /** A gauge that is read when somebody looks, for what is cheaper to compute then than to keep. */
+  sample<N extends GaugeName>(name: N, labels: LabelsOf<N>, read: () => number): void;
+  /** Forgets what was counted under these labels: a deleted topic. */
+  forget<N extends MetricName>(name: N, labels: LabelsOf<N>): void;
+}

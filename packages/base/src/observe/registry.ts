@@ -1,0 +1,144 @@
+/** Counting: plain numbers in memory, so that the hot path pays one addition. `prometheus.ts` shows them to the world. */
+import { assert } from '../assert.ts';
+import type { Limits } from '../limits.ts';
+import { production } from '../limits.ts';
+import { catalogue } from './metrics.ts';
+import type { Counter, Gauge, Histogram, LabelsOf, MetricKind, MetricName, MetricRow, Metrics } from './metrics.ts';
+
+/** One line of the exposition. `suffix` is of histograms: `_bucket`, `_sum`, `_count`. */
+export type Sample = {
+  readonly suffix: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+};
+export type Family = {
+  readonly name: MetricName;
+  readonly row: MetricRow;
+  readonly samples: readonly Sample[];
+};
+
+/**
+ * Every metric of one node. Label values come from clients in part (topics), so the series of all metrics together are bounded by
+ * `metricSeriesMax`: beyond it new label values are counted together under `other`.
+ */
+export class MetricsRegistry implements Metrics {
+  readonly #series = new Map<MetricName, Map<string, Series>>();
+  readonly #seriesMax: number;
+  #count = 0;
+
+  constructor(limits: Pick<Limits, 'metricSeriesMax'> = production) {
+    this.#seriesMax = limits.metricSeriesMax;
+  }
+
+  counter<N extends MetricName>(name: N, labels: LabelsOf<N>): Counter {
+    return this.#cell(name, labels, 'counter');
+  }
+
+  gauge<N extends MetricName>(name: N, labels: LabelsOf<N>): Gauge {
+    return this.#cell(name, labels, 'gauge');
+  }
+
+  histogram<N extends MetricName>(name: N, labels: LabelsOf<N>): Histogram {
+    return this.#cell(name, labels, 'histogram');
+  }
+
+  sample<N extends MetricName>(name: N, labels: LabelsOf<N>, read: () => number): void {
+    this.#cell(name, labels, 'gauge').read = read;
+  }
+
+  forget<N extends MetricName>(name: N, labels: LabelsOf<N>): void {
+    if (this.#series.get(name)?.delete(keyOf(catalogue[name], labels)) === true) this.#count -= 1;
+  }
+
+  /** The value of one counter or gauge now; 0 when nothing was counted. For tests and status pages. */
+  value<N extends MetricName>(name: N, labels: LabelsOf<N>): number {
+    return this.#series.get(name)?.get(keyOf(catalogue[name], labels))?.current() ?? 0;
+  }
+
+  /** Those that were asked for so far, in the catalogue's order. */
+  names(): MetricName[] {
+    return (Object.keys(catalogue) as MetricName[]).filter((name) => (this.#series.get(name)?.size ?? 0) > 0);
+  }
+
+  family(name: MetricName): Family {
+    const series = Array.from(this.#series.get(name)?.values() ?? []);
+    return { name, row: catalogue[name], samples: series.flatMap((each) => each.samples()) };
+  }
+
+  #cell(name: MetricName, labels: Readonly<Record<string, string>>, kind: MetricKind): Series {
+    const row: MetricRow = catalogue[name];
+    assert(row.kind === kind, 'a metric is used as what it is', { name, kind });
+    let series = this.#series.get(name);
+    if (series === undefined) this.#series.set(name, (series = new Map()));
+    const bounded = this.#count < this.#seriesMax ? labels : mapped(row, () => 'other');
+    const key = keyOf(row, labels);
+    const found = series.get(key) ?? series.get(keyOf(row, bounded));
+    if (found !== undefined) return found;
+    const created = new Series(row, bounded);
+    series.set(keyOf(row, bounded), created);
+    this.#count += 1;
+    return created;
+  }
+}
+
+function keyOf(row: MetricRow, labels: Readonly<Record<string, string>>): string {
+  return row.labels.map((label) => labels[label] ?? '').join('\u0000');
+}
+
+function mapped(row: MetricRow, value: (label: string) => string): Record<string, string> {
+  return Object.fromEntries(row.labels.map((label) => [label, value(label)]));
+}
+
+class Series implements Counter, Gauge, Histogram {
+  read: (() => number) | undefined;
+  readonly #labels: Readonly<Record<string, string>>;
+  readonly #bounds: readonly number[];
+  readonly #buckets: Float64Array;
+  /** The value of a counter or gauge; the sum of a histogram. */
+  #total = 0;
+  readonly #isHistogram: boolean;
+
+  constructor(row: MetricRow, labels: Readonly<Record<string, string>>) {
+    this.#labels = mapped(row, (label) => labels[label] ?? '');
+    this.#isHistogram = row.kind === 'histogram';
+    this.#bounds = row.buckets ?? [];
+    this.#buckets = new Float64Array(this.#isHistogram ? this.#bounds.length + 1 : 0);
+  }
+
+  inc(by = 1): void {
+    this.#total += by;
+  }
+
+  add(by: number): void {
+    this.#total += by;
+  }
+
+  set(value: number): void {
+    this.#total = value;
+  }
+
+  observe(value: number): void {
+    const bounds = this.#bounds;
+    let at = 0;
+    while (at < bounds.length && value > (bounds[at] ?? 0)) at += 1;
+    this.#buckets[at] = (this.#buckets[at] ?? 0) + 1;
+    this.#total += value;
+  }
+
+  current(): number {
+    return this.read === undefined ? this.#total : this.read();
+  }
+
+  samples(): Sample[] {
+    if (!this.#isHistogram) return [{ suffix: '', labels: this.#labels, value: this.current() }];
+    const samples: Sample[] = [];
+    let below = 0;
+    for (const [at, count] of this.#buckets.entries()) {
+      below += count;
+      samples.push({ suffix: '_bucket', labels: { ...this.#labels, le: this.#bounds[at] ?? '+Inf' }, value: below });
+    }
+    samples.push({ suffix: '_sum', labels: this.#labels, value: this.#total });
+    samples.push({ suffix: '_count', labels: this.#labels, value: below });
+    return samples;
+  }
+}
