@@ -39,6 +39,10 @@ export type Limits = {
   readonly coordinatorBatchBytesMax: number;
   /** Admin requests waiting at the controller. */
   readonly controllerQueuedOpsMax: number;
+  /** Partitions that one admin request may make. */
+  readonly controllerPartitionsPerRequestMax: number;
+  /** Records after which the controller commits what it has, rather than take more requests into the same batch. */
+  readonly controllerBatchRecordsMax: number;
   /** Label combinations over all metrics; further ones are counted together. */
   readonly metricSeriesMax: number;
   /** How long an orderly stop may take before it is cut short. */
@@ -66,6 +70,8 @@ export const production: Limits = {
   coordinatorQueuedOpsMax: 100_000,
   coordinatorBatchBytesMax: 512 * 1024,
   controllerQueuedOpsMax: 10_000,
+  controllerPartitionsPerRequestMax: 10_000,
+  controllerBatchRecordsMax: 10_000,
   metricSeriesMax: 50_000,
   shutdownDeadlineMs: 1_800,
 };
@@ -89,6 +95,8 @@ export const tiny: Limits = {
   coordinatorQueuedOpsMax: 32,
   coordinatorBatchBytesMax: 4 * 1024,
   controllerQueuedOpsMax: 16,
+  controllerPartitionsPerRequestMax: 64,
+  controllerBatchRecordsMax: 16,
   metricSeriesMax: 200,
   shutdownDeadlineMs: 1_800,
 };

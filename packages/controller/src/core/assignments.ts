@@ -1,0 +1,97 @@
+/** New partitions: given replicas checked, or replicas placed, and the record of a partition that begins its life. */
+import { ok, refuse, type Outcome } from '@odradek/base';
+import { record, type BrokerImage, type MetadataRecord } from '@odradek/metadata';
+import { ErrorCode, LeaderRecoveryState } from '@odradek/protocol';
+import type { ControllerContext } from './context.ts';
+import { defaultDirectory } from './partitions.ts';
+import { place, type PlaceableBroker } from './placement.ts';
+
+/** The replicas of one new partition, the preferred leader first, and those of them that may be in its first ISR. */
+export type Assignment = { readonly replicas: readonly number[]; readonly isr: readonly number[] };
+
+/**
+ * Replicas that somebody gave.
+ * @param expected the replication factor of the topic; undefined for its first partition
+ */
+export function checkGiven(
+  { image }: ControllerContext,
+  given: { readonly partition: number; readonly replicas: readonly number[] },
+  expected: number | undefined,
+): Outcome<Assignment> {
+  const { partition, replicas } = given;
+  const code = ErrorCode.INVALID_REPLICA_ASSIGNMENT;
+  const refused = (what: string): Outcome<never> => refuse(code, `The manual partition assignment includes ${what}`);
+  if (replicas.length === 0) return refused('an empty replica list.');
+  const seen = new Set<number>();
+  for (const brokerId of replicas.toSorted((a, b) => a - b)) {
+    if (image.cluster.broker(brokerId) === undefined)
+      return refused(`broker ${brokerId}, but no such broker is registered.`);
+    if (seen.has(brokerId)) return refused(`the broker ${brokerId} more than once.`);
+    seen.add(brokerId);
+  }
+  if (expected !== undefined && replicas.length !== expected) {
+    const consistency = 'but this is not consistent with previous partitions, which have';
+    return refused(`a partition with ${replicas.length} replica(s), ${consistency} ${expected} replica(s).`);
+  }
+  const isr = replicas.filter((brokerId) => image.cluster.isActive(brokerId));
+  if (isr.length > 0) return ok({ replicas, isr });
+  const where = `All brokers specified in the manual partition assignment for partition ${partition}`;
+  return refuse(code, `${where} are fenced or in controlled shutdown.`);
+}
+
+/** Replicas that the controller chooses. Refuses with INVALID_REPLICATION_FACTOR. */
+export function choose(
+  context: ControllerContext,
+  partitionCount: number,
+  replicationFactor: number,
+): Outcome<Assignment[]> {
+  const { cluster } = context.image;
+  const placed = place({ partitionCount, replicationFactor }, placeable(cluster.brokers()), context.random);
+  const failed = `Unable to replicate the partition ${replicationFactor} time(s):`;
+  if (!placed.ok) return refuse(placed.code, `${failed} ${placed.why}`);
+  const assignments: Assignment[] = [];
+  for (const replicas of placed.value) {
+    const isr = replicas.filter((brokerId) => cluster.isActive(brokerId));
+    if (isr.length === 0) {
+      const why = 'All brokers are currently fenced or in controlled shutdown.';
+      return refuse(ErrorCode.INVALID_REPLICATION_FACTOR, `${failed} ${why}`);
+    }
+    assignments.push({ replicas, isr });
+  }
+  return ok(assignments);
+}
+
+/** A broker that is about to stop gets nothing new, nor one whose directories are all cordoned. */
+function placeable(brokers: Iterable<BrokerImage>): PlaceableBroker[] {
+  const found: PlaceableBroker[] = [];
+  for (const broker of brokers) {
+    const cordoned = broker.logDirs.every((directory) => broker.cordonedLogDirs.includes(directory));
+    if (!broker.inControlledShutdown && !cordoned) found.push(broker);
+  }
+  return found;
+}
+
+export function partitionRecords(
+  context: ControllerContext,
+  topicId: string,
+  firstPartition: number,
+  assignments: readonly Assignment[],
+): MetadataRecord[] {
+  return assignments.map(({ replicas, isr }, at) =>
+    record('PartitionRecord', {
+      partitionId: firstPartition + at,
+      topicId,
+      replicas,
+      isr,
+      removingReplicas: [],
+      addingReplicas: [],
+      leader: isr[0] ?? -1,
+      leaderRecoveryState: LeaderRecoveryState.RECOVERED,
+      leaderEpoch: 0,
+      partitionEpoch: 0,
+      directories: replicas.map((brokerId) => defaultDirectory(context, brokerId)),
+      eligibleLeaderReplicas: null,
+      lastKnownElr: null,
+    }),
+  );
+}

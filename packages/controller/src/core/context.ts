@@ -1,0 +1,30 @@
+/** What the rooms of the controller machine share. */
+import type { NodeConfig, Random } from '@odradek/base';
+import type { MetadataImage, MetadataRecord } from '@odradek/metadata';
+import type { BrokerSessions } from './sessions.ts';
+
+/** What a controller is told about itself and its cluster when it is made. */
+export type ControllerSettings = {
+  readonly clusterId: string;
+  readonly nodeId: number;
+  /** The node's properties; what was set through the admin API comes from the image. */
+  readonly config: NodeConfig;
+  /** `broker.session.timeout.ms` */
+  readonly sessionTimeoutMs: number;
+  /** The bound on partitions that one request may make. */
+  readonly partitionsPerRequestMax: number;
+};
+
+export type ControllerContext = {
+  readonly settings: ControllerSettings;
+  /** As far as this controller has decided, which is ahead of what is committed. */
+  readonly image: MetadataImage;
+  readonly sessions: BrokerSessions;
+  readonly random: Random;
+};
+
+/** What an operation makes: records to commit, and the answer that is given once they are. */
+export type Decision<T> = { readonly records: readonly MetadataRecord[]; readonly reply: T };
+
+/** A request that changes nothing, or must not. */
+export const NO_RECORDS: readonly MetadataRecord[] = [];

@@ -1,0 +1,127 @@
+/**
+ * The controller machine: an operation and the time come in, records to commit and an answer go out. It applies its own records at once,
+ * so the next operation sees them; whoever runs it gives the answers only when the records are durable, and stops it when they cannot be.
+ */
+import { unreachable, type Outcome, type Random } from '@odradek/base';
+import {
+  MetadataImage,
+  type AdminReply,
+  type AdminRequest,
+  type BrokerRegistration,
+  type CommittedRecords,
+  type MetadataRecord,
+} from '@odradek/metadata';
+import { expireSession, heartbeat, nextExpiryMs, register, type Heartbeat, type HeartbeatReply } from './brokers.ts';
+import { alterConfigs, incrementalAlterConfigs } from './configs.ts';
+import type { ControllerContext, ControllerSettings, Decision } from './context.ts';
+import { createPartitions } from './create-partitions.ts';
+import { createTopics } from './create-topics.ts';
+import { deleteTopics } from './delete-topics.ts';
+import { bootstrapRecords } from './features.ts';
+import { allocateProducerIds } from './producer-ids.ts';
+import { BrokerSessions } from './sessions.ts';
+
+export type ControllerOp =
+  /** This controller has become the active one. */
+  | { readonly kind: 'activated' }
+  | { readonly kind: 'registered'; readonly registration: BrokerRegistration }
+  | { readonly kind: 'heartbeat'; readonly beat: Heartbeat }
+  | { readonly kind: 'admin'; readonly request: AdminRequest }
+  /** The time has come that `nextWakeMs` named. */
+  | { readonly kind: 'tick' };
+
+export type ControllerReply =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'registered'; readonly outcome: Outcome<{ readonly brokerEpoch: number }> }
+  | { readonly kind: 'heartbeat'; readonly outcome: Outcome<HeartbeatReply> }
+  | { readonly kind: 'admin'; readonly reply: AdminReply<AdminRequest> }
+  | { readonly kind: 'expired'; readonly brokerIds: readonly number[] };
+
+export class Controller {
+  readonly #context: ControllerContext;
+  #epoch: number;
+
+  /** @param image what is committed so far; a new controller epoch begins with this controller */
+  constructor(settings: ControllerSettings, random: Random, image: MetadataImage = new MetadataImage()) {
+    this.#context = { settings, image, sessions: new BrokerSessions(), random };
+    this.#epoch = image.epoch + 1;
+  }
+
+  get image(): MetadataImage {
+    return this.#context.image;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Decides, and applies what it decided. The batch is undefined when there is nothing to commit. */
+  handle(
+    op: ControllerOp,
+    nowMs: number,
+  ): { readonly batch: CommittedRecords | undefined; readonly reply: ControllerReply } {
+    const { records, reply } = this.#decide(op, nowMs);
+    if (records.length === 0) return { batch: undefined, reply };
+    const { image } = this.#context;
+    const batch = { records, endOffset: image.endOffset + records.length, epoch: this.#epoch };
+    image.applyBatch(batch);
+    return { batch, reply };
+  }
+
+  /** Milliseconds until `tick` is due; undefined: nothing to wait for. */
+  nextWakeMs(nowMs: number): number | undefined {
+    return nextExpiryMs(this.#context, nowMs);
+  }
+
+  #decide(op: ControllerOp, nowMs: number): Decision<ControllerReply> {
+    const context = this.#context;
+    switch (op.kind) {
+      case 'activated':
+        return { records: this.#activate(nowMs), reply: { kind: 'none' } };
+      case 'registered': {
+        const { records, reply } = register(context, op.registration, nowMs);
+        return { records, reply: { kind: 'registered', outcome: reply } };
+      }
+      case 'heartbeat': {
+        const { records, reply } = heartbeat(context, op.beat, nowMs);
+        return { records, reply: { kind: 'heartbeat', outcome: reply } };
+      }
+      case 'admin': {
+        const { records, reply } = admin(context, op.request);
+        return { records, reply: { kind: 'admin', reply } };
+      }
+      case 'tick': {
+        const { records, reply } = expireSession(context, nowMs);
+        return { records, reply: { kind: 'expired', brokerIds: reply === undefined ? [] : [reply] } };
+      }
+      default:
+        return unreachable(op);
+    }
+  }
+
+  /** Every registered broker gets a whole session timeout to be heard by this controller. */
+  #activate(nowMs: number): readonly MetadataRecord[] {
+    const { image, sessions } = this.#context;
+    for (const broker of image.cluster.brokers()) sessions.open(broker.id, image.endOffset, nowMs);
+    return bootstrapRecords(image);
+  }
+}
+
+function admin(context: ControllerContext, request: AdminRequest): Decision<AdminReply<AdminRequest>> {
+  switch (request.kind) {
+    case 'createTopics':
+      return createTopics(context, request.request);
+    case 'deleteTopics':
+      return deleteTopics(context, request.request);
+    case 'createPartitions':
+      return createPartitions(context, request.request);
+    case 'alterConfigs':
+      return alterConfigs(context, request.request);
+    case 'incrementalAlterConfigs':
+      return incrementalAlterConfigs(context, request.request);
+    case 'allocateProducerIds':
+      return allocateProducerIds(context, request.request);
+    default:
+      return unreachable(request);
+  }
+}
