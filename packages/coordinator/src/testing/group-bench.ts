@@ -1,0 +1,355 @@
+/**
+ * A group shard on a bench: ops go in, answers and records come out, time moves when told. What is written counts as committed at once
+ * unless `holdCommits` says otherwise. `member()` is a client that remembers its id and generation, as a real one does.
+ */
+import { UUID_ZERO, assert } from '@odradek/base';
+import type { Outcome } from '@odradek/base';
+import { ErrorCode } from '@odradek/protocol';
+import type { GroupConfig } from '../group/core/config.ts';
+import type {
+  GroupEvent,
+  GroupKinds,
+  GroupOp,
+  GroupOpKind,
+  GroupOpOf,
+  GroupRecord,
+  GroupReply,
+  JoinReply,
+  SyncReply,
+} from '../group/core/kinds.ts';
+import { GroupMachine } from '../group/core/machine.ts';
+import { decodeRecord } from '../group/core/records.ts';
+import { Shard } from '../runtime/core/shard.ts';
+import type { KeyValue } from '../runtime/ports.ts';
+
+export const benchConfig: GroupConfig = {
+  groupMaxSize: 1_000,
+  initialRebalanceDelayMs: 0,
+  sessionTimeoutMinMs: 6_000,
+  sessionTimeoutMaxMs: 1_800_000,
+  offsetMetadataMax: 4_096,
+  offsetsRetentionMs: 7 * 24 * 3_600_000,
+  offsetsRetentionCheckIntervalMs: 600_000,
+  recordBytesMax: 1_000_000,
+};
+
+const BATCH_BYTES_MAX = 1_000_000;
+
+/** One op that was submitted, and its answer as soon as there is one. */
+export class Ask<K extends GroupOpKind> {
+  readonly #outcome: () => Outcome<unknown> | undefined;
+
+  constructor(outcome: () => Outcome<unknown> | undefined) {
+    this.#outcome = outcome;
+  }
+
+  get answered(): boolean {
+    return this.#outcome() !== undefined;
+  }
+
+  get outcome(): Outcome<GroupReply<K>> {
+    const outcome = this.#outcome();
+    assert(outcome !== undefined, 'the op has been answered');
+    return outcome as Outcome<GroupReply<K>>;
+  }
+
+  get value(): GroupReply<K> {
+    const { outcome } = this;
+    assert(outcome.ok, 'the op was not refused', outcome);
+    return outcome.value;
+  }
+
+  /** Code of the whole: of the refusal, of a join's answer, or NONE. */
+  get code(): number {
+    const { outcome } = this;
+    if (!outcome.ok) return outcome.code;
+    const value: unknown = outcome.value;
+    return typeof value === 'object' && value !== null && 'code' in value ? Number(value.code) : ErrorCode.NONE;
+  }
+}
+
+export class GroupBench {
+  readonly config: GroupConfig;
+  nowMs: number;
+  readonly #shard: Shard<GroupKinds>;
+  readonly #answers = new Map<number, Outcome<unknown>>();
+  #nextId = 1;
+  #nextMemberId = 1;
+  #holding = false;
+  readonly committed: KeyValue[] = [];
+  #seen = 0;
+  readonly events: GroupEvent[] = [];
+  /** Ops that were answered more than once would trip the bench; these wait still. */
+  readonly waiting = new Set<number>();
+
+  constructor(config: Partial<GroupConfig> = {}, from?: { readonly log: readonly KeyValue[]; readonly nowMs: number }) {
+    this.config = { ...benchConfig, ...config };
+    this.nowMs = from?.nowMs ?? 1_000_000;
+    this.#shard = new Shard(new GroupMachine(() => this.config));
+    for (const record of from?.log ?? []) {
+      assert(this.#shard.replay(record), 'the machine reads its own records');
+      this.committed.push(record);
+    }
+    this.#seen = this.committed.length;
+    this.#shard.loaded(this.#now());
+    this.#settle();
+  }
+
+  /** A new shard that has loaded what this one committed, at the same time. */
+  reloaded(config: Partial<GroupConfig> = {}): GroupBench {
+    return new GroupBench({ ...this.config, ...config }, { log: this.committed, nowMs: this.nowMs });
+  }
+
+  submit<K extends GroupOpKind>(op: GroupOpOf<K>): Ask<K> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    this.waiting.add(id);
+    this.#shard.submit(id, op as GroupOp, this.#now());
+    this.#settle();
+    return new Ask<K>(() => this.#answers.get(id));
+  }
+
+  /** Moves time on, firing each timer at its own time. */
+  advance(byMs: number): void {
+    const endMs = this.nowMs + byMs;
+    for (
+      let nextMs = this.#shard.nextTimerMs();
+      nextMs !== undefined && nextMs <= endMs;
+      nextMs = this.#shard.nextTimerMs()
+    ) {
+      this.nowMs = Math.max(this.nowMs, nextMs);
+      if (!this.#shard.fire(this.#now()) && this.#shard.nextTimerMs() === nextMs) break;
+      this.#settle();
+    }
+    this.nowMs = endMs;
+  }
+
+  holdCommits(): void {
+    this.#holding = true;
+  }
+
+  releaseCommits(): void {
+    this.#holding = false;
+    this.#settle();
+  }
+
+  /** Records committed since the last call. */
+  written(): GroupRecord[] {
+    const records = this.committed.slice(this.#seen).map((raw) => {
+      const record = decodeRecord(raw);
+      assert(record !== undefined, 'the bench reads its own records');
+      return record;
+    });
+    this.#seen = this.committed.length;
+    return records;
+  }
+
+  member(groupId = 'g', options: MemberOptions = {}): BenchMember {
+    return new BenchMember(this, groupId, options);
+  }
+
+  newMemberId(name: string): string {
+    const id = `${name}-${this.#nextMemberId}`;
+    this.#nextMemberId += 1;
+    return id;
+  }
+
+  describe(groupId = 'g'): Ask<'describe'> {
+    return this.submit({ kind: 'describe', groupId });
+  }
+
+  /** State of a group as DescribeGroups tells it; 'Dead' when it does not exist. */
+  stateOf(groupId = 'g'): string {
+    const { outcome } = this.describe(groupId);
+    return outcome.ok ? outcome.value.state : 'Dead';
+  }
+
+  timers(): number {
+    return this.#shard.counts().timers;
+  }
+
+  #now(): { wallMs: number; monotonicMs: number } {
+    return { wallMs: this.nowMs, monotonicMs: this.nowMs };
+  }
+
+  #settle(): void {
+    while (this.#shard.hasPending && !this.#holding) {
+      const batch = this.#shard.takeBatch(BATCH_BYTES_MAX);
+      this.committed.push(...batch);
+      this.#shard.committed(batch.length);
+    }
+    const { replies, events } = this.#shard.drain();
+    for (const { id, outcome } of replies) {
+      assert(this.waiting.delete(id), 'an op is answered once', { id });
+      this.#answers.set(id, outcome);
+    }
+    this.events.push(...events);
+  }
+}
+
+export type MemberOptions = {
+  readonly name?: string;
+  readonly instance?: string;
+  readonly sessionTimeoutMs?: number;
+  readonly rebalanceTimeoutMs?: number;
+  readonly protocolType?: string;
+  readonly protocols?: readonly string[];
+  /** What it subscribes to; written in the consumers' own format. */
+  readonly topics?: readonly string[];
+  readonly requiresMemberId?: boolean;
+  readonly canSkipAssignment?: boolean;
+};
+
+/** A client: it keeps the member id and the generation that it was told. */
+export class BenchMember {
+  readonly bench: GroupBench;
+  readonly groupId: string;
+  options: MemberOptions;
+  memberId = '';
+  generation = -1;
+  leads = false;
+  joinAsk: Ask<'join'> | undefined;
+  syncAsk: Ask<'sync'> | undefined;
+
+  constructor(bench: GroupBench, groupId: string, options: MemberOptions) {
+    this.bench = bench;
+    this.groupId = groupId;
+    this.options = options;
+  }
+
+  /** Sends a JoinGroup; with `requiresMemberId` also the second one. */
+  join(change: Partial<GroupOpOf<'join'>> = {}): Ask<'join'> {
+    const ask = this.#sendJoin(change);
+    if (ask.answered && ask.code === ErrorCode.MEMBER_ID_REQUIRED) {
+      this.memberId = ask.value.memberId;
+      return this.#sendJoin(change);
+    }
+    return ask;
+  }
+
+  #sendJoin(change: Partial<GroupOpOf<'join'>>): Ask<'join'> {
+    const { options } = this;
+    const name = options.instance ?? options.name ?? 'client';
+    this.joinAsk = this.bench.submit<'join'>({
+      kind: 'join',
+      groupId: this.groupId,
+      memberId: this.memberId,
+      newMemberId: this.bench.newMemberId(name),
+      groupInstanceId: options.instance ?? null,
+      clientId: options.name ?? 'client',
+      clientHost: '/127.0.0.1',
+      sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
+      rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 60_000,
+      protocolType: options.protocolType ?? 'consumer',
+      protocols: (options.protocols ?? ['range']).map((protocol) => ({
+        name: protocol,
+        metadata: subscription(options.topics ?? ['orders']),
+      })),
+      reason: null,
+      requiresMemberId: options.requiresMemberId ?? false,
+      canSkipAssignment: options.canSkipAssignment ?? true,
+      ...change,
+    });
+    return this.joinAsk;
+  }
+
+  /** Takes in the answer to the last join. */
+  joined(): JoinReply {
+    assert(this.joinAsk !== undefined, 'the member has joined');
+    const reply = this.joinAsk.value;
+    if (reply.code === ErrorCode.NONE) {
+      this.memberId = reply.memberId;
+      this.generation = reply.generation;
+      this.leads = reply.leader === reply.memberId;
+    }
+    return reply;
+  }
+
+  /** Sends a SyncGroup; the leader's gives every member of its list one byte, its place in the list. */
+  sync(change: Partial<GroupOpOf<'sync'>> = {}): Ask<'sync'> {
+    const members = this.leads && this.joinAsk?.answered === true ? this.joinAsk.value.members : [];
+    this.syncAsk = this.bench.submit<'sync'>({
+      kind: 'sync',
+      groupId: this.groupId,
+      memberId: this.memberId,
+      groupInstanceId: this.options.instance ?? null,
+      generation: this.generation,
+      protocolType: null,
+      protocolName: null,
+      assignments: members.map(({ memberId }, at) => ({ memberId, assignment: Buffer.from([at]) })),
+      ...change,
+    });
+    return this.syncAsk;
+  }
+
+  synced(): SyncReply {
+    assert(this.syncAsk !== undefined, 'the member has synced');
+    return this.syncAsk.value;
+  }
+
+  beat(change: Partial<GroupOpOf<'heartbeat'>> = {}): Ask<'heartbeat'> {
+    const { groupId, memberId, generation } = this;
+    const groupInstanceId = this.options.instance ?? null;
+    return this.bench.submit<'heartbeat'>({
+      kind: 'heartbeat',
+      groupId,
+      memberId,
+      generation,
+      groupInstanceId,
+      ...change,
+    });
+  }
+
+  leave(): Ask<'leave'> {
+    const { groupId, memberId } = this;
+    const member = { memberId, groupInstanceId: this.options.instance ?? null, reason: null };
+    return this.bench.submit<'leave'>({ kind: 'leave', groupId, members: [member] });
+  }
+
+  commit(offset: number, change: Partial<GroupOpOf<'commit'>> = {}, metadata: string | null = ''): Ask<'commit'> {
+    const partitions = [{ partition: 0, offset, leaderEpoch: 3, metadata }];
+    return this.bench.submit<'commit'>({
+      kind: 'commit',
+      groupId: this.groupId,
+      memberId: this.memberId,
+      groupInstanceId: this.options.instance ?? null,
+      generation: this.generation,
+      retentionMs: -1,
+      knowsGroupIdNotFound: true,
+      topics: [{ topic: 'orders', topicId: UUID_ZERO, partitions }],
+      ...change,
+    });
+  }
+}
+
+/** Joins all, waits out the first delay, and syncs: a stable group. */
+export function stabilize(bench: GroupBench, members: readonly BenchMember[]): void {
+  for (const member of members) member.join();
+  bench.advance(bench.config.initialRebalanceDelayMs);
+  for (let round = 0; round < members.length + 1 && bench.stateOf(members[0]?.groupId) !== 'Stable'; round += 1) {
+    for (const member of members) {
+      if (member.joinAsk?.answered === true) member.joined();
+      if (member.generation === -1 || !member.beat().outcome.ok) member.join();
+    }
+    for (const member of members) if (member.joinAsk?.answered === true) member.joined();
+    if (bench.stateOf(members[0]?.groupId) === 'CompletingRebalance') {
+      for (const member of members.filter(({ leads }) => !leads)) member.sync();
+      for (const member of members.filter(({ leads }) => leads)) member.sync();
+    }
+  }
+  assert(bench.stateOf(members[0]?.groupId) === 'Stable', 'the group has become stable');
+  bench.written();
+}
+
+/** Version 0 of the consumers' subscription. */
+export function subscription(topics: readonly string[]): Buffer {
+  const head = Buffer.alloc(6);
+  head.writeInt32BE(topics.length, 2);
+  const names = topics.map((topic) => {
+    const bytes = Buffer.alloc(2 + Buffer.byteLength(topic));
+    bytes.writeInt16BE(Buffer.byteLength(topic), 0);
+    bytes.write(topic, 2);
+    return bytes;
+  });
+  return Buffer.concat([head, ...names, Buffer.from([0xff, 0xff, 0xff, 0xff])]);
+}
