@@ -1,0 +1,143 @@
+/** `odradek topics describe`: partitions, leaders, replicas and what is configured, in the form of kafka-topics. */
+import type { Command } from 'commander';
+import { ApiKey, ConfigResourceType, ConfigSource, ErrorCode, errorName } from '@odradek/protocol';
+import { collectList } from '../../core/options.ts';
+import { CommandError } from '../../core/refusal.ts';
+import type { AdminConnection } from '../../shell/admin-connection.ts';
+import { paint, print, printJson } from '../../shell/terminal.ts';
+import { adminCommand, withAdmin, type CommonOptions } from './common.ts';
+import type { Metadata } from './list.ts';
+
+type Options = CommonOptions & {
+  topic: string[];
+  excludeInternal?: boolean;
+  underReplicatedPartitions?: boolean;
+  unavailablePartitions?: boolean;
+  topicsWithOverrides?: boolean;
+};
+
+type Topic = Metadata['topics'][number];
+type Partition = Topic['partitions'][number];
+type Described = {
+  readonly topic: Topic;
+  readonly partitions: readonly Partition[];
+  readonly configs: Map<string, string>;
+};
+
+export function describeCommand(): Command {
+  return adminCommand('describe', 'describe topics: partitions, leaders, configuration')
+    .option('-t, --topic <name...>', 'topics to describe; all when left out', collectList, [])
+    .option('--exclude-internal', 'leave out topics of the cluster itself')
+    .option('--under-replicated-partitions', 'only partitions whose in-sync replicas are fewer than their replicas')
+    .option('--unavailable-partitions', 'only partitions without a leader')
+    .option('--topics-with-overrides', 'only topics with a configuration of their own')
+    .addHelpText('after', '\nExample:\n  $ odradek topics describe --topic orders')
+    .action((options: Options) => describe(options));
+}
+
+async function describe(options: Options): Promise<void> {
+  const described = await withAdmin(options, async (admin) => {
+    const topics = await topicsOf(admin, options);
+    const configs = await overrides(
+      admin,
+      topics.map(({ name }) => name ?? ''),
+    );
+    return topics.map((topic) => ({
+      topic,
+      partitions: topic.partitions
+        .filter((partition) => isWanted(partition, options))
+        .toSorted((left, right) => left.partitionIndex - right.partitionIndex),
+      configs: configs.get(topic.name ?? '') ?? new Map<string, string>(),
+    }));
+  });
+  const shown = described.filter(
+    ({ topic, partitions, configs }) =>
+      (partitions.length > 0 || topic.partitions.length === 0) &&
+      (options.topicsWithOverrides !== true || configs.size > 0),
+  );
+  if (options.json === true) printJson(shown.map(asJson));
+  else for (const each of shown) printTopic(each);
+}
+
+async function topicsOf(admin: AdminConnection, options: Options): Promise<Topic[]> {
+  const names = options.topic.length === 0 ? null : options.topic.map((name) => ({ name }));
+  const metadata = await admin.call(ApiKey.Metadata, { topics: names, allowAutoTopicCreation: false });
+  for (const { name, errorCode } of metadata.topics) {
+    if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+      throw new CommandError(`topic '${name ?? ''}' does not exist; \`odradek topics list\` names those that do`);
+    }
+    if (errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.LEADER_NOT_AVAILABLE) {
+      throw new CommandError(`cannot describe topic '${name ?? ''}': ${errorName(errorCode)}`);
+    }
+  }
+  return metadata.topics
+    .filter(({ isInternal }) => !(options.excludeInternal === true && isInternal))
+    .toSorted((left, right) => ((left.name ?? '') < (right.name ?? '') ? -1 : 1));
+}
+
+function isWanted(partition: Partition, options: Options): boolean {
+  if (options.underReplicatedPartitions === true && partition.isrNodes.length >= partition.replicaNodes.length)
+    return false;
+  return !(options.unavailablePartitions === true && partition.leaderId >= 0);
+}
+
+/** What each topic sets itself; defaults are left out. */
+async function overrides(admin: AdminConnection, names: readonly string[]): Promise<Map<string, Map<string, string>>> {
+  if (names.length === 0) return new Map();
+  const { results } = await admin.call(ApiKey.DescribeConfigs, {
+    resources: names.map((resourceName) => ({
+      resourceType: ConfigResourceType.TOPIC,
+      resourceName,
+      configurationKeys: null,
+    })),
+    includeSynonyms: false,
+    includeDocumentation: false,
+  });
+  return new Map(
+    results.map(({ resourceName, configs }) => {
+      const own = configs.filter(({ configSource }) => configSource === ConfigSource.TOPIC_CONFIG);
+      const entries = own.map(
+        ({ name, value, isSensitive }) => [name, isSensitive ? '(hidden)' : (value ?? '')] as const,
+      );
+      return [resourceName, new Map(entries.toSorted(([left], [right]) => (left < right ? -1 : 1)))];
+    }),
+  );
+}
+
+function asJson({ topic, partitions, configs }: Described): object {
+  return {
+    name: topic.name,
+    topicId: topic.topicId,
+    internal: topic.isInternal,
+    partitionCount: topic.partitions.length,
+    replicationFactor: topic.partitions[0]?.replicaNodes.length ?? 0,
+    configs: Object.fromEntries(configs),
+    partitions: partitions.map((partition) => ({
+      partition: partition.partitionIndex,
+      leader: partition.leaderId,
+      leaderEpoch: partition.leaderEpoch,
+      replicas: partition.replicaNodes,
+      isr: partition.isrNodes,
+      offline: partition.offlineReplicas,
+    })),
+  };
+}
+
+function printTopic({ topic, partitions, configs }: Described): void {
+  const name = topic.name ?? '';
+  const replicas = topic.partitions[0]?.replicaNodes.length ?? 0;
+  const shownConfigs = [...configs].map(([key, value]) => `${key}=${value}`).join(',');
+  print(
+    `Topic: ${paint('bold', name)}\tTopicId: ${topic.topicId}\tPartitionCount: ${topic.partitions.length}` +
+      `\tReplicationFactor: ${replicas}\tConfigs: ${shownConfigs}`,
+  );
+  for (const partition of partitions) {
+    const leader = partition.leaderId < 0 ? paint('red', 'none') : String(partition.leaderId);
+    const isr = partition.isrNodes.join(',');
+    const behind = partition.isrNodes.length < partition.replicaNodes.length;
+    print(
+      `\tTopic: ${name}\tPartition: ${partition.partitionIndex}\tLeader: ${leader}` +
+        `\tReplicas: ${partition.replicaNodes.join(',')}\tIsr: ${behind ? paint('yellow', isr) : isr}`,
+    );
+  }
+}

@@ -1,0 +1,94 @@
+/** The commands by name, and how a command ends: results on stdout, one line on stderr when it failed, an exit code that says why. */
+import { Command, CommanderError } from 'commander';
+import description from '../package.json' with { type: 'json' };
+import { CommandError, exitCode } from './core/refusal.ts';
+import { paint } from './shell/terminal.ts';
+
+type Loader = { readonly summary: string; readonly load: () => Promise<Command> };
+
+const commands: Record<string, Loader> = {
+  start: {
+    summary: 'run one node (broker and controller)',
+    load: async () => (await import('./commands/start.ts')).startCommand(),
+  },
+  topics: {
+    summary: 'create, list, describe, alter and delete topics',
+    load: async () => (await import('./commands/topics.ts')).topicsCommand(),
+  },
+  produce: {
+    summary: 'write lines of standard input to a topic',
+    load: async () => (await import('./commands/produce.ts')).produceCommand(),
+  },
+  consume: {
+    summary: 'read records of a topic to standard output',
+    load: async () => (await import('./commands/consume.ts')).consumeCommand(),
+  },
+};
+
+const EXAMPLES = `
+Examples:
+  $ odradek start
+  $ odradek topics create --topic greetings --partitions 3
+  $ echo hello | odradek produce --topic greetings
+  $ odradek consume --topic greetings --from-beginning --max-messages 1
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 cannot connect, 4 timed out.`;
+
+/** Runs the command line; sets the exit code and never throws. */
+export async function run(args: readonly string[]): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader (head, less) has what it wanted.
+    if (error.code === 'EPIPE') process.exit(exitCode.done);
+    throw error;
+  });
+  try {
+    const program = await build(args[0]);
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    process.exitCode = tell(error);
+  }
+}
+
+async function build(wanted: string | undefined): Promise<Command> {
+  const program = new Command('odradek')
+    .description('Apache Kafka anew: one node, its topics, and their records')
+    .version(description.version, '-V, --version')
+    .addHelpText('after', EXAMPLES);
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    program.addCommand(name === wanted ? await load() : new Command(name).description(summary).helpOption(false));
+  }
+  quiet(program);
+  return program;
+}
+
+/** Errors become values here instead of an exit inside the parser. */
+function quiet(command: Command): void {
+  command.exitOverride().configureOutput({ writeErr: () => undefined, outputError: () => undefined });
+  for (const inner of command.commands) quiet(inner);
+}
+
+function tell(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCode.done;
+    if (error.code === 'commander.help') {
+      process.stderr.write('odradek: name a command; `odradek --help` lists them\n');
+    } else {
+      line(error.message.replace(/^error: /, ''));
+    }
+    return exitCode.usage;
+  }
+  if (error instanceof CommandError) {
+    line(error.message);
+    return error.exitCode;
+  }
+  line(error instanceof Error && process.env['ODRADEK_DEBUG'] === undefined ? error.message : String(inspect(error)));
+  return exitCode.failed;
+}
+
+function inspect(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function line(message: string): void {
+  process.stderr.write(`${paint('red', 'odradek:', process.stderr)} ${message}\n`);
+}

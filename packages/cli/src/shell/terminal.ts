@@ -1,0 +1,87 @@
+/** What people see: colours and progress only where a terminal is, results on stdout, everything else on stderr. */
+import { writeSync } from 'node:fs';
+
+/** Colours honour NO_COLOR and FORCE_COLOR (no-color.org). */
+function coloured(stream: { isTTY?: boolean }): boolean {
+  if (process.env['NO_COLOR'] !== undefined && process.env['NO_COLOR'] !== '') return false;
+  if (process.env['FORCE_COLOR'] !== undefined && process.env['FORCE_COLOR'] !== '0') return true;
+  return stream.isTTY === true;
+}
+
+const codes = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+} as const;
+export type Style = keyof typeof codes;
+
+export function paint(style: Style, text: string, stream: { isTTY?: boolean } = process.stdout): string {
+  if (!coloured(stream)) return text;
+  const [on, off] = codes[style];
+  return `\x1b[${on}m${text}\x1b[${off}m`;
+}
+
+export function print(text: string): void {
+  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+}
+
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(
+    `${JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? Number(inner) : inner), 2)}\n`,
+  );
+}
+
+/** Writes to stdout and waits while the reader is slow: what is not yet taken never piles up. @returns false when the reader is gone */
+export async function writeOut(bytes: Buffer): Promise<void> {
+  if (process.stdout.write(bytes)) return;
+  await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
+}
+
+const PROGRESS_EVERY_MS = 250;
+
+/** One line on stderr that is written over while work goes on; nothing at all when stderr is not a terminal. */
+export class Progress {
+  private readonly verb: string;
+  private readonly live: boolean;
+  private readonly startedMs = performance.now();
+  private shownMs = 0;
+  records = 0;
+  bytes = 0;
+
+  constructor(verb: string, wanted = true) {
+    this.verb = verb;
+    this.live = wanted && process.stderr.isTTY;
+  }
+
+  add(records: number, bytes: number): void {
+    this.records += records;
+    this.bytes += bytes;
+    if (!this.live) return;
+    const nowMs = performance.now();
+    if (nowMs - this.shownMs < PROGRESS_EVERY_MS) return;
+    this.shownMs = nowMs;
+    writeSync(2, `\r\x1b[K${this.summary()}`);
+  }
+
+  seconds(): number {
+    return (performance.now() - this.startedMs) / 1000;
+  }
+
+  summary(): string {
+    const seconds = Math.max(this.seconds(), 0.001);
+    const rate = (this.bytes / 1e6 / seconds).toFixed(1);
+    return `${this.verb} ${this.records} records, ${(this.bytes / 1e6).toFixed(1)} MB, ${rate} MB/s`;
+  }
+
+  /** Takes the line away. */
+  clear(): void {
+    if (this.live && this.shownMs > 0) writeSync(2, '\r\x1b[K');
+  }
+}

@@ -1,0 +1,191 @@
+/** A node as a process of its own: what `odradek start` runs, on a free port and in a directory of its own. For tests of kill and restart. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type ProcessOptions = {
+  /** Where the data lies; a temporary directory, removed at the end, when left out. */
+  readonly directory?: string;
+  /** The Kafka port on localhost; a free one when left out. */
+  readonly port?: number;
+  /** Configuration keys, as `--override` takes them. */
+  readonly config?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Arguments before the server's file: for the runtime (`--cpu-prof`), or a whole command before it (`prlimit`). */
+  readonly runtimeArguments?: readonly string[];
+  readonly launcher?: readonly string[];
+  /** Milliseconds until it must answer. */
+  readonly readyWithinMs?: number;
+};
+
+export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+const READY_WITHIN_MS = 20_000;
+const OUTPUT_BYTES_MAX = 1024 * 1024;
+const ATTEMPT_MS = 1_000;
+
+/** A running node. Disposing of it kills it and removes its directory when that was a temporary one. */
+export class KafkaProcess {
+  readonly bootstrap: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly directory: string;
+  /** Milliseconds from the start of the process to its first answer on the Kafka port. */
+  readonly readyMs: number;
+  readonly ended: Promise<Ended>;
+  readonly #child: Started;
+  readonly #temporary: boolean;
+
+  constructor(child: Started, port: number, readyMs: number, place: { directory: string; temporary: boolean }) {
+    this.#child = child;
+    this.#temporary = place.temporary;
+    this.directory = place.directory;
+    this.port = port;
+    this.pid = child.pid;
+    this.bootstrap = `localhost:${port}`;
+    this.readyMs = readyMs;
+    this.ended = child.ended;
+  }
+
+  /** What it wrote to stdout and stderr, the last MiB. */
+  output(): string {
+    return this.#child.output();
+  }
+
+  /** An orderly stop. @returns how it ended, and milliseconds from the signal to the end */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended & { readonly tookMs: number }> {
+    const from = performance.now();
+    this.#child.kill(signal);
+    const ended = await this.ended;
+    return { ...ended, tookMs: performance.now() - from };
+  }
+
+  /** SIGKILL: nothing is flushed by the process; what it wrote is the system's. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    if (this.#temporary) rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+type Started = {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  output(): string;
+  kill(signal: NodeJS.Signals): void;
+};
+
+/** Starts a node and waits until it answers ApiVersions. @throws with its output when it ends or stays silent instead */
+export async function spawnKafka(options: ProcessOptions = {}): Promise<KafkaProcess> {
+  const temporary = options.directory === undefined;
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'odradek-node-'));
+  const port = options.port ?? (await freePort());
+  const config = { ...listenersOf(port, await freePort()), 'log.dirs': join(directory, 'data'), ...options.config };
+  const from = performance.now();
+  const child = start(config, options);
+  try {
+    await answers(port, child, options.readyWithinMs ?? READY_WITHIN_MS);
+  } catch (error) {
+    child.kill('SIGKILL');
+    await child.ended;
+    if (temporary) rmSync(directory, { recursive: true, force: true });
+    throw error;
+  }
+  return new KafkaProcess(child, port, performance.now() - from, { directory, temporary });
+}
+
+function listenersOf(port: number, controllerPort: number): Record<string, string> {
+  return {
+    listeners: `PLAINTEXT://localhost:${port},CONTROLLER://localhost:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://localhost:${port}`,
+  };
+}
+
+function start(config: Readonly<Record<string, string>>, options: ProcessOptions): Started {
+  const main = fileURLToPath(import.meta.resolve('@odradek/server/main'));
+  const overrides = Object.entries(config).flatMap(([key, value]) => ['--override', `${key}=${value}`]);
+  const command = [
+    ...(options.launcher ?? []),
+    process.execPath,
+    ...(options.runtimeArguments ?? []),
+    main,
+    ...overrides,
+  ];
+  const [file = process.execPath, ...args] = command;
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.environment },
+  });
+  const output = collect(child);
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  return { pid: child.pid ?? -1, ended, output, kill: (signal) => void child.kill(signal) };
+}
+
+function collect(child: ChildProcess): () => string {
+  let text = '';
+  const take = (part: Buffer): void => {
+    text = (text + part.toString()).slice(-OUTPUT_BYTES_MAX);
+  };
+  child.stdout?.on('data', take);
+  child.stderr?.on('data', take);
+  return () => text;
+}
+
+/** A port of localhost that nothing listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function answers(port: number, child: Started, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  let over: Ended | undefined;
+  void child.ended.then((ended) => (over = ended));
+  while (!(await asked(port))) {
+    const why =
+      over !== undefined
+        ? `ended with ${over.signal ?? `exit code ${over.code ?? '?'}`}`
+        : performance.now() > deadline
+          ? `gave no answer on port ${port} within ${withinMs} ms`
+          : undefined;
+    if (why !== undefined) throw new Error(`the node ${why}\n${child.output()}`);
+  }
+}
+
+/** One ApiVersions v0 request: length, key 18, version 0, correlation 1, client id null. */
+const API_VERSIONS = Buffer.from('0000000a0012000000000001ffff', 'hex');
+const RETRY_MS = 5;
+
+/** Whether the port answers a request: a listening socket alone does not mean that the node is ready. */
+function asked(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: 'localhost', port, timeout: ATTEMPT_MS });
+    const end = (answered: boolean): void => {
+      socket.destroy();
+      if (answered) resolve(true);
+      else setTimeout(() => resolve(false), RETRY_MS);
+    };
+    socket.once('connect', () => socket.write(API_VERSIONS));
+    socket.once('data', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+    socket.once('end', () => end(false));
+  });
+}
