@@ -52,6 +52,8 @@ export interface Files {
   /** Removes a file, or a directory with all below it; fine when it is missing. */
   remove(path: string): void;
   syncDirectory(path: string): void;
+  /** The same without holding the caller: durable when it resolves. */
+  syncDirectoryLater(path: string): Promise<void>;
   /** Bytes that may still be written on the file system of `path`. */
   freeBytes(path: string): number;
   /** Takes an exclusive lock on `path` for the life of the process; false when another process holds it. */

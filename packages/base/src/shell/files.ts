@@ -27,6 +27,7 @@ export function systemFiles(): Files {
     rename: (from, to) => guarded(from, () => fs.renameSync(from, to)),
     remove: (path) => guarded(path, () => fs.rmSync(path, { recursive: true, force: true })),
     syncDirectory: (path) => guarded(path, () => syncDirectory(path)),
+    syncDirectoryLater,
     freeBytes: (path) => guarded(path, () => freeBytes(path)),
     lock: (path) => takeLock(locks, path),
     unlock(path) {
@@ -204,6 +205,15 @@ function syncDirectory(path: string): void {
     fs.fsyncSync(descriptor);
   } finally {
     fs.closeSync(descriptor);
+  }
+}
+
+async function syncDirectoryLater(path: string): Promise<void> {
+  const directory = new SystemFile(path, guarded(path, () => fs.openSync(path, O_RDONLY)));
+  try {
+    await directory.sync();
+  } finally {
+    directory.close();
   }
 }
 
