@@ -5,6 +5,8 @@
 export type Limits = {
   /** Nesting and counts in a request: elements of one array, before anything is allocated for them. */
   readonly requestArrayElementsMax: number;
+  /** Bytes that the records of one batch may take once decompressed. */
+  readonly decompressedBatchBytesMax: number;
   /** Requests of one connection that may be under way at once; beyond it the socket is paused. */
   readonly connectionInFlightMax: number;
   /** Response bytes queued to one connection before its socket is paused. */
@@ -53,6 +55,7 @@ const MIB = 1024 * 1024;
 
 export const production: Limits = {
   requestArrayElementsMax: 1_000_000,
+  decompressedBatchBytesMax: 256 * MIB,
   connectionInFlightMax: 64,
   connectionQueuedBytesMax: 32 * MIB,
   brokerQueuedBytesMax: 256 * MIB,
@@ -78,6 +81,7 @@ export const production: Limits = {
 
 export const tiny: Limits = {
   requestArrayElementsMax: 1_000,
+  decompressedBatchBytesMax: 1 * MIB,
   connectionInFlightMax: 4,
   connectionQueuedBytesMax: 64 * 1024,
   brokerQueuedBytesMax: 256 * 1024,
