@@ -7,7 +7,7 @@ export { MetadataDelta } from './core/delta.ts';
 export type { PartitionDelta } from './core/delta.ts';
 export type { Features } from './core/features.ts';
 export { MetadataImage } from './core/image.ts';
-export { byText, record } from './core/records.ts';
+export { byText, decodeRecord, encodeRecord, record } from './core/records.ts';
 export type { MetadataRecord, RecordOf, RecordType } from './core/records.ts';
 export {
   DIRECTORY_LOST,

@@ -61,7 +61,9 @@ export interface MetadataStore {
   load(): Promise<{ readonly snapshot: CommittedRecords | undefined; readonly batches: readonly CommittedRecords[] }>;
   /** Durable and committed when it resolves. One append at a time. */
   append(batch: CommittedRecords): Promise<void>;
-  /** Replaces everything before `state.endOffset`. */
+  /** Replaces everything before `state.endOffset`. May run while batches are appended; one at a time. */
   saveSnapshot(state: CommittedRecords): Promise<void>;
+  /** Bytes of the batches since the last snapshot. */
+  readonly bytesSinceSnapshot: number;
   close(): Promise<void>;
 }
