@@ -1,8 +1,14 @@
 /** All that a handler may touch. */
-import type { Logger, Outcome } from '@odradek/base';
+import type { Limits, Logger, NodeConfig, Outcome } from '@odradek/base';
+import type { GroupsPort } from '@odradek/coordinator';
 import type { MetadataImage } from '@odradek/metadata';
 import type { AdminReply, AdminRequest } from '@odradek/metadata';
+import type { ApiKey, RequestOf, ResponseInput, VersionRange } from '@odradek/protocol';
 import type { ReplicasPort } from '@odradek/replication';
+import type { Authorizer, Needs } from '../core/authorizer.ts';
+import type { DataServices } from './data-services.ts';
+
+export type { Needs } from '../core/authorizer.ts';
 
 /** Who asks, over which listener. */
 export type Caller = {
@@ -19,33 +25,32 @@ export type Caller = {
   readonly close: (why: string) => void;
 };
 
-export type Needs = {
-  readonly resource: 'topic' | 'group' | 'cluster' | 'transactionalId';
-  readonly name: string;
-  readonly operation:
-    | 'read'
-    | 'write'
-    | 'create'
-    | 'delete'
-    | 'alter'
-    | 'describe'
-    | 'clusterAction'
-    | 'describeConfigs'
-    | 'alterConfigs'
-    | 'idempotentWrite';
-};
-
 /** The node's services, the same for every request; a handler gets it with the caller. */
 export type Services = {
   readonly nodeId: number;
   readonly clusterId: string;
   readonly nowMs: () => number;
   readonly log: Logger;
+  readonly limits: Limits;
+  /** The broker's configuration, with what was changed while it runs. */
+  readonly config: () => NodeConfig;
   /** The committed metadata as this broker has applied it. */
   readonly image: () => MetadataImage;
+  /** Resolves true as soon as the applied metadata holds what is asked, false after `timeoutMs`. Asked again after each applied batch. */
+  readonly awaitImage: (holds: (image: MetadataImage) => boolean, timeoutMs: number) => Promise<boolean>;
   readonly replicas: ReplicasPort;
+  readonly groups: GroupsPort;
+  /** What the data path keeps from request to request (handlers 00, 01, 22). */
+  readonly data: DataServices;
   /** Forwards to the controller; resolves after this broker has applied the result itself. */
   readonly admin: <R extends AdminRequest>(request: R, principal: string) => Promise<Outcome<AdminReply<R>>>;
+  /** Runs `create` unless a call for the same topic name is under way: then its outcome is shared. */
+  readonly createOnce: (topic: string, create: () => Promise<number>) => Promise<number>;
+  /** Creates a topic of Kafka's own (`__consumer_offsets`) as its coordinator needs it; fine when it is there. */
+  readonly createInternalTopic: (topic: string) => Promise<Outcome<void>>;
+  readonly authorizer: Authorizer;
+  /** What ApiVersions tells of this broker: the handlers it has, in the ranges of the API table. */
+  readonly advertised: () => readonly (VersionRange & { readonly key: number })[];
 };
 
 /**
@@ -56,4 +61,14 @@ export type Handler<Request, Response, S = Services> = {
   /** What the caller must be allowed for the request as a whole; per-topic filtering is the handler's. */
   readonly needs?: (request: Request) => readonly Needs[];
   handle(request: Request, services: S, caller: Caller): Promise<Response | null> | Response | null;
+  /**
+   * The response in which everything that was asked is refused with one code: the whole request was not allowed, or handling it failed.
+   * Where it is missing, such a request closes the connection.
+   */
+  readonly refused?: (request: Request, code: number, why: string, version: number) => Response;
+  /** Bytes that the answer may grow to, when that is much: such requests of one connection are started one by one within its bound. */
+  readonly answerBytesMax?: (request: Request) => number;
 };
+
+/** The handler of an API by its key. */
+export type HandlerOf<K extends ApiKey> = Handler<RequestOf<K>, ResponseInput<K>>;

@@ -1,0 +1,99 @@
+/** How a client sees brokers, topics and partitions through one listener. Shared by Metadata, DescribeCluster, DescribeTopicPartitions. */
+import type { BrokerImage, Endpoint, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
+import { NO_LEADER } from '@odradek/metadata';
+import { ErrorCode, TopicName, topicNameFault } from '@odradek/protocol';
+
+export type Node = {
+  readonly id: number;
+  readonly host: string;
+  readonly port: number;
+  readonly rack: string | null;
+  readonly fenced: boolean;
+};
+
+const internalTopics: ReadonlySet<string> = new Set([
+  TopicName.GROUP_METADATA,
+  TopicName.TRANSACTION_STATE,
+  TopicName.SHARE_GROUP_STATE,
+]);
+
+/** Kafka's own topics, which clients hide from people. */
+export function isInternalTopic(name: string): boolean {
+  return internalTopics.has(name);
+}
+
+export function endpointOf(broker: BrokerImage, listener: string): Endpoint | undefined {
+  return broker.endpoints.find(({ name }) => name === listener);
+}
+
+/** The brokers that a client of this listener can be sent to, by id; fenced ones only when asked for. */
+export function nodesOf(image: MetadataImage, listener: string, includeFenced = false): Node[] {
+  const nodes: Node[] = [];
+  for (const broker of image.cluster.brokers()) {
+    if (broker.fenced && !includeFenced) continue;
+    const endpoint = endpointOf(broker, listener);
+    if (endpoint === undefined) continue;
+    const { host, port } = endpoint;
+    nodes.push({ id: broker.id, host, port, rack: broker.rack, fenced: broker.fenced });
+  }
+  return nodes.sort((a, b) => a.id - b.id);
+}
+
+export function aliveNode(image: MetadataImage, id: number, listener: string): Node | undefined {
+  const broker = image.cluster.broker(id);
+  if (broker === undefined || broker.fenced) return undefined;
+  const endpoint = endpointOf(broker, listener);
+  if (endpoint === undefined) return undefined;
+  return { id, host: endpoint.host, port: endpoint.port, rack: broker.rack, fenced: false };
+}
+
+/** Replicas that cannot serve this listener now: their broker is gone, fenced, without the listener, or has lost the directory. */
+export function offlineReplicas(image: MetadataImage, partition: PartitionImage, listener: string): number[] {
+  return partition.replicas.filter((id, at) => {
+    if (aliveNode(image, id, listener) === undefined) return true;
+    const broker = image.cluster.broker(id);
+    const directory = partition.directories[at] ?? '';
+    return broker !== undefined && !hasOnlineDirectory(broker, directory);
+  });
+}
+
+/** Directory ids below this many are reserved: unassigned, lost and migrating say nothing of a real directory (KIP-858). */
+const RESERVED_DIRECTORIES = /^A{20}/;
+const LOST = 'AAAAAAAAAAAAAAAAAAAAAQ';
+
+function hasOnlineDirectory(broker: BrokerImage, directory: string): boolean {
+  if (directory === LOST) return false;
+  return RESERVED_DIRECTORIES.test(directory) || broker.logDirs.length === 0 || broker.logDirs.includes(directory);
+}
+
+export type LeaderView = { readonly leaderId: number; readonly errorCode: number };
+
+/**
+ * The leader as clients of a listener see it.
+ * @param namesListener Metadata from version 6 on says LISTENER_NOT_FOUND where older ones say LEADER_NOT_AVAILABLE
+ */
+export function leaderView(
+  image: MetadataImage,
+  partition: PartitionImage,
+  listener: string,
+  namesListener: boolean,
+): LeaderView {
+  if (aliveNode(image, partition.leader, listener) !== undefined) {
+    return { leaderId: partition.leader, errorCode: ErrorCode.NONE };
+  }
+  const listens = !namesListener || partition.leader === NO_LEADER || !image.cluster.isAlive(partition.leader);
+  return { leaderId: NO_LEADER, errorCode: listens ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.LISTENER_NOT_FOUND };
+}
+
+/** What is said of a name that no topic has. */
+export function missingTopicCode(name: string): number {
+  return topicNameFault(name) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION;
+}
+
+/** Whether every partition has a leader that clients of the listener reach. */
+export function hasAllLeaders(image: MetadataImage, topic: TopicImage, listener: string): boolean {
+  return (
+    topic.partitions.length > 0 &&
+    topic.partitions.every(({ leader }) => aliveNode(image, leader, listener) !== undefined)
+  );
+}
