@@ -1,0 +1,162 @@
+/**
+ * `pnpm run docs`: writes docs/CONFIG.md, docs/APIS.md, docs/ERRORS.md and docs/METRICS.md from the tables that the code runs on, so that
+ * they cannot say anything else. `--check` writes nothing and fails when a file differs.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { config, metricCatalogue } from '@odradek/base';
+import { supportedApis } from '@odradek/broker';
+import { apis, errors } from '@odradek/protocol';
+
+const root = new URL('..', import.meta.url).pathname;
+
+export type Document = { readonly path: string; readonly text: string };
+
+export function documents(): Document[] {
+  return [
+    { path: 'docs/CONFIG.md', text: configDocument() },
+    { path: 'docs/APIS.md', text: apisDocument() },
+    { path: 'docs/ERRORS.md', text: errorsDocument() },
+    { path: 'docs/METRICS.md', text: metricsDocument() },
+  ];
+}
+
+/** The paths whose file is not what the tables say. */
+export function stale(): string[] {
+  return documents()
+    .filter(({ path, text }) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== text)
+    .map(({ path }) => path);
+}
+
+function page(title: string, about: string, parts: readonly string[]): string {
+  return `<!-- Made by \`pnpm run docs\` from the tables in the code. Do not edit. -->\n# ${title}\n\n${about}\n\n${parts.join('\n\n')}\n`;
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+type Spec = config.Spec & { readonly brokerKey?: string };
+
+function configDocument(): string {
+  const about =
+    'Every configuration key, with the names, types and defaults of Apache Kafka 4.3. Read from a properties file, from `KAFKA_*` ' +
+    'variables as the apache/kafka image maps them, and from `--override`, later ones winning. "Reload" says how a key may change while ' +
+    'the node runs. Where a default differs from Kafka\'s, Kafka\'s stands in brackets. Keys that Kafka knows but that change nothing ' +
+    'here are listed at the end with the reason; setting one is not an error.';
+  const sections = [
+    ['Node and broker', config.brokerKeys],
+    ['Topic', config.topicKeys],
+    ['Group', config.groupKeys],
+  ] as const;
+  const parts = sections.flatMap(([title, keys]) => {
+    const rows = entries(keys).filter(([, spec]) => spec.noEffect === undefined && spec.internal !== true);
+    return [`## ${title}`, table(['key', 'type', 'default', 'allowed', 'reload', 'meaning'], rows.map(configRow))];
+  });
+  return page('Configuration', about, [...parts, '## Without effect', withoutEffect(sections.map(([, keys]) => keys))]);
+}
+
+function entries(keys: Readonly<Record<string, Spec>>): [string, Spec][] {
+  return Object.entries(keys).toSorted(([left], [right]) => (left < right ? -1 : 1));
+}
+
+function configRow([name, spec]: [string, Spec]): string[] {
+  const meaning = [spec.doc, spec.brokerKey === undefined ? '' : `All topics or groups: \`${spec.brokerKey}\`.`, spec.source ?? ''];
+  return [
+    `\`${name}\``,
+    spec.type,
+    defaultOf(spec),
+    allowed(spec),
+    spec.reload ?? 'read-only',
+    meaning.filter((part) => part !== '').join(' '),
+  ];
+}
+
+function defaultOf(spec: Spec): string {
+  const own = spec.default === null && spec.fallback !== undefined ? `as \`${spec.fallback[0]?.name}\`` : shown(spec.default);
+  return spec.kafkaDefault === undefined ? own : `${own} (Kafka: ${shown(spec.kafkaDefault)})`;
+}
+
+function shown(value: Spec['default'] | undefined): string {
+  if (value === null || value === undefined) return '(none)';
+  if (value === config.LONG_MAX) return '(no limit)';
+  const text = typeof value === 'object' ? value.join(',') : String(value);
+  return text === '' ? '(empty)' : text;
+}
+
+function allowed(spec: Spec): string {
+  if (spec.oneOf !== undefined) return spec.oneOf.join(', ');
+  if (spec.type === 'boolean') return 'true, false';
+  const { min, max, also } = spec;
+  const range =
+    min !== undefined && max !== undefined ? `${min} to ${max}` : min !== undefined ? `≥ ${min}` : max !== undefined ? `≤ ${max}` : '';
+  return also === undefined ? range : `${range} or ${also}`;
+}
+
+function withoutEffect(tables: readonly Readonly<Record<string, Spec>>[]): string {
+  const byReason = new Map<string, string[]>();
+  for (const keys of tables) {
+    for (const [name, { noEffect, internal }] of entries(keys)) {
+      if (noEffect === undefined || internal === true) continue;
+      const names = byReason.get(noEffect) ?? [];
+      byReason.set(noEffect, [...names, `\`${name}\``]);
+    }
+  }
+  return Object.entries(config.noEffectReasons)
+    .filter(([reason]) => byReason.has(reason))
+    .map(([reason, text]) => `- ${text}: ${byReason.get(reason)?.join(', ')}`)
+    .join('\n');
+}
+
+function apisDocument(): string {
+  const about =
+    "Kafka's APIs. An API that is answered is whole in every version named; one that is not is left out of ApiVersions, so that clients " +
+    'do not try it. Its messages are known to the codecs all the same.';
+  const answered = new Set<number>(supportedApis);
+  const rows = apis.map((api) => [
+    String(api.key),
+    api.name,
+    answered.has(api.key) ? `${api.advertised.min}-${api.advertised.max}` : '',
+    `${api.min}-${api.max}`,
+    api.flexibleFrom === undefined ? '' : `${api.flexibleFrom}+`,
+  ]);
+  return page('Kafka APIs', about, [table(['key', 'API', 'advertised', 'versions known', 'flexible'], rows)]);
+}
+
+function errorsDocument(): string {
+  const about = "Kafka's error codes. A client may send the same request again after a retriable one.";
+  const rows = errors
+    .toSorted((left, right) => left.code - right.code)
+    .map((row) => [String(row.code), row.name, row.retriable ? 'yes' : '', row.invalidMetadata ? 'yes' : '']);
+  return page('Error codes', about, [table(['code', 'name', 'retriable', 'ask for metadata first'], rows)]);
+}
+
+function metricsDocument(): string {
+  const about =
+    'What `/metrics` serves in the Prometheus text format, besides the `process_*` and `nodejs_*` metrics of the runtime. ' +
+    '`odradek.http.port` turns it on.';
+  const rows = Object.entries(metricCatalogue).map(([name, row]) => [
+    `\`${name}\``,
+    row.kind,
+    row.labels.map((label) => `\`${label}\``).join(', '),
+    row.help,
+  ]);
+  return page('Metrics', about, [table(['name', 'kind', 'labels', 'meaning'], rows)]);
+}
+
+function main(): void {
+  if (process.argv.includes('--check')) {
+    const paths = stale();
+    for (const path of paths) process.stdout.write(`${path} is not what the tables say: run \`pnpm run docs\`\n`);
+    if (paths.length > 0) process.exitCode = 1;
+    return;
+  }
+  mkdirSync(join(root, 'docs'), { recursive: true });
+  for (const { path, text } of documents()) {
+    writeFileSync(join(root, path), text);
+    process.stdout.write(`wrote ${path}\n`);
+  }
+}
+
+if (import.meta.main) main();
