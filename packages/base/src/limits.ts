@@ -27,8 +27,6 @@ export type Limits = {
   readonly openSegmentFilesMax: number;
   /** Rows of segment indexes kept in memory for lookups, over all logs; the rest is read again from the index files. */
   readonly indexCacheBytesMax: number;
-  /** What one compressed batch may hold once it is unpacked for validation. */
-  readonly unpackedBatchBytesMax: number;
   /** Bytes appended to one log after which they are synced in the background, so that no append meets a wall of dirty pages. */
   readonly backgroundSyncBytes: number;
   /** Free bytes of a log directory below which produce is refused, so that checkpoints and markers can still be written. */
@@ -66,7 +64,6 @@ export const production: Limits = {
   tailCacheBytesMax: 64 * MIB,
   openSegmentFilesMax: 4_096,
   indexCacheBytesMax: 16 * MIB,
-  unpackedBatchBytesMax: 128 * MIB,
   backgroundSyncBytes: 16 * MIB,
   diskReserveBytes: 1 * MIB,
   readChunkBytes: 1 * MIB,
@@ -92,7 +89,6 @@ export const tiny: Limits = {
   tailCacheBytesMax: 16 * 1024,
   openSegmentFilesMax: 8,
   indexCacheBytesMax: 256,
-  unpackedBatchBytesMax: 256 * 1024,
   backgroundSyncBytes: 16 * 1024,
   diskReserveBytes: 4 * 1024,
   readChunkBytes: 4 * 1024,
