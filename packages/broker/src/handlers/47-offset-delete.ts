@@ -1,0 +1,48 @@
+/** OffsetDelete, key 47, v0: offsets of topics that no member of the group subscribes to. Source: KIP-496. */
+import { ErrorCode } from '@odradek/protocol';
+import type { OffsetDeleteRequest, ResponseInput } from '@odradek/protocol';
+import type { HandlerOf } from './context.ts';
+import { nameTopic } from './group-topics.ts';
+
+type Topic = OffsetDeleteRequest['topics'][number];
+
+export const offsetDelete: HandlerOf<47> = {
+  needs: (request) => [{ resource: 'group', name: request.groupId, operation: 'delete' }],
+  async handle(request, services, caller) {
+    const asked = request.topics.map((topic) => ({
+      topic,
+      code: nameTopic({ name: topic.name, topicId: '' }, 'read', services, caller).code,
+    }));
+    const outcome = await services.groups.submit(request.groupId, {
+      kind: 'deleteOffsets',
+      groupId: request.groupId,
+      topics: asked
+        .filter(({ code }) => code === ErrorCode.NONE)
+        .map(({ topic }) => ({
+          topic: topic.name,
+          partitions: topic.partitions.map(({ partitionIndex }) => partitionIndex),
+        })),
+    });
+    if (!outcome.ok) return refused(outcome.code);
+    let at = 0;
+    const topics = asked.map(({ topic, code }) => {
+      if (code !== ErrorCode.NONE) return answered(topic, () => code);
+      const codes = outcome.value.topics[at]?.partitions;
+      at += 1;
+      return answered(topic, (index) => codes?.[index]?.code ?? ErrorCode.UNKNOWN_SERVER_ERROR);
+    });
+    return { errorCode: ErrorCode.NONE, throttleTimeMs: 0, topics };
+  },
+  refused: (_request, code) => refused(code),
+};
+
+function refused(errorCode: number): ResponseInput<47> {
+  return { errorCode, throttleTimeMs: 0, topics: [] };
+}
+
+function answered(topic: Topic, codeOf: (index: number) => number): ResponseInput<47>['topics'][number] {
+  return {
+    name: topic.name,
+    partitions: topic.partitions.map(({ partitionIndex }, index) => ({ partitionIndex, errorCode: codeOf(index) })),
+  };
+}
