@@ -2,7 +2,7 @@
  * Brokers come (registration), prove that they live (heartbeats), are cut off (fencing) and go in order (controlled shutdown). Each
  * step says in the same batch what becomes of the partitions, so that nobody ever sees one without the other.
  */
-import { assert, isUuid, ok, refuse, type Outcome } from '@odradek/base';
+import { assert, isUuid, ok, refuse, unreachable, type Outcome } from '@odradek/base';
 import {
   DIRECTORY_LOST,
   DIRECTORY_MIGRATING,
@@ -122,7 +122,9 @@ function featuresProblem(
   return undefined;
 }
 
-type BrokerState = 'fenced' | 'active' | 'stopping' | 'stopped';
+type CurrentState = 'fenced' | 'active' | 'stopping';
+/** `stopped`: fenced, and told that it may go. */
+type NextState = CurrentState | 'stopped';
 
 /** Kafka's state machine of a broker: fenced, active, in controlled shutdown, told to stop. */
 export function heartbeat(
@@ -150,15 +152,16 @@ export function heartbeat(
   return { records, reply: ok({ fenced, shouldShutDown: next === 'stopped' }) };
 }
 
-function stateOf(broker: BrokerImage): BrokerState {
+function stateOf(broker: BrokerImage): CurrentState {
   if (broker.fenced) return 'fenced';
   return broker.inControlledShutdown ? 'stopping' : 'active';
 }
 
-function nextState(context: ControllerContext, broker: BrokerImage, beat: Heartbeat): BrokerState {
+function nextState(context: ControllerContext, broker: BrokerImage, beat: Heartbeat): NextState {
   const session = context.sessions.get(broker.id);
   assert(session !== undefined, 'a broker that was heard has a session');
-  switch (stateOf(broker)) {
+  const state = stateOf(broker);
+  switch (state) {
     case 'fenced':
       if (beat.wantShutDown) return 'stopped';
       return !beat.wantFence && beat.metadataOffset >= session.registeredEnd ? 'active' : 'fenced';
@@ -170,11 +173,11 @@ function nextState(context: ControllerContext, broker: BrokerImage, beat: Heartb
       if (leadsAny(context, broker.id)) return 'stopping';
       return everyoneKnows(context, broker.id, session.shutdownEnd ?? 0) ? 'stopped' : 'stopping';
     default:
-      return 'stopped';
+      return unreachable(state);
   }
 }
 
-function stateRecords(context: ControllerContext, broker: BrokerImage, next: BrokerState): MetadataRecord[] {
+function stateRecords(context: ControllerContext, broker: BrokerImage, next: NextState): MetadataRecord[] {
   switch (next) {
     case 'active': {
       const unfence = change(broker, { fenced: Fencing.UNFENCE });
@@ -182,8 +185,11 @@ function stateRecords(context: ControllerContext, broker: BrokerImage, next: Bro
     }
     case 'stopping':
       return [change(broker, { stops: true }), ...movedPartitions(context, { leaves: broker.id })];
-    default:
+    case 'fenced':
+    case 'stopped':
       return broker.fenced ? [] : fenceRecords(context, broker);
+    default:
+      return unreachable(next);
   }
 }
 
