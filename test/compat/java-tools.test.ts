@@ -8,6 +8,7 @@ import { freshName, target, type Target } from '../support/target.ts';
 
 const need = kafkaTool();
 const TOOLS = 'org.apache.kafka.tools';
+const words = (text: string): string[] => text.split(' ');
 
 describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools", need), () => {
   let cluster: Target;
@@ -176,8 +177,8 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools", need),
     const topic = await createTopic('java-perf', '--partitions', '3');
     const produced = await must(
       command(`${TOOLS}.ProducerPerformance`, [
-        ...['--topic', topic, '--num-records', '20000', '--record-size', '512', '--throughput', '-1'],
-        ...['--producer-props', `bootstrap.servers=${cluster.bootstrap}`, 'acks=all'],
+        ...words(`--topic ${topic} --num-records 20000 --record-size 512 --throughput -1`),
+        ...words(`--producer-props bootstrap.servers=${cluster.bootstrap} acks=all`),
       ]),
     );
     expect(produced).toMatch(/20000 records sent/);
@@ -212,16 +213,7 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools", need),
     expect(events.find(({ name }) => name === 'tool_data')).toMatchObject({ sent: 500, acked: 500 });
     const consumed = await tool(
       `${TOOLS}.VerifiableConsumer`,
-      ...[
-        '--topic',
-        topic,
-        '--group-id',
-        freshName('verifiable'),
-        '--max-messages',
-        '500',
-        '--reset-policy',
-        'earliest',
-      ],
+      ...words(`--topic ${topic} --group-id ${freshName('verifiable')} --max-messages 500 --reset-policy earliest`),
     );
     const counts = consumed
       .trim()

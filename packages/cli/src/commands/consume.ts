@@ -10,7 +10,7 @@ import {
   type RecordFormatter,
 } from '../core/record-format.ts';
 import { CommandError, exitCode, usageError } from '../core/refusal.ts';
-import { parseStartOffset, type StartOffset } from '../core/start-offset.ts';
+import { parseStartOffset, type StartOffset } from '../start-offset.ts';
 import { connectionOptions, explain } from '../shell/client.ts';
 import { Output } from '../shell/output.ts';
 import { note } from '../shell/terminal.ts';

@@ -48,7 +48,8 @@ export function lineParser(
     if (bytes.length === 0 || orNull(bytes) === null) return [];
     return cut(bytes, headersSeparator).map((part) => {
       const at = part.indexOf(headerKeySeparator);
-      if (at < 0) throw new LineRefused(`line ${number}: header '${part.toString()}' has no '${headerKeySeparator}'`);
+      if (at < 0)
+        throw new LineRefused(`line ${number}: header '${part.toString()}' has no '${headerKeySeparator.toString()}'`);
       return [part.subarray(0, at), orNull(part.subarray(at + headerKeySeparator.length))];
     });
   };

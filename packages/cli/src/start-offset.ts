@@ -1,6 +1,6 @@
 /** Where a consumer begins: Kafka's and kcat's words for it. */
-import { parseWhole } from './options.ts';
-import { usageError } from './refusal.ts';
+import { parseWhole } from './core/options.ts';
+import { usageError } from './core/refusal.ts';
 
 export type StartOffset =
   | { readonly kind: 'earliest' }
