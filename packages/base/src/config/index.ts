@@ -25,3 +25,4 @@ export {
   validateTopicConfigs,
 } from './validate.ts';
 export type { ConfigKind } from './validate.ts';
+export { allowedText, formatValue } from './values.ts';

@@ -1,0 +1,52 @@
+import { MetricsRegistry } from '@odradek/base';
+import { expect, test } from 'vitest';
+import { startHttp } from './http.ts';
+import type { Health } from './http.ts';
+
+async function served(health: Health, metrics = new MetricsRegistry()) {
+  const server = await startHttp({ host: '127.0.0.1', port: 0, metrics, health: () => health });
+  return {
+    get: (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`),
+    port: server.port,
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+test('http: probes answer 200 while the node is well and 503 with the reason when it is not', async () => {
+  await using well = await served({ live: true, ready: true, why: 'serving' });
+  expect((await well.get('/livez')).status).toBe(200);
+  expect((await well.get('/readyz')).status).toBe(200);
+  await using stopping = await served({ live: true, ready: false, why: 'stopping' });
+  expect((await stopping.get('/livez')).status).toBe(200);
+  const answer = await stopping.get('/readyz');
+  expect([answer.status, await answer.json()]).toEqual([503, { ready: false, why: 'stopping' }]);
+});
+
+test('http: /metrics shows what was counted, in the Prometheus text form, with the process figures', async () => {
+  const metrics = new MetricsRegistry();
+  metrics.counter('odradek_requests_total', { api: 'Produce' }).inc(2);
+  metrics.histogram('odradek_request_seconds', { api: 'Produce' }).observe(0.004);
+  await using node = await served({ live: true, ready: true, why: '' }, metrics);
+  const answer = await node.get('/metrics');
+  expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
+  const lines = (await answer.text()).split('\n');
+  expect(lines).toContain('# TYPE odradek_requests_total counter');
+  expect(lines).toContain('odradek_requests_total{api="Produce"} 2');
+  expect(lines).toContain('odradek_request_seconds_bucket{api="Produce",le="0.005"} 1');
+  expect(lines).toContain('odradek_request_seconds_count{api="Produce"} 1');
+  expect(lines.some((line) => line.startsWith('nodejs_eventloop_lag_p99_seconds '))).toBe(true);
+  metrics.gauge('odradek_partitions', { state: 'leading' }).set(7);
+  expect(await (await node.get('/metrics')).text()).toContain('odradek_partitions{state="leading"} 7');
+});
+
+test('http: a port in use is told with its code, an unknown path is a 404', async () => {
+  await using node = await served({ live: true, ready: true, why: '' });
+  expect((await node.get('/')).status).toBe(404);
+  const again = startHttp({
+    host: '127.0.0.1',
+    port: node.port,
+    metrics: new MetricsRegistry(),
+    health: () => ({ live: true, ready: true, why: '' }),
+  });
+  await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
