@@ -66,6 +66,23 @@ export function decodePrefix<T>(
   }
 }
 
+/** Reads `count` unsigned varints from the beginning. @returns refused with INVALID_REQUEST when they are cut off */
+export function decodeUvarints(
+  buffer: Buffer,
+  count: number,
+): Outcome<{ readonly values: number[]; readonly endAt: number }> {
+  reader.reset(buffer, 0, 0);
+  try {
+    const values = Array.from({ length: count }, () => reader.uvarint('frame'));
+    return ok({ values, endAt: reader.at });
+  } catch (error) {
+    if (!(error instanceof DecodeFault)) throw error;
+    return refuse(ErrorCode.INVALID_REQUEST, error.message);
+  } finally {
+    reader.reset(EMPTY, 0, 0);
+  }
+}
+
 /** Encodes a message. Fields left out take their default.
  * @returns parts that lie back to back; byte fields of a KiB and more are the caller's own buffers, which must not change until sent
  * @throws EncodeError for a value that the version cannot carry

@@ -13,6 +13,24 @@ export * from './codes.ts';
 export * from './constants.ts';
 export * from './errors.ts';
 export * from './features.ts';
+export {
+  decodeAssignment,
+  decodeControlRecord,
+  decodeCoordinatorRecord,
+  decodeMetadataRecord,
+  decodePrincipal,
+  decodeSubscription,
+  decodeVersioned,
+  encodeAssignment,
+  encodeCoordinatorRecord,
+  encodeEndTxnMarker,
+  encodeMetadataRecord,
+  encodePrincipal,
+  encodeQuorumRecord,
+  encodeSubscription,
+  encodeVersioned,
+} from './framing.ts';
+export type { ControlRecord, CoordinatorLog, CoordinatorRecord, CoordinatorRecordName } from './framing.ts';
 export { FrameSplitter } from './frame.ts';
 export { decodeRequestBody, decodeRequestHeader, decodeResponse, encodeRequest, encodeResponse } from './header.ts';
 export type { DecodedRequestHeader, RequestKind } from './header.ts';

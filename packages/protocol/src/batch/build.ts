@@ -41,6 +41,8 @@ export type BatchOptions = {
   readonly deleteHorizonMs?: number;
   /** Offset delta that the batch covers to its end; that of the last record when left out (compaction keeps more). */
   readonly lastOffsetDelta?: number;
+  /** Largest timestamp; that of the records when left out. A batch that compaction emptied keeps the one it had. */
+  readonly maxTimestampMs?: number;
 };
 
 export type NewRecord = {
@@ -73,7 +75,7 @@ export function buildBatch(options: BatchOptions, records: readonly NewRecord[])
       attributes: attributesOf(options),
       lastOffsetDelta: options.lastOffsetDelta ?? raw.at(-1)?.offsetDelta ?? 0,
       baseTimestamp,
-      maxTimestamp: options.logAppendTimeMs ?? maxTimestamp,
+      maxTimestamp: options.logAppendTimeMs ?? options.maxTimestampMs ?? maxTimestamp,
       producerId: options.producerId ?? header.NO_PRODUCER_ID,
       producerEpoch: options.producerEpoch ?? header.NO_PRODUCER_EPOCH,
       baseSequence: options.baseSequence ?? header.NO_SEQUENCE,

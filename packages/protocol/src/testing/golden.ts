@@ -2,10 +2,12 @@
 import { decodePrefix, encodeMessage } from '../codec.ts';
 import * as messages from '../messages/index.ts';
 import type { Message } from '../schema.ts';
+import { batchFault } from './golden-batches.ts';
+import type { BatchVector } from './golden-batches.ts';
 import { equalJson, fromJson, isNarrow, toJson } from './json-form.ts';
 import type { Json } from './json-form.ts';
 
-export type MessageVector = {
+type MessageVector = {
   readonly message: string;
   readonly version: number;
   readonly kind: string;
@@ -16,12 +18,12 @@ export type MessageVector = {
 
 const schemas = new Map(Object.entries(messages).map((schema) => schema as [string, Message]));
 
-export function schemaNamed(name: string): Message | undefined {
+function schemaNamed(name: string): Message | undefined {
   return schemas.get(name);
 }
 
 /** @returns what is wrong, or undefined when the vector is met byte for byte */
-export function messageFault(vector: MessageVector): string | undefined {
+function messageFault(vector: MessageVector): string | undefined {
   const schema = schemas.get(vector.message);
   if (schema === undefined) return `there is no message ${vector.message}`;
   const wide = modeFault(schema, vector, true);
@@ -47,4 +49,54 @@ function modeFault(schema: Message, vector: MessageVector, wide: boolean): strin
   return again.equals(bytes)
     ? undefined
     : `${mode} encoding of what was decoded: got ${again.toString('hex').slice(0, 2_000)}`;
+}
+
+export type Verdict = {
+  /** Message, version and kind, or the case of a batch. */
+  readonly subject: string;
+  /** What is wrong; undefined when the vector is met. */
+  readonly fault: string | undefined;
+};
+
+/** Checks one line of a file of vectors, of either form. */
+export function checkVector(json: unknown): Verdict {
+  if (isMessageVector(json)) {
+    const subject = `${json.message} v${json.version} ${json.kind}`;
+    return { subject, fault: caught(() => messageFault(json)) };
+  }
+  if (isBatchVector(json)) {
+    const subject = `batch ${json.case}${json.invalid === undefined ? '' : ` (${json.invalid})`}`;
+    return { subject, fault: caught(() => batchFault(json)) };
+  }
+  return {
+    subject: 'a line',
+    fault: 'is neither a message vector (message, version, json, hex) nor a batch vector (case, hex)',
+  };
+}
+
+type Unknown = { readonly [name: string]: unknown };
+const isObject = (value: unknown): value is Unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function isMessageVector(value: unknown): value is MessageVector {
+  if (!isObject(value)) return false;
+  return (
+    typeof value['message'] === 'string' &&
+    typeof value['version'] === 'number' &&
+    typeof value['hex'] === 'string' &&
+    isObject(value['json'])
+  );
+}
+
+function isBatchVector(value: unknown): value is BatchVector {
+  return isObject(value) && typeof value['case'] === 'string' && typeof value['hex'] === 'string';
+}
+
+/** A vector whose JSON does not fit the schema makes the encoder throw: a failure of that vector, not of the run. */
+function caught(check: () => string | undefined): string | undefined {
+  try {
+    return check();
+  } catch (error) {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  }
 }

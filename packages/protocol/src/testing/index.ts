@@ -1,0 +1,2 @@
+export { checkVector } from './golden.ts';
+export type { Verdict } from './golden.ts';
