@@ -1,3 +1,4 @@
+export { topicSettings } from './core/topic-settings.ts';
 export type { LogsPort, TopicSettings } from './ports.ts';
 export { Replicas } from './shell/replicas.ts';
 export type { ReplicasOptions } from './shell/replicas.ts';

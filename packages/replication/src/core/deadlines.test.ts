@@ -18,6 +18,8 @@ test('deadlines: come out in order of time, whatever was added and removed betwe
       let model: Item[] = [];
       let name = 0;
       for (const each of commands) {
+        let popped: Item | undefined;
+        let due: number | undefined;
         if (each.kind === 'add') {
           const added = item(name++, each.at);
           deadlines.add(added);
@@ -28,10 +30,11 @@ test('deadlines: come out in order of time, whatever was added and removed betwe
           model = model.filter((other) => other !== victim);
         } else {
           const earliest = Math.min(...model.map(({ deadlineMs }) => deadlineMs));
-          const popped = deadlines.popDue(each.nowMs);
-          expect(popped?.deadlineMs).toBe(earliest <= each.nowMs ? earliest : undefined);
+          due = earliest <= each.nowMs ? earliest : undefined;
+          popped = deadlines.popDue(each.nowMs);
           model = model.filter((other) => other !== popped);
         }
+        expect(popped?.deadlineMs).toBe(due);
         expect(deadlines.size).toBe(model.length);
         expect(deadlines.nextMs ?? Number.POSITIVE_INFINITY).toBe(
           Math.min(...model.map(({ deadlineMs }) => deadlineMs)),

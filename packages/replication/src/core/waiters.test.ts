@@ -56,7 +56,7 @@ test('waiters: a fetch over several partitions is woken once its missing bytes h
   expect(advance(waiters, c, { bytes: 40 })).toEqual([wait]);
   expect(wait.end).toBe('filled');
   expect(wait.entries.map(({ state }) => state)).toEqual(['moved', 'waiting', 'moved']);
-  expect([waiters.entryCount, waiters.waitCount]).toEqual([0, 0]);
+  expect([waiters.entryCount, waiters.countOf('fetch')]).toEqual([0, 0]);
   expect(advance(waiters, b, { bytes: 1_000 })).toEqual([]);
 });
 
@@ -187,7 +187,7 @@ test('waiters: every wait ends exactly once, and what has ended is in no list', 
           for (let entry = list.first; entry !== undefined; entry = entry.next) linked.add(entry.wait);
         }
         expect(linked).toEqual(parked);
-        expect(waiters.waitCount).toBe(parked.size);
+        expect(waiters.countOf('fetch')).toBe(parked.size);
       }
       expect(parked.size).toBe(0);
     }),

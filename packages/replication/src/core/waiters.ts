@@ -67,6 +67,7 @@ export function emptyWaitList<Token>(): WaitList<Token> {
 export class Waiters<Token> {
   readonly #entriesMax: number;
   readonly #deadlines = new Deadlines<Wait<Token>>();
+  readonly #waits = { fetch: 0, produce: 0 };
   #entryCount = 0;
 
   /** @param entriesMax partitions waited for, summed over all waits (`limits.waitersMax`) */
@@ -78,8 +79,8 @@ export class Waiters<Token> {
     return this.#entryCount;
   }
 
-  get waitCount(): number {
-    return this.#deadlines.size;
+  countOf(kind: 'fetch' | 'produce'): number {
+    return this.#waits[kind];
   }
 
   get nextDeadlineMs(): number | undefined {
@@ -122,6 +123,7 @@ export class Waiters<Token> {
       entries.push(entry);
     }
     this.#entryCount += entries.length;
+    this.#waits[wait.kind] += 1;
     this.#deadlines.add(wait);
     return wait;
   }
@@ -192,6 +194,7 @@ export class Waiters<Token> {
       entry.previous = undefined;
       entry.next = undefined;
     }
+    this.#waits[wait.kind] -= 1;
     this.#entryCount -= wait.entries.length;
     assert(this.#entryCount >= 0, 'an entry leaves once');
   }

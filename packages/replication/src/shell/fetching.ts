@@ -8,33 +8,33 @@ import { ErrorCode } from '@odradek/protocol';
 import type { Wait, WaitTarget } from '../core/waiters.ts';
 import type { FetchPartition, FetchRequestInput, FetchResult } from '../types.ts';
 import type { Partition } from './partition.ts';
+import type { Counters } from './counters.ts';
 import type { Waiting, WaitingRoom } from './waiting-room.ts';
 
-/** Where partitions are found, and what is said of one that is not here. */
 export type FetchDoor = {
+  readonly clock: Clock;
+  readonly room: WaitingRoom;
+  readonly counters: Counters;
+  /** Where partitions are found, and what is said of one that is not here. */
   readonly find: (topic: string, partition: number) => Partition | undefined;
   readonly refuse: (asked: FetchPartition) => FetchResult;
 };
 
 export class Fetching {
-  readonly #clock: Clock;
-  readonly #room: WaitingRoom;
   readonly #door: FetchDoor;
 
-  constructor(clock: Clock, room: WaitingRoom, door: FetchDoor) {
-    this.#clock = clock;
-    this.#room = room;
+  constructor(door: FetchDoor) {
     this.#door = door;
   }
 
   fetch(request: FetchRequestInput): FetchResult[] | Promise<FetchResult[]> {
     const pass = new Pass(request, this.#door);
     for (let index = 0; index < request.partitions.length; index += 1) pass.look(index);
-    if (!pass.isReading && (pass.isEnough || request.maxWaitMs <= 0)) return pass.results;
-    const deadlineMs = this.#clock.monotonicMs() + request.maxWaitMs;
+    const waits = request.maxWaitMs > 0 && request.partitions.length > 0;
+    if (!pass.isReading && (pass.isEnough || !waits)) return pass.answer();
+    const deadlineMs = this.#door.clock.monotonicMs() + request.maxWaitMs;
     return new Promise((resolve, reject) => {
-      const waiting = new WaitingFetch({ pass, room: this.#room, clock: this.#clock, deadlineMs, resolve, reject });
-      waiting.proceed();
+      new WaitingFetch({ pass, door: this.#door, deadlineMs, resolve, reject }).proceed();
     });
   }
 }
@@ -117,6 +117,15 @@ class Pass {
     }
   }
 
+  /** What was found, counted as handed out. */
+  answer(): FetchResult[] {
+    for (const { topic, partition, code, sizeBytes } of this.results) {
+      if (code !== ErrorCode.NONE) this.#door.counters.fetchRefused(code);
+      else if (sizeBytes > 0) this.#door.find(topic, partition)?.counters.bytesOut.inc(sizeBytes);
+    }
+    return this.results;
+  }
+
   targets(): WaitTarget<Waiting>[] {
     const { partitions, isolation } = this.request;
     const targets: WaitTarget<Waiting>[] = [];
@@ -140,8 +149,7 @@ class Pass {
 
 type WaitingFor = {
   readonly pass: Pass;
-  readonly room: WaitingRoom;
-  readonly clock: Clock;
+  readonly door: FetchDoor;
   readonly deadlineMs: number;
   readonly resolve: (results: FetchResult[]) => void;
   readonly reject: (cause: unknown) => void;
@@ -154,7 +162,7 @@ class WaitingFetch implements Waiting {
   #listens = false;
   readonly #abandon = (): void => {
     this.#isLast = true;
-    if (this.#wait !== undefined) this.#of.room.cancel(this.#wait);
+    if (this.#wait !== undefined) this.#of.door.room.cancel(this.#wait);
   };
 
   constructor(of: WaitingFor) {
@@ -163,7 +171,8 @@ class WaitingFetch implements Waiting {
 
   /** Answers, or waits for what is still missing: first for reads under way, then for bytes to be appended. */
   proceed(): void {
-    const { pass, room, clock, deadlineMs } = this.#of;
+    const { pass, door, deadlineMs } = this.#of;
+    const { room, clock } = door;
     if (pass.isReading) return this.#afterReads();
     if (pass.isEnough || this.#isOver(clock.monotonicMs() >= deadlineMs)) return this.#answer();
     pass.refresh();
@@ -206,6 +215,6 @@ class WaitingFetch implements Waiting {
   #answer(): void {
     const { pass, resolve } = this.#of;
     if (this.#listens) pass.request.signal?.removeEventListener('abort', this.#abandon);
-    resolve(pass.results);
+    resolve(pass.answer());
   }
 }

@@ -3,7 +3,7 @@
  * stands between a request and the log is here: do I lead, at the epoch the client believes in, with enough replicas.
  */
 import { assert, refuse, StorageFault } from '@odradek/base';
-import type { Logger, Outcome } from '@odradek/base';
+import type { Outcome } from '@odradek/base';
 import type { AppendOrigin, EpochEnd, PartitionLog, ReadRequest, RecordError } from '@odradek/log';
 import { ErrorCode } from '@odradek/protocol';
 import { becomeLeader, hasEnoughReplicas, isHighWatermarkLagging, step } from '../core/leader.ts';
@@ -11,6 +11,7 @@ import type { LeaderEffect, LeaderInput, LeaderState } from '../core/leader.ts';
 import { emptyWaitList } from '../core/waiters.ts';
 import type { WaitList } from '../core/waiters.ts';
 import type { FetchPartition, FetchResult, LeaderHint, ProduceResult } from '../types.ts';
+import type { TopicCounters } from './counters.ts';
 import type { Waiting, WaitingRoom } from './waiting-room.ts';
 
 export type Isolation = 'read_uncommitted' | 'read_committed';
@@ -19,7 +20,6 @@ export type Isolation = 'read_uncommitted' | 'read_committed';
 export type PartitionRoom = {
   readonly nodeId: number;
   readonly waitingRoom: WaitingRoom;
-  readonly log: Logger;
   /** Where leaders' effects are collected while one of them steps; shared, since a step never meets another. */
   readonly effects: LeaderEffect[];
   /** Told once per fault, before the request that met it is refused. */
@@ -52,6 +52,7 @@ export class Partition {
   readonly partition: number;
   readonly log: PartitionLog;
   readonly waits: WaitList<Waiting> = emptyWaitList();
+  readonly counters: TopicCounters;
   readonly #room: PartitionRoom;
   #leader: LeaderState | undefined;
   #leaderId = -1;
@@ -61,12 +62,17 @@ export class Partition {
   #bytesSinceAdvance = 0;
   #stableOffsetTold = 0;
 
-  /** @param highWatermark from the checkpoint; what the log does not hold any more is not committed data of this replica */
-  constructor(log: PartitionLog, highWatermark: number, room: PartitionRoom) {
+  /** @param start.highWatermark from the checkpoint; what the log does not hold any more is not committed data of this replica */
+  constructor(
+    log: PartitionLog,
+    start: { readonly highWatermark: number; readonly counters: TopicCounters },
+    room: PartitionRoom,
+  ) {
     this.topic = log.topic;
     this.partition = log.partition;
     this.log = log;
-    this.#highWatermark = Math.min(Math.max(highWatermark, log.logStartOffset), log.logEndOffset);
+    this.#highWatermark = Math.min(Math.max(start.highWatermark, log.logStartOffset), log.logEndOffset);
+    this.counters = start.counters;
     this.#room = room;
   }
 
@@ -148,6 +154,8 @@ export class Partition {
     const logEnd = this.log.logEndOffset;
     if (logEnd > endBefore) {
       this.#bytesSinceAdvance += info.sizeBytes;
+      this.counters.bytesIn.inc(info.sizeBytes);
+      this.counters.recordsIn.inc(info.recordCount);
       this.#step({ kind: 'appended', logEnd });
     }
     return {

@@ -5,44 +5,45 @@ import type { Wait, WaitTarget } from '../core/waiters.ts';
 import type { ProducePartition, ProduceRequestInput, ProduceResult } from '../types.ts';
 import { refusedProduce } from './partition.ts';
 import type { Partition } from './partition.ts';
+import type { Counters } from './counters.ts';
 import type { Waiting, WaitingRoom } from './waiting-room.ts';
 
-/** Where partitions are found, and what is said of one that is not here. */
 export type ProduceDoor = {
+  readonly clock: Clock;
+  readonly room: WaitingRoom;
+  readonly counters: Counters;
+  /** Where partitions are found, and what is said of one that is not here. */
   readonly find: (topic: string, partition: number) => Partition | undefined;
   readonly refuse: (asked: ProducePartition) => ProduceResult;
 };
 
 export class Producing {
-  readonly #clock: Clock;
-  readonly #room: WaitingRoom;
   readonly #door: ProduceDoor;
 
-  constructor(clock: Clock, room: WaitingRoom, door: ProduceDoor) {
-    this.#clock = clock;
-    this.#room = room;
+  constructor(door: ProduceDoor) {
     this.#door = door;
   }
 
   produce(request: ProduceRequestInput): ProduceResult[] | Promise<ProduceResult[]> {
     const { partitions, acks } = request;
-    const how = { origin: request.origin, acks, nowMs: this.#clock.nowMs() };
+    const how = { origin: request.origin, acks, nowMs: this.#door.clock.nowMs() };
     // Asked before anything is appended: a record that is written but cannot be waited for would be neither acknowledged nor refused.
-    const mayWait = acks !== -1 || this.#room.hasRoomFor(partitions.length);
+    const mayWait = acks !== -1 || this.#door.room.hasRoomFor(partitions.length);
     const results: ProduceResult[] = [];
     let waitsFor: WaitTarget<Waiting>[] | undefined;
     for (const asked of partitions) {
       const partition = this.#door.find(asked.topic, asked.partition);
-      if (partition === undefined) {
-        results.push(this.#door.refuse(asked));
-        continue;
-      }
-      const result = refusal(partition, asked, mayWait) ?? partition.append(asked.records, how);
-      if (acks === -1 && result.code === ErrorCode.NONE && result.lastOffset >= partition.highWatermark) {
-        waitsFor ??= [];
-        waitsFor.push({ list: partition.waits, index: results.length, target: result.lastOffset + 1, counted: 0 });
-      }
+      const result =
+        partition === undefined
+          ? this.#door.refuse(asked)
+          : (refusal(partition, asked, mayWait) ?? partition.append(asked.records, how));
       results.push(result);
+      if (partition === undefined || result.code !== ErrorCode.NONE) {
+        this.#door.counters.produceRefused(result.code);
+      } else if (acks === -1 && result.lastOffset >= partition.highWatermark) {
+        waitsFor ??= [];
+        waitsFor.push({ list: partition.waits, index: results.length - 1, target: result.lastOffset + 1, counted: 0 });
+      }
     }
     return waitsFor === undefined ? results : this.#awaitReplicas(request, results, waitsFor);
   }
@@ -52,7 +53,7 @@ export class Producing {
     results: ProduceResult[],
     targets: readonly WaitTarget<Waiting>[],
   ): Promise<ProduceResult[]> {
-    const deadlineMs = this.#clock.monotonicMs() + request.timeoutMs;
+    const deadlineMs = this.#door.clock.monotonicMs() + request.timeoutMs;
     return new Promise((resolve) => {
       const over = (wait: Wait<Waiting>): void => {
         for (const { index, state } of wait.entries) {
@@ -61,7 +62,14 @@ export class Producing {
         }
         resolve(results);
       };
-      this.#room.park({ kind: 'produce', token: { over }, deadlineMs, stableOnly: false, missingBytes: 0, targets });
+      this.#door.room.park({
+        kind: 'produce',
+        token: { over },
+        deadlineMs,
+        stableOnly: false,
+        missingBytes: 0,
+        targets,
+      });
     });
   }
 

@@ -1,28 +1,30 @@
 /**
- * The partitions of this broker: made, led and dropped as metadata says, and the one door through which handlers reach them. There is no
- * timer per partition: deadlines share one (waiting-room), and the checkpoint of high watermarks is written for all at once.
+ * The one door through which handlers, coordinators and the broker's shell reach the partitions of this broker. There is no timer per
+ * partition: deadlines share one (waiting-room), and the checkpoint of high watermarks is written for all at once.
  */
-import { partitionKey, refuse, StorageFault } from '@odradek/base';
-import type { Clock, Logger, Outcome, Refusal } from '@odradek/base';
+import { refuse } from '@odradek/base';
+import type { Clock, Logger, Metrics, Outcome } from '@odradek/base';
 import type { EpochEnd, PartitionLog } from '@odradek/log';
-import type { MetadataDelta, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
-import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
+import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
+import { ErrorCode } from '@odradek/protocol';
 import type { LogsPort, TopicSettings } from '../ports.ts';
 import type {
   FetchPartition,
   FetchRequestInput,
   FetchResult,
-  LeaderHint,
   ListedOffset,
   ProducePartition,
   ProduceRequestInput,
   ProduceResult,
   ReplicasPort,
 } from '../types.ts';
+import { Counters } from './counters.ts';
 import { Fetching } from './fetching.ts';
+import { Hosting } from './hosting.ts';
+import type { At } from './hosting.ts';
 import { listOffset } from './list-offset.ts';
-import { Partition, refusedFetch, refusedProduce } from './partition.ts';
-import type { Isolation, PartitionRoom } from './partition.ts';
+import { refusedFetch, refusedProduce } from './partition.ts';
+import type { Isolation, Partition } from './partition.ts';
 import { Producing } from './producing.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -30,6 +32,7 @@ export type ReplicasOptions = {
   readonly nodeId: number;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly logs: LogsPort;
   /** A topic's effective settings by the metadata applied so far. */
   readonly settingsOf: (topic: string) => TopicSettings;
@@ -39,81 +42,42 @@ export type ReplicasOptions = {
   readonly waitersMax: number;
 };
 
-type At = { readonly topic: string; readonly partition: number };
-type Hosted = Partition | 'offline' | undefined;
-
-/** How long metadata may be applied in one piece before other work gets its turn. */
-const SLICE_MS = 5;
-
 export class Replicas implements ReplicasPort {
-  readonly #options: ReplicasOptions;
+  readonly #logs: LogsPort;
   readonly #waitingRoom: WaitingRoom;
-  readonly #room: PartitionRoom;
+  readonly #hosting: Hosting;
   readonly #producing: Producing;
   readonly #fetching: Fetching;
-  readonly #topics = new Map<string, Hosted[]>();
-  #image: MetadataImage | undefined;
-  #sliceEndMs = 0;
 
   constructor(options: ReplicasOptions) {
-    this.#options = options;
-    this.#waitingRoom = new WaitingRoom(options.clock, options.waitersMax);
-    this.#room = {
-      nodeId: options.nodeId,
-      waitingRoom: this.#waitingRoom,
-      log: options.log,
-      effects: [],
-      faulted: (log, fault) => this.#faulted(log, fault),
-    };
-    const find = (topic: string, partition: number): Partition | undefined => this.#find(topic, partition);
-    this.#producing = new Producing(options.clock, this.#waitingRoom, {
-      find,
-      refuse: (at) => this.#refuseProduce(at),
-    });
-    this.#fetching = new Fetching(options.clock, this.#waitingRoom, { find, refuse: (at) => this.#refuseFetch(at) });
+    const { clock, metrics } = options;
+    const counters = new Counters(metrics);
+    const room = new WaitingRoom(clock, options.waitersMax);
+    const hosting = new Hosting({ ...options, counters, waitingRoom: room });
+    const find = (topic: string, partition: number): Partition | undefined => hosting.find(topic, partition);
+    const shared = { clock, room, counters, find };
+    this.#logs = options.logs;
+    this.#waitingRoom = room;
+    this.#hosting = hosting;
+    this.#producing = new Producing({ ...shared, refuse: (at) => refuseProduce(hosting, at) });
+    this.#fetching = new Fetching({ ...shared, refuse: (at) => refuseFetch(hosting, at) });
+    for (const state of ['leading', 'following', 'offline'] as const) {
+      metrics.sample('odradek_partitions', { state }, () => hosting.states()[state]);
+    }
+    for (const kind of ['fetch', 'produce'] as const) {
+      metrics.sample('odradek_waiting', { kind }, () => room.countOf(kind));
+    }
   }
-
-  // Metadata comes in.
 
   /** The whole of metadata: opens what this broker is to host, drops what is gone. Resolves once all of it is served. */
-  async applySnapshot(image: MetadataImage): Promise<void> {
-    this.#image = image;
-    this.#sliceEndMs = 0;
-    this.#setStraysAside(image);
-    for (const [name, hosted] of this.#topics) {
-      const topic = image.topics.byName(name);
-      for (let index = 0; index < hosted.length; index += 1) {
-        if (!this.#isMine(topic?.partitions[index])) this.#drop(name, index);
-      }
-      this.#forgetIfEmpty(name);
-    }
-    for (const topic of image.topics.all()) {
-      for (const partition of topic.partitions) {
-        this.#apply(topic, partition);
-        await this.#breathe();
-      }
-    }
+  applySnapshot(image: MetadataImage): Promise<void> {
+    return this.#hosting.applySnapshot(image);
   }
 
-  /** What a committed batch changed. Calls must not overlap; resolves once all of it is served. */
-  async apply(delta: MetadataDelta, image: MetadataImage): Promise<void> {
-    this.#image = image;
-    this.#sliceEndMs = 0;
-    for (const topic of delta.topicsDeleted.values()) {
-      for (const { partition } of topic.partitions) {
-        this.#dropIfOf(topic, partition);
-        await this.#breathe();
-      }
-      this.#forgetIfEmpty(topic.name);
-    }
-    for (const { topic, after } of delta.partitions()) {
-      this.#apply(topic, after);
-      await this.#breathe();
-    }
-    await this.#reconfigure(delta);
+  /** What a committed batch changed. Calls must not overlap, and the image must not move on meanwhile. Resolves once all of it is served. */
+  apply(delta: MetadataDelta, image: MetadataImage): Promise<void> {
+    return this.#hosting.apply(delta, image);
   }
-
-  // Handlers ask.
 
   produce(request: ProduceRequestInput): Promise<ProduceResult[]> | ProduceResult[] {
     return this.#producing.produce(request);
@@ -126,21 +90,21 @@ export class Replicas implements ReplicasPort {
   async listOffset(
     at: At & { readonly timestampMs: number; readonly currentLeaderEpoch: number; readonly isolation: Isolation },
   ): Promise<Outcome<ListedOffset | undefined>> {
-    const partition = this.#find(at.topic, at.partition);
-    return partition === undefined ? this.#refuse(at) : listOffset(partition, at);
+    const partition = this.#hosting.find(at.topic, at.partition);
+    return partition === undefined ? this.#hosting.refuse(at) : listOffset(partition, at);
   }
 
   endOffsetForEpoch(at: At & { readonly currentLeaderEpoch: number; readonly leaderEpoch: number }): Outcome<EpochEnd> {
-    const partition = this.#find(at.topic, at.partition);
-    if (partition === undefined) return this.#refuse(at);
+    const partition = this.#hosting.find(at.topic, at.partition);
+    if (partition === undefined) return this.#hosting.refuse(at);
     const refused = partition.checkEpoch(at.currentLeaderEpoch);
     if (refused !== undefined) return refuse(refused.code, refused.why);
     return { ok: true, value: partition.endOffsetForEpoch(at.leaderEpoch) ?? { leaderEpoch: -1, endOffset: -1 } };
   }
 
   async deleteRecords(at: At & { readonly offset: number; readonly timeoutMs: number }): Promise<Outcome<number>> {
-    const partition = this.#find(at.topic, at.partition);
-    if (partition === undefined) return this.#refuse(at);
+    const partition = this.#hosting.find(at.topic, at.partition);
+    if (partition === undefined) return this.#hosting.refuse(at);
     const refused = partition.checkEpoch(-1);
     return refused === undefined ? partition.deleteRecordsBefore(at.offset) : refuse(refused.code, refused.why);
   }
@@ -162,11 +126,11 @@ export class Replicas implements ReplicasPort {
         isFuture: false,
       });
     }
-    return this.#options.logs.status().map((status) => ({ ...status, partitions: partitions.get(status.path) ?? [] }));
+    return this.#logs.status().map((status) => ({ ...status, partitions: partitions.get(status.path) ?? [] }));
   }
 
   partitionState(topic: string, partition: number): ReturnType<ReplicasPort['partitionState']> {
-    const hosted = this.#find(topic, partition);
+    const hosted = this.#hosting.find(topic, partition);
     if (hosted === undefined) return undefined;
     return {
       leaderEpoch: hosted.leaderEpoch,
@@ -177,184 +141,32 @@ export class Replicas implements ReplicasPort {
     };
   }
 
-  // The broker's shell asks.
-
   /** Every partition that is online here. */
-  *partitions(): Generator<Partition> {
-    for (const hosted of this.#topics.values()) {
-      for (const partition of hosted) if (partition instanceof Partition) yield partition;
-    }
+  partitions(): Iterable<Partition> {
+    return this.#hosting.partitions();
   }
 
   /** For retention, which deletes nothing that is not committed. */
   highWatermarkOf(log: PartitionLog): number {
-    return this.#find(log.topic, log.partition)?.highWatermark ?? log.logStartOffset;
-  }
-
-  get counts(): { readonly waits: number; readonly waitedFor: number } {
-    return { waits: this.#waitingRoom.waitCount, waitedFor: this.#waitingRoom.entryCount };
+    return this.#hosting.find(log.topic, log.partition)?.highWatermark ?? log.logStartOffset;
   }
 
   /** Ends every wait; logs are closed by their manager. */
   close(): void {
     this.#waitingRoom.close();
   }
+}
 
-  #find(topic: string, partition: number): Partition | undefined {
-    const hosted = this.#topics.get(topic)?.[partition];
-    return hosted === 'offline' ? undefined : hosted;
-  }
+function refuseProduce(hosting: Hosting, asked: ProducePartition): ProduceResult {
+  const { code, why } = hosting.refuse(asked);
+  const hint = code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? hosting.hintFor(asked) : undefined;
+  const refused = refusedProduce(asked, code, why);
+  return hint === undefined ? refused : { ...refused, currentLeader: hint };
+}
 
-  #isMine(partition: PartitionImage | undefined): boolean {
-    return partition?.replicas.includes(this.#options.nodeId) === true;
-  }
-
-  #apply(topic: TopicImage, image: PartitionImage): void {
-    const { name } = topic;
-    const { partition: index } = image;
-    const before = this.#find(name, index);
-    if (before !== undefined && before.log.topicId !== topic.id) this.#drop(name, index);
-    if (!this.#isMine(image)) return this.#drop(name, index);
-    const settings = this.#options.settingsOf(name);
-    const partition = this.#find(name, index) ?? this.#open(topic, index, settings);
-    if (partition === undefined) return;
-    const { leader, leaderEpoch, replicas, isr } = image;
-    partition.assign({ leader, leaderEpoch, replicas, isr, minInsyncReplicas: settings.minInsyncReplicas });
-  }
-
-  #open(topic: TopicImage, index: number, settings: TopicSettings): Partition | undefined {
-    try {
-      const log = this.#options.logs.open(topic.name, index, topic.id, settings.log);
-      const partition = new Partition(log, this.#checkpointed(topic.name, index), this.#room);
-      this.#host(topic.name, index, partition);
-      return partition;
-    } catch (cause) {
-      if (!(cause instanceof StorageFault)) throw cause;
-      const at = { topic: topic.name, partition: index };
-      this.#options.log.error({ ...at, path: cause.path, err: cause }, 'a partition cannot be opened: it is offline');
-      this.#host(topic.name, index, 'offline');
-      return undefined;
-    }
-  }
-
-  #checkpointed(topic: string, partition: number): number {
-    return this.#options.highWatermarks.get(partitionKey(topic, partition)) ?? 0;
-  }
-
-  #host(topic: string, index: number, hosted: Hosted): void {
-    let partitions = this.#topics.get(topic);
-    if (partitions === undefined) {
-      partitions = [];
-      this.#topics.set(topic, partitions);
-    }
-    while (partitions.length <= index) partitions.push(undefined);
-    partitions[index] = hosted;
-  }
-
-  #dropIfOf(topic: TopicImage, index: number): void {
-    if (this.#find(topic.name, index)?.log.topicId === topic.id) this.#drop(topic.name, index);
-  }
-
-  #forgetIfEmpty(topic: string): void {
-    if (this.#topics.get(topic)?.every((hosted) => hosted === undefined) === true) this.#topics.delete(topic);
-  }
-
-  /** Takes a partition off this broker: whoever waits for it asks again and learns where it went. */
-  #drop(topic: string, index: number): void {
-    const partitions = this.#topics.get(topic);
-    const hosted = partitions?.[index];
-    if (partitions === undefined || hosted === undefined) return;
-    partitions[index] = undefined;
-    if (hosted === 'offline') return;
-    hosted.stop();
-    try {
-      hosted.log.delete();
-    } catch (cause) {
-      hosted.refuseFault(cause);
-    }
-  }
-
-  /** At the start, logs that metadata does not give to this broker: kept under another name, never deleted, and named to the operator. */
-  #setStraysAside(image: MetadataImage): void {
-    for (const log of Array.from(this.#options.logs.all())) {
-      if (this.#find(log.topic, log.partition) !== undefined) continue;
-      const topic = image.topics.byName(log.topic);
-      if (topic?.id === log.topicId && this.#isMine(topic.partitions[log.partition])) continue;
-      const fields = { topic: log.topic, partition: log.partition, topicId: log.topicId, directory: log.logDirectory };
-      this.#options.log.warn(fields, 'metadata does not give this log to this broker: it is set aside and kept');
-      try {
-        this.#options.logs.setAside(log);
-      } catch (cause) {
-        if (!(cause instanceof StorageFault)) throw cause;
-        this.#faulted(log, cause);
-      }
-    }
-  }
-
-  async #reconfigure(delta: MetadataDelta): Promise<void> {
-    // A change of the broker's own configs may change the default of any topic.
-    const names = delta.configs.has(ConfigResourceType.BROKER)
-      ? Array.from(this.#topics.keys())
-      : (delta.configs.get(ConfigResourceType.TOPIC) ?? []);
-    for (const name of names) {
-      const hosted = this.#topics.get(name);
-      if (hosted === undefined) continue;
-      const settings = this.#options.settingsOf(name);
-      for (const partition of hosted) {
-        if (!(partition instanceof Partition)) continue;
-        partition.log.reconfigure(settings.log);
-        partition.reconfigure(settings.minInsyncReplicas);
-        await this.#breathe();
-      }
-    }
-  }
-
-  /** Gives other work its turn when this slice of a long change has lasted long enough. */
-  async #breathe(): Promise<void> {
-    const { clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (this.#sliceEndMs === 0) this.#sliceEndMs = nowMs + SLICE_MS;
-    if (nowMs < this.#sliceEndMs) return;
-    await new Promise<void>((resolve) => clock.after(0, resolve));
-    this.#sliceEndMs = clock.monotonicMs() + SLICE_MS;
-  }
-
-  #faulted(log: PartitionLog, fault: StorageFault): void {
-    const fields = { topic: log.topic, partition: log.partition, directory: log.logDirectory, path: fault.path };
-    this.#options.log.error({ ...fields, systemCode: fault.systemCode, err: fault }, 'a log met a storage fault');
-    this.#options.logs.faulted(log, fault);
-  }
-
-  #hintFor(at: At): LeaderHint | undefined {
-    const hosted = this.#find(at.topic, at.partition);
-    if (hosted !== undefined) return hosted.hint;
-    const image = this.#image?.topics.partition(at.topic, at.partition);
-    return image === undefined ? undefined : { leaderId: image.leader, leaderEpoch: image.leaderEpoch };
-  }
-
-  /** Why a partition is not served here. */
-  #refuse(at: At): Refusal {
-    const name = partitionKey(at.topic, at.partition);
-    if (this.#topics.get(at.topic)?.[at.partition] === 'offline') {
-      return refuse(ErrorCode.KAFKA_STORAGE_ERROR, `${name} is offline on broker ${this.#options.nodeId}: see its log`);
-    }
-    if (this.#hintFor(at) === undefined) {
-      return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no ${name}`);
-    }
-    return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, `broker ${this.#options.nodeId} does not lead ${name}`);
-  }
-
-  #refuseProduce(asked: ProducePartition): ProduceResult {
-    const { code, why } = this.#refuse(asked);
-    const hint = code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? this.#hintFor(asked) : undefined;
-    const refused = refusedProduce(asked, code, why);
-    return hint === undefined ? refused : { ...refused, currentLeader: hint };
-  }
-
-  #refuseFetch(asked: FetchPartition): FetchResult {
-    const { code } = this.#refuse(asked);
-    const hint = code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? this.#hintFor(asked) : undefined;
-    const refused = refusedFetch(asked, code);
-    return hint === undefined ? refused : { ...refused, currentLeader: hint };
-  }
+function refuseFetch(hosting: Hosting, asked: FetchPartition): FetchResult {
+  const { code } = hosting.refuse(asked);
+  const hint = code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? hosting.hintFor(asked) : undefined;
+  const refused = refusedFetch(asked, code);
+  return hint === undefined ? refused : { ...refused, currentLeader: hint };
 }

@@ -26,13 +26,9 @@ export class WaitingRoom {
     this.#waiters = new Waiters(entriesMax);
   }
 
-  /** Partitions waited for, over all waits. */
-  get entryCount(): number {
-    return this.#waiters.entryCount;
-  }
-
-  get waitCount(): number {
-    return this.#waiters.waitCount;
+  /** Requests that wait. */
+  countOf(kind: 'fetch' | 'produce'): number {
+    return this.#waiters.countOf(kind);
   }
 
   hasRoomFor(entryCount: number): boolean {
