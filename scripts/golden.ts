@@ -1,10 +1,10 @@
 /** `golden FILE…`: checks files of test vectors (.jsonl or .jsonl.gz) that Kafka made. Ends with `N passed, N failed`. */
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { checkVector } from '@odradek/protocol/testing';
 
 const FAULT_CHARS_MAX = 1_000;
-const GZIP_MAGIC = [0x1f, 0x8b];
 
 let passed = 0;
 let failed = 0;
@@ -14,15 +14,48 @@ function fail(where: string, why: string): void {
   console.log(`FAILED ${where}: ${why.length > FAULT_CHARS_MAX ? `${why.slice(0, FAULT_CHARS_MAX)}…` : why}`);
 }
 
-function readLines(file: string): string[] | undefined {
+const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Whether a file begins as gzip does; its name does not count. */
+function isGzip(file: string): boolean {
+  const start = Buffer.alloc(2);
+  const descriptor = openSync(file, 'r');
   try {
-    const bytes = readFileSync(file);
-    const plain = GZIP_MAGIC.every((byte, i) => bytes[i] === byte) ? gunzipSync(bytes) : bytes;
-    return plain.toString('utf8').split('\n');
-  } catch (error) {
-    fail(file, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-    return undefined;
+    return readSync(descriptor, start, 0, 2, 0) === 2 && start.readUInt16BE(0) === 0x1f8b;
+  } finally {
+    closeSync(descriptor);
   }
+}
+
+/** Lines of a stream; its errors come out of the loop that reads them. */
+async function* linesOf(stream: Readable): AsyncGenerator<string> {
+  stream.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of stream) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  yield rest;
+}
+
+async function checkFile(file: string): Promise<void> {
+  let number = 0;
+  let vectors = 0;
+  try {
+    const gzip = isGzip(file);
+    const bytes = createReadStream(file);
+    for await (const line of linesOf(gzip ? bytes.compose(createGunzip()) : bytes)) {
+      number += 1;
+      if (line.trim() === '') continue;
+      vectors += 1;
+      checkLine(`${file}:${number}`, line);
+    }
+  } catch (error) {
+    fail(file, `cannot be read: ${message(error)}`);
+    return;
+  }
+  if (vectors === 0) fail(file, 'holds no vectors');
 }
 
 function checkLine(where: string, line: string): void {
@@ -30,7 +63,7 @@ function checkLine(where: string, line: string): void {
   try {
     json = JSON.parse(line);
   } catch (error) {
-    fail(where, `is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    fail(where, `is not JSON: ${message(error)}`);
     return;
   }
   const { subject, fault } = checkVector(json);
@@ -43,10 +76,7 @@ if (files.length === 0) {
   console.error('usage: golden FILE…   (vectors, one JSON object a line; plain or gzip)');
   process.exitCode = 2;
 } else {
-  for (const file of files) {
-    const lines = readLines(file) ?? [];
-    for (const [index, line] of lines.entries()) if (line.trim() !== '') checkLine(`${file}:${index + 1}`, line);
-  }
+  for (const file of files) await checkFile(file);
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed === 0 ? 0 : 1;
 }

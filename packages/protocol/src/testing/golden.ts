@@ -18,10 +18,6 @@ type MessageVector = {
 
 const schemas = new Map(Object.entries(messages).map((schema) => schema as [string, Message]));
 
-function schemaNamed(name: string): Message | undefined {
-  return schemas.get(name);
-}
-
 /** @returns what is wrong, or undefined when the vector is met byte for byte */
 function messageFault(vector: MessageVector): string | undefined {
   const schema = schemas.get(vector.message);
@@ -60,6 +56,9 @@ export type Verdict = {
 
 /** Checks one line of a file of vectors, of either form. */
 export function checkVector(json: unknown): Verdict {
+  if (isObject(json) && typeof json['hex'] === 'string' && !/^([0-9a-f]{2})*$/i.test(json['hex'])) {
+    return { subject: 'a line', fault: 'its hex is not hexadecimal' };
+  }
   if (isMessageVector(json)) {
     const subject = `${json.message} v${json.version} ${json.kind}`;
     return { subject, fault: caught(() => messageFault(json)) };
