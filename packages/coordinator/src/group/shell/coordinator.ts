@@ -101,8 +101,8 @@ export class GroupCoordinator implements GroupsPort {
   }
 
   /** Topics that are no more: their offsets are deleted in every group of the shards led here. */
-  async topicsDeleted(topics: readonly string[]): Promise<void> {
-    if (topics.length > 0) await this.#runtime.submitToAll({ kind: 'topicsDeleted', topics });
+  topicsDeleted(topics: readonly string[]): Promise<Outcome<unknown>[]> {
+    return this.#runtime.submitToAll({ kind: 'topicsDeleted', topics });
   }
 
   newMemberId(name: string): string {

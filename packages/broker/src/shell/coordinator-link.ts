@@ -1,0 +1,152 @@
+/**
+ * Where the group coordinator meets the broker: its log is a topic of this cluster, led here or elsewhere. This file gives it that log
+ * through the replicas' door, makes the topic when it is first needed, and tells it which partitions it leads, as metadata says.
+ */
+import { ok, refuse } from '@odradek/base';
+import type { Clock, Limits, Logger, NodeConfig, Outcome, Random } from '@odradek/base';
+import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
+import type { CoordinatorLog, GroupConfig } from '@odradek/coordinator';
+import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
+import { ErrorCode } from '@odradek/protocol';
+import type { CompressionType } from '@odradek/protocol';
+import type { ReplicasPort } from '@odradek/replication';
+import { ReplicaCoordinatorLog } from './coordinator-log.ts';
+
+export type CoordinatorLinkOptions = {
+  readonly nodeId: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly limits: Limits;
+  readonly replicas: ReplicasPort;
+  readonly config: () => NodeConfig;
+  readonly image: () => MetadataImage;
+  readonly admin: <R extends AdminRequest>(request: R, principal: string) => Promise<Outcome<AdminReply<R>>>;
+};
+
+/** In whose name the broker asks the controller for a topic of its own. */
+const BROKER_PRINCIPAL = 'User:ANONYMOUS';
+const CREATE_TIMEOUT_MS = 30_000;
+const MINUTE_MS = 60_000;
+/** What a record takes in a batch beside key and value, generously: subtracted from what the topic lets in. */
+const BATCH_OVERHEAD_BYTES = 1_024;
+
+export class CoordinatorLink {
+  readonly #options: CoordinatorLinkOptions;
+  readonly groups: GroupCoordinator;
+  #creating: Promise<Outcome<void>> | undefined;
+
+  constructor(options: CoordinatorLinkOptions) {
+    this.#options = options;
+    const { clock, random, limits, replicas, config } = options;
+    const log: CoordinatorLog = new ReplicaCoordinatorLog({
+      topic: GROUP_TOPIC,
+      clock,
+      replicas,
+      timeoutMs: () => config().get('offsets.commit.timeout.ms'),
+      loadChunkBytes: () => config().get('offsets.load.buffer.size'),
+      compression: () => config().get('offsets.topic.compression.codec') as CompressionType,
+    });
+    this.groups = new GroupCoordinator({
+      log,
+      clock,
+      random,
+      logger: options.log,
+      limits,
+      config: () => groupConfigOf(config()),
+      partitionCount: () => options.image().topics.byName(GROUP_TOPIC)?.partitions.length,
+    });
+  }
+
+  /** The first metadata of all, once the replicas have applied it. */
+  snapshotApplied(image: MetadataImage): void {
+    const partitions = image.topics.byName(GROUP_TOPIC)?.partitions ?? [];
+    for (const { partition, leader, leaderEpoch } of partitions) this.#follow(partition, leader, leaderEpoch);
+  }
+
+  /** What a committed batch changed, once the replicas have applied it. */
+  applied(delta: MetadataDelta): void {
+    const deleted: string[] = [];
+    for (const topic of delta.topicsDeleted.values()) {
+      if (topic.name === GROUP_TOPIC) for (const partition of this.groups.partitions()) this.groups.unload(partition);
+      else deleted.push(topic.name);
+    }
+    for (const { topic, after } of delta.partitions())
+      if (topic.name === GROUP_TOPIC) this.#follow(after.partition, after.leader, after.leaderEpoch);
+    if (deleted.length > 0) void this.#forgetTopics(deleted);
+  }
+
+  /**
+   * Creates `__consumer_offsets` as the coordinator needs it: compacted, never cut by age, on up to as many brokers as are there. Calls at
+   * the same time share one request. Fine when it exists.
+   */
+  async createInternalTopic(topic: string): Promise<Outcome<void>> {
+    if (topic !== GROUP_TOPIC) {
+      return refuse(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${topic} has no coordinator on this broker`);
+    }
+    if (this.#options.image().topics.byName(topic) !== undefined) return ok(undefined);
+    this.#creating ??= this.#create().finally(() => {
+      this.#creating = undefined;
+    });
+    return this.#creating;
+  }
+
+  close(): void {
+    this.groups.close();
+  }
+
+  #follow(partition: number, leader: number, leaderEpoch: number): void {
+    if (leader === this.#options.nodeId) this.groups.load(partition, leaderEpoch);
+    else this.groups.unload(partition, leaderEpoch);
+  }
+
+  async #forgetTopics(topics: readonly string[]): Promise<void> {
+    const outcomes = await this.groups.topicsDeleted(topics);
+    const failed = outcomes.find((outcome) => !outcome.ok);
+    if (failed !== undefined && !failed.ok)
+      this.#options.log.warn({ topics, why: failed.why }, 'committed offsets of deleted topics could not be removed');
+  }
+
+  async #create(): Promise<Outcome<void>> {
+    const { admin, log, image, config } = this.#options;
+    const aliveCount = Array.from(image().cluster.brokers()).filter((broker) => !broker.fenced).length;
+    if (aliveCount === 0) {
+      return refuse(
+        ErrorCode.COORDINATOR_NOT_AVAILABLE,
+        'no broker is ready yet to hold __consumer_offsets; try again',
+      );
+    }
+    const settings = config();
+    const replicationFactor = Math.min(settings.get('offsets.topic.replication.factor'), aliveCount);
+    const numPartitions = settings.get('offsets.topic.num.partitions');
+    const configs = [
+      { name: 'cleanup.policy', value: 'compact' },
+      { name: 'segment.bytes', value: String(settings.get('offsets.topic.segment.bytes')) },
+      { name: 'compression.type', value: 'producer' },
+    ];
+    const topics = [{ name: GROUP_TOPIC, numPartitions, replicationFactor, assignments: [], configs }];
+    const request = { topics, timeoutMs: CREATE_TIMEOUT_MS, validateOnly: false };
+    const outcome = await admin({ kind: 'createTopics', request }, BROKER_PRINCIPAL);
+    if (!outcome.ok) return outcome;
+    const created = outcome.value.topics[0];
+    const code = created?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
+    if (code === ErrorCode.NONE || code === ErrorCode.TOPIC_ALREADY_EXISTS) {
+      log.info({ numPartitions, replicationFactor }, 'created __consumer_offsets for the first group');
+      return ok(undefined);
+    }
+    return refuse(code, created?.errorMessage ?? '__consumer_offsets could not be created');
+  }
+}
+
+function groupConfigOf(config: NodeConfig): GroupConfig {
+  return {
+    groupMaxSize: config.get('group.max.size'),
+    initialRebalanceDelayMs: config.get('group.initial.rebalance.delay.ms'),
+    sessionTimeoutMinMs: config.get('group.min.session.timeout.ms'),
+    sessionTimeoutMaxMs: config.get('group.max.session.timeout.ms'),
+    offsetMetadataMax: config.get('offset.metadata.max.bytes'),
+    offsetsRetentionMs: config.get('offsets.retention.minutes') * MINUTE_MS,
+    offsetsRetentionCheckIntervalMs: config.get('offsets.retention.check.interval.ms'),
+    recordBytesMax: config.get('message.max.bytes') - BATCH_OVERHEAD_BYTES,
+  };
+}
