@@ -61,7 +61,6 @@ export const controllerKeys = {
   'controller.quorum.bootstrap.servers': key({
     type: 'list',
     default: [],
-    nonEmpty: true,
     importance: 'high',
     noEffect: 'quorum',
     source: 'KIP-853',
@@ -130,7 +129,6 @@ export const controllerKeys = {
   'controller.quorum.voters': key({
     type: 'list',
     default: [],
-    nonEmpty: true,
     importance: 'high',
     source: 'KIP-595',
     doc: 'The controllers, as id@host:port. It must name this node, and for now no other.',
