@@ -33,7 +33,8 @@ function page(title: string, about: string, parts: readonly string[]): string {
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
@@ -43,7 +44,7 @@ function configDocument(): string {
   const about =
     'Every configuration key, with the names, types and defaults of Apache Kafka 4.3. Read from a properties file, from `KAFKA_*` ' +
     'variables as the apache/kafka image maps them, and from `--override`, later ones winning. "Reload" says how a key may change while ' +
-    'the node runs. Where a default differs from Kafka\'s, Kafka\'s stands in brackets. Keys that Kafka knows but that change nothing ' +
+    "the node runs. Where a default differs from Kafka's, Kafka's stands in brackets. Keys that Kafka knows but that change nothing " +
     'here are listed at the end with the reason; setting one is not an error.';
   const sections = [
     ['Node and broker', config.brokerKeys],
@@ -62,7 +63,11 @@ function entries(keys: Readonly<Record<string, Spec>>): [string, Spec][] {
 }
 
 function configRow([name, spec]: [string, Spec]): string[] {
-  const meaning = [spec.doc, spec.brokerKey === undefined ? '' : `All topics or groups: \`${spec.brokerKey}\`.`, spec.source ?? ''];
+  const meaning = [
+    spec.doc,
+    spec.brokerKey === undefined ? '' : `All topics or groups: \`${spec.brokerKey}\`.`,
+    spec.source ?? '',
+  ];
   return [
     `\`${name}\``,
     spec.type,
@@ -74,7 +79,8 @@ function configRow([name, spec]: [string, Spec]): string[] {
 }
 
 function defaultOf(spec: Spec): string {
-  const own = spec.default === null && spec.fallback !== undefined ? `as \`${spec.fallback[0]?.name}\`` : shown(spec.default);
+  const own =
+    spec.default === null && spec.fallback !== undefined ? `as \`${spec.fallback[0]?.name}\`` : shown(spec.default);
   return spec.kafkaDefault === undefined ? own : `${own} (Kafka: ${shown(spec.kafkaDefault)})`;
 }
 
@@ -90,7 +96,13 @@ function allowed(spec: Spec): string {
   if (spec.type === 'boolean') return 'true, false';
   const { min, max, also } = spec;
   const range =
-    min !== undefined && max !== undefined ? `${min} to ${max}` : min !== undefined ? `≥ ${min}` : max !== undefined ? `≤ ${max}` : '';
+    min !== undefined && max !== undefined
+      ? `${min} to ${max}`
+      : min !== undefined
+        ? `≥ ${min}`
+        : max !== undefined
+          ? `≤ ${max}`
+          : '';
   return also === undefined ? range : `${range} or ${also}`;
 }
 

@@ -1,2 +1,2 @@
-export { freePort, KafkaProcess, spawnKafka } from './shell/process.ts';
+export { freePort, KafkaProcess, spawnKafka, untilAnswers } from './shell/process.ts';
 export type { Ended, ProcessOptions } from './shell/process.ts';

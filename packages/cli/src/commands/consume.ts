@@ -80,7 +80,7 @@ export function consumeCommand(): Command {
       "kcat's: %s value, %k key, %t %p %o %T topic, partition, offset, time, %h headers, %S %K %R lengths",
     )
     .addOption(new Option('--output <format>', 'a whole format').choices([...formats]))
-    .option('--fetch-max-bytes <bytes>', 'bytes of one fetch: the bound of memory', '8388608')
+    .option('--fetch-max-bytes <bytes>', 'bytes of one fetch: the bound of memory', '1048576')
     .option('--json', 'same as --output json')
     .option('-q, --quiet', 'no progress')
     .addHelpText('after', EXAMPLES)

@@ -28,7 +28,7 @@ type Message = MessageToProduce<Buffer, Buffer, Buffer, Buffer>;
 
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 /** Records of one request, whatever their size: tiny lines would make it long in records before it is long in bytes. */
-const BATCH_RECORDS_MAX = 20_000;
+const BATCH_RECORDS_MAX = 2000;
 /** What a record adds to its key and value in a batch, at most, besides headers. */
 const RECORD_OVERHEAD_BYTES = 24;
 

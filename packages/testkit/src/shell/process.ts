@@ -91,7 +91,12 @@ export async function spawnKafka(options: ProcessOptions = {}): Promise<KafkaPro
   const from = performance.now();
   const child = start(config, options);
   try {
-    await answers(port, child, options.readyWithinMs ?? READY_WITHIN_MS);
+    const withinMs = options.readyWithinMs ?? READY_WITHIN_MS;
+    let over: Ended | undefined;
+    void child.ended.then((ended) => (over = ended));
+    if (!(await untilAnswers(port, withinMs, () => over !== undefined))) {
+      throw new Error(`the node ${why(over, port, withinMs)}\n${child.output()}`);
+    }
   } catch (error) {
     child.kill('SIGKILL');
     await child.ended;
@@ -99,6 +104,11 @@ export async function spawnKafka(options: ProcessOptions = {}): Promise<KafkaPro
     throw error;
   }
   return new KafkaProcess(child, port, performance.now() - from, { directory, temporary });
+}
+
+function why(over: Ended | undefined, port: number, withinMs: number): string {
+  if (over === undefined) return `gave no answer on port ${port} within ${withinMs} ms`;
+  return `ended with ${over.signal ?? `exit code ${over.code ?? '?'}`}`;
 }
 
 function listenersOf(port: number, controllerPort: number): Record<string, string> {
@@ -154,19 +164,17 @@ export function freePort(): Promise<number> {
   });
 }
 
-async function answers(port: number, child: Started, withinMs: number): Promise<void> {
+/** Waits until a port answers a Kafka request. @returns false when it does not within the time, or `over` says that it never will */
+export async function untilAnswers(
+  port: number,
+  withinMs: number,
+  over: () => boolean = () => false,
+): Promise<boolean> {
   const deadline = performance.now() + withinMs;
-  let over: Ended | undefined;
-  void child.ended.then((ended) => (over = ended));
   while (!(await asked(port))) {
-    const why =
-      over !== undefined
-        ? `ended with ${over.signal ?? `exit code ${over.code ?? '?'}`}`
-        : performance.now() > deadline
-          ? `gave no answer on port ${port} within ${withinMs} ms`
-          : undefined;
-    if (why !== undefined) throw new Error(`the node ${why}\n${child.output()}`);
+    if (over() || performance.now() > deadline) return false;
   }
+  return true;
 }
 
 /** One ApiVersions v0 request: length, key 18, version 0, correlation 1, client id null. */

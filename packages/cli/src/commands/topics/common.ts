@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { ErrorCode, errorName } from '@odradek/protocol';
 import { parseWhole } from '../../core/options.ts';
 import { CommandError } from '../../core/refusal.ts';
-import { AdminConnection, connectAny } from '../../shell/admin-connection.ts';
+import { connectAny, type AdminConnection } from '../../shell/admin-connection.ts';
 
 export type CommonOptions = { bootstrapServer: string; timeoutMs: string; json?: boolean };
 

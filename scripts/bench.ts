@@ -1,0 +1,97 @@
+/** `pnpm bench [what]`: measures, and writes what it found into docs/performance.md. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+
+const USAGE = `usage: pnpm bench [broker|scale|real-input|codec|log|profile] [options]
+  broker      (default) one node under load, beside Apache Kafka where Java is; writes a table into docs/performance.md
+                --runs N (3)  --records N (300000)  --seconds S (10)  --kafka-bootstrap HOST:PORT [--kafka-pid PID]
+  scale       many connections and partitions within few file handles
+                --connections N (5000)  --topics N (1000)  --partitions N (10)  --file-handles N (20000)
+  real-input  a large text of this machine through produce and consume, with checksums   --megabytes N (300)
+  codec, log  the benches of packages/protocol and packages/log
+  profile     where the broker's time goes under the produce load   --records N  --batch BYTES (16384)
+  --no-write  print only`;
+
+const root = new URL('..', import.meta.url).pathname;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '3' },
+    records: { type: 'string', default: '300000' },
+    seconds: { type: 'string', default: '10' },
+    'kafka-bootstrap': { type: 'string' },
+    'kafka-pid': { type: 'string' },
+    connections: { type: 'string', default: '5000' },
+    topics: { type: 'string', default: '1000' },
+    partitions: { type: 'string', default: '10' },
+    'file-handles': { type: 'string', default: '20000' },
+    megabytes: { type: 'string', default: '300' },
+    batch: { type: 'string', default: '16384' },
+    'no-write': { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+type NumberOption = Exclude<keyof typeof values, 'no-write' | 'help'>;
+
+function number(name: NumberOption): number {
+  const value = Number(values[name]);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`--${name}: '${values[name]}' is not a whole number above 0`);
+  return value;
+}
+
+/** Benches that live beside the code they measure. */
+function packageBench(name: string): void {
+  const directory = `${root}packages/${name}/bench`;
+  const files = existsSync(directory) ? readdirSync(directory).filter((file) => file.endsWith('.ts')) : [];
+  if (files.length === 0) throw new Error(`packages/${name} has no bench`);
+  for (const file of files.toSorted()) {
+    const { status } = spawnSync(process.execPath, [`${directory}/${file}`], { stdio: 'inherit' });
+    if (status !== 0) throw new Error(`packages/${name}/bench/${file} failed`);
+  }
+}
+
+async function bench(what: string): Promise<void> {
+  const write = !values['no-write'];
+  switch (what) {
+    case 'broker': {
+      const { benchBroker } = await import('./bench/broker.ts');
+      const kafkaPid = values['kafka-pid'] === undefined ? undefined : number('kafka-pid');
+      const sizes = { runs: number('runs'), records: number('records'), seconds: number('seconds') };
+      return benchBroker({ ...sizes, kafkaBootstrap: values['kafka-bootstrap'], kafkaPid, write });
+    }
+    case 'scale': {
+      const { benchScale } = await import('./bench/scale.ts');
+      const sizes = { connections: number('connections'), topics: number('topics'), partitions: number('partitions') };
+      return benchScale({ ...sizes, fileHandles: number('file-handles'), write });
+    }
+    case 'real-input': {
+      const { benchRealInput } = await import('./bench/real-input.ts');
+      return benchRealInput({ megabytes: number('megabytes'), write });
+    }
+    case 'profile': {
+      const { benchProfile } = await import('./bench/profile.ts');
+      return benchProfile({ records: number('records'), batch: number('batch') });
+    }
+    case 'codec':
+      return packageBench('protocol');
+    case 'log':
+      return packageBench('log');
+    default:
+      throw new Error(`'${what}' is no bench\n${USAGE}`);
+  }
+}
+
+if (values.help) {
+  process.stdout.write(`${USAGE}\n`);
+} else {
+  try {
+    await bench(positionals[0] ?? 'broker');
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,105 @@
+/** A real Apache Kafka to measure beside ours: one KRaft node from its published jars, where the machine has Java and Maven. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, untilAnswers } from '@odradek/testkit';
+import { found, missing, type Found } from '../../test/support/run.ts';
+
+const VERSION = '4.3.1';
+const READY_WITHIN_MS = 60_000;
+const HEAP = ['-Xms1g', '-Xmx1g', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-XX:InitiatingHeapOccupancyPercent=35'];
+
+const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+
+/** The directory of Kafka's jars: `ODRADEK_KAFKA_LIBS`, or fetched by Maven into the user's cache. */
+export function kafkaLibraries(): Found<string> {
+  if (!has('java')) return missing('no Java');
+  const named = process.env['ODRADEK_KAFKA_LIBS'];
+  if (named !== undefined)
+    return existsSync(named) ? found(named) : missing(`ODRADEK_KAFKA_LIBS: no directory ${named}`);
+  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'odradek', `apache-kafka-${VERSION}`);
+  if (existsSync(join(cache, 'complete'))) return found(join(cache, 'libs'));
+  if (!has('mvn')) return missing('no Maven to fetch Apache Kafka with, and ODRADEK_KAFKA_LIBS is not set');
+  mkdirSync(cache, { recursive: true });
+  const dependency = (artifact: string, group = 'org.apache.kafka', version = VERSION): string =>
+    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+  writeFileSync(
+    join(cache, 'pom.xml'),
+    `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>bench</groupId>` +
+      `<artifactId>bench</artifactId><version>1</version><dependencies>${dependency('kafka_2.13')}${dependency('kafka-tools')}` +
+      `${dependency('slf4j-nop', 'org.slf4j', '1.7.36')}</dependencies></project>`,
+  );
+  const goal = [
+    '-q',
+    '-B',
+    '-f',
+    join(cache, 'pom.xml'),
+    'dependency:copy-dependencies',
+    `-DoutputDirectory=${join(cache, 'libs')}`,
+  ];
+  if (spawnSync('mvn', goal, { stdio: 'inherit' }).status !== 0) return missing('Maven could not fetch Apache Kafka');
+  writeFileSync(join(cache, 'complete'), '');
+  return found(join(cache, 'libs'));
+}
+
+export type ForeignKafka = AsyncDisposable & {
+  readonly bootstrap: string;
+  readonly pid: number;
+  /** Milliseconds from an empty directory to the first answer, formatting included. */
+  readonly readyMs: number;
+};
+
+export async function startApacheKafka(libraries: string): Promise<ForeignKafka> {
+  const directory = mkdtempSync(join(tmpdir(), 'apache-kafka-'));
+  const [port, controllerPort] = [await freePort(), await freePort()];
+  const file = join(directory, 'server.properties');
+  writeFileSync(file, properties(directory, port, controllerPort));
+  const from = performance.now();
+  const java = (heap: readonly string[], ...args: string[]): string[] => [...heap, '-cp', `${libraries}/*`, ...args];
+  const format = spawnSync(
+    'java',
+    java(['-Xmx128m'], 'kafka.tools.StorageTool', 'format', '-t', 'abcdefghijklmnopqrstug', '-c', file),
+  );
+  if (format.status !== 0) throw new Error(`Apache Kafka's storage cannot be formatted: ${format.stderr.toString()}`);
+  const child = spawn('java', java(HEAP, 'kafka.Kafka', file), { stdio: 'ignore' });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const dispose = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await ended;
+    rmSync(directory, { recursive: true, force: true });
+  };
+  if (!(await untilAnswers(port, READY_WITHIN_MS))) {
+    await dispose();
+    throw new Error(`Apache Kafka did not answer within ${READY_WITHIN_MS} ms`);
+  }
+  return {
+    bootstrap: `127.0.0.1:${port}`,
+    pid: child.pid ?? -1,
+    readyMs: performance.now() - from,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+function properties(directory: string, port: number, controllerPort: number): string {
+  return `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:${controllerPort}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+controller.listener.names=CONTROLLER
+log.dirs=${join(directory, 'data')}
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+`;
+}
+
+/** Resident memory of a process in MB, as the system counts it. */
+export function rssMb(pid: number): number {
+  const line = readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+) kB/m);
+  return Number(line?.[1] ?? Number.NaN) / 1024;
+}
