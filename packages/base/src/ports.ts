@@ -10,7 +10,7 @@ export interface Clock {
   nowMs(): number;
   /** Monotonic milliseconds with fractions: for durations and deadlines. */
   monotonicMs(): number;
-  /** Calls `fire` once after at least `delayMs`. A pending timer does not keep the process alive. */
+  /** Calls `fire` once after at least `delayMs`. A pending timer does not keep the process alive, unless the delay is 0. */
   after(delayMs: number, fire: () => void): TimerHandle;
 }
 
@@ -56,6 +56,8 @@ export interface Files {
   syncDirectoryLater(path: string): Promise<void>;
   /** Bytes that may still be written on the file system of `path`. */
   freeBytes(path: string): number;
+  /** Size of the file system of `path`. */
+  totalBytes(path: string): number;
   /** Takes an exclusive lock on `path` for the life of the process; false when another process holds it. */
   lock(path: string): boolean;
   unlock(path: string): void;

@@ -29,6 +29,7 @@ export function systemFiles(): Files {
     syncDirectory: (path) => guarded(path, () => syncDirectory(path)),
     syncDirectoryLater,
     freeBytes: (path) => guarded(path, () => freeBytes(path)),
+    totalBytes: (path) => guarded(path, () => totalBytes(path)),
     lock: (path) => takeLock(locks, path),
     unlock(path) {
       locks.get(path)?.close();
@@ -220,6 +221,11 @@ async function syncDirectoryLater(path: string): Promise<void> {
 function freeBytes(path: string): number {
   const { bavail, bsize } = fs.statfsSync(path);
   return bavail * bsize;
+}
+
+function totalBytes(path: string): number {
+  const { blocks, bsize } = fs.statfsSync(path);
+  return blocks * bsize;
 }
 
 /**

@@ -22,7 +22,8 @@ export const systemClock: Clock = {
       const waitMs = Math.min(leftMs, TIMER_DELAY_MAX_MS);
       leftMs -= waitMs;
       timer = setTimeout(leftMs > 0 ? arm : fire, waitMs);
-      timer.unref();
+      // A delay of 0 is someone giving others their turn (a start has nothing else that holds the process yet).
+      if (waitMs > 0) timer.unref();
     };
     arm();
     return { cancel: () => clearTimeout(timer) };

@@ -1,0 +1,220 @@
+/**
+ * The recent tail of all logs in memory, so that a consumer that keeps up never touches a file. One budget is shared; what came first goes
+ * first. Small batches are copied side by side into slabs (a read of many gives few chunks, and a slab pins no socket buffer); a large one is
+ * kept as it came when it is most of what its memory holds.
+ */
+import type { ReadResult } from '../types.ts';
+import { batch } from '@odradek/protocol';
+
+const SLAB_LEAST_BYTES = 4 * 1024;
+const SLAB_MOST_BYTES = 256 * 1024;
+/** From this size on a batch is a piece of its own. */
+const OWN_PIECE_BYTES = 32 * 1024;
+/** A reference may pin at most so many times the bytes that it shows. */
+const PINNED_RATIO_MAX = 4;
+
+const NOTHING = Buffer.alloc(0);
+
+type Piece = {
+  readonly tail: Tail;
+  bytes: Buffer;
+  usedBytes: number;
+  readonly firstOffset: number;
+  /** One past its last offset. */
+  endOffset: number;
+  readonly chargeBytes: number;
+  dropped: boolean;
+  next: Piece | undefined;
+};
+
+export class TailCache {
+  readonly budgetBytes: number;
+  readonly slabMostBytes: number;
+  #oldest: Piece | undefined;
+  #newest: Piece | undefined;
+  #chargedBytes = 0;
+
+  constructor(budgetBytes: number) {
+    this.budgetBytes = budgetBytes;
+    this.slabMostBytes = Math.max(SLAB_LEAST_BYTES, Math.min(SLAB_MOST_BYTES, Math.floor(budgetBytes / 16)));
+  }
+
+  get chargedBytes(): number {
+    return this.#chargedBytes;
+  }
+
+  admit(piece: Piece): void {
+    if (this.#newest === undefined) this.#oldest = piece;
+    else this.#newest.next = piece;
+    this.#newest = piece;
+    this.#chargedBytes += piece.chargeBytes;
+    while (this.#chargedBytes > this.budgetBytes && this.#oldest !== undefined) {
+      const oldest = this.#oldest;
+      this.#oldest = oldest.next;
+      if (this.#oldest === undefined) this.#newest = undefined;
+      if (oldest.dropped) continue;
+      this.release(oldest);
+      oldest.tail.forgetOldest(oldest);
+    }
+  }
+
+  /** The list still holds the piece until its turn comes, but not its memory. */
+  release(piece: Piece): void {
+    piece.dropped = true;
+    piece.bytes = NOTHING;
+    this.#chargedBytes -= piece.chargeBytes;
+  }
+}
+
+/** One log's part of the cache: pieces without a gap, the last of them ending at the log end. */
+export class Tail {
+  readonly #cache: TailCache;
+  /** Those before `#first` are gone. */
+  #pieces: Piece[] = [];
+  #first = 0;
+  #nextSlabBytes = SLAB_LEAST_BYTES;
+
+  constructor(cache: TailCache) {
+    this.#cache = cache;
+  }
+
+  /** Offsets from here to the log end are held; Infinity when nothing is. */
+  get startOffset(): number {
+    return this.#pieces[this.#first]?.firstOffset ?? Infinity;
+  }
+
+  /** @param records whole batches as they were written; they must not be changed afterwards */
+  append(records: Buffer, firstOffset: number, lastOffset: number): void {
+    const size = records.length;
+    const last = this.#pieces.at(-1);
+    if (last !== undefined && !last.dropped && size <= last.bytes.length - last.usedBytes) {
+      records.copy(last.bytes, last.usedBytes);
+      last.usedBytes += size;
+      last.endOffset = lastOffset + 1;
+      return;
+    }
+    if (size >= OWN_PIECE_BYTES) this.#addPiece(ownBytes(records), size, firstOffset, lastOffset);
+    else this.#addSlab(records, firstOffset, lastOffset);
+  }
+
+  /** @returns undefined when `fromOffset` lies before what is held */
+  read(fromOffset: number, upToOffset: number, maxBytes: number, minOneBatch: boolean): ReadResult | undefined {
+    let index = this.#pieceOf(fromOffset);
+    if (index < 0) return undefined;
+    const chunks: Buffer[] = [];
+    let sizeBytes = 0;
+    for (; index < this.#pieces.length; index += 1) {
+      const piece = this.#pieces[index];
+      if (piece === undefined) break;
+      const isFirst = sizeBytes === 0;
+      const start = isFirst ? skipTo(piece, fromOffset) : 0;
+      const room = maxBytes - sizeBytes;
+      const wholeFits = piece.endOffset <= upToOffset && piece.usedBytes - start <= room;
+      const end = wholeFits
+        ? piece.usedBytes
+        : takeUntil(piece, start, { upToOffset, room, minOneBatch: isFirst && minOneBatch });
+      if (end > start) chunks.push(piece.bytes.subarray(start, end));
+      sizeBytes += end - start;
+      if (!wholeFits) break;
+    }
+    return { chunks, sizeBytes };
+  }
+
+  /** Forgets everything at or above `offset`. */
+  truncateTo(offset: number): void {
+    while (this.#pieces.length > this.#first) {
+      const piece = this.#pieces.at(-1);
+      if (piece === undefined || piece.endOffset <= offset) break;
+      // A piece that is cut in two goes whole: readers may hold slices of its later bytes, so they are never written again.
+      this.#pieces.pop();
+      this.#cache.release(piece);
+    }
+    if (this.#pieces.length <= this.#first || this.#pieces.at(-1)?.endOffset !== offset) this.clear();
+  }
+
+  clear(): void {
+    for (let index = this.#first; index < this.#pieces.length; index += 1) {
+      const piece = this.#pieces[index];
+      if (piece !== undefined && !piece.dropped) this.#cache.release(piece);
+    }
+    this.#pieces = [];
+    this.#first = 0;
+    this.#nextSlabBytes = SLAB_LEAST_BYTES;
+  }
+
+  /** Called by the cache, always with this log's oldest piece. */
+  forgetOldest(piece: Piece): void {
+    if (this.#pieces[this.#first] !== piece) return;
+    this.#first += 1;
+    if (this.#first === this.#pieces.length) this.clear();
+    else if (this.#first > 64 && this.#first * 2 > this.#pieces.length) {
+      this.#pieces = this.#pieces.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+
+  #addSlab(records: Buffer, firstOffset: number, lastOffset: number): void {
+    const capacity = Math.max(this.#nextSlabBytes, records.length);
+    this.#nextSlabBytes = Math.min(this.#cache.slabMostBytes, capacity * 2);
+    const slab = Buffer.allocUnsafeSlow(capacity);
+    records.copy(slab);
+    this.#addPiece(slab, records.length, firstOffset, lastOffset);
+  }
+
+  #addPiece(bytes: Buffer, usedBytes: number, firstOffset: number, lastOffset: number): void {
+    const chargeBytes = bytes.length;
+    const piece: Piece = {
+      tail: this,
+      bytes,
+      usedBytes,
+      firstOffset,
+      endOffset: lastOffset + 1,
+      chargeBytes,
+      dropped: false,
+      next: undefined,
+    };
+    this.#pieces.push(piece);
+    this.#cache.admit(piece);
+  }
+
+  /** The last piece that begins at or below `offset`; -1 when it is before all of them. */
+  #pieceOf(offset: number): number {
+    let low = this.#first;
+    let high = this.#pieces.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#pieces[middle]?.firstOffset ?? Infinity) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1 < this.#first ? -1 : low - 1;
+  }
+}
+
+function ownBytes(records: Buffer): Buffer {
+  if (records.buffer.byteLength <= records.length * PINNED_RATIO_MAX) return records;
+  const own = Buffer.allocUnsafeSlow(records.length);
+  records.copy(own);
+  return own;
+}
+
+/** Where the batch begins that holds `offset`, or the first after it. */
+function skipTo(piece: Piece, offset: number): number {
+  if (offset >= piece.endOffset) return piece.usedBytes;
+  let at = 0;
+  while (at < piece.usedBytes && batch.lastOffset(piece.bytes, at) < offset) at += batch.sizeInBytes(piece.bytes, at);
+  return at;
+}
+
+function takeUntil(
+  piece: Piece,
+  start: number,
+  bounds: { upToOffset: number; room: number; minOneBatch: boolean },
+): number {
+  let at = start;
+  while (at < piece.usedBytes && batch.lastOffset(piece.bytes, at) < bounds.upToOffset) {
+    const end = at + batch.sizeInBytes(piece.bytes, at);
+    if (end - start > bounds.room && !(at === start && bounds.minOneBatch)) break;
+    at = end;
+  }
+  return at;
+}

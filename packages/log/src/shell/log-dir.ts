@@ -1,0 +1,205 @@
+/** One entry of log.dirs: its lock, its checkpoints, whether it may be written, and what its logs are found to be when the node starts. */
+import { StorageFault } from '@odradek/base';
+import type { LogConfig, LogDirStatus } from '../types.ts';
+import {
+  hasCleanShutdown,
+  readMetaProperties,
+  readOffsetCheckpoint,
+  readPartitionMetadata,
+  removeCleanShutdown,
+  writeCleanShutdown,
+  writeOffsetCheckpoint,
+} from './checkpoints.ts';
+import type { OffsetRow } from './checkpoints.ts';
+import { listLog, recover } from './load.ts';
+import type { LogIdentity, LogOpening } from './log.ts';
+import {
+  LOCK,
+  LOG_START_CHECKPOINT,
+  RECOVERY_POINT_CHECKPOINT,
+  isDeleteDirectory,
+  parsePartitionDirectory,
+} from './names.ts';
+import type { LogWorld } from './world.ts';
+
+export type FoundLog = { readonly identity: LogIdentity; readonly opening: LogOpening };
+
+/** The part of a log that its directory's checkpoints are made of. */
+export type CheckpointedLog = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly recoveryPoint: number;
+  readonly logStartOffset: number;
+  /** Base of its first segment: a log start that is not above it needs no checkpoint. */
+  readonly firstSegmentOffset: number;
+};
+
+export class LogDir {
+  readonly path: string;
+  readonly #world: LogWorld;
+  #directoryId = '';
+  #offline: string | undefined;
+  #full: string | undefined;
+  #locked = false;
+  /** Its logs were listed when the node started: a partition that was not found is not there. */
+  contentKnown = false;
+
+  constructor(world: LogWorld, path: string) {
+    this.#world = world;
+    this.path = path;
+  }
+
+  get online(): boolean {
+    return this.#offline === undefined;
+  }
+
+  /** Why it takes no writes; undefined when it does. */
+  refusal(forClients: boolean): string | undefined {
+    return this.#offline ?? (forClients ? this.#full : undefined);
+  }
+
+  takeOffline(why: string): void {
+    this.#offline ??= `log directory ${this.path} is offline: ${why}`;
+  }
+
+  /** Looks whether the disk is nearly full. */
+  checkSpace(): void {
+    if (!this.online) return;
+    const freeBytes = this.#world.files.freeBytes(this.path);
+    const isFull = freeBytes < this.#world.limits.diskReserveBytes;
+    if (isFull && this.#full === undefined)
+      this.#world.logger.error({ path: this.path, freeBytes }, 'disk nearly full: produce is refused');
+    if (!isFull && this.#full !== undefined)
+      this.#world.logger.info({ path: this.path, freeBytes }, 'disk has room again: produce goes on');
+    this.#full = isFull
+      ? `log directory ${this.path} has only ${freeBytes} bytes left; make room on its disk`
+      : undefined;
+  }
+
+  status(): LogDirStatus {
+    const base = { path: this.path, directoryId: this.#directoryId };
+    if (this.#offline !== undefined)
+      return { ...base, online: false, why: this.#offline, totalBytes: -1, usableBytes: -1 };
+    const { files } = this.#world;
+    return { ...base, online: true, totalBytes: files.totalBytes(this.path), usableBytes: files.freeBytes(this.path) };
+  }
+
+  /** Takes the directory for this process. Throws StorageFault when another one has it. */
+  lock(): void {
+    const { files } = this.#world;
+    files.makeDirectory(this.path);
+    if (!files.lock(`${this.path}/${LOCK}`)) {
+      throw new StorageFault(
+        this.path,
+        'another process has this log directory open (.lock); stop it, or give each node its own log.dirs',
+      );
+    }
+    this.#locked = true;
+    this.#directoryId = readMetaProperties(files, this.path)?.directoryId ?? '';
+  }
+
+  unlock(): void {
+    if (!this.#locked) return;
+    this.#locked = false;
+    this.#world.files.unlock(`${this.path}/${LOCK}`);
+  }
+
+  /**
+   * Finds its logs, and recovers them when the last stop was not in order.
+   * @param breathe called between short steps
+   */
+  async load(config: LogConfig, breathe: () => Promise<void>): Promise<{ logs: FoundLog[]; toRemove: string[] }> {
+    const { files } = this.#world;
+    const clean = hasCleanShutdown(files, this.path);
+    const recoveryPoints = byLog(this.#readCheckpoint(RECOVERY_POINT_CHECKPOINT));
+    const logStarts = byLog(this.#readCheckpoint(LOG_START_CHECKPOINT));
+    removeCleanShutdown(files, this.path);
+    const logs: FoundLog[] = [];
+    const toRemove: string[] = [];
+    for (const name of files.list(this.path)) {
+      const directory = `${this.path}/${name}`;
+      if (isDeleteDirectory(name)) toRemove.push(directory);
+      const parsed = parsePartitionDirectory(name);
+      if (parsed === undefined || files.stat(directory)?.kind !== 'directory') continue;
+      const topicId = readPartitionMetadata(files, directory) ?? '';
+      const identity = { ...parsed, topicId, logDirectory: this.path, directory };
+      const known = { recoveryPoint: recoveryPoints.get(name), logStartOffset: logStarts.get(name) };
+      const opening = clean ? this.#openClean(directory, known) : undefined;
+      logs.push({ identity, opening: opening ?? (await this.#recover(directory, config, known, breathe)) });
+      await breathe();
+    }
+    this.contentKnown = true;
+    return { logs, toRemove };
+  }
+
+  /** Nothing but the listing is read: where the log ends is what the checkpoint of an orderly stop says. */
+  #openClean(directory: string, known: KnownOffsets): LogOpening | undefined {
+    const { baseOffsets } = listLog(this.#world, directory);
+    const [first, last] = [baseOffsets[0], baseOffsets.at(-1)];
+    const { recoveryPoint } = known;
+    if (first === undefined || last === undefined || recoveryPoint === undefined || recoveryPoint < last)
+      return undefined;
+    return {
+      kind: 'closedCleanly',
+      logStartOffset: Math.max(first, known.logStartOffset ?? 0),
+      logEndOffset: recoveryPoint,
+    };
+  }
+
+  async #recover(
+    directory: string,
+    config: LogConfig,
+    known: KnownOffsets,
+    breathe: () => Promise<void>,
+  ): Promise<LogOpening> {
+    const input = {
+      directory,
+      config,
+      recoveryPoint: known.recoveryPoint ?? 0,
+      logStartOffset: known.logStartOffset ?? 0,
+    };
+    const steps = recover(this.#world, input);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return { kind: 'loaded', loaded: step.value, isNew: false };
+      await breathe();
+    }
+  }
+
+  writeRecoveryPoints(logs: Iterable<CheckpointedLog>): void {
+    const rows = Array.from(logs, (log) => ({ topic: log.topic, partition: log.partition, offset: log.recoveryPoint }));
+    writeOffsetCheckpoint(this.#world.files, `${this.path}/${RECOVERY_POINT_CHECKPOINT}`, rows);
+  }
+
+  writeLogStarts(logs: Iterable<CheckpointedLog>): void {
+    const rows: OffsetRow[] = [];
+    for (const log of logs) {
+      if (log.logStartOffset > log.firstSegmentOffset)
+        rows.push({ topic: log.topic, partition: log.partition, offset: log.logStartOffset });
+    }
+    writeOffsetCheckpoint(this.#world.files, `${this.path}/${LOG_START_CHECKPOINT}`, rows);
+  }
+
+  /** The last thing of an orderly stop. */
+  markClean(): void {
+    writeCleanShutdown(this.#world.files, this.path);
+  }
+
+  /** A checkpoint that cannot be understood costs a longer recovery, not the start. */
+  #readCheckpoint(name: string): OffsetRow[] {
+    const path = `${this.path}/${name}`;
+    try {
+      return readOffsetCheckpoint(this.#world.files, path);
+    } catch (cause) {
+      if (!(cause instanceof StorageFault) || cause.systemCode !== undefined) throw cause;
+      this.#world.logger.warn({ path, cause: cause.message }, 'checkpoint is malformed and taken as empty');
+      return [];
+    }
+  }
+}
+
+type KnownOffsets = { readonly recoveryPoint: number | undefined; readonly logStartOffset: number | undefined };
+
+function byLog(rows: readonly OffsetRow[]): Map<string, number> {
+  return new Map(rows.map((row) => [`${row.topic}-${row.partition}`, row.offset]));
+}

@@ -1,0 +1,50 @@
+/** What all logs of a node share, and whom a log tells what has happened to it. */
+import type { Clock, Files, Limits, Logger, Random, StorageFault } from '@odradek/base';
+import { TailCache } from '../core/tail.ts';
+import type { AppendOrigin } from '../types.ts';
+import { FileCache } from './file-cache.ts';
+import { IndexCache } from './index-cache.ts';
+import type { SegmentWorld } from './segment.ts';
+
+export type WorldPorts = { readonly clock: Clock; readonly files: Files; readonly random: Random };
+
+export type LogWorld = SegmentWorld & {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly tailCache: TailCache;
+};
+
+/** The log manager's side of a log. */
+export interface LogKeeper {
+  /** Why the log's directory takes no writes at the moment; undefined when it does. Clients are refused a little before the disk is full. */
+  refusesWrites(logDirectory: string, origin: AppendOrigin): string | undefined;
+  /** A fault that is not merely a full disk: the directory is not to be trusted any more. */
+  faulted(logDirectory: string, fault: StorageFault): void;
+  /** A truncation went below the recovery point that is on file: it must be lowered there before the log grows again. */
+  recoveryPointLowered(logDirectory: string): void;
+  /** DeleteRecords moved the start of a log. */
+  logStartAdvanced(logDirectory: string): void;
+  /** Files that have been renamed aside and may go after the delay. */
+  removeLater(paths: readonly string[], delayMs: number): void;
+  /** The log renames its directory aside; nobody gets it any more. */
+  deleted(topic: string, partition: number): void;
+}
+
+export function createWorld(ports: WorldPorts, limits: Limits, logger: Logger): LogWorld {
+  return {
+    ...ports,
+    limits,
+    logger,
+    fileCache: new FileCache(ports.files, limits.openSegmentFilesMax),
+    indexCache: new IndexCache(limits.indexCacheBytesMax),
+    tailCache: new TailCache(limits.tailCacheBytesMax),
+    scanWindowBytes: Math.min(limits.readChunkBytes, 64 * 1024),
+  };
+}
+
+/** A full disk heals by itself when space returns; any other fault does not. */
+export function isFullDisk(fault: StorageFault): boolean {
+  return fault.systemCode === 'ENOSPC' || fault.systemCode === 'EDQUOT';
+}
