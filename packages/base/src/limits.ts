@@ -19,6 +19,8 @@ export type Limits = {
   readonly firstLeaderWaitMs: number;
   /** Incremental fetch sessions kept, least recently used evicted. */
   readonly fetchSessionsMax: number;
+  /** Partitions that all incremental fetch sessions together remember. */
+  readonly fetchSessionPartitionsMax: number;
   /** Long polls and acks=all waits parked at once over all partitions. */
   readonly waitersMax: number;
   /** Bytes of the recent tail kept in memory for reads, over all partitions. */
@@ -60,6 +62,7 @@ export const production: Limits = {
   stalledReaderMs: 10_000,
   firstLeaderWaitMs: 5_000,
   fetchSessionsMax: 10_000,
+  fetchSessionPartitionsMax: 1_000_000,
   waitersMax: 1_000_000,
   tailCacheBytesMax: 64 * MIB,
   openSegmentFilesMax: 4_096,
@@ -85,6 +88,7 @@ export const tiny: Limits = {
   stalledReaderMs: 1_000,
   firstLeaderWaitMs: 1_000,
   fetchSessionsMax: 3,
+  fetchSessionPartitionsMax: 64,
   waitersMax: 64,
   tailCacheBytesMax: 16 * 1024,
   openSegmentFilesMax: 8,

@@ -65,6 +65,8 @@ export type Spec = {
   readonly reload?: Reload;
   /** Kafka leaves it out of its documentation and of DescribeConfigs. */
   readonly internal?: true;
+  /** Set through the admin API only, and not told of while nobody has set it. */
+  readonly dynamicOnly?: true;
   readonly noEffect?: NoEffect;
   /** Where the meaning comes from. */
   readonly source?: string;

@@ -1,6 +1,6 @@
 /** What DescribeConfigs tells of a key: value, type, where it comes from, what stands behind it, what it means. */
 import type { OverrideSpec, Spec, Table } from './declare.ts';
-import { brokerSynonyms, brokerTable, configSource, configType, groupTable, resolveBroker } from './layers.ts';
+import { brokerSynonyms, brokerTable, configSource, configType, groupTable } from './layers.ts';
 import { resolveOverride, specOf, topicTable } from './layers.ts';
 import type { Layers, Overrides } from './layers.ts';
 import { formatValue, parseValue } from './values.ts';
@@ -39,9 +39,11 @@ export function describeGroupConfig(
   layers: Layers,
   names: readonly string[] | null = null,
 ): ConfigEntry[] {
-  return chosen(groupTable, names).map(([name, spec]) =>
-    overrideEntry({ name, spec, table: groupTable, source: configSource.group, behind: [] }, overrides, layers),
-  );
+  return chosen(groupTable, names).map(([name, spec]) => {
+    const own = [{ name, value: formatValue(spec, spec.default), source: configSource.default }];
+    const behind = spec.brokerKey === undefined ? own : brokerChain(spec.brokerKey, layers);
+    return overrideEntry({ name, spec, table: groupTable, source: configSource.group, behind }, overrides, layers);
+  });
 }
 
 /**
@@ -56,6 +58,7 @@ export function describeBrokerConfig(
   const entries: ConfigEntry[] = [];
   for (const [name, spec] of chosen(brokerTable, names)) {
     if (scope === 'default' && !layers.dynamicDefault.has(name)) continue;
+    if (spec.dynamicOnly === true && !layers.dynamicBroker.has(name) && !layers.dynamicDefault.has(name)) continue;
     entries.push(brokerEntry(name, spec, { scope, layers }));
   }
   return scope === 'default' ? entries : [...entries, ...undeclaredEntries(layers.staticBroker, names)];
@@ -97,14 +100,19 @@ function overrideEntry(subject: Subject, overrides: Overrides, layers: Layers): 
 
 function brokerEntry(name: string, spec: Spec, from: { scope: 'broker' | 'default'; layers: Layers }): ConfigEntry {
   const isSensitive = spec.type === 'password';
-  const value = from.scope === 'default' ? canonical(spec, from.layers.dynamicDefault.get(name)) : null;
-  const effective = value ?? formatValue(spec, resolveBroker(name, from.layers));
+  // The key's own value: what another name says (log.retention.hours for log.retention.ms) is told there.
+  const { dynamicBroker, dynamicDefault, staticBroker } = from.layers;
+  const text =
+    from.scope === 'default'
+      ? dynamicDefault.get(name)
+      : (dynamicBroker.get(name) ?? dynamicDefault.get(name) ?? staticBroker.get(name));
+  const value = text === undefined ? formatValue(spec, spec.default) : canonical(spec, text);
   const chain = brokerChain(name, from.layers);
   const synonyms =
     from.scope === 'broker' ? chain : chain.filter(({ source }) => source === configSource.dynamicDefault);
   return {
     name,
-    value: isSensitive ? null : effective,
+    value: isSensitive ? null : value,
     type: configType[spec.type],
     source: synonyms[0]?.source ?? configSource.default,
     isSensitive,
@@ -151,7 +159,8 @@ function brokerChain(name: string, layers: Layers): ConfigSynonym[] {
   }
   for (const synonym of names) {
     const spec = specOf(brokerTable, synonym);
-    if (spec === undefined || spec.default === null) continue;
+    // What Kafka demands of the properties has no default to tell of.
+    if (spec === undefined || spec.default === null || spec.kafkaDefault === null) continue;
     const value = spec.type === 'password' ? null : formatValue(spec, spec.default);
     chain.push({ name: synonym, value, source: configSource.default });
   }
@@ -164,8 +173,7 @@ function shown(spec: Spec, text: string): string | null {
   return spec.type === 'password' ? null : canonical(spec, text);
 }
 
-function canonical(spec: Spec, text: string | undefined): string | null {
-  if (text === undefined) return null;
+function canonical(spec: Spec, text: string): string | null {
   const parsed = parseValue(spec, text);
   return parsed.ok ? formatValue(spec, parsed.value) : text;
 }

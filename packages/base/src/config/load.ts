@@ -1,5 +1,6 @@
 /** From a properties file, the environment and --override to a checked configuration; every mistake is told at once. */
 import { resolve } from 'node:path';
+import { brokerKeys } from './broker.ts';
 import { checkTogether } from './checks.ts';
 import { noEffectReasons } from './declare.ts';
 import type { Environment } from './environment.ts';
@@ -108,7 +109,7 @@ const directoryKeys = new Set(['log.dirs', 'log.dir', 'metadata.log.dir']);
 
 /** Each value by itself. @returns those that are well-formed, known or not */
 function checkEach(given: ReadonlyMap<string, Given>, told: Told, workingDirectory: string): Map<string, string> {
-  const properties = new Map<string, string>([['log.dir', resolve(workingDirectory, 'data')]]);
+  const properties = new Map<string, string>();
   for (const [name, { value, from }] of given) {
     const spec = specOf(brokerTable, name) ?? specOf(brokerTable, withoutListener(name));
     if (/\$\{[^}]*:[^}]*\}/.test(value)) {
@@ -133,6 +134,12 @@ function checkEach(given: ReadonlyMap<string, Given>, told: Told, workingDirecto
       continue;
     }
     properties.set(name, directoryKeys.has(name) ? absolute(value, workingDirectory) : value);
+  }
+  const nodeId = properties.get('node.id');
+  // Tools that know the old name only still find it.
+  if (nodeId !== undefined && !properties.has('broker.id')) properties.set('broker.id', nodeId);
+  if (!properties.has('log.dirs') && !properties.has('log.dir')) {
+    properties.set('log.dir', absolute(brokerKeys['log.dir'].default.join(','), workingDirectory));
   }
   return properties;
 }
