@@ -1,6 +1,6 @@
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
-import { GroupBench, stabilize } from '../../../testing/group-bench.ts';
+import { GroupBench, stabilize, subscription } from '../../../testing/group-bench.ts';
 import type { BenchMember } from '../../../testing/group-bench.ts';
 
 function stable(bench: GroupBench, names: readonly string[], options = {}): BenchMember[] {
@@ -142,16 +142,26 @@ test('leave: one that waits to join or for its assignment is answered', () => {
 test('leave: one that was given an id and did not join with it leaves the group as it is', () => {
   const bench = new GroupBench();
   const [a] = stable(bench, ['a']);
-  const pending = bench.member('g', { name: 'p' });
-  const asked = pending.join({ requiresMemberId: true, newMemberId: 'p-9' });
-  expect(asked.answered).toBe(false);
-  const other = bench.submit<'leave'>({
+  const { memberId } = givenId(bench);
+  const leave = bench.submit<'leave'>({
     kind: 'leave',
     groupId: 'g',
-    members: [{ memberId: 'p-9', groupInstanceId: null, reason: null }],
+    members: [{ memberId, groupInstanceId: null, reason: null }],
   });
-  expect(other.value.members[0]?.code).toBe(0);
+  expect([leave.value.members[0]?.code, bench.stateOf(), a?.beat().code]).toEqual([0, 'Stable', 0]);
+  const late = bench.member('g', { name: 'p' });
+  late.memberId = memberId;
+  expect(late.join().code).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
+});
+
+test('session: one that was given an id and does not come back is not waited for longer than its session timeout', () => {
+  const bench = new GroupBench();
+  const [a] = stable(bench, ['a']);
+  givenId(bench);
   a?.join();
+  bench.advance(9_999);
+  expect(a?.joinAsk?.answered).toBe(false);
+  bench.advance(1);
   expect(a?.joined().generation).toBe(2);
 });
 
@@ -259,3 +269,25 @@ test('static members: removed by instance id alone', () => {
   expect(members[1]?.beat().code).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
   expect(members[0]?.beat().code).toBe(ErrorCode.REBALANCE_IN_PROGRESS);
 });
+
+/** A member that was sent back with an id and has not come again. */
+function givenId(bench: GroupBench): { memberId: string } {
+  const ask = bench.submit<'join'>({
+    kind: 'join',
+    groupId: 'g',
+    memberId: '',
+    newMemberId: 'p-9',
+    groupInstanceId: null,
+    clientId: 'p',
+    clientHost: '/127.0.0.1',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 60_000,
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: subscription(['orders']) }],
+    reason: null,
+    requiresMemberId: true,
+    canSkipAssignment: true,
+  });
+  expect(ask.code).toBe(ErrorCode.MEMBER_ID_REQUIRED);
+  return ask.value;
+}
