@@ -23,7 +23,7 @@ test('answer queue: whatever order answers become ready in, they leave in reques
         while (open.length > 0) settle(open.length - 1);
         queue.takeReady(out);
         const expected = requests.flatMap(({ empty }, index) => (empty ? [] : [index, 0xff]));
-        expect([...Buffer.concat(out)]).toEqual(expected);
+        expect(Array.from(Buffer.concat(out))).toEqual(expected);
         expect(queue.inFlightCount).toBe(0);
         expect(queue.queuedBytes).toBe(0);
         expect(queue.requestBytes).toBe(0);

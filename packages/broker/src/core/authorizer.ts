@@ -1,5 +1,5 @@
 /** Who may do what. Configuration refuses `authorizer.class.name` until ACLs are built, so the one authorizer is the one that allows all. */
-import { AclOperation, authorizedOperationsBits, ErrorCode, ResourceType, resourceTypes } from '@odradek/protocol';
+import { type AclOperation, authorizedOperationsBits, ErrorCode, ResourceType, resourceTypes } from '@odradek/protocol';
 
 export type Needs = {
   readonly resource: 'topic' | 'group' | 'cluster' | 'transactionalId';

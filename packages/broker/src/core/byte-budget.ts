@@ -57,7 +57,7 @@ export class ByteBudget {
     this.#heldBytes += deltaBytes;
     assert(this.#heldBytes >= 0, 'bytes given back were taken', { heldBytes: this.#heldBytes });
     if (deltaBytes >= 0 || this.#waiting.size === 0) return;
-    for (const goOn of [...this.#waiting]) {
+    for (const goOn of Array.from(this.#waiting)) {
       if (this.over) return;
       // Going on may give bytes back again and wake others of this list.
       if (this.#waiting.delete(goOn)) goOn();
@@ -75,7 +75,7 @@ export class ByteBudget {
 
   /** Everyone is asked in turn until one has become the finisher: only connections in the middle of a frame do. */
   #wakeOne(): void {
-    for (const goOn of [...this.#waiting]) {
+    for (const goOn of Array.from(this.#waiting)) {
       if (this.#finisher !== undefined) return;
       if (this.#waiting.delete(goOn)) goOn();
     }

@@ -18,12 +18,13 @@ export type Admission = { readonly ok: true } | { readonly ok: false; readonly w
 const ADMITTED: Admission = { ok: true };
 
 export class ConnectionCounts {
-  readonly #bounds: ConnectionBounds;
+  readonly #bounds: () => ConnectionBounds;
   readonly #byIp = new Map<string, number>();
   readonly #byListener = new Map<string, number>();
   #total = 0;
 
-  constructor(bounds: ConnectionBounds) {
+  /** @param bounds asked at each connection: they may change while the broker runs */
+  constructor(bounds: () => ConnectionBounds) {
     this.#bounds = bounds;
   }
 
@@ -53,7 +54,7 @@ export class ConnectionCounts {
   }
 
   #refusal(listener: string, ip: string): string | undefined {
-    const bounds = this.#bounds;
+    const bounds = this.#bounds();
     if (this.#total >= bounds.max) return `the broker has ${this.#total} connections, max.connections is ${bounds.max}`;
     const listenerMax = bounds.maxPerListener.get(listener);
     if (listenerMax !== undefined && this.ofListener(listener) >= listenerMax) {

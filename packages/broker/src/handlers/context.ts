@@ -6,6 +6,7 @@ import type { AdminReply, AdminRequest } from '@odradek/metadata';
 import type { ApiKey, RequestOf, ResponseInput, VersionRange } from '@odradek/protocol';
 import type { ReplicasPort } from '@odradek/replication';
 import type { Authorizer, Needs } from '../core/authorizer.ts';
+import type { LogLevels } from '../core/broker-loggers.ts';
 import type { DataServices } from './data-services.ts';
 
 export type { Needs } from '../core/authorizer.ts';
@@ -49,6 +50,7 @@ export type Services = {
   /** Creates a topic of Kafka's own (`__consumer_offsets`) as its coordinator needs it; fine when it is there. */
   readonly createInternalTopic: (topic: string) => Promise<Outcome<void>>;
   readonly authorizer: Authorizer;
+  readonly logLevels: LogLevels;
   /** What ApiVersions tells of this broker: the handlers it has, in the ranges of the API table. */
   readonly advertised: () => readonly (VersionRange & { readonly key: number })[];
 };

@@ -61,6 +61,7 @@ export class Connection {
   #waitingBytes = 0;
   #closed = false;
   #closing = false;
+  #draining = false;
   #paused = false;
   #pumping = false;
   #pumpDue = false;
@@ -90,8 +91,14 @@ export class Connection {
     return this.#answers.inFlightCount;
   }
 
-  get reading(): boolean {
-    return !this.#paused;
+  /** Nothing is under way for it; bytes that it does not take do not count as work. */
+  get idle(): boolean {
+    return this.#answers.inFlightCount === 0;
+  }
+
+  /** It keeps bytes and it is the peer's turn: to take an answer, or to send the rest of a frame that only it may finish. */
+  get stalls(): boolean {
+    return this.socket.queuedBytes() > 0 || this.#room.budget.isFinisher(this);
   }
 
   /** Bytes held for this connection: frames in part or waiting, requests under way, answers that the peer has not taken. */
@@ -158,6 +165,13 @@ export class Connection {
     this.socket.end();
   }
 
+  /** Starts no further request, and closes when those under way are answered. */
+  drain(): void {
+    if (this.#closed || this.#closing) return;
+    this.#draining = true;
+    if (this.#answers.inFlightCount === 0) this.close();
+  }
+
   /** Closes at once. */
   destroy(): void {
     this.socket.destroy();
@@ -165,7 +179,7 @@ export class Connection {
 
   #onData(bytes: Buffer): void {
     // Once it closes, what still comes is read and dropped: unread bytes would turn the orderly end into a reset that eats the answers.
-    if (this.#closed || this.#closing) return;
+    if (this.#closed || this.#closing || this.#draining) return;
     this.lastActiveMs = this.#room.clock.monotonicMs();
     const known = this.#first === undefined ? bytes : this.#recognise(this.#first, bytes);
     if (known === undefined) return;
@@ -229,6 +243,7 @@ export class Connection {
       this.#flush();
     } while (!this.#closing && !this.#closed && this.#hasNext() && this.#mayStart());
     this.#pumping = false;
+    if (this.#draining && this.#answers.inFlightCount === 0) this.close();
     this.#settleReading();
   }
 
@@ -270,6 +285,7 @@ export class Connection {
   #mayStart(): boolean {
     const { limits, budget } = this.#room;
     const answers = this.#answers;
+    if (this.#draining) return false;
     if (answers.inFlightCount >= limits.connectionInFlightMax) return false;
     if (answers.queuedBytes + this.socket.queuedBytes() > limits.connectionQueuedBytesMax) return false;
     if (!budget.over) return true;
@@ -290,7 +306,7 @@ export class Connection {
     const changedBytes = heldBytes - this.#accountedBytes;
     this.#accountedBytes = heldBytes;
     if (changedBytes !== 0) budget.change(changedBytes);
-    const reads = this.#closing || (this.#parked === undefined && this.#mayStart());
+    const reads = this.#closing || this.#draining || (this.#parked === undefined && this.#mayStart());
     if (!reads && budget.over) budget.wait(this.#pumpSoon);
     if (reads !== this.#paused) return;
     this.#paused = !reads;

@@ -1,0 +1,45 @@
+/**
+ * AlterConfigs, key 33, v0-2: says all that a resource shall hold; what it does not name goes back to its default. Kept for old clients:
+ * IncrementalAlterConfigs is safer. Source: KIP-133.
+ */
+import { ConfigResourceType, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol';
+import { alterRefusal, foreignBrokerRefusal, type ResourceRefusal } from './config-access.ts';
+import type { HandlerOf } from './context.ts';
+
+type Request = RequestOf<33>;
+type Resource = Request['resources'][number];
+type Response = ResponseInput<33>;
+type Result = Response['responses'][number];
+
+export const alterConfigs: HandlerOf<33> = {
+  async handle(request, services, caller) {
+    const responses: Result[] = [];
+    const forwarded: Resource[] = [];
+    for (const resource of request.resources) {
+      const refusal =
+        loggerRefusal(resource) ?? alterRefusal(resource, services, caller) ?? foreignBrokerRefusal(resource, services);
+      if (refusal === undefined) forwarded.push(resource);
+      else responses.push(result(resource, refusal));
+    }
+    if (forwarded.length === 0) return { throttleTimeMs: 0, responses };
+    const asked = { ...request, resources: forwarded };
+    const outcome = await services.admin({ kind: 'alterConfigs', request: asked }, caller.principal);
+    const decided = outcome.ok ? outcome.value.responses : refused(asked, outcome.code, outcome.why).responses;
+    return { throttleTimeMs: 0, responses: [...decided, ...responses] };
+  },
+  refused: (request, code, why) => refused(request, code, why),
+};
+
+function loggerRefusal({ resourceType }: Resource): ResourceRefusal | undefined {
+  if (resourceType !== ConfigResourceType.BROKER_LOGGER) return undefined;
+  const why = 'AlterConfigs does not set log levels: IncrementalAlterConfigs does.';
+  return { code: ErrorCode.INVALID_REQUEST, why };
+}
+
+function result({ resourceType, resourceName }: Resource, refusal: ResourceRefusal): Result {
+  return { errorCode: refusal.code, errorMessage: refusal.why, resourceType, resourceName };
+}
+
+function refused(request: Request, code: number, why: string): Response {
+  return { throttleTimeMs: 0, responses: request.resources.map((resource) => result(resource, { code, why })) };
+}

@@ -1,0 +1,81 @@
+/**
+ * IncrementalAlterConfigs, key 44, v0-1: single keys of topics, brokers, groups and client metrics are set, deleted, appended to or
+ * subtracted from. The controller decides and keeps them; log levels are this broker's own and are set here.
+ * Sources: KIP-339, KIP-412 (log levels).
+ */
+import { ErrorCode, ConfigResourceType, type RequestOf, type ResponseInput } from '@odradek/protocol';
+import { changedLevel } from '../core/broker-loggers.ts';
+import { alterRefusal, foreignBrokerRefusal, type ResourceRefusal } from './config-access.ts';
+import type { Caller, HandlerOf, Services } from './context.ts';
+
+type Request = RequestOf<44>;
+type Resource = Request['resources'][number];
+type Response = ResponseInput<44>;
+type Result = Response['responses'][number];
+
+export const incrementalAlterConfigs: HandlerOf<44> = {
+  async handle(request, services, caller) {
+    const responses: Result[] = [];
+    const forwarded: Resource[] = [];
+    const twice = repeatedResources(request.resources);
+    for (const resource of request.resources) {
+      const refusal = refusalOf(resource, twice, services, caller);
+      if (refusal !== undefined) responses.push(result(resource, refusal));
+      else if (resource.resourceType === ConfigResourceType.BROKER_LOGGER) {
+        responses.push(result(resource, setLevel(resource, request.validateOnly, services)));
+      } else forwarded.push(resource);
+    }
+    if (forwarded.length === 0) return { throttleTimeMs: 0, responses };
+    const asked = { ...request, resources: forwarded };
+    const outcome = await services.admin({ kind: 'incrementalAlterConfigs', request: asked }, caller.principal);
+    const decided = outcome.ok ? outcome.value.responses : refused(asked, outcome.code, outcome.why).responses;
+    return { throttleTimeMs: 0, responses: [...decided, ...responses] };
+  },
+  refused: (request, code, why) => refused(request, code, why),
+};
+
+function repeatedResources(resources: readonly Resource[]): Set<string> {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const resource of resources) {
+    const key = keyOf(resource);
+    if (seen.has(key)) twice.add(key);
+    seen.add(key);
+  }
+  return twice;
+}
+
+function keyOf({ resourceType, resourceName }: Resource): string {
+  return `${resourceType} ${resourceName}`;
+}
+
+function refusalOf(
+  resource: Resource,
+  twice: ReadonlySet<string>,
+  services: Services,
+  caller: Caller,
+): ResourceRefusal | undefined {
+  if (twice.has(keyOf(resource))) {
+    return { code: ErrorCode.INVALID_REQUEST, why: 'Each resource must appear at most once.' };
+  }
+  return alterRefusal(resource, services, caller) ?? foreignBrokerRefusal(resource, services);
+}
+
+function setLevel(resource: Resource, validateOnly: boolean, services: Services): ResourceRefusal | undefined {
+  if (new Set(resource.configs.map(({ name }) => name)).size < resource.configs.length) {
+    return { code: ErrorCode.INVALID_REQUEST, why: 'Error due to duplicate config keys' };
+  }
+  const changed = changedLevel(resource.configs);
+  if (!changed.ok) return changed;
+  if (!validateOnly && changed.value !== undefined) services.logLevels.setLevel(changed.value);
+  return undefined;
+}
+
+function result({ resourceType, resourceName }: Resource, refusal: ResourceRefusal | undefined): Result {
+  const errorCode = refusal?.code ?? ErrorCode.NONE;
+  return { errorCode, errorMessage: refusal?.why ?? null, resourceType, resourceName };
+}
+
+function refused(request: Request, code: number, why: string): Response {
+  return { throttleTimeMs: 0, responses: request.resources.map((resource) => result(resource, { code, why })) };
+}

@@ -1,0 +1,64 @@
+/** Who may see and change configuration, and which resources this broker can speak for. Shared by keys 32, 33, 44 and 74. */
+import { CLUSTER_RESOURCE_NAME, ConfigResourceType, ErrorCode } from '@odradek/protocol';
+import { type Needs, refusalCode } from '../core/authorizer.ts';
+import type { Caller, Services } from './context.ts';
+
+export type ConfigResource = { readonly resourceType: number; readonly resourceName: string };
+export type ResourceRefusal = { readonly code: number; readonly why: string };
+
+/** @returns the refusal when the caller may not change the resource's configuration */
+export function alterRefusal(
+  resource: ConfigResource,
+  services: Services,
+  caller: Caller,
+): ResourceRefusal | undefined {
+  return accessRefusal(resource, 'alterConfigs', services, caller);
+}
+
+/** @returns the refusal when the caller may not see the resource's configuration */
+export function describeRefusal(
+  resource: ConfigResource,
+  services: Services,
+  caller: Caller,
+): ResourceRefusal | undefined {
+  return accessRefusal(resource, 'describeConfigs', services, caller);
+}
+
+function accessRefusal(
+  { resourceType, resourceName }: ConfigResource,
+  operation: 'alterConfigs' | 'describeConfigs',
+  services: Services,
+  caller: Caller,
+): ResourceRefusal | undefined {
+  const needs = needsOf(resourceType, resourceName, operation);
+  if (needs === undefined || services.authorizer.allows(caller.principal, caller.clientHost, needs)) return undefined;
+  const why = `${caller.principal} may not ${operation} of ${needs.resource} ${needs.name}`;
+  return { code: refusalCode(needs), why };
+}
+
+function needsOf(type: number, name: string, operation: Needs['operation']): Needs | undefined {
+  switch (type) {
+    case ConfigResourceType.TOPIC:
+      return { resource: 'topic', name, operation };
+    case ConfigResourceType.GROUP:
+      return { resource: 'group', name, operation };
+    case ConfigResourceType.BROKER:
+    case ConfigResourceType.BROKER_LOGGER:
+    case ConfigResourceType.CLIENT_METRICS:
+      return { resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation };
+    default:
+      return undefined;
+  }
+}
+
+/** A broker speaks for itself; what is set for all brokers has an empty name, which log levels have not. */
+export function foreignBrokerRefusal(resource: ConfigResource, { nodeId }: Services): ResourceRefusal | undefined {
+  const { resourceType: type, resourceName: name } = resource;
+  const ofBroker = type === ConfigResourceType.BROKER || type === ConfigResourceType.BROKER_LOGGER;
+  if (!ofBroker || (name === '' && type === ConfigResourceType.BROKER)) return undefined;
+  const code = ErrorCode.INVALID_REQUEST;
+  if (!/^[+-]?\d{1,10}$/.test(name)) return { code, why: `Broker id must be an integer, but it is: ${name}` };
+  if (Number(name) === nodeId) return undefined;
+  const expected = type === ConfigResourceType.BROKER ? `${nodeId} or empty string,` : `${nodeId}`;
+  return { code, why: `Unexpected broker id, expected ${expected} but received ${name}` };
+}

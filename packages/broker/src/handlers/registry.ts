@@ -1,0 +1,83 @@
+/**
+ * Every Kafka API that this broker answers. What is here is served and advertised, in the versions of the API table; what is not is
+ * neither. A key of `SupportedKey` without a handler, or a handler of the wrong type, does not compile.
+ */
+import { apiByKey, type VersionRange } from '@odradek/protocol';
+import type { AnyHandler, Handlers } from '../gate.ts';
+import { produce } from './00-produce.ts';
+import { fetch } from './01-fetch.ts';
+import { listOffsets } from './02-list-offsets.ts';
+import { metadata } from './03-metadata.ts';
+import { offsetCommit } from './08-offset-commit.ts';
+import { offsetFetch } from './09-offset-fetch.ts';
+import { findCoordinator } from './10-find-coordinator.ts';
+import { joinGroup } from './11-join-group.ts';
+import { heartbeat } from './12-heartbeat.ts';
+import { leaveGroup } from './13-leave-group.ts';
+import { syncGroup } from './14-sync-group.ts';
+import { describeGroups } from './15-describe-groups.ts';
+import { listGroups } from './16-list-groups.ts';
+import { apiVersions } from './18-api-versions.ts';
+import { createTopics } from './19-create-topics.ts';
+import { deleteTopics } from './20-delete-topics.ts';
+import { deleteRecords } from './21-delete-records.ts';
+import { initProducerId } from './22-init-producer-id.ts';
+import { offsetForLeaderEpoch } from './23-offset-for-leader-epoch.ts';
+import { describeConfigs } from './32-describe-configs.ts';
+import { alterConfigs } from './33-alter-configs.ts';
+import { describeLogDirs } from './35-describe-log-dirs.ts';
+import { createPartitions } from './37-create-partitions.ts';
+import { deleteGroups } from './42-delete-groups.ts';
+import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts';
+import { offsetDelete } from './47-offset-delete.ts';
+import { describeCluster } from './60-describe-cluster.ts';
+import { listConfigResources } from './74-list-config-resources.ts';
+import { describeTopicPartitions } from './75-describe-topic-partitions.ts';
+import type { HandlerOf } from './context.ts';
+
+export type SupportedKey =
+  | 0 | 1 | 2 | 3 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 18 | 19 | 20 | 21 | 22 | 23 | 32 | 33 | 35 | 37 | 42 | 44 | 47
+  | 60 | 74 | 75; // prettier-ignore
+
+const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
+  0: produce,
+  1: fetch,
+  2: listOffsets,
+  3: metadata,
+  8: offsetCommit,
+  9: offsetFetch,
+  10: findCoordinator,
+  11: joinGroup,
+  12: heartbeat,
+  13: leaveGroup,
+  14: syncGroup,
+  15: describeGroups,
+  16: listGroups,
+  18: apiVersions,
+  19: createTopics,
+  20: deleteTopics,
+  21: deleteRecords,
+  22: initProducerId,
+  23: offsetForLeaderEpoch,
+  32: describeConfigs,
+  33: alterConfigs,
+  35: describeLogDirs,
+  37: createPartitions,
+  42: deleteGroups,
+  44: incrementalAlterConfigs,
+  47: offsetDelete,
+  60: describeCluster,
+  74: listConfigResources,
+  75: describeTopicPartitions,
+};
+
+/** The gate knows no API's types: it hands each handler what the codec of its own key has decoded. */
+export const handlers: Handlers = new Map(
+  Object.entries(byKey).map(([key, handler]) => [Number(key), handler as AnyHandler]),
+);
+
+/** What ApiVersions tells. */
+export const advertised: readonly (VersionRange & { readonly key: number })[] = Array.from(handlers.keys(), (key) => {
+  const range = apiByKey(key)?.advertised;
+  return range === undefined ? [] : [{ key, ...range }];
+}).flat();
