@@ -1,7 +1,7 @@
 /**
- * What may be asked of the controller: each request carries the decoded Kafka message, each reply is the decoded Kafka response, so a
- * request that any broker receives is forwarded as it came and answered as it goes. Authorisation has happened before (broker/gate);
- * what the caller may not touch has been taken out of the request.
+ * What may be asked of the controller: each request carries the decoded Kafka message, each reply is the decoded Kafka
+ * response, so a request that any broker receives is forwarded as it came and answered as it goes. Authorisation has
+ * happened before (broker/gate); what the caller may not touch has been taken out of the request.
  */
 import type {
   AllocateProducerIdsRequest,

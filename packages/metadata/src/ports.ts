@@ -10,7 +10,10 @@ export type CommittedRecords = {
   readonly epoch: number;
 };
 
-/** What a broker hears from the controller: first the whole state as records, then each committed batch, in one order everywhere. */
+/**
+ * What a broker hears from the controller: first the whole state as records, then each committed batch, in one order
+ * everywhere.
+ */
 export interface MetadataObserver {
   snapshot(state: CommittedRecords): void;
   committed(batch: CommittedRecords): void;
@@ -34,8 +37,9 @@ export type BrokerRegistration = {
 };
 
 /**
- * The broker's link to the active controller. On one node it is a direct call; later a gRPC session stream. `submit` answers once the
- * records of the request are committed; `committedOffset` lets the broker wait until it has applied them itself (read your own writes).
+ * The broker's link to the active controller. On one node it is a direct call; later a gRPC session stream. `submit`
+ * answers once the records of the request are committed; `committedOffset` lets the broker wait until it has applied
+ * them itself (read your own writes).
  */
 export interface ControllerLink {
   register(registration: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>>;

@@ -1,6 +1,7 @@
 /**
- * Brokers come (registration), prove that they live (heartbeats), are cut off (fencing) and go in order (controlled shutdown). Each
- * step says in the same batch what becomes of the partitions, so that nobody ever sees one without the other.
+ * Brokers come (registration), prove that they live (heartbeats), are cut off (fencing) and go in order (controlled
+ * shutdown). Each step says in the same batch what becomes of the partitions, so that nobody ever sees one without the
+ * other.
  */
 import { assert, isUuid, ok, refuse, unreachable, type Outcome } from '@odradek/base';
 import {
@@ -25,7 +26,10 @@ export type Heartbeat = {
 };
 export type HeartbeatReply = { readonly fenced: boolean; readonly shouldShutDown: boolean };
 
-/** A new incarnation gets a new epoch, the offset of its registration, and takes nothing over from the old one: it leads nothing. */
+/**
+ * A new incarnation gets a new epoch, the offset of its registration, and takes nothing over from the old one: it
+ * leads nothing.
+ */
 export function register(
   context: ControllerContext,
   registration: BrokerRegistration,
@@ -215,7 +219,10 @@ function leadsAny({ image }: ControllerContext, brokerId: number): boolean {
   return false;
 }
 
-/** Whether every other active broker has applied the moves of leaders: a client that asks any of them finds the new ones. */
+/**
+ * Whether every other active broker has applied the moves of leaders: a client that asks any of them finds the new
+ * ones.
+ */
 function everyoneKnows({ image, sessions }: ControllerContext, leavingId: number, shutdownEnd: number): boolean {
   for (const session of sessions.all()) {
     if (session.brokerId === leavingId || !image.cluster.isActive(session.brokerId)) continue;
@@ -224,7 +231,10 @@ function everyoneKnows({ image, sessions }: ControllerContext, leavingId: number
   return true;
 }
 
-/** Fences the brokers that have been silent for longer than the session timeout; one a call, so that each sees the one before. */
+/**
+ * Fences the brokers that have been silent for longer than the session timeout; one a call, so that each sees the one
+ * before.
+ */
 export function expireSession(context: ControllerContext, nowMs: number): Decision<number | undefined> {
   const { image, sessions, settings } = context;
   for (const session of sessions.all()) {

@@ -1,4 +1,7 @@
-/** What may carry configuration: which names each type takes, which keys and values, and whether the thing is there at all. */
+/**
+ * What may carry configuration: which names each type takes, which keys and values, and whether the thing is there at
+ * all.
+ */
 import { config, ok, refuse, type Outcome } from '@odradek/base';
 import { topicNameProblem } from '@odradek/metadata';
 import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
@@ -95,7 +98,10 @@ function validateEach(
   return ok(kept);
 }
 
-/** Group keys are bounded by the broker's `group.….min.…` and `group.….max.…`, and a session must outlast its heartbeats. */
+/**
+ * Group keys are bounded by the broker's `group.….min.…` and `group.….max.…`, and a session must outlast its
+ * heartbeats.
+ */
 function validateGroup(context: ControllerContext, after: Entries): Outcome<Entries> {
   const kept = validateEach(after, [...after.keys()], config.validateGroupConfig);
   if (!kept.ok) return kept;

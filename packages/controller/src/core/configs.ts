@@ -1,6 +1,7 @@
 /**
- * IncrementalAlterConfigs and AlterConfigs: a resource changes as a whole or not at all, each by itself. What a resource would hold
- * afterwards is validated together, so that no sequence of single changes gets to what one change may not.
+ * IncrementalAlterConfigs and AlterConfigs: a resource changes as a whole or not at all, each by itself. What a
+ * resource would hold afterwards is validated together, so that no sequence of single changes gets to what one change
+ * may not.
  */
 import { config, ok, refuse, type Outcome } from '@odradek/base';
 import { record, type MetadataRecord } from '@odradek/metadata';

@@ -1,6 +1,7 @@
 /**
- * The controller machine: an operation and the time come in, records to commit and an answer go out. It applies its own records at once,
- * so the next operation sees them; whoever runs it gives the answers only when the records are durable, and stops it when they cannot be.
+ * The controller machine: an operation and the time come in, records to commit and an answer go out. It applies its
+ * own records at once, so the next operation sees them; whoever runs it gives the answers only when the records are
+ * durable, and stops it when they cannot be.
  */
 import { unreachable, type Outcome, type Random } from '@odradek/base';
 import {

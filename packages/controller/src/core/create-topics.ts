@@ -1,4 +1,7 @@
-/** CreateTopics: each topic is created whole or refused by itself; a request that asks for too much is refused as a whole. */
+/**
+ * CreateTopics: each topic is created whole or refused by itself; a request that asks for too much is refused as a
+ * whole.
+ */
 import { config, ok, randomUuid, refuse, UUID_ZERO, type Outcome } from '@odradek/base';
 import { record, topicNameProblem, type MetadataRecord } from '@odradek/metadata';
 import {

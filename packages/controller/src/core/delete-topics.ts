@@ -52,7 +52,10 @@ export function deleteTopics(context: ControllerContext, request: DeleteTopicsRe
   return { records, reply: { throttleTimeMs: 0, responses } };
 }
 
-/** What is asked for once and in one way. Versions up to 5 name topics in one list, version 6 by name or by id in another. */
+/**
+ * What is asked for once and in one way. Versions up to 5 name topics in one list, version 6 by name or by id in
+ * another.
+ */
 function askedFor(request: DeleteTopicsRequest): Asked {
   const refused: Result[] = [];
   const names = [...request.topicNames];

@@ -1,4 +1,6 @@
-/** What counts for a topic or broker: its own values over the cluster's dynamic ones over the controller's properties. */
+/**
+ * What counts for a topic or broker: its own values over the cluster's dynamic ones over the controller's properties.
+ */
 import { config } from '@odradek/base';
 import { ConfigResourceType } from '@odradek/protocol';
 import type { ControllerContext } from './context.ts';

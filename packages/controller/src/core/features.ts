@@ -1,6 +1,6 @@
 /**
- * Which feature levels a new cluster begins with. A finalized level changes what clients do (KIP-584), so only what is built is
- * finalized: groups of KIP-848, share and streams groups, transactions and ELR stay at 0 until they are.
+ * Which feature levels a new cluster begins with. A finalized level changes what clients do (KIP-584), so only what is
+ * built is finalized: groups of KIP-848, share and streams groups, transactions and ELR stay at 0 until they are.
  */
 import { refuse, type Outcome } from '@odradek/base';
 import { record, type MetadataImage, type MetadataRecord } from '@odradek/metadata';

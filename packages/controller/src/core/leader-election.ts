@@ -1,13 +1,14 @@
 /**
- * What becomes of one partition when its ISR, its replicas or the brokers change: who leads, who is in the ISR, who stays eligible
- * (KIP-966). One decision, one PartitionChangeRecord, or none when nothing changes.
+ * What becomes of one partition when its ISR, its replicas or the brokers change: who leads, who is in the ISR, who
+ * stays eligible (KIP-966). One decision, one PartitionChangeRecord, or none when nothing changes.
  */
 import { assert } from '@odradek/base';
 import { NO_LEADER, NO_LEADER_CHANGE, NO_RECOVERY_CHANGE, type PartitionImage } from '@odradek/metadata';
 import { LeaderRecoveryState, type PartitionChangeRecord } from '@odradek/protocol';
 
 /**
- * - `online`: the leader stays while it may; else the first replica of the ISR (or, when that is empty, of the ELR) that may lead.
+ * - `online`: the leader stays while it may; else the first replica of the ISR (or, when that is empty, of the ELR)
+ *   that may lead.
  * - `preferred`: the first replica leads when it is in the ISR and may.
  * - `unclean`: as online, but rather than no leader any replica that may lead: what only others held is lost.
  */
@@ -100,7 +101,10 @@ function elect(change: PartitionChange, target: Target): Elected {
   return { leader: NO_LEADER, unclean: false };
 }
 
-/** With nobody in sync and nobody eligible, the last leader holds most: it leads again even without unclean election (KIP-966). */
+/**
+ * With nobody in sync and nobody eligible, the last leader holds most: it leads again even without unclean election
+ * (KIP-966).
+ */
 function lastKnownLeader({ partition, elrEnabled, mayLead }: PartitionChange, target: Target): number | undefined {
   if (!elrEnabled || target.isr.length > 0 || target.elr.length > 0) return undefined;
   const last = partition.lastKnownElr.length === 1 ? partition.lastKnownElr[0] : undefined;

@@ -1,6 +1,6 @@
 /**
- * Where the replicas of new partitions go: leaders spread over brokers, replicas over racks, fenced brokers last and never first. The
- * stripes begin at a drawn place, so that small topics do not all land on the same brokers.
+ * Where the replicas of new partitions go: leaders spread over brokers, replicas over racks, fenced brokers last and
+ * never first. The stripes begin at a drawn place, so that small topics do not all land on the same brokers.
  */
 import { assert, ok, refuse, type Outcome, type Random } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
@@ -21,8 +21,9 @@ export function place(
   const alive = brokers.filter((broker) => !broker.fenced).length;
   if (alive === 0) return refuse(code, 'All brokers are currently fenced, or have all their log directories cordoned.');
   if (replicationFactor > brokers.length) {
-    const why = `cannot be reached because only ${brokers.length} broker(s) are registered or some brokers have all their log directories cordoned.`;
-    return refuse(code, `The target replication factor of ${replicationFactor} ${why}`);
+    const wanted = `The target replication factor of ${replicationFactor} cannot be reached`;
+    const there = `because only ${brokers.length} broker(s) are registered`;
+    return refuse(code, `${wanted} ${there} or some brokers have all their log directories cordoned.`);
   }
   const stripes = new Stripes(brokers, random);
   const placed: number[][] = [];

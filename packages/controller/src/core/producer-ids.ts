@@ -1,4 +1,7 @@
-/** Blocks of producer ids: each is given out once, over every restart and failover, because the next one is committed first. */
+/**
+ * Blocks of producer ids: each is given out once, over every restart and failover, because the next one is committed
+ * first.
+ */
 import { refuse, type Outcome } from '@odradek/base';
 import { record } from '@odradek/metadata';
 import { ErrorCode, type AllocateProducerIdsRequest, type AllocateProducerIdsResponse } from '@odradek/protocol';

@@ -1,6 +1,7 @@
 /**
- * What the active controller remembers of brokers and does not write down: when each was heard last, how far each has applied the log.
- * It is lost with the controller; the next one gives every registered broker a whole session timeout to be heard.
+ * What the active controller remembers of brokers and does not write down: when each was heard last, how far each has
+ * applied the log. It is lost with the controller; the next one gives every registered broker a whole session timeout
+ * to be heard.
  */
 
 export type BrokerSession = {

@@ -1,6 +1,7 @@
 /**
- * How records lie in the store: CRC-32C of what follows, controller epoch, count, then each record behind its length. Big-endian, int32
- * but for the epoch's sign. The checksum is ours on top of LevelDB's own: it also covers what was read back through a table file.
+ * How records lie in the store: CRC-32C of what follows, controller epoch, count, then each record behind its length.
+ * Big-endian, int32 but for the epoch's sign. The checksum is ours on top of LevelDB's own: it also covers what was
+ * read back through a table file.
  */
 import { crc32c } from '@odradek/base';
 import { decodeRecord, encodeRecord, type MetadataRecord } from '@odradek/metadata';

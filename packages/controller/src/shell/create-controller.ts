@@ -1,4 +1,7 @@
-/** Puts a controller together: what its store holds, the machine on top of it, the loop that runs it, and the link that brokers use. */
+/**
+ * Puts a controller together: what its store holds, the machine on top of it, the loop that runs it, and the link that
+ * brokers use.
+ */
 import { join } from 'node:path';
 import { assert, limits as allLimits, ok, refuse, StorageFault } from '@odradek/base';
 import type { Limits, Logger, NodeConfig, Outcome, Ports } from '@odradek/base';

@@ -1,7 +1,7 @@
 /**
- * The metadata log of one node in LevelDB: `e` + end offset → batch, `s` + end offset + number → part of a snapshot, `S` → which
- * snapshot counts. A batch is one synced write. A snapshot is written beside what is there and becomes the one that counts, with all
- * that it replaces removed, in one synced write: a crash leaves the old state or the new.
+ * The metadata log of one node in LevelDB: `e` + end offset → batch, `s` + end offset + number → part of a snapshot,
+ * `S` → which snapshot counts. A batch is one synced write. A snapshot is written beside what is there and becomes the
+ * one that counts, with all that it replaces removed, in one synced write: a crash leaves the old state or the new.
  */
 import { dirname } from 'node:path';
 import { StorageFault, type Files } from '@odradek/base';
@@ -43,12 +43,15 @@ export async function openLevelStore(directory: string, files: Files): Promise<M
   return store;
 }
 
-/** Apache Kafka keeps its log in a directory of the same name; ours beside it would make both unreadable for their owners. */
+/**
+ * Apache Kafka keeps its log in a directory of the same name; ours beside it would make both unreadable for their
+ * owners.
+ */
 function refuseKafkas(directory: string, files: Files): void {
   const theirs = files.list(directory).find((name) => name === 'quorum-state' || /^\d{20}\.log$/.test(name));
   if (theirs === undefined) return;
-  const why = `it holds the metadata log of Apache Kafka (${theirs}), which cannot be taken over: give this node a directory of its own`;
-  throw new StorageFault(directory, new Error(why));
+  const why = `it holds the metadata log of Apache Kafka (${theirs}), which cannot be taken over`;
+  throw new StorageFault(directory, new Error(`${why}: give this node a directory of its own`));
 }
 
 /** What LevelDB says of an open that failed, for a person. */

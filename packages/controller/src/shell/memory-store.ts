@@ -1,4 +1,7 @@
-/** A metadata store that forgets with the process: for in-memory nodes and for tests, which may also make it fail or wait. */
+/**
+ * A metadata store that forgets with the process: for in-memory nodes and for tests, which may also make it fail or
+ * wait.
+ */
 import { assert, StorageFault } from '@odradek/base';
 import type { CommittedRecords, MetadataStore } from '@odradek/metadata';
 

@@ -1,6 +1,7 @@
 /**
- * Runs the controller machine: one writer, a bounded queue, and a store. Operations that wait while a batch is being written are decided
- * together and share the next write (group commit). Nobody hears of a decision, observer or asker, before it is durable.
+ * Runs the controller machine: one writer, a bounded queue, and a store. Operations that wait while a batch is being
+ * written are decided together and share the next write (group commit). Nobody hears of a decision, observer or asker,
+ * before it is durable.
  */
 import { BoundedQueue, assert, ok, refuse, type Clock, type Limits, type Logger, type Outcome } from '@odradek/base';
 import type { CommittedRecords, MetadataObserver, MetadataRecord, MetadataStore } from '@odradek/metadata';
@@ -126,7 +127,8 @@ export class ControllerRuntime {
         for (const observer of this.#observers) observer.committed(batch);
       }
     } catch (cause) {
-      // Whether the batch is durable is not known, so neither yes nor no is said of it: the asker's request has timed out.
+      // Whether the batch is durable is not known, so neither yes nor no is said of it: the asker's request has timed
+      // out.
       const why = 'The controller failed while it committed this; whether it happened shows after a restart.';
       for (const { answer } of decided) answer(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
       throw cause;

@@ -1,4 +1,7 @@
-/** A controller machine on a clock that tests move, with brokers that are one call away, and what they ask for in few words. */
+/**
+ * A controller machine on a clock that tests move, with brokers that are one call away, and what they ask for in few
+ * words.
+ */
 import { NodeConfig, Prng, randomUuid, type Clock, type Outcome, type TimerHandle } from '@odradek/base';
 import type { AdminReply, AdminRequest, BrokerRegistration, CommittedRecords, MetadataImage } from '@odradek/metadata';
 import type { CreateTopicsRequest, CreateTopicsResponse } from '@odradek/protocol';

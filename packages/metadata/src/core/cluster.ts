@@ -1,4 +1,7 @@
-/** Brokers and controllers as they registered, and the state the controller keeps of them (fenced, in controlled shutdown). */
+/**
+ * Brokers and controllers as they registered, and the state the controller keeps of them (fenced, in controlled
+ * shutdown).
+ */
 import { assert } from '@odradek/base';
 import {
   BrokerRegistrationFencingChange as FencingChange,

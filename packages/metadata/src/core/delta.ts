@@ -1,4 +1,7 @@
-/** What a run of records changed, so that a broker touches only what it must. Made by `MetadataImage.apply`, read once, thrown away. */
+/**
+ * What a run of records changed, so that a broker touches only what it must. Made by `MetadataImage.apply`, read once,
+ * thrown away.
+ */
 import type { TopicImage, PartitionImage } from './topics.ts';
 import type { BrokerImage } from './cluster.ts';
 
@@ -26,7 +29,10 @@ export class MetadataDelta {
   readonly #partitionsBefore = new Map<string, Map<number, PartitionImage | undefined>>();
   readonly #topics = new Map<string, TopicImage>();
 
-  /** Every partition that was added or changed (leader, replicas, ISR, ELR, directories), of topics that are still there. */
+  /**
+   * Every partition that was added or changed (leader, replicas, ISR, ELR, directories), of topics that are still
+   * there.
+   */
   *partitions(): Generator<PartitionDelta> {
     for (const [topicId, partitions] of this.#partitionsBefore) {
       const topic = this.#topics.get(topicId);

@@ -1,6 +1,7 @@
 /**
- * What the cluster knows, as one object per owner with one writer: the controller's (ahead by what is not yet committed) and the
- * broker's (what is committed). Built only from records, so two owners that applied the same records hold the same.
+ * What the cluster knows, as one object per owner with one writer: the controller's (ahead by what is not yet
+ * committed) and the broker's (what is committed). Built only from records, so two owners that applied the same
+ * records hold the same.
  */
 import { assert, unreachable } from '@odradek/base';
 import type { ProducerIdsRecord } from '@odradek/protocol';
@@ -63,7 +64,10 @@ export class MetadataImage {
     return delta;
   }
 
-  /** Fills an image that has seen nothing yet from a snapshot, whose records stand for all that came before its end offset. */
+  /**
+   * Fills an image that has seen nothing yet from a snapshot, whose records stand for all that came before its end
+   * offset.
+   */
   applySnapshot(state: CommittedRecords, delta: MetadataDelta): void {
     assert(this.#endOffset === 0, 'a snapshot fills a fresh image', { endOffset: this.#endOffset });
     for (const each of state.records) this.#apply(each, delta);

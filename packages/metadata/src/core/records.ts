@@ -1,6 +1,7 @@
 /**
- * The records of the metadata log: Kafka's own schemas, framed as `__cluster_metadata` frames them (frame version, record type, version,
- * body). Records of ZooKeeper migration and of metadata transactions are not among them: this controller never writes them.
+ * The records of the metadata log: Kafka's own schemas, framed as `__cluster_metadata` frames them (frame version,
+ * record type, version, body). Records of ZooKeeper migration and of metadata transactions are not among them: this
+ * controller never writes them.
  */
 import {
   AccessControlEntryRecord,
@@ -88,7 +89,10 @@ export function encodeRecord({ type, version, value }: MetadataRecord): Buffer {
   return Buffer.concat([frame, ...encodeMessage(schema, version, value)]);
 }
 
-/** @returns refused with UNSUPPORTED_VERSION for a frame, type or version that is not known, INVALID_REQUEST for bytes that are none */
+/**
+ * @returns refused with UNSUPPORTED_VERSION for a frame, type or version that is not known, INVALID_REQUEST for bytes
+ * that are none
+ */
 export function decodeRecord(bytes: Buffer): Outcome<MetadataRecord> {
   const frame: number[] = [];
   let at = 0;

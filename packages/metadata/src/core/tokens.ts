@@ -1,4 +1,7 @@
-/** Delegation tokens by id (KIP-48). The secret is not here: it is derived from the id by whoever knows the cluster's key. */
+/**
+ * Delegation tokens by id (KIP-48). The secret is not here: it is derived from the id by whoever knows the cluster's
+ * key.
+ */
 import { assert } from '@odradek/base';
 import type { DelegationTokenRecord, RemoveDelegationTokenRecord } from '@odradek/protocol';
 import { byText, record, type MetadataRecord } from './records.ts';

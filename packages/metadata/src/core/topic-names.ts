@@ -30,7 +30,10 @@ export function isInternalTopic(name: string): boolean {
   return INTERNAL.has(name);
 }
 
-/** Metric names cannot tell `.` from `_`, so two topics must differ by more. @returns undefined when the name holds neither */
+/**
+ * Metric names cannot tell `.` from `_`, so two topics must differ by more. @returns undefined when the name holds
+ * neither
+ */
 export function collisionKey(name: string): string | undefined {
   return name.includes('.') || name.includes('_') ? name.replaceAll('.', '_') : undefined;
 }

@@ -181,7 +181,10 @@ function partitionOf(set: PartitionRecord): PartitionImage {
   };
 }
 
-/** The partition as it is after `change`: every change moves the partition epoch, a named leader (even the same) the leader epoch. */
+/**
+ * The partition as it is after `change`: every change moves the partition epoch, a named leader (even the same) the
+ * leader epoch.
+ */
 export function changed(before: PartitionImage, change: PartitionChangeRecord): PartitionImage {
   const newLeader = change.leader !== NO_LEADER_CHANGE;
   const recovers = change.leaderRecoveryState !== NO_RECOVERY_CHANGE;
