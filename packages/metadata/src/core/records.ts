@@ -26,13 +26,13 @@ import {
   UnfenceBrokerRecord,
   UnregisterBrokerRecord,
   UserScramCredentialRecord,
-  decodeMessage,
-  encodeMessage,
+  decodeMetadataRecord,
+  encodeMetadataRecord,
   ErrorCode,
   type Infer,
   type Message,
 } from '@odradek/protocol';
-import { assert, ok, refuse, type Outcome } from '@odradek/base';
+import { ok, refuse, type Outcome } from '@odradek/base';
 
 const schemas = {
   RegisterBrokerRecord,
@@ -73,53 +73,28 @@ export function record<K extends RecordType>(type: K, value: Infer<Schemas[K]>):
   return { type, version: schemas[type].maxVersion, value };
 }
 
-const FRAME_VERSION = 1;
-/** The frame is three unsigned varints, which up to here are one byte each. */
-const VARINT_ONE_BYTE_MAX = 0x7f;
-
-const typesById: ReadonlyMap<number, RecordType> = new Map(
-  Object.values(schemas).map((schema) => [schema.id, schema.name as RecordType]),
-);
-
 /** The bytes of a record as the value of a record of `__cluster_metadata`. */
 export function encodeRecord({ type, version, value }: MetadataRecord): Buffer {
   const schema: Message = schemas[type];
-  assert(schema.id <= VARINT_ONE_BYTE_MAX && version <= VARINT_ONE_BYTE_MAX, 'a frame is three bytes', { type });
-  const frame = Buffer.from([FRAME_VERSION, schema.id, version]);
-  return Buffer.concat([frame, ...encodeMessage(schema, version, value)]);
+  return encodeMetadataRecord(schema, version, value);
 }
 
 /**
- * @returns refused with UNSUPPORTED_VERSION for a frame, type or version that is not known, INVALID_REQUEST for bytes
- * that are none
+ * @returns refused with UNSUPPORTED_VERSION for a type that has no place here or a version that is not known, with
+ * INVALID_REQUEST for bytes that are no record
  */
 export function decodeRecord(bytes: Buffer): Outcome<MetadataRecord> {
-  const frame: number[] = [];
-  let at = 0;
-  while (frame.length < 3) {
-    const varint = unsignedVarint(bytes, at);
-    if (varint === undefined) return refuse(ErrorCode.INVALID_REQUEST, 'a metadata record ends within its frame');
-    frame.push(varint.value);
-    at = varint.endAt;
-  }
-  const [frameVersion, id = -1, version = -1] = frame;
-  if (frameVersion !== FRAME_VERSION)
-    return refuse(ErrorCode.UNSUPPORTED_VERSION, `metadata record with frame version ${frameVersion}; 1 is known`);
-  const type = typesById.get(id);
-  if (type === undefined)
-    return refuse(ErrorCode.UNSUPPORTED_VERSION, `metadata record of type ${id}, which is not known here`);
-  const decoded = decodeMessage<unknown>(schemas[type], version, bytes, at);
-  return decoded.ok ? ok({ type, version, value: decoded.value } as MetadataRecord) : decoded;
+  const decoded = decodeMetadataRecord(bytes);
+  if (!decoded.ok) return decoded;
+  const { schema, version, value } = decoded.value;
+  if (!isRecordType(schema.name))
+    return refuse(ErrorCode.UNSUPPORTED_VERSION, `metadata record ${schema.name}, which has no place here`);
+  // The value was decoded by the schema of this very name.
+  return ok({ type: schema.name, version, value } as MetadataRecord);
 }
 
-function unsignedVarint(bytes: Buffer, from: number): { readonly value: number; readonly endAt: number } | undefined {
-  let value = 0;
-  for (let at = from; at < bytes.length && at < from + 5; at += 1) {
-    const byte = bytes[at] ?? 0;
-    value += (byte & 0x7f) * 2 ** (7 * (at - from));
-    if (byte < 0x80) return { value, endAt: at + 1 };
-  }
-  return undefined;
+function isRecordType(name: string): name is RecordType {
+  return Object.hasOwn(schemas, name);
 }
 
 /** Order by code unit: the same on every machine, whatever its locale. */
