@@ -28,7 +28,7 @@ const EMPTY = Buffer.alloc(0);
 export type DecodeOptions = {
   /** Where the message begins; 0 when left out. */
   readonly at?: number;
-  /** Elements that all arrays of the message may hold together; requests have a bound of their own (limits.ts). */
+  /** Elements that all arrays of the message may hold together; what clients send has a bound of its own (limits.ts). */
   readonly elementsMax?: number;
   /** Every int64 is a bigint: for test vectors with values beyond 2^53. */
   readonly wide?: boolean;
@@ -115,7 +115,8 @@ export type Part =
   | { readonly schema?: undefined; readonly write: (writer: Writer) => void };
 
 function defaultElementsMax(schema: Message): number {
-  return schema.kind === 'request' ? limits.production.requestArrayElementsMax : Number.MAX_SAFE_INTEGER;
+  const fromClient = schema.kind === 'request' || schema.kind === 'data' || schema.kind === 'header';
+  return fromClient ? limits.production.requestArrayElementsMax : Number.MAX_SAFE_INTEGER;
 }
 
 function versionFault(schema: Message, version: number): string {

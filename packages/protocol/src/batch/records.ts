@@ -157,7 +157,7 @@ export class RecordCursor {
         unit *= 128;
       }
       if (byte < 0x80) {
-        if (magnitude >= SAFE_MAGNITUDE) break;
+        if (magnitude + sign > SAFE_MAGNITUDE) break;
         return sign === 1 ? -magnitude - 1 : magnitude;
       }
     }

@@ -15,7 +15,7 @@ function structFunction(fields: Fields, plan: Plan, path: string, functions: str
   const lines: string[] = [];
   for (const [name, field] of Object.entries(fields)) {
     const fieldPath = path === '' ? name : `${path}.${name}`;
-    if (!isPresent(field, plan)) lines.push(...absentLines(name, field, plan, fieldPath, functions));
+    if (!isPresent(field, plan)) lines.push(...absentLines(field, plan, fieldPath, functions));
     else if (!isTagged(field, plan))
       lines.push(...valueLines(name, field, plan), ...writeLines(field, plan, fieldPath, functions), '}');
   }
@@ -31,11 +31,11 @@ function valueLines(name: string, field: Field, plan: Plan): string[] {
 }
 
 /** A field that this version lacks must be at its default, unless it may be dropped. */
-function absentLines(name: string, field: Field, plan: Plan, path: string, functions: string[]): string[] {
+function absentLines(field: Field, plan: Plan, path: string, functions: string[]): string[] {
   if (field.options.ignorable === true) return [];
   const isDefault = defaultTest('v', field, plan, functions);
   const why = quote(`is not known in version ${plan.version}, so it must be left out or at its default`);
-  return [`{ const v = o.${name}; if (v !== undefined && !(${isDefault})) fail(${quote(path)}, ${why}); }`];
+  return [`{ const v = o.${nameOf(path)}; if (v !== undefined && !(${isDefault})) fail(${quote(path)}, ${why}); }`];
 }
 
 function tagLines(fields: Fields, plan: Plan, path: string, functions: string[]): string[] {
@@ -112,5 +112,8 @@ function writerMethod(type: PrimitiveType, compact: boolean, nullable: boolean):
   if (compact) return nullable ? `compactNullable${base}` : `compact${base}`;
   return nullable ? `nullable${base}` : base.toLowerCase();
 }
+
+/** The last part of a path: the property itself. */
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
 
 const quote = (text: string): string => JSON.stringify(text);
