@@ -19,4 +19,4 @@ export {
   partitionRecordOf,
 } from './core/topics.ts';
 export type { PartitionImage, TopicImage, Topics } from './core/topics.ts';
-export { collisionKey, isInternalTopic, topicNameProblem } from './core/topic-names.ts';
+export { topicNameProblem } from './core/topic-names.ts';

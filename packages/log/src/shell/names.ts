@@ -1,4 +1,5 @@
 /** Kafka's names of files and directories. */
+import { TopicName } from '@odradek/protocol';
 
 export const LOG_SUFFIX = '.log';
 export const OFFSET_INDEX_SUFFIX = '.index';
@@ -45,6 +46,8 @@ export function parsePartitionDirectory(
   const topic = found?.[1];
   const partition = Number(found?.[2]);
   if (topic === undefined || !Number.isInteger(partition) || `${topic}-${partition}` !== name) return undefined;
+  // The controller's metadata lies beside the logs under the name that Kafka gives it. It is nobody's log.
+  if (topic === TopicName.CLUSTER_METADATA) return undefined;
   return { topic, partition };
 }
 

@@ -1,13 +1,7 @@
-/** Which names a topic may have, and which the cluster keeps for itself. */
-import { TopicName } from '@odradek/protocol';
+/** Which names a topic may have. */
 
 const NAME_CHARS_MAX = 249;
 const LEGAL = /^[a-zA-Z0-9._-]*$/;
-const INTERNAL: ReadonlySet<string> = new Set([
-  TopicName.GROUP_METADATA,
-  TopicName.TRANSACTION_STATE,
-  TopicName.SHARE_GROUP_STATE,
-]);
 
 /** @returns what is wrong with a topic name, in Kafka's words; undefined when it may be used */
 export function topicNameProblem(name: string): string | undefined {
@@ -24,10 +18,6 @@ function problemOf(name: string): string | undefined {
   if (!LEGAL.test(name))
     return `'${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`;
   return undefined;
-}
-
-export function isInternalTopic(name: string): boolean {
-  return INTERNAL.has(name);
 }
 
 /**
