@@ -2,7 +2,8 @@
 import { ok, refuse } from '@odradek/base';
 import type { Clock, Outcome } from '@odradek/base';
 import type { CoordinatorLog, KeyValue } from '@odradek/coordinator';
-import { CompressionType, ErrorCode, buildBatch, readBatch } from '@odradek/protocol';
+import { ErrorCode, buildBatch, readBatch } from '@odradek/protocol';
+import type { CompressionType } from '@odradek/protocol';
 import type { FetchResult, ReplicasPort } from '@odradek/replication';
 
 export type ReplicaCoordinatorLogOptions = {

@@ -82,9 +82,13 @@ export class GroupBench {
   /** Ops that were answered more than once would trip the bench; these wait still. */
   readonly waiting = new Set<number>();
 
-  constructor(config: Partial<GroupConfig> = {}, from?: { readonly log: readonly KeyValue[]; readonly nowMs: number }) {
+  constructor(
+    config: Partial<GroupConfig> = {},
+    from?: { readonly log: readonly KeyValue[]; readonly nowMs: number; readonly nextMemberId: number },
+  ) {
     this.config = { ...benchConfig, ...config };
     this.nowMs = from?.nowMs ?? 1_000_000;
+    this.#nextMemberId = from?.nextMemberId ?? 1;
     this.#shard = new Shard(new GroupMachine(() => this.config));
     for (const record of from?.log ?? []) {
       assert(this.#shard.replay(record), 'the machine reads its own records');
@@ -97,7 +101,14 @@ export class GroupBench {
 
   /** A new shard that has loaded what this one committed, at the same time. */
   reloaded(config: Partial<GroupConfig> = {}): GroupBench {
-    return new GroupBench({ ...this.config, ...config }, { log: this.committed, nowMs: this.nowMs });
+    return new GroupBench(
+      { ...this.config, ...config },
+      {
+        log: this.committed,
+        nowMs: this.nowMs,
+        nextMemberId: this.#nextMemberId,
+      },
+    );
   }
 
   submit<K extends GroupOpKind>(op: GroupOpOf<K>): Ask<K> {

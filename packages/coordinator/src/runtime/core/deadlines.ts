@@ -59,7 +59,7 @@ export class Deadlines<T> {
       this.#pop();
       const entry = this.#entries.get(node.key);
       if (entry === undefined || entry.nodeMs !== node.atMs) continue;
-      if (entry.deadlineMs > nowMs) {
+      if (entry.deadlineMs > node.atMs) {
         entry.nodeMs = entry.deadlineMs;
         this.#push(node.key, entry.deadlineMs);
         continue;

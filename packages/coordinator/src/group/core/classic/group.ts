@@ -232,12 +232,32 @@ export class ClassicGroup {
     for (const recorded of value.members) {
       const member = this.members.get(recorded.memberId);
       if (member === undefined) this.add(fromValue(recorded, value.protocolName ?? ''));
-      else member.assignment = recorded.assignment;
+      else this.#update(member, recorded);
     }
+    this.#order(value.members);
     this.leaderId = value.leader;
     this.recorded = true;
     this.move(value.members.length > 0 ? 'recordedWithMembers' : 'recordedEmpty', value.stateSinceMs);
     this.refreshTopics();
+  }
+
+  /** The order of members decides who leads when a leader goes, so it is the record's too. */
+  #order(recorded: readonly MemberValue[]): void {
+    const ordered = recorded.map(({ memberId }) => this.members.get(memberId));
+    this.members.clear();
+    for (const member of ordered) if (member !== undefined) this.members.set(member.memberId, member);
+  }
+
+  /** Live, the record was made of this member and only its assignment is new; in a replay an earlier record has left it behind. */
+  #update(member: Member, recorded: MemberValue): void {
+    member.assignment = recorded.assignment;
+    const replayed = fromValue(recorded, this.protocolName ?? '');
+    member.clientId = replayed.clientId;
+    member.clientHost = replayed.clientHost;
+    member.sessionTimeoutMs = replayed.sessionTimeoutMs;
+    member.rebalanceTimeoutMs = replayed.rebalanceTimeoutMs;
+    const known = member.protocols.find(({ name }) => name === this.protocolName);
+    if (known?.metadata.equals(recorded.subscription) !== true) this.setProtocols(member, replayed.protocols);
   }
 
   #count(protocols: readonly JoinProtocol[], by: 1 | -1): void {

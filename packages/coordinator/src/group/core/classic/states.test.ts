@@ -9,19 +9,25 @@ import type { ClassicInput, ClassicState } from './states.ts';
 const inputs = Object.keys(transitions) as ClassicInput[];
 const pairs = inputs.flatMap((input) => classicStates.map((state) => [input, state] as const));
 
+function outcomeOf(input: ClassicInput, state: ClassicState): string {
+  try {
+    return transition(state, input);
+  } catch (bug) {
+    return bug instanceof Error && bug.name === 'AssertionError' ? 'a bug' : 'something else';
+  }
+}
+
 test.for(pairs)('states: %s in %s leads where the table says, or is a bug', ([input, state]) => {
-  const next = transitions[input][state];
-  if (next === undefined) expect(() => transition(state, input)).toThrow('a group moves only as its table says');
-  else expect(transition(state, input)).toBe(next);
+  expect(outcomeOf(input, state)).toBe(transitions[input][state] ?? 'a bug');
 });
 
 test('states: every state but Dead can be left, and all are reached from Empty', () => {
   const reached = new Set<ClassicState>(['Empty']);
   for (let round = 0; round < classicStates.length; round += 1)
     for (const input of inputs)
-      for (const state of [...reached]) {
+      for (const state of classicStates) {
         const next = transitions[input][state];
-        if (next !== undefined) reached.add(next);
+        if (reached.has(state) && next !== undefined) reached.add(next);
       }
   expect([...reached].sort()).toEqual([...classicStates].sort());
   for (const state of classicStates) {
