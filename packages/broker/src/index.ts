@@ -2,5 +2,5 @@ export { createBroker } from './shell/create-broker.ts';
 export type { BrokerOptions, BrokerState, RunningBroker } from './shell/create-broker.ts';
 export type { BoundListener } from './shell/listener.ts';
 export type { LogLevels } from './core/broker-loggers.ts';
-export { startHttp } from './shell/http.ts';
 export type { Health, HttpOptions, HttpServer } from './shell/http.ts';
+export { advertised as advertisedApis } from './handlers/registry.ts';

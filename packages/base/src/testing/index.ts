@@ -1,0 +1,1 @@
+export { SimNetwork, type SimNetworkOptions, SimSocket } from './sim-network.ts';

@@ -1,0 +1,75 @@
+/** What handlers may touch, made of the rooms of this broker. */
+import type { Limits } from '@odradek/base';
+import { ANONYMOUS_PRINCIPAL } from '@odradek/protocol';
+import type { Replicas } from '@odradek/replication';
+import { allowAll } from '../core/authorizer.ts';
+import { FetchSessions } from '../core/fetch-sessions.ts';
+import type { Services } from '../handlers/context.ts';
+import { advertised } from '../handlers/registry.ts';
+import type { ControllerSession } from './controller-link.ts';
+import type { CoordinatorLink } from './coordinator-link.ts';
+import type { BrokerOptions } from './create-broker.ts';
+import type { DynamicConfig } from './dynamic-config.ts';
+import { ProducerIds } from './producer-ids.ts';
+
+export type Furniture = {
+  readonly limits: Limits;
+  readonly session: ControllerSession;
+  readonly replicas: Replicas;
+  readonly coordinator: CoordinatorLink;
+  readonly config: DynamicConfig;
+};
+
+export function servicesOf(options: BrokerOptions, furniture: Furniture): Services {
+  const { limits, session, replicas, coordinator, config } = furniture;
+  const { ports } = options;
+  return {
+    nodeId: options.config.nodeId,
+    clusterId: options.clusterId,
+    nowMs: () => ports.clock.nowMs(),
+    log: options.log,
+    limits,
+    config: () => config.current,
+    image: () => session.image,
+    awaitImage: (holds, timeoutMs) => session.awaitImage(holds, timeoutMs),
+    replicas,
+    groups: coordinator.groups,
+    data: dataServices(options, limits, session),
+    admin: (request, principal) => session.admin(request, principal),
+    createOnce: once(),
+    createInternalTopic: (topic) => coordinator.createInternalTopic(topic),
+    authorizer: allowAll,
+    logLevels: options.logLevels,
+    advertised: () => advertised,
+  };
+}
+
+function dataServices(options: BrokerOptions, limits: Limits, session: ControllerSession): Services['data'] {
+  const { config, ports, metrics } = options;
+  const bounds = {
+    sessions: config.get('max.incremental.fetch.session.cache.slots'),
+    partitions: limits.fetchSessionPartitionsMax,
+  };
+  const fetchSessions = new FetchSessions(bounds, ports.random.below(2 ** 32));
+  metrics.sample('odradek_fetch_sessions', {}, () => fetchSessions.sessionCount);
+  const producerIds = new ProducerIds({
+    clock: ports.clock,
+    allocate: () => {
+      const request = { brokerId: config.nodeId, brokerEpoch: session.brokerEpoch };
+      return session.admin({ kind: 'allocateProducerIds', request }, ANONYMOUS_PRINCIPAL);
+    },
+  });
+  return { fetchSessions, producerIds, fetchMaxBytes: config.get('fetch.max.bytes') };
+}
+
+/** Callers that ask for the same topic while it is being created share the outcome. */
+function once(): Services['createOnce'] {
+  const creating = new Map<string, Promise<number>>();
+  return (topic, create) => {
+    const underWay = creating.get(topic);
+    if (underWay !== undefined) return underWay;
+    const created = create().finally(() => creating.delete(topic));
+    creating.set(topic, created);
+    return created;
+  };
+}

@@ -1,0 +1,87 @@
+/** A whole node for tests of this package: a real controller and a real broker, on the ports that are handed in. */
+import { limits as allLimits, MetricsRegistry, NodeConfig, silent } from '@odradek/base';
+import type { Limits, Logger, Ports } from '@odradek/base';
+import { createController, MemoryStore } from '@odradek/controller';
+import type { MetadataStore } from '@odradek/metadata';
+import { writeMetaProperties } from '@odradek/log';
+import type { LogLevel } from '../core/broker-loggers.ts';
+import { createBroker, type RunningBroker } from '../shell/create-broker.ts';
+
+export const CLUSTER_ID = 'AAAAAAAAAAEAAAAAAAAAAg';
+
+export type TestNode = {
+  readonly broker: RunningBroker;
+  readonly metrics: MetricsRegistry;
+  readonly store: MetadataStore;
+  /** Of the first listener. */
+  readonly port: number;
+  readonly logLevel: () => LogLevel;
+  readonly bugs: unknown[];
+  close(): Promise<void>;
+};
+
+export type TestNodeOptions = {
+  readonly ports: Ports;
+  readonly logDir: string;
+  readonly config?: Readonly<Record<string, string>>;
+  readonly limits?: Limits;
+  readonly log?: Logger;
+  readonly store?: MetadataStore;
+};
+
+export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
+  const { ports, logDir } = options;
+  const log = options.log ?? silent;
+  const limits = options.limits ?? allLimits.production;
+  const config = new NodeConfig(
+    new Map(
+      Object.entries({
+        'node.id': '1',
+        'process.roles': 'broker,controller',
+        listeners: 'PLAINTEXT://localhost:0',
+        'advertised.listeners': 'PLAINTEXT://localhost:0',
+        'log.dirs': logDir,
+        'offsets.topic.num.partitions': '3',
+        ...options.config,
+      }),
+    ),
+  );
+  for (const directory of config.logDirs) {
+    ports.files.makeDirectory(directory);
+    if (ports.files.stat(`${directory}/meta.properties`) !== undefined) continue;
+    const directoryId = Buffer.from(ports.random.bytes(16)).toString('base64url');
+    writeMetaProperties(ports.files, directory, { clusterId: CLUSTER_ID, nodeId: 1, directoryId });
+  }
+  const store = options.store ?? new MemoryStore();
+  const metrics = new MetricsRegistry();
+  const bugs: unknown[] = [];
+  let level: LogLevel = 'info';
+  const onBug = (error: unknown): void => void bugs.push(error);
+  const controller = await createController({ ports, config, clusterId: CLUSTER_ID, log, store, limits, onFault: onBug });
+  const started = await createBroker({
+    ports,
+    config,
+    clusterId: CLUSTER_ID,
+    link: controller.link,
+    metrics,
+    log,
+    logLevels: { level: () => level, setLevel: (next) => void (level = next) },
+    hostName: 'localhost',
+    limits,
+    onBug,
+  });
+  if (!started.ok) throw new Error(started.why);
+  const broker = started.value;
+  return {
+    broker,
+    metrics,
+    store,
+    port: broker.listeners[0]?.port ?? 0,
+    logLevel: () => level,
+    bugs,
+    async close() {
+      await broker.close(5_000);
+      await controller.close();
+    },
+  };
+}
