@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { config, isUuid, ok, randomUuid, refuse, StorageFault } from '@odradek/base';
 import type { Files, Outcome, Random } from '@odradek/base';
+import { META_PROPERTIES, writeMetaProperties } from '@odradek/log';
 import { ErrorCode } from '@odradek/protocol';
 
 export type DirectoriesRequest = {
@@ -13,14 +14,14 @@ export type DirectoriesRequest = {
   readonly nodeId: number;
   /** What the user says the cluster is; undefined: what the directories say, or a new one. */
   readonly clusterId: string | undefined;
-  /** The time as text, for a comment line. */
-  readonly writtenAt: string;
 };
 
 export type Directories = {
   readonly clusterId: string;
   /** Those that were empty. */
   readonly formatted: readonly string[];
+  /** Those that failed while others work: their partitions are offline. */
+  readonly unusable: readonly { readonly path: string; readonly why: string }[];
 };
 
 type Found = {
@@ -30,8 +31,7 @@ type Found = {
   readonly directoryId: string;
 };
 
-const META = 'meta.properties';
-const META_TEMPORARY = `${META}.tmp`;
+const META_TEMPORARY = `${META_PROPERTIES}.tmp`;
 const LOCK = '.lock';
 const META_BYTES_MAX = 64 * 1024;
 const META_VERSION = '1';
@@ -48,19 +48,36 @@ export function prepareDirectories(
 ): Outcome<Directories> {
   const { files } = ports;
   const locked: string[] = [];
+  const unusable: { path: string; why: string }[] = [];
   try {
     for (const path of wanted.directories) {
-      files.makeDirectory(path);
       const lock = join(path, LOCK);
-      if (!files.lock(lock)) return storage(lockedText(path));
-      locked.push(lock);
+      const taken = attempt(() => {
+        files.makeDirectory(path);
+        return files.lock(lock);
+      });
+      if (!taken.ok) unusable.push({ path, why: taken.why });
+      else if (taken.value) locked.push(lock);
+      else return storage(lockedText(path));
     }
-    return prepareLocked(ports, wanted);
+    const usable = wanted.directories.filter((path) => unusable.every((each) => each.path !== path));
+    const [first] = unusable;
+    if (first !== undefined && usable.length === 0) return storage(first.why);
+    const prepared = attempt(() => prepareLocked(ports, { ...wanted, directories: usable }));
+    if (!prepared.ok) return prepared;
+    return prepared.value.ok ? ok({ ...prepared.value.value, unusable }) : prepared.value;
+  } finally {
+    for (const lock of locked) files.unlock(lock);
+  }
+}
+
+/** A fault of the world as a sentence for a person. */
+function attempt<T>(call: () => T): Outcome<T> {
+  try {
+    return ok(call());
   } catch (fault) {
     if (!(fault instanceof StorageFault)) throw fault;
     return storage(faultText(fault));
-  } finally {
-    for (const lock of locked) files.unlock(lock);
   }
 }
 
@@ -88,7 +105,10 @@ function storage(why: string): Outcome<never> {
   return refuse(ErrorCode.KAFKA_STORAGE_ERROR, why);
 }
 
-function prepareLocked(ports: { files: Files; random: Random }, wanted: DirectoriesRequest): Outcome<Directories> {
+function prepareLocked(
+  ports: { files: Files; random: Random },
+  wanted: DirectoriesRequest,
+): Outcome<Omit<Directories, 'unusable'>> {
   const { files, random } = ports;
   if (wanted.clusterId !== undefined && !isUuid(wanted.clusterId)) {
     return storage(
@@ -107,7 +127,7 @@ function prepareLocked(ports: { files: Files; random: Random }, wanted: Director
   if (!agreed.ok) return agreed;
   const clusterId = agreed.value ?? randomUuid(random);
   for (const path of empty) {
-    writeMeta(files, { path, clusterId, nodeId: wanted.nodeId, directoryId: randomUuid(random) }, wanted.writtenAt);
+    writeMetaProperties(files, path, { clusterId, nodeId: wanted.nodeId, directoryId: randomUuid(random) });
   }
   return ok({ clusterId, formatted: empty });
 }
@@ -115,15 +135,15 @@ function prepareLocked(ports: { files: Files; random: Random }, wanted: Director
 /** @returns undefined for an empty directory */
 function readDirectory(files: Files, path: string): Outcome<Found | undefined> {
   const names = files.list(path);
-  if (!names.includes(META)) {
+  if (!names.includes(META_PROPERTIES)) {
     const others = names.filter((name) => !harmless.has(name));
     if (others.length === 0) return ok(undefined);
     return storage(
-      `the data directory ${path} is not empty and has no ${META} (it holds ${others.slice(0, 3).join(', ')}${others.length > 3 ? ', …' : ''}), ` +
+      `the data directory ${path} is not empty and has no ${META_PROPERTIES} (it holds ${others.slice(0, 3).join(', ')}${others.length > 3 ? ', …' : ''}), ` +
         "so it is not touched: give an empty directory, or restore the file if this was a node's data",
     );
   }
-  return parseMeta(path, readMeta(files, join(path, META)));
+  return parseMeta(path, readMeta(files, join(path, META_PROPERTIES)));
 }
 
 function readMeta(files: Files, path: string): string {
@@ -142,13 +162,13 @@ function parseMeta(path: string, text: string): Outcome<Found> {
   if (version !== META_VERSION) {
     const told = version === '0' ? 'version 0, of a Kafka before KRaft' : `version ${version ?? '(none)'}`;
     return storage(
-      `${join(path, META)} has ${told}, and only version ${META_VERSION} is known: give another directory`,
+      `${join(path, META_PROPERTIES)} has ${told}, and only version ${META_VERSION} is known: give another directory`,
     );
   }
   const clusterId = values.get('cluster.id') ?? '';
   const nodeText = values.get('node.id') ?? '';
   if (clusterId === '' || !/^\d{1,10}$/.test(nodeText)) {
-    return storage(`${join(path, META)} lacks cluster.id or node.id: restore it, or give another directory`);
+    return storage(`${join(path, META_PROPERTIES)} lacks cluster.id or node.id: restore it, or give another directory`);
   }
   return ok({ path, clusterId, nodeId: Number(nodeText), directoryId: values.get('directory.id') ?? '' });
 }
@@ -181,28 +201,4 @@ function agreedCluster(found: readonly Found[], wanted: DirectoriesRequest): Out
     }
   }
   return ok(expected);
-}
-
-/** Written beside, synced and renamed: a crash leaves the directory empty or formatted, never between. */
-function writeMeta(files: Files, meta: Found, writtenAt: string): void {
-  const temporary = join(meta.path, META_TEMPORARY);
-  const lines = [
-    '#',
-    `#${writtenAt}`,
-    `cluster.id=${meta.clusterId}`,
-    `directory.id=${meta.directoryId}`,
-    `node.id=${meta.nodeId}`,
-    `version=${META_VERSION}`,
-    '',
-  ];
-  const handle = files.open(temporary, 'write');
-  try {
-    handle.truncateSync(0);
-    handle.writeSync([Buffer.from(lines.join('\n'))], 0);
-    handle.syncNow();
-  } finally {
-    handle.close();
-  }
-  files.rename(temporary, join(meta.path, META));
-  files.syncDirectory(meta.path);
 }

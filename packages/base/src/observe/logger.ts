@@ -1,7 +1,7 @@
 /** pino behind `Logger`: JSON lines, or lines for people on a terminal. */
 import pino from 'pino';
 import type { Logger } from './log.ts';
-import type { Metrics } from './metrics.ts';
+import type { Counter, Metrics } from './metrics.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -15,10 +15,14 @@ export type LoggerOptions = {
   readonly metrics?: Metrics;
 };
 
-export async function createLogger(options: LoggerOptions): Promise<Logger & { setLevel(level: LogLevel): void }> {
+/** The level of the logger and of all its children may be changed while it is used. */
+export type AdjustableLogger = Logger & { level(): LogLevel; setLevel(level: LogLevel): void };
+
+export async function createLogger(options: LoggerOptions): Promise<AdjustableLogger> {
   const root = pino(
     {
-      level: options.level,
+      // Everything passes here: the level is ours to check, since pino's children would keep the one they were made with.
+      level: 'debug',
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -28,29 +32,41 @@ export async function createLogger(options: LoggerOptions): Promise<Logger & { s
     },
     options.format === 'json' ? pino.destination({ dest: options.descriptor, sync: true }) : await forPeople(options),
   );
-  const warnings = options.metrics?.counter('odradek_log_lines_total', { level: 'warn' });
-  const errors = options.metrics?.counter('odradek_log_lines_total', { level: 'error' });
+  const shared: Shared = {
+    level: options.level,
+    warnings: options.metrics?.counter('odradek_log_lines_total', { level: 'warn' }),
+    errors: options.metrics?.counter('odradek_log_lines_total', { level: 'error' }),
+  };
   return {
-    ...adapted(root, { warned: () => warnings?.inc(), failed: () => errors?.inc() }),
-    setLevel: (level) => (root.level = level),
+    ...adapted(root, shared),
+    level: () => shared.level,
+    setLevel: (level) => {
+      shared.level = level;
+    },
   };
 }
 
-type Counts = { warned(): void; failed(): void };
+const ranks = { debug: 0, info: 1, warn: 2, error: 3 } as const;
 
-function adapted(to: pino.Logger, counts: Counts): Logger {
+type Shared = { level: LogLevel; readonly warnings: Counter | undefined; readonly errors: Counter | undefined };
+
+function adapted(to: pino.Logger, shared: Shared): Logger {
   return {
-    debug: (fields, message) => to.debug(fields, message),
-    info: (fields, message) => to.info(fields, message),
+    debug(fields, message) {
+      if (ranks[shared.level] <= ranks.debug) to.debug(fields, message);
+    },
+    info(fields, message) {
+      if (ranks[shared.level] <= ranks.info) to.info(fields, message);
+    },
     warn(fields, message) {
-      counts.warned();
-      to.warn(fields, message);
+      shared.warnings?.inc();
+      if (ranks[shared.level] <= ranks.warn) to.warn(fields, message);
     },
     error(fields, message) {
-      counts.failed();
+      shared.errors?.inc();
       to.error(fields, message);
     },
-    child: (fields) => adapted(to.child(fields), counts),
+    child: (fields) => adapted(to.child(fields), shared),
   };
 }
 

@@ -1,0 +1,141 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createLogger } from './logger.ts';
+import type { LoggerOptions } from './logger.ts';
+import { catalogue } from './metrics.ts';
+import type { MetricRow } from './metrics.ts';
+import { exposition } from './prometheus.ts';
+import { MetricsRegistry } from './registry.ts';
+
+test('metrics: asking twice for a name and labels gives one series; other labels give another', () => {
+  const metrics = new MetricsRegistry();
+  metrics.counter('odradek_requests_total', { api: 'Fetch' }).inc();
+  metrics.counter('odradek_requests_total', { api: 'Fetch' }).inc(4);
+  metrics.counter('odradek_requests_total', { api: 'Produce' }).inc();
+  expect(metrics.value('odradek_requests_total', { api: 'Fetch' })).toBe(5);
+  expect(metrics.value('odradek_requests_total', { api: 'Produce' })).toBe(1);
+  expect(metrics.value('odradek_requests_total', { api: 'Metadata' })).toBe(0);
+});
+
+test('metrics: a gauge is what was set and added, or what is read when somebody looks', () => {
+  const metrics = new MetricsRegistry();
+  const gauge = metrics.gauge('odradek_waiting', { kind: 'fetch' });
+  gauge.set(3);
+  gauge.add(-1);
+  let sampled = 7;
+  metrics.sample('odradek_waiting', { kind: 'produce' }, () => sampled);
+  sampled = 8;
+  expect(metrics.value('odradek_waiting', { kind: 'fetch' })).toBe(2);
+  expect(metrics.value('odradek_waiting', { kind: 'produce' })).toBe(8);
+});
+
+test('metrics: what is forgotten is not shown any more, and begins at zero again', () => {
+  const metrics = new MetricsRegistry();
+  metrics.counter('odradek_topic_bytes_in_total', { topic: 'a' }).inc(5);
+  metrics.forget('odradek_topic_bytes_in_total', { topic: 'a' });
+  expect(metrics.names()).toEqual([]);
+  metrics.counter('odradek_topic_bytes_in_total', { topic: 'a' }).inc(1);
+  expect(metrics.value('odradek_topic_bytes_in_total', { topic: 'a' })).toBe(1);
+});
+
+test('metrics: beyond the bound on series, new label values are counted together', () => {
+  const metrics = new MetricsRegistry({ metricSeriesMax: 2 });
+  for (const topic of ['a', 'b', 'c', 'd', 'c', 'a'])
+    metrics.counter('odradek_topic_records_in_total', { topic }).inc();
+  const { samples } = metrics.family('odradek_topic_records_in_total');
+  expect(samples.map(({ labels, value }) => [labels['topic'], value])).toEqual([
+    ['a', 2],
+    ['b', 1],
+    ['other', 3],
+  ]);
+});
+
+test('metrics: a histogram counts each value once, in the first bucket that holds it', () => {
+  const { buckets } = catalogue.odradek_request_seconds;
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: 0, max: 20, noNaN: true }), { maxLength: 50 }), (values) => {
+      const metrics = new MetricsRegistry();
+      const histogram = metrics.histogram('odradek_request_seconds', { api: 'Fetch' });
+      for (const value of values) histogram.observe(value);
+      const { samples } = metrics.family('odradek_request_seconds');
+      const below = samples.filter(({ suffix }) => suffix === '_bucket').map(({ value }) => value);
+      const want = [...buckets, Infinity].map((bound) => values.filter((value) => value <= bound).length);
+      expect(below).toEqual(want);
+      expect(samples.find(({ suffix }) => suffix === '_count')?.value).toBe(values.length);
+    }),
+  );
+});
+
+test('metrics: the catalogue keeps to the rules of Prometheus', () => {
+  for (const [name, row] of Object.entries(catalogue) as [string, MetricRow][]) {
+    expect(name).toMatch(/^odradek_[a-z]+(_[a-z]+)*$/);
+    expect(name.endsWith('_total'), name).toBe(row.kind === 'counter');
+    expect(row.kind !== 'histogram' || name.endsWith('_seconds') || name.endsWith('_bytes'), name).toBe(true);
+    expect(row.help, name).toMatch(/\.$/);
+    expect(row.buckets ?? []).toEqual([...(row.buckets ?? [])].toSorted((a, b) => a - b));
+    expect(row.buckets !== undefined, name).toBe(row.kind === 'histogram');
+  }
+});
+
+test('metrics: label values of clients cannot break the exposition', async () => {
+  const metrics = new MetricsRegistry();
+  metrics.counter('odradek_topic_bytes_in_total', { topic: 'a"b\\c\nd' }).inc(2);
+  const text = await exposition(metrics).render();
+  expect(text).toContain('odradek_topic_bytes_in_total{topic="a\\"b\\\\c\\nd"} 2\n');
+});
+
+async function logged(options: Partial<LoggerOptions>, say: (log: Awaited<ReturnType<typeof createLogger>>) => void) {
+  const directory = mkdtempSync(join(tmpdir(), 'odradek-log-'));
+  const descriptor = openSync(join(directory, 'log'), 'w');
+  try {
+    say(await createLogger({ level: 'info', format: 'json', ...options, descriptor }));
+    return readFileSync(join(directory, 'log'), 'utf8')
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '');
+  } finally {
+    closeSync(descriptor);
+    rmSync(directory, { recursive: true });
+  }
+}
+
+test('log: JSON lines hold the time, the level, the fields of the line and of its logger, and errors with their stack', async () => {
+  const lines = await logged({}, (log) => {
+    log.child({ topic: 'orders' }).info({ partition: 3 }, 'opened');
+    log.error({ error: new Error('disk gone') }, 'failed');
+  });
+  const [first, second] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(first).toMatchObject({ level: 'info', topic: 'orders', partition: 3, message: 'opened' });
+  expect(first?.['time']).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  expect(second).toMatchObject({ level: 'error', message: 'failed', error: { message: 'disk gone' } });
+});
+
+test('log: the level holds for children that were made before it changed', async () => {
+  const lines = await logged({ level: 'warn' }, (log) => {
+    const child = log.child({ room: 'a' });
+    child.info({}, 'unheard');
+    log.setLevel('debug');
+    child.debug({}, 'heard');
+    expect(log.level()).toBe('debug');
+  });
+  expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual(['heard']);
+});
+
+test('log: lines for people say the same without JSON around it', async () => {
+  const [line] = await logged({ format: 'text' }, (log) => log.warn({ port: 9092 }, 'the port is busy'));
+  expect(line).toMatch(/WARN.*: the port is busy.*9092/);
+  expect(line?.startsWith('{')).toBe(false);
+});
+
+test('log: warnings and errors are counted, whatever the level shows', async () => {
+  const metrics = new MetricsRegistry();
+  await logged({ level: 'error', metrics }, (log) => {
+    log.child({}).warn({}, 'one');
+    log.error({}, 'two');
+  });
+  expect(metrics.value('odradek_log_lines_total', { level: 'warn' })).toBe(1);
+  expect(metrics.value('odradek_log_lines_total', { level: 'error' })).toBe(1);
+});

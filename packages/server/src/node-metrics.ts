@@ -1,0 +1,20 @@
+/** What is cheaper to look up when somebody scrapes than to keep: data directories and the state of the node. */
+import type { MetricsRegistry } from '@odradek/base';
+import type { RunningBroker } from '@odradek/broker';
+
+export function watchNode(metrics: MetricsRegistry, broker: RunningBroker): void {
+  type Directory = ReturnType<RunningBroker['replicas']['logDirs']>[number];
+  const directory = (path: string): Directory | undefined =>
+    broker.replicas.logDirs().find((each) => each.path === path);
+  for (const { path } of broker.replicas.logDirs()) {
+    const labels = { directory: path };
+    metrics.sample('odradek_log_directory_online', labels, () => (directory(path)?.online === true ? 1 : 0));
+    metrics.sample('odradek_log_directory_free_bytes', labels, () => Math.max(0, directory(path)?.usableBytes ?? 0));
+    metrics.sample('odradek_log_bytes', labels, () => {
+      let bytes = 0;
+      for (const { sizeBytes } of directory(path)?.partitions ?? []) bytes += sizeBytes;
+      return bytes;
+    });
+  }
+  metrics.sample('odradek_controller_active', {}, () => (broker.state() === 'running' ? 1 : 0));
+}

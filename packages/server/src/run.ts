@@ -1,0 +1,168 @@
+/** A process around one node: command line, configuration, log, signals, exit codes (README, "Exit codes"). */
+import { flushCompileCache } from 'node:module';
+import { hostname } from 'node:os';
+import { AssertionError, config as configuration, limits, MetricsRegistry, StorageFault } from '@odradek/base';
+import type { Files, NodeConfig } from '@odradek/base';
+import { createLogger } from '@odradek/base/logger';
+import { systemPorts } from '@odradek/base/system';
+import packageJson from '../package.json' with { type: 'json' };
+import { parseArguments, usage } from './arguments.ts';
+import type { StartArguments } from './arguments.ts';
+import { serveHttp } from './http.ts';
+import { startNode } from './node.ts';
+import type { NodeLogger, RunningNode } from './node.ts';
+
+export const exitCodes = { stopped: 0, cannotStart: 1, wrongUsage: 2, bug: 70 } as const;
+
+/** Does what the command line says; returns once the node runs or the process is told to exit. */
+export async function run(argv: readonly string[]): Promise<void> {
+  const parsed = parseArguments(argv);
+  switch (parsed.kind) {
+    case 'help':
+      process.stdout.write(usage);
+      return;
+    case 'version':
+      process.stdout.write(`odradek ${packageJson.version}, speaks Apache Kafka ${kafkaVersion}\n`);
+      return;
+    case 'wrong':
+      process.stderr.write(`odradek: ${parsed.why}\n\n${usage}`);
+      process.exitCode = exitCodes.wrongUsage;
+      return;
+    case 'start':
+      await start(parsed.arguments);
+  }
+}
+
+/** Whose protocol, names and defaults these are. */
+const kafkaVersion = '4.3.1';
+
+async function start(given: StartArguments): Promise<void> {
+  const ports = systemPorts();
+  const loaded = configuration.loadNodeConfig({
+    ...fileOf(given.configPath, ports.files),
+    environment: process.env,
+    overrides: given.overrides,
+    workingDirectory: process.cwd(),
+  });
+  if (!loaded.ok) {
+    const count = loaded.problems.length === 1 ? 'a mistake' : `${loaded.problems.length} mistakes`;
+    cannotStart(`the configuration has ${count}:\n${loaded.problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+  const metrics = new MetricsRegistry();
+  metrics.gauge('odradek_build_info', { version: packageJson.version, kafka: kafkaVersion }).set(1);
+  const log = await createLogger({
+    level: given.logLevel ?? levelOf(loaded.config),
+    format: process.stdout.isTTY ? 'text' : 'json',
+    descriptor: 1,
+    metrics,
+  });
+  const die = dieLoudly(log);
+  for (const warning of loaded.warnings) log.warn({}, warning);
+  for (const { why, keys } of loaded.withoutEffect)
+    log.info({ keys }, `keys that Kafka knows have no effect here: ${why}`);
+  const stop = stopOnSignals(log);
+  const clusterId = given.clusterId ?? loaded.clusterId;
+  const started = await startNode({
+    ports,
+    config: loaded.config,
+    log,
+    metrics,
+    limits: limits.production,
+    hostName: hostname(),
+    onBug: die,
+    ...(clusterId === undefined ? {} : { clusterId }),
+  });
+  if (!started.ok) cannotStart(started.why);
+  stop.attach(started.value);
+  announce(log, metrics);
+  const http = await serveHttp({ config: loaded.config, log, metrics, health: () => started.value.health() });
+  if (!http.ok) {
+    await started.value.stop();
+    cannotStart(http.why);
+  }
+  // Next to nothing when it is there already; the next start need not compile.
+  flushCompileCache();
+}
+
+function fileOf(path: string | undefined, files: Files): { file?: { path: string; text: string } } {
+  if (path === undefined) return {};
+  try {
+    const handle = files.open(path, 'read');
+    try {
+      const bytes = Buffer.alloc(handle.sizeBytes());
+      return { file: { path, text: bytes.toString('utf8', 0, handle.readSync(bytes, 0, bytes.length, 0)) } };
+    } finally {
+      handle.close();
+    }
+  } catch (fault) {
+    if (!(fault instanceof StorageFault)) throw fault;
+    cannotStart(`the properties file cannot be read: ${fault.message}`);
+  }
+}
+
+function levelOf(config: NodeConfig): 'debug' | 'info' | 'warn' | 'error' {
+  const level = config.get('odradek.log.level');
+  return level === 'debug' || level === 'warn' || level === 'error' ? level : 'info';
+}
+
+function announce(log: NodeLogger, metrics: MetricsRegistry): void {
+  const readyMs = Math.round(performance.now());
+  metrics.gauge('odradek_start_seconds', {}).set(readyMs / 1_000);
+  log.info({ readyMs }, `ready in ${readyMs} ms`);
+}
+
+/** One message for a person, no stack trace: what is wrong is outside the program. */
+function cannotStart(why: string): never {
+  process.stderr.write(`odradek: cannot start: ${why}\n`);
+  process.exit(exitCodes.cannotStart);
+}
+
+/** A broken claim or a rejection that nobody caught: going on could do harm, so that the process ends, and says why. */
+function dieLoudly(log: NodeLogger): (error: unknown) => void {
+  const die = (error: unknown): void => {
+    const what = error instanceof AssertionError ? 'a claim of the program broke' : 'an error was not handled';
+    log.error({ error }, `${what}: this is a bug, and the node stops at once`);
+    process.exit(exitCodes.bug);
+  };
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
+  return die;
+}
+
+/** The first signal stops in order within `shutdownDeadlineMs`, the second one at once. It may come before the node runs. */
+function stopOnSignals(log: NodeLogger): { attach(node: RunningNode): void } {
+  let node: RunningNode | undefined;
+  let signalled = false;
+  const stop = async (signal: NodeJS.Signals, number: number): Promise<void> => {
+    if (signalled) process.exit(128 + number);
+    signalled = true;
+    log.info({ signal }, `${signal}: stopping`);
+    if (node !== undefined) await stopWithin(node, log, exitCodes.stopped);
+  };
+  const numbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+  for (const [signal, number] of Object.entries(numbers) as [keyof typeof numbers, number][]) {
+    process.on(signal, () => void stop(signal, number));
+  }
+  return {
+    attach(running) {
+      node = running;
+      if (signalled) void stopWithin(running, log, exitCodes.stopped);
+      void running.failed.then(async (fault) => {
+        log.error({ error: fault }, 'the node cannot go on and stops');
+        await stopWithin(running, log, exitCodes.cannotStart);
+      });
+    },
+  };
+}
+
+async function stopWithin(node: RunningNode, log: NodeLogger, code: number): Promise<void> {
+  const from = performance.now();
+  const late = setTimeout(() => {
+    log.error({}, `not stopped within ${limits.production.shutdownDeadlineMs} ms: cut short, the next start recovers`);
+    process.exit(exitCodes.cannotStart);
+  }, limits.production.shutdownDeadlineMs);
+  await node.stop();
+  clearTimeout(late);
+  log.info({}, `stopped in ${Math.round(performance.now() - from)} ms`);
+  process.exit(code);
+}
