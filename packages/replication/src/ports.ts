@@ -1,6 +1,5 @@
 /** What replication asks of the rooms below and beside it. */
 import type { LogConfig, LogDirStatus, PartitionLog } from '@odradek/log';
-import type { StorageFault } from '@odradek/base';
 
 /** A topic's settings as its partitions need them. */
 export type TopicSettings = { readonly log: LogConfig; readonly minInsyncReplicas: number };
@@ -13,7 +12,5 @@ export interface LogsPort {
   open(topic: string, partition: number, topicId: string, config: LogConfig): PartitionLog;
   /** Renames a log's directory aside, keeps its data and forgets it: what metadata does not know is never deleted. */
   setAside(log: PartitionLog): void;
-  /** A log threw; the manager decides what of its directory goes offline. */
-  faulted(log: PartitionLog, fault: StorageFault): void;
   status(): readonly LogDirStatus[];
 }

@@ -30,7 +30,8 @@ test.for([
   ['magic 1', batch({ magic: 1 }), 9, ErrorCode.INVALID_RECORD],
   ['a batch shorter than its header', batch({ bytes: 30 }), 9, ErrorCode.INVALID_RECORD],
   ['two batches', Buffer.concat([batch(), batch()]), 9, ErrorCode.INVALID_RECORD],
-  ['bytes after the batch', Buffer.concat([batch(), Buffer.alloc(1)]), 9, ErrorCode.INVALID_RECORD],
+  ['a byte after the batch', Buffer.concat([batch(), Buffer.alloc(1)]), 9, ErrorCode.CORRUPT_MESSAGE],
+  ['zeros after the batch', Buffer.concat([batch(), Buffer.alloc(80)]), 9, ErrorCode.CORRUPT_MESSAGE],
   ['zstd in Produce 6', batch({ attributes: 4 }), 6, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE],
 ] as const)('produce: %s is refused', ([, records, version, code]) => {
   expect(recordsFault(records, version)?.code).toBe(code);

@@ -13,6 +13,7 @@ type Partition = Topic['partitions'][number];
 type PartitionResponse = Response['topics'][number]['partitions'][number];
 
 const UNKNOWN = -1;
+const LEADER_EPOCH_SINCE = 4;
 const OFFSET_NOT_AVAILABLE_SINCE = 5;
 /** Partitions looked up at once: a look-up by time may read from disk. */
 const AT_ONCE = 32;
@@ -107,7 +108,8 @@ async function lookUp(topic: string, asked: Partition, context: Context): Promis
   });
   if (!found.ok) return refusedPartition(partition, olderCode(found.code, version));
   if (found.value === undefined) return refusedPartition(partition, ErrorCode.NONE);
-  const { offset, timestampMs, leaderEpoch } = found.value;
+  const { offset, timestampMs } = found.value;
+  const leaderEpoch = version < LEADER_EPOCH_SINCE ? UNKNOWN : found.value.leaderEpoch;
   return { partitionIndex: partition, errorCode: ErrorCode.NONE, timestamp: timestampMs, offset, leaderEpoch };
 }
 

@@ -4,7 +4,6 @@
  */
 import { partitionKey, refuse, StorageFault } from '@odradek/base';
 import type { Clock, Logger, Refusal } from '@odradek/base';
-import type { PartitionLog } from '@odradek/log';
 import type { MetadataDelta, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { LogsPort, TopicSettings } from '../ports.ts';
@@ -48,7 +47,6 @@ export class Hosting {
       nodeId: options.nodeId,
       waitingRoom: options.waitingRoom,
       effects: [],
-      faulted: (log, fault) => this.#faulted(log, fault),
     };
   }
 
@@ -212,7 +210,9 @@ export class Hosting {
     try {
       hosted.log.delete();
     } catch (cause) {
-      hosted.refuseFault(cause);
+      if (!(cause instanceof StorageFault)) throw cause;
+      const fields = { topic, partition: index, path: cause.path, err: cause };
+      this.#options.log.error(fields, 'a deleted log cannot be renamed aside: it is set aside at the next start');
     }
   }
 
@@ -228,7 +228,7 @@ export class Hosting {
         this.#options.logs.setAside(log);
       } catch (cause) {
         if (!(cause instanceof StorageFault)) throw cause;
-        this.#faulted(log, cause);
+        this.#options.log.error({ ...fields, path: cause.path, err: cause }, 'a stray log cannot be renamed aside');
       }
     }
   }
@@ -259,11 +259,5 @@ export class Hosting {
     if (nowMs < this.#sliceEndMs) return;
     await new Promise<void>((resolve) => clock.after(0, resolve));
     this.#sliceEndMs = clock.monotonicMs() + SLICE_MS;
-  }
-
-  #faulted(log: PartitionLog, fault: StorageFault): void {
-    const fields = { topic: log.topic, partition: log.partition, directory: log.logDirectory, path: fault.path };
-    this.#options.log.error({ ...fields, systemCode: fault.systemCode, err: fault }, 'a log met a storage fault');
-    this.#options.logs.faulted(log, fault);
   }
 }

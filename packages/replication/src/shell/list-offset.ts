@@ -1,5 +1,5 @@
 /** ListOffsets on one partition: each special timestamp with its meaning, and by time, exact to the record. */
-import { ok, refuse } from '@odradek/base';
+import { ok, refuse, StorageFault } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { ErrorCode, listOffsetsRequestConstants as special } from '@odradek/protocol';
 import type { ListedOffset } from '../types.ts';
@@ -23,7 +23,8 @@ export async function listOffset(partition: Partition, at: ListOffsetAt): Promis
   try {
     return await lookUp(partition, at);
   } catch (cause) {
-    return partition.refuseFault(cause);
+    if (!(cause instanceof StorageFault)) throw cause;
+    return refuse(ErrorCode.KAFKA_STORAGE_ERROR, cause.message);
   }
 }
 
@@ -36,7 +37,7 @@ async function lookUp(partition: Partition, at: ListOffsetAt): Promise<Outcome<L
       return ok({ offset: end, timestampMs: UNKNOWN, leaderEpoch: partition.leaderEpoch });
     case special.EARLIEST_TIMESTAMP:
     case special.EARLIEST_LOCAL_TIMESTAMP:
-      return ok({ offset: log.logStartOffset, timestampMs: UNKNOWN, leaderEpoch: earliestEpoch(partition) });
+      return ok({ offset: log.logStartOffset, timestampMs: UNKNOWN, leaderEpoch: partition.earliestEpoch ?? UNKNOWN });
     case special.LATEST_TIERED_TIMESTAMP:
     case special.EARLIEST_PENDING_UPLOAD_TIMESTAMP:
       return ok({ offset: UNKNOWN, timestampMs: UNKNOWN, leaderEpoch: UNKNOWN });
@@ -49,10 +50,6 @@ async function lookUp(partition: Partition, at: ListOffsetAt): Promise<Outcome<L
       return found === undefined && partition.isHighWatermarkLagging ? notAvailable(partition) : ok(found);
     }
   }
-}
-
-function earliestEpoch(partition: Partition): number {
-  return partition.log.epochForOffset(partition.log.logStartOffset) ?? UNKNOWN;
 }
 
 function notAvailable(partition: Partition): Outcome<never> {

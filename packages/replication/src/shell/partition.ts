@@ -4,7 +4,7 @@
  */
 import { assert, refuse, StorageFault } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
-import type { AppendOrigin, EpochEnd, PartitionLog, ReadRequest, RecordError } from '@odradek/log';
+import type { AppendOrigin, EpochEnd, PartitionLog, ReadRequest } from '@odradek/log';
 import { ErrorCode } from '@odradek/protocol';
 import { becomeLeader, hasEnoughReplicas, isHighWatermarkLagging, step } from '../core/leader.ts';
 import type { LeaderEffect, LeaderInput, LeaderState } from '../core/leader.ts';
@@ -12,6 +12,7 @@ import { emptyWaitList } from '../core/waiters.ts';
 import type { WaitList } from '../core/waiters.ts';
 import type { FetchPartition, FetchResult, LeaderHint, ProduceResult } from '../types.ts';
 import type { TopicCounters } from './counters.ts';
+import { NO_CHUNKS, NO_RECORD_ERRORS, refusedFetch, refusedProduce } from './refusals.ts';
 import type { Waiting, WaitingRoom } from './waiting-room.ts';
 
 export type Isolation = 'read_uncommitted' | 'read_committed';
@@ -22,8 +23,6 @@ export type PartitionRoom = {
   readonly waitingRoom: WaitingRoom;
   /** Where leaders' effects are collected while one of them steps; shared, since a step never meets another. */
   readonly effects: LeaderEffect[];
-  /** Told once per fault, before the request that met it is refused. */
-  readonly faulted: (log: PartitionLog, fault: StorageFault) => void;
 };
 
 export type Assignment = {
@@ -41,8 +40,6 @@ export type FetchShare = {
   readonly minOneBatch: boolean;
 };
 
-export const NO_RECORD_ERRORS: readonly RecordError[] = [];
-export const NO_CHUNKS: readonly Buffer[] = [];
 /** Bytes that fill any long poll: how much became readable is not known, so whoever waits looks. */
 const ENOUGH_BYTES = Number.MAX_SAFE_INTEGER;
 const NO_EPOCH = -1;
@@ -147,9 +144,13 @@ export class Partition {
         nowMs: how.nowMs,
       });
     } catch (cause) {
-      return this.#refuseProduce(ErrorCode.KAFKA_STORAGE_ERROR, this.#storageFault(cause));
+      return this.#refuseProduce(ErrorCode.KAFKA_STORAGE_ERROR, storageFault(cause));
     }
-    if (!outcome.ok) return this.#refuseProduce(outcome.code, outcome.why, outcome.recordErrors);
+    if (!outcome.ok) {
+      const recordErrors = outcome.recordErrors ?? NO_RECORD_ERRORS;
+      const refused = this.#refuseProduce(outcome.code, outcome.why);
+      return { ...refused, recordErrors, logStartOffset: this.log.logStartOffset };
+    }
     const info = outcome.value;
     const logEnd = this.log.logEndOffset;
     if (logEnd > endBefore) {
@@ -201,7 +202,7 @@ export class Partition {
         minOneBatch: share.minOneBatch,
       });
     } catch (cause) {
-      this.#storageFault(cause);
+      storageFault(cause);
       return this.#refuseFetch(ErrorCode.KAFKA_STORAGE_ERROR);
     }
   }
@@ -229,9 +230,25 @@ export class Partition {
     return this.#leader !== undefined && isHighWatermarkLagging(this.#leader);
   }
 
+  /**
+   * Where `leaderEpoch`, or the largest epoch below it, ends. The log writes an epoch down with its first record, so that becoming the
+   * leader of 10,000 partitions opens none of them; until then the leader's own epoch is empty and begins at the log end.
+   */
   endOffsetForEpoch(leaderEpoch: number): EpochEnd | undefined {
-    // The epoch cache ends earlier epochs at the start of the next one, and the current one at the log end.
-    return this.log.endOffsetForEpoch(leaderEpoch);
+    const { latestEpoch, logEndOffset } = this.log;
+    const isUnwritten = this.#leader !== undefined && latestEpoch !== this.#leaderEpoch;
+    if (!isUnwritten || leaderEpoch < 0 || leaderEpoch > this.#leaderEpoch)
+      return this.log.endOffsetForEpoch(leaderEpoch);
+    const isBelowAll = latestEpoch === undefined;
+    if (isBelowAll || leaderEpoch === this.#leaderEpoch) return { leaderEpoch, endOffset: logEndOffset };
+    return this.log.endOffsetForEpoch(Math.min(leaderEpoch, latestEpoch));
+  }
+
+  /** The epoch of the record at the log start, or of the one that will be there. */
+  get earliestEpoch(): number | undefined {
+    const { logStartOffset, logEndOffset } = this.log;
+    if (logStartOffset === logEndOffset && this.#leader !== undefined) return this.#leaderEpoch;
+    return this.log.epochForOffset(logStartOffset);
   }
 
   deleteRecordsBefore(offset: number): Outcome<number> {
@@ -250,18 +267,12 @@ export class Partition {
     try {
       return this.log.advanceLogStart(before, this.highWatermark);
     } catch (cause) {
-      return refuse(ErrorCode.KAFKA_STORAGE_ERROR, this.#storageFault(cause));
+      return refuse(ErrorCode.KAFKA_STORAGE_ERROR, storageFault(cause));
     }
-  }
-
-  /** Turns a fault of the log into a refusal, after telling of it; anything else is a bug and goes on. */
-  refuseFault(cause: unknown): { readonly ok: false; readonly code: number; readonly why: string } {
-    return refuse(ErrorCode.KAFKA_STORAGE_ERROR, this.#storageFault(cause));
   }
 
   #lead(to: Assignment): void {
     const { logEndOffset } = this.log;
-    this.log.assignEpochStart(to.leaderEpoch, logEndOffset);
     const { effects } = this.#room;
     effects.length = 0;
     this.#leader = becomeLeader(
@@ -321,7 +332,7 @@ export class Partition {
       (read) =>
         read.ok ? this.#found(asked, isolation, read.value.chunks, read.value.sizeBytes) : this.#refuseFetch(read.code),
       (cause: unknown) => {
-        this.#storageFault(cause);
+        storageFault(cause);
         return this.#refuseFetch(ErrorCode.KAFKA_STORAGE_ERROR);
       },
     );
@@ -348,9 +359,8 @@ export class Partition {
     };
   }
 
-  #refuseProduce(code: number, why: string, recordErrors?: readonly RecordError[]): ProduceResult {
+  #refuseProduce(code: number, why: string): ProduceResult {
     const refused = refusedProduce(this, code, why);
-    if (recordErrors !== undefined) return { ...refused, logStartOffset: this.log.logStartOffset, recordErrors };
     return code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? { ...refused, currentLeader: this.hint } : refused;
   }
 
@@ -365,42 +375,10 @@ export class Partition {
       this.#leaderId === -1 ? 'nobody does' : `broker ${this.#leaderId} does`
     }`;
   }
-
-  #storageFault(cause: unknown): string {
-    if (!(cause instanceof StorageFault)) throw cause;
-    this.#room.faulted(this.log, cause);
-    return cause.message;
-  }
 }
 
-export function refusedProduce(
-  of: { readonly topic: string; readonly partition: number },
-  code: number,
-  why: string,
-): ProduceResult {
-  return {
-    topic: of.topic,
-    partition: of.partition,
-    code,
-    why,
-    baseOffset: -1,
-    lastOffset: -1,
-    logAppendTimeMs: -1,
-    logStartOffset: -1,
-    recordErrors: NO_RECORD_ERRORS,
-  };
-}
-
-export function refusedFetch(of: { readonly topic: string; readonly partition: number }, code: number): FetchResult {
-  return {
-    topic: of.topic,
-    partition: of.partition,
-    code,
-    highWatermark: -1,
-    lastStableOffset: -1,
-    logStartOffset: -1,
-    abortedTransactions: null,
-    chunks: NO_CHUNKS,
-    sizeBytes: 0,
-  };
+/** What a fault of the log says; the log has told its manager already. Anything else is a bug and goes on. */
+function storageFault(cause: unknown): string {
+  if (!(cause instanceof StorageFault)) throw cause;
+  return cause.message;
 }

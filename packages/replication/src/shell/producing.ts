@@ -3,9 +3,9 @@ import type { Clock } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import type { Wait, WaitTarget } from '../core/waiters.ts';
 import type { ProducePartition, ProduceRequestInput, ProduceResult } from '../types.ts';
-import { refusedProduce } from './partition.ts';
 import type { Partition } from './partition.ts';
 import type { Counters } from './counters.ts';
+import { refusedProduce } from './refusals.ts';
 import type { Waiting, WaitingRoom } from './waiting-room.ts';
 
 export type ProduceDoor = {

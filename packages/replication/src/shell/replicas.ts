@@ -2,7 +2,7 @@
  * The one door through which handlers, coordinators and the broker's shell reach the partitions of this broker. There is no timer per
  * partition: deadlines share one (waiting-room), and the checkpoint of high watermarks is written for all at once.
  */
-import { refuse } from '@odradek/base';
+import { refuse, StorageFault } from '@odradek/base';
 import type { Clock, Logger, Metrics, Outcome } from '@odradek/base';
 import type { EpochEnd, PartitionLog } from '@odradek/log';
 import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
@@ -23,9 +23,9 @@ import { Fetching } from './fetching.ts';
 import { Hosting } from './hosting.ts';
 import type { At } from './hosting.ts';
 import { listOffset } from './list-offset.ts';
-import { refusedFetch, refusedProduce } from './partition.ts';
 import type { Isolation, Partition } from './partition.ts';
 import { Producing } from './producing.ts';
+import { refusedFetch, refusedProduce } from './refusals.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 export type ReplicasOptions = {
@@ -99,7 +99,12 @@ export class Replicas implements ReplicasPort {
     if (partition === undefined) return this.#hosting.refuse(at);
     const refused = partition.checkEpoch(at.currentLeaderEpoch);
     if (refused !== undefined) return refuse(refused.code, refused.why);
-    return { ok: true, value: partition.endOffsetForEpoch(at.leaderEpoch) ?? { leaderEpoch: -1, endOffset: -1 } };
+    try {
+      return { ok: true, value: partition.endOffsetForEpoch(at.leaderEpoch) ?? { leaderEpoch: -1, endOffset: -1 } };
+    } catch (cause) {
+      if (!(cause instanceof StorageFault)) throw cause;
+      return refuse(ErrorCode.KAFKA_STORAGE_ERROR, cause.message);
+    }
   }
 
   async deleteRecords(at: At & { readonly offset: number; readonly timeoutMs: number }): Promise<Outcome<number>> {
