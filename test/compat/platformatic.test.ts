@@ -216,7 +216,7 @@ test('platformatic admin: topics, partitions, configs, groups and records are cr
   const groupId = freshName('plt-described');
   await consume(topic, 1, { groupId });
   expect([...(await admin.listGroups({})).keys()]).toContain(groupId);
-  expect((await admin.describeGroups({ groups: [groupId] })).get(groupId)?.state).toBe('EMPTY');
+  expect((await admin.describeGroups({ groups: [groupId] })).get(groupId)?.state).toBe('Empty');
   await admin.deleteTopics({ topics: [topic] });
   await expect.poll(() => admin.listTopics()).not.toContain(topic);
 });
