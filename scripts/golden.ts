@@ -1,4 +1,6 @@
-/** `golden FILE…`: checks files of test vectors (.jsonl or .jsonl.gz) that Kafka made. Ends with `N passed, N failed`. */
+/**
+ * `golden FILE…`: checks files of test vectors (.jsonl or .jsonl.gz) that Kafka made. Ends with `N passed, N failed`.
+ */
 import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';

@@ -1,4 +1,7 @@
-/** Messages a second through the codec: Produce and Fetch at their newest version with one partition of 16 KiB. `node bench/codec.ts` */
+/**
+ * Messages a second through the codec: Produce and Fetch at their newest version with one partition of 16 KiB. `node
+ * bench/codec.ts`
+ */
 import {
   ApiKey,
   apiByKey,

@@ -1,4 +1,6 @@
-/** THE table of APIs: what exists, in which versions, on which listeners. The schemas are the messages of the same name. */
+/**
+ * THE table of APIs: what exists, in which versions, on which listeners. The schemas are the messages of the same name.
+ */
 import * as messages from './messages/index.ts';
 import type { Infer, Input, Message } from './schema.ts';
 
@@ -31,7 +33,8 @@ const both = ['broker', 'controller'] as const;
 const broker = ['broker'] as const;
 const controller = ['controller'] as const;
 
-// Produce is advertised from 0 because clients of librdkafka before 2.11 take a broker that does not for too old a one; 0-2 are refused.
+// Produce is advertised from 0 although 0-2 are refused: librdkafka takes the range for what the broker can do with
+// codecs (KAFKA-18659).
 const rows = {
   Produce: { key: 0, versions: [3, 13], flexibleFrom: 9, on: broker, advertisedFrom: 0 },
   Fetch: { key: 1, versions: [4, 18], flexibleFrom: 12, on: both, raft: true },
@@ -226,7 +229,9 @@ export function requestHeaderVersion(row: Api, version: number): 1 | 2 {
   return isFlexible(row, version) ? 2 : 1;
 }
 
-/** ApiVersions is answered with header 0 in every version: the client may not know yet what the broker speaks (KIP-511). */
+/**
+ * ApiVersions is answered with header 0 in every version: the client may not know yet what the broker speaks (KIP-511).
+ */
 export function responseHeaderVersion(row: Api, version: number): 0 | 1 {
   return isFlexible(row, version) && row.key !== ApiKey.ApiVersions ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 /**
- * Bytes to plain objects and back. For each message and version a decoder and an encoder are compiled on first use from the schema
- * (`compile/`) and kept. Decoding never copies bytes or records; encoding passes large ones on by reference.
+ * Bytes to plain objects and back. For each message and version a decoder and an encoder are compiled on first use
+ * from the schema (`compile/`) and kept. Decoding never copies bytes or records; encoding passes large ones on by
+ * reference.
  */
 import { limits, ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
@@ -28,14 +29,17 @@ const EMPTY = Buffer.alloc(0);
 export type DecodeOptions = {
   /** Where the message begins; 0 when left out. */
   readonly at?: number;
-  /** Elements that all arrays of the message may hold together; what clients send has a bound of its own (limits.ts). */
+  /**
+   * Elements that all arrays of the message may hold together; what clients send has a bound of its own (limits.ts).
+   */
   readonly elementsMax?: number;
   /** Every int64 is a bigint: for test vectors with values beyond 2^53. */
   readonly wide?: boolean;
 };
 
 /** Decodes a message that begins at `at`.
- * Bytes after it are let pass, as Kafka does: the tail of a client that is newer, or careless, is no reason to refuse it.
+ * Bytes after it are let pass, as Kafka does: the tail of a client that is newer, or careless, is no reason to
+ * refuse it.
  * @returns refused with INVALID_REQUEST and the path of the field that is wrong, or UNSUPPORTED_VERSION
  */
 export function decodeMessage<T>(schema: Message<T>, version: number, buffer: Buffer, at = 0): Outcome<T> {
@@ -84,7 +88,8 @@ export function decodeUvarints(
 }
 
 /** Encodes a message. Fields left out take their default.
- * @returns parts that lie back to back; byte fields of a KiB and more are the caller's own buffers, which must not change until sent
+ * @returns parts that lie back to back; byte fields of a KiB and more are the caller's own buffers, which must not
+ * change until sent
  * @throws EncodeError for a value that the version cannot carry
  */
 export function encodeMessage<I>(
@@ -98,7 +103,10 @@ export function encodeMessage<I>(
   return writer.finish();
 }
 
-/** Encodes several messages after one another behind an optional 4-byte size: how requests, responses and records are framed. */
+/**
+ * Encodes several messages after one another behind an optional 4-byte size: how requests, responses and records are
+ * framed.
+ */
 export function encodeParts(parts: readonly Part[], sized: boolean): Buffer[] {
   writer.reset();
   if (sized) writer.int32(0, 'size');

@@ -1,4 +1,6 @@
-/** The small codes of the protocol: what numbers in messages mean. Error codes are in errors.ts, API keys in apis.ts. */
+/**
+ * The small codes of the protocol: what numbers in messages mean. Error codes are in errors.ts, API keys in apis.ts.
+ */
 import { ErrorCode } from './errors.ts';
 
 export const ConfigResourceType = {

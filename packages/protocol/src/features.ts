@@ -122,6 +122,14 @@ const partitionChangeRecordVersions: readonly Since[] = [
   [23, 2],
 ];
 
+// Levels of other features that a new cluster begins with.
+const kraftVersions: readonly Since[] = [[21, 1]];
+const transactionVersions: readonly Since[] = [[24, 2]];
+const groupVersions: readonly Since[] = [[22, 1]];
+const elrVersions: readonly Since[] = [[26, 1]];
+const shareVersions: readonly Since[] = [[28, 1]];
+const streamsVersions: readonly Since[] = [[29, 1]];
+
 function metadataVersion(level: number, name: string, didMetadataChange: boolean): MetadataVersion {
   return {
     level,
@@ -146,36 +154,12 @@ function metadataVersion(level: number, name: string, didMetadataChange: boolean
       cordonedLogDirs: level >= 30,
     },
     defaultFeatures: {
-      'kraft.version':
-        at(level, [
-          [7, 0],
-          [21, 1],
-        ]) ?? 0,
-      'transaction.version':
-        at(level, [
-          [7, 0],
-          [24, 2],
-        ]) ?? 0,
-      'group.version':
-        at(level, [
-          [7, 0],
-          [22, 1],
-        ]) ?? 0,
-      'eligible.leader.replicas.version':
-        at(level, [
-          [7, 0],
-          [26, 1],
-        ]) ?? 0,
-      'share.version':
-        at(level, [
-          [7, 0],
-          [28, 1],
-        ]) ?? 0,
-      'streams.version':
-        at(level, [
-          [7, 0],
-          [29, 1],
-        ]) ?? 0,
+      'kraft.version': at(level, kraftVersions) ?? 0,
+      'transaction.version': at(level, transactionVersions) ?? 0,
+      'group.version': at(level, groupVersions) ?? 0,
+      'eligible.leader.replicas.version': at(level, elrVersions) ?? 0,
+      'share.version': at(level, shareVersions) ?? 0,
+      'streams.version': at(level, streamsVersions) ?? 0,
     },
   };
 }

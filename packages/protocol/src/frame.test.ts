@@ -60,7 +60,7 @@ test.for([[-1], [101], [0x7fffffff]])(
   },
 );
 
-test('frames: announcing 100 MB holds no more than what arrived, and gathering it copies each byte a few times at most', () => {
+test('frames: announcing 100 MB holds no more than what arrived, and gathering it does not copy over and over', () => {
   const announced = 100 * 1_024 * 1_024;
   const splitter = new FrameSplitter(announced);
   const head = Buffer.alloc(4);

@@ -1,6 +1,7 @@
 /**
- * Splits a byte stream into frames: int32 size, then that many bytes. A frame that lies within one chunk is a slice of it; one that
- * spans chunks is gathered in a buffer that grows with what arrived, so that announcing 100 MB costs the sender 100 MB.
+ * Splits a byte stream into frames: int32 size, then that many bytes. A frame that lies within one chunk is a slice
+ * of it; one that spans chunks is gathered in a buffer that grows with what arrived, so that announcing 100 MB costs
+ * the sender 100 MB.
  */
 import { ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
@@ -38,7 +39,8 @@ export class FrameSplitter {
 
   /** Takes the next bytes of the stream and hands out every frame that they complete, without its size.
    * Frames may be slices of `chunk`, which must not be reused.
-   * @returns refused with INVALID_REQUEST once a size is negative or too large; the stream cannot be read any further then
+   * @returns refused with INVALID_REQUEST once a size is negative or too large; the stream cannot be read any
+   * further then
    */
   push(chunk: Buffer, onFrame: (frame: Buffer) => void): Outcome<void> {
     if (this.broken !== undefined) return this.broken;

@@ -1,6 +1,6 @@
 /**
- * How messages are wrapped where they are not requests: records of the coordinators' topics and of the metadata log, consumer-protocol
- * bytes, principals, control records.
+ * How messages are wrapped where they are not requests: records of the coordinators' topics and of the metadata log,
+ * consumer-protocol bytes, principals, control records.
  */
 import { ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
@@ -19,7 +19,10 @@ export function encodeVersioned<I>(schema: Message<unknown, I>, version: number,
   );
 }
 
-/** @param versionMax a higher version is read as this one (the message grew at its end); refused with INVALID_REQUEST when left out */
+/**
+ * @param versionMax a higher version is read as this one (the message grew at its end); refused with INVALID_REQUEST
+ * when left out
+ */
 export function decodeVersioned<T>(
   schema: Message<T>,
   bytes: Buffer,
@@ -67,7 +70,10 @@ export function decodePrincipal(bytes: Buffer): Outcome<messages.DefaultPrincipa
   return decoded.ok ? ok(decoded.value.value) : decoded;
 }
 
-/** Records of `__consumer_offsets`, `__transaction_state` and `__share_group_state`: each name is a pair of schemas, `…Key` and `…Value`. */
+/**
+ * Records of `__consumer_offsets`, `__transaction_state` and `__share_group_state`: each name is a pair of schemas,
+ * `…Key` and `…Value`.
+ */
 const coordinatorNames = {
   group: [
     'LegacyOffsetCommit',
@@ -139,7 +145,10 @@ export function encodeCoordinatorRecord<N extends CoordinatorRecordName>(
   };
 }
 
-/** @returns undefined for a record type that is not known, which a reader skips; refused with INVALID_REQUEST for garbage */
+/**
+ * @returns undefined for a record type that is not known, which a reader skips; refused with INVALID_REQUEST for
+ * garbage
+ */
 export function decodeCoordinatorRecord<L extends CoordinatorLog>(
   log: L,
   key: Buffer,
@@ -171,7 +180,10 @@ const metadataSchemas = new Map<number, Message>(
     .map((schema) => [schema.id, schema]),
 );
 
-/** The value of a record of `__cluster_metadata`: frame version, record type and version as uvarints, body. Its key is null. */
+/**
+ * The value of a record of `__cluster_metadata`: frame version, record type and version as uvarints, body. Its key
+ * is null.
+ */
 export function encodeMetadataRecord<I>(schema: Message<unknown, I>, version: number, value: NoInfer<I>): Buffer {
   const frame = [METADATA_FRAME_VERSION, schema.id, version];
   const parts = encodeParts(
@@ -183,7 +195,9 @@ export function encodeMetadataRecord<I>(schema: Message<unknown, I>, version: nu
 
 export type MetadataRecordFrame = { readonly schema: Message; readonly version: number; readonly value: unknown };
 
-/** @returns refused with INVALID_REQUEST for another frame version, an unknown type, garbage, or bytes after the body */
+/**
+ * @returns refused with INVALID_REQUEST for another frame version, an unknown type, garbage, or bytes after the body
+ */
 export function decodeMetadataRecord(bytes: Buffer): Outcome<MetadataRecordFrame> {
   const frame = decodeUvarints(bytes, 3);
   if (!frame.ok) return frame;
@@ -203,7 +217,9 @@ export function decodeMetadataRecord(bytes: Buffer): Outcome<MetadataRecordFrame
 const CONTROL_KEY_VERSION = 0;
 const CONTROL_KEY_BYTES = 4;
 
-/** A control record's key and value, as they go into a control batch. The value begins with the version of its message. */
+/**
+ * A control record's key and value, as they go into a control batch. The value begins with the version of its message.
+ */
 export function encodeEndTxnMarker(
   result: 'COMMIT' | 'ABORT',
   coordinatorEpoch: number,
@@ -214,7 +230,10 @@ export function encodeEndTxnMarker(
   };
 }
 
-/** What the metadata quorum writes into its own log, by control record type. Their `version` field is the version itself. */
+/**
+ * What the metadata quorum writes into its own log, by control record type. Their `version` field is the version
+ * itself.
+ */
 const quorumSchemas = {
   LEADER_CHANGE: messages.LeaderChangeMessage,
   SNAPSHOT_HEADER: messages.SnapshotHeaderRecord,

@@ -7,8 +7,11 @@ import { decodePrefix, encodeParts } from './codec.ts';
 import { ErrorCode } from './errors.ts';
 import { RequestHeader, ResponseHeader } from './messages/records/headers.ts';
 
-/** - `known`: the body may be decoded. - `unknownVersion`: the key is ours, the version is not; `correlationId` allows an answer
- * (ApiVersions gets one, others are closed by Kafka). - `unknownKey`: no such API, close. */
+/**
+ * - `known`: the body may be decoded.
+ * - `unknownVersion`: the key is ours, the version is not. ApiVersions is answered all the same, others are closed.
+ * - `unknownKey`: no such API; close.
+ */
 export type RequestKind = 'known' | 'unknownVersion' | 'unknownKey';
 
 export type DecodedRequestHeader = {
@@ -99,7 +102,10 @@ export function decodeRequestBody<K extends ApiKey>(
   return body.ok ? ok(body.value.value as RequestOf<K>) : body;
 }
 
-/** A response frame (without its size), as a client reads it: it knows key and version from the request of this correlation id. */
+/**
+ * A response frame (without its size), as a client reads it: it knows key and version from the request of this
+ * correlation id.
+ */
 export function decodeResponse<K extends ApiKey>(
   apiKey: K,
   version: number,

@@ -1,4 +1,7 @@
-/** int64 as a number: two 32-bit halves, no bigint. Safe integers only; whoever reads asks {@link isSafeInt64} where it matters. */
+/**
+ * int64 as a number: two 32-bit halves, no bigint. Safe integers only; whoever reads asks {@link isSafeInt64} where
+ * it matters.
+ */
 
 const TWO_32 = 2 ** 32;
 const SAFE_HIGH = 0x1f_ffff;

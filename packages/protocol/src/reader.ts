@@ -1,7 +1,7 @@
 /**
- * A cursor over bytes that came from outside: every read is bounds-checked, every count is checked before anything is allocated.
- * A read that fails throws {@link DecodeFault}; it never leaves the codec, which turns it into a refusal (a check of a returned
- * outcome after each of many thousand reads would cost more than the reads).
+ * A cursor over bytes that came from outside: every read is bounds-checked, every count is checked before anything
+ * is allocated. A read that fails throws {@link DecodeFault}; it never leaves the codec, which turns it into a
+ * refusal (a check of a returned outcome after each of many thousand reads would cost more than the reads).
  */
 
 export class DecodeFault extends Error {

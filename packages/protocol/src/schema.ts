@@ -18,7 +18,10 @@ export type PrimitiveType =
   | 'bytes'
   | 'records';
 
-/** What each type is in a decoded message. int64 is a safe integer unless its field says `bigint`. Bytes are slices, never copies. */
+/**
+ * What each type is in a decoded message. int64 is a safe integer unless its field says `bigint`. Bytes are slices,
+ * never copies.
+ */
 type ValueOf = {
   bool: boolean;
   int8: number;
@@ -45,7 +48,9 @@ export type Options = {
   /** Number in the tagged section, and the versions in which it travels there. */
   readonly tag?: number;
   readonly tagged?: string;
-  /** A value other than the default is dropped silently in a version without the field; otherwise encoding it throws. */
+  /**
+   * A value other than the default is dropped silently in a version without the field; otherwise encoding it throws.
+   */
   readonly ignorable?: true;
   /** Versions in which the field uses the compact encoding; the message's own when left out. */
   readonly flexible?: string;
@@ -55,7 +60,9 @@ export type Options = {
 
 declare const types: unique symbol;
 
-/** One field. `T` decoded type, `I` encoder's type, `V` version range, `D` whether it has a default of its own or a tag. */
+/**
+ * One field. `T` decoded type, `I` encoder's type, `V` version range, `D` whether it has a default of its own or a tag.
+ */
 export type Field<T = unknown, I = unknown, V extends string = string, D extends boolean = boolean> = {
   readonly type: PrimitiveType | 'array' | 'struct';
   readonly versions: V;
@@ -121,7 +128,10 @@ const primitive =
   (versions, options) =>
     field(type, versions, options);
 
-/** Field builders: `f.string('3+', { nullable: '3+', default: null })`, `f.array({ … }, '3+')`, `f.array('int32', '0+')`. */
+/**
+ * Field builders: `f.string('3+', { nullable: '3+', default: null })`, `f.array({ … }, '3+')`, `f.array('int32',
+ * '0+')`.
+ */
 export const f = {
   bool: primitive('bool'),
   int8: primitive('int8'),

@@ -1,10 +1,13 @@
 /**
- * A growable buffer that messages are written into. Lengths that are known only afterwards are patched in place. Large byte fields
- * are not copied: they are remembered by position and come back as chunks of their own.
+ * A growable buffer that messages are written into. Lengths that are known only afterwards are patched in place.
+ * Large byte fields are not copied: they are remembered by position and come back as chunks of their own.
  */
 import { uuidBytes } from '@odradek/base';
 
-/** A value that the message or its version cannot carry: a bug of the caller, or a field that the negotiated version lacks. */
+/**
+ * A value that the message or its version cannot carry: a bug of the caller, or a field that the negotiated version
+ * lacks.
+ */
 export class EncodeError extends Error {
   constructor(path: string, why: string) {
     super(`${path}: ${why}`);
@@ -240,7 +243,9 @@ export class Writer {
     part.copy(this.buffer, at);
   }
 
-  /** A short string of ASCII with its length before it, in one pass; false, and nothing written, when it is not ASCII. */
+  /**
+   * A short string of ASCII with its length before it, in one pass; false, and nothing written, when it is not ASCII.
+   */
   private ascii(value: string, lengthBytes: 1 | 2): boolean {
     const length = value.length;
     const start = this.take(length + lengthBytes);

@@ -1,4 +1,7 @@
-/** Makes record batches of objects: for coordinators, the cleaner, tools and tests; never on the way of a client's batch. */
+/**
+ * Makes record batches of objects: for coordinators, the cleaner, tools and tests; never on the way of a client's
+ * batch.
+ */
 import { assert, ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { CompressionType } from '../codes.ts';
@@ -54,7 +57,10 @@ export type NewRecord = {
   readonly offsetDelta?: number;
 };
 
-/** A whole batch of format 2, checksum included. An empty list makes the batch that compaction leaves for a producer's sequence. */
+/**
+ * A whole batch of format 2, checksum included. An empty list makes the batch that compaction leaves for a
+ * producer's sequence.
+ */
 export function buildBatch(options: BatchOptions, records: readonly NewRecord[]): Buffer {
   const baseTimestamp = options.deleteHorizonMs ?? records[0]?.timestampMs ?? header.NO_TIMESTAMP;
   let maxTimestamp = header.NO_TIMESTAMP;
@@ -141,7 +147,9 @@ export type DecodedBatch = {
   readonly records: readonly DecodedRecord[];
 };
 
-/** The uncompressed records of the batch at `at`, whose header was checked: a slice of `buffer`, or what came out of the codec.
+/**
+ * The uncompressed records of the batch at `at`, whose header was checked: a slice of `buffer`, or what came out of
+ * the codec.
  * @returns refused as {@link decompress}
  */
 export function uncompressedRecords(buffer: Buffer, at: number, maxBytes?: number): Outcome<Buffer> {
@@ -151,7 +159,8 @@ export function uncompressedRecords(buffer: Buffer, at: number, maxBytes?: numbe
 }
 
 /** Checks and decodes the batch at `at` with all its records.
- * @returns refused with CORRUPT_MESSAGE (header, checksum), UNSUPPORTED_FOR_MESSAGE_FORMAT (old magic), INVALID_RECORD, or as decompress
+ * @returns refused with CORRUPT_MESSAGE (header, checksum), UNSUPPORTED_FOR_MESSAGE_FORMAT (old magic),
+ * INVALID_RECORD, or as decompress
  */
 export function readBatch(buffer: Buffer, at = 0): Outcome<DecodedBatch> {
   const fault = header.headerFault(buffer, at);

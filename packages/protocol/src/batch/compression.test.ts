@@ -125,7 +125,7 @@ test('snappy: a block that announces 4 GiB is refused before it is allocated', (
   expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 1_024 * 1_024);
 });
 
-test('lz4: blocks that depend on each other are refused, as by Kafka; so is a wrong header or block checksum', (context) => {
+test('lz4: dependent blocks are refused, as by Kafka; so is a wrong header or block checksum', (context) => {
   context.skip(!has('lz4'), 'lz4 is not on this machine');
   const linked = spawnSync('lz4', ['-c', '-B4', '-BD'], { input: sample(200_000), maxBuffer: 1_000_000 }).stdout;
   expect(decompress(CompressionType.LZ4, linked)).toMatchObject({ ok: false, code: ErrorCode.INVALID_RECORD });

@@ -25,7 +25,8 @@ export function compressionName(codec: number): CompressionName | undefined {
 }
 
 /** Compresses records.
- * @param level of gzip and zstd (see {@link compressionLevels}); lz4 has one level here, its fast one, whatever is asked
+ * @param level of gzip and zstd (see {@link compressionLevels}); lz4 has one level here, its fast one, whatever is
+ * asked
  */
 export function compress(codec: CompressionType, bytes: Buffer, options: { readonly level?: number } = {}): Buffer {
   switch (codec) {
@@ -45,8 +46,10 @@ export function compress(codec: CompressionType, bytes: Buffer, options: { reado
 }
 
 /** Decompresses records of a batch.
- * @param maxBytes bound of the output, so that a small batch cannot ask for all memory; `decompressedBatchBytesMax` when left out
- * @returns refused with INVALID_RECORD for garbage, MESSAGE_TOO_LARGE beyond `maxBytes`, UNSUPPORTED_COMPRESSION_TYPE for no codec
+ * @param maxBytes bound of the output, so that a small batch cannot ask for all memory; `decompressedBatchBytesMax`
+ * when left out
+ * @returns refused with INVALID_RECORD for garbage, MESSAGE_TOO_LARGE beyond `maxBytes`,
+ * UNSUPPORTED_COMPRESSION_TYPE for no codec
  */
 export function decompress(
   codec: number,

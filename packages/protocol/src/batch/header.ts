@@ -1,6 +1,7 @@
 /**
- * The header of a record batch (format 2) in place: each function reads or writes one field of the batch that begins at `at`.
- * Nothing is copied and no object is made. `headerFault` comes first on bytes from outside: the readers trust what it checked.
+ * The header of a record batch (format 2) in place: each function reads or writes one field of the batch that begins
+ * at `at`. Nothing is copied and no object is made. `headerFault` comes first on bytes from outside: the readers
+ * trust what it checked.
  */
 import { assert, crc32c } from '@odradek/base';
 import { isSafeInt64, readInt64, writeInt64 } from '../int64.ts';
@@ -167,7 +168,9 @@ export function setPartitionLeaderEpoch(buffer: Buffer, at: number, epoch: numbe
   buffer.writeInt32BE(epoch, at + PARTITION_LEADER_EPOCH_AT);
 }
 
-/** Sets timestamp type and largest timestamp (with LogAppendTime: that of every record), and the CRC that covers them. */
+/**
+ * Sets timestamp type and largest timestamp (with LogAppendTime: that of every record), and the CRC that covers them.
+ */
 export function setMaxTimestamp(buffer: Buffer, at: number, type: 0 | 1, timestampMs: number): void {
   const cleared = attributes(buffer, at) & ~ATTRIBUTE_LOG_APPEND_TIME;
   buffer.writeInt16BE(type === 1 ? cleared | ATTRIBUTE_LOG_APPEND_TIME : cleared, at + ATTRIBUTES_AT);
@@ -211,9 +214,12 @@ export function writeHeader(buffer: Buffer, at: number, fields: HeaderFields): v
   setCrc(buffer, at);
 }
 
-/** What is wrong with the bytes at `at`, seen as a batch of format 2; undefined when its header is sound and it is there whole.
+/**
+ * What is wrong with the bytes at `at`, seen as a batch of format 2; undefined when its header is sound and it is
+ * there whole.
  * - `cutOff`: the batch goes on after the end of the buffer (or so the length says).
- * - `corrupt`: a length, count or 64-bit value that cannot be. - `magic`: another format. - `crc`: the checksum does not match.
+ * - `corrupt`: a length, count or 64-bit value that cannot be. - `magic`: another format. - `crc`: the checksum does
+ * not match.
  */
 export type HeaderFault = { readonly kind: 'cutOff' | 'corrupt' | 'magic' | 'crc'; readonly why: string };
 

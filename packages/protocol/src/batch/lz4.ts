@@ -1,6 +1,7 @@
 /**
- * LZ4 frames as Kafka reads and writes them: independent blocks, header checksum. The library's own frame functions have no bound on
- * their output, choose another block size and accept what Kafka's reader refuses, so that only its block functions are used.
+ * LZ4 frames as Kafka reads and writes them: independent blocks, header checksum. The library's own frame functions
+ * have no bound on their output, choose another block size and accept what Kafka's reader refuses, so that only its
+ * block functions are used.
  */
 import { createRequire } from 'node:module';
 import type * as lz4Library from 'lz4-napi';

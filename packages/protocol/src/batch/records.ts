@@ -1,4 +1,7 @@
-/** Records inside a batch: walked in place without an object per record, or made into objects for tools and coordinators. */
+/**
+ * Records inside a batch: walked in place without an object per record, or made into objects for tools and
+ * coordinators.
+ */
 import { ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { ErrorCode } from '../errors.ts';
@@ -8,8 +11,8 @@ const SAFE_MAGNITUDE = Number.MAX_SAFE_INTEGER;
 export const RECORD_BYTES_MIN = 7;
 
 /**
- * Walks the records of an uncompressed section. `next()` moves to the next record and checks its structure: lengths within the
- * record, nothing left over. The fields tell where things lie in `section`; they change with each `next()`.
+ * Walks the records of an uncompressed section. `next()` moves to the next record and checks its structure: lengths
+ * within the record, nothing left over. The fields tell where things lie in `section`; they change with each `next()`.
  */
 export class RecordCursor {
   readonly section: Buffer;
@@ -184,7 +187,10 @@ export type RecordsSummary = {
   readonly sequential: boolean;
   /** Of the last record; -1 without records. */
   readonly lastOffsetDelta: number;
-  /** Smallest and largest timestamp delta, and the position (0, 1, …) of the first record that has it; 0 and -1 without records. */
+  /**
+   * Smallest and largest timestamp delta, and the position (0, 1, …) of the first record that has it; 0 and -1
+   * without records.
+   */
   readonly minTimestampDelta: number;
   readonly minTimestampIndex: number;
   readonly maxTimestampDelta: number;

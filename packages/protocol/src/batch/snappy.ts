@@ -1,4 +1,6 @@
-/** Snappy in both framings that clients use: the stream of the xerial library (what Kafka writes), and one raw block. */
+/**
+ * Snappy in both framings that clients use: the stream of the xerial library (what Kafka writes), and one raw block.
+ */
 import { createRequire } from 'node:module';
 import type * as snappyLibrary from 'snappy';
 import { CodecFault } from './codec-fault.ts';

@@ -1,4 +1,7 @@
-/** Generates the straight-line JavaScript that decodes one version of a message: no lookup by version or type is left in it. */
+/**
+ * Generates the straight-line JavaScript that decodes one version of a message: no lookup by version or type is left
+ * in it.
+ */
 import type { Field, Fields, Message, PrimitiveType } from '../schema.ts';
 import {
   defaultSource,
@@ -41,7 +44,13 @@ function tagsSource(fields: Fields, plan: Plan, path: string, functions: string[
   const cases = known.map(([name, field, tag]) => {
     const fieldPath = path === '' ? name : `${path}.${name}`;
     const value = fieldSource(field, plan, fieldPath, functions);
-    return `case ${tag}: { const size = r.uvarint(${at}); const end = r.at + size; o.${name} = ${value}; r.endTag(end, ${quote(fieldPath)}); break; }`;
+    return `case ${tag}: {
+const size = r.uvarint(${at});
+const end = r.at + size;
+o.${name} = ${value};
+r.endTag(end, ${quote(fieldPath)});
+break;
+}`;
   });
   return `for (let n = r.tagCount(${at}); n > 0; n -= 1) {
 switch (r.uvarint(${at})) {
@@ -71,7 +80,7 @@ function arrayFunction(field: Field, plan: Plan, path: string, functions: string
   const elementPath = `${path}[]`;
   const read =
     typeof element === 'string'
-      ? `r.${element === 'int64' && plan.wide ? 'bigint64' : readerMethod(element, plan.flexible, false)}(${quote(elementPath)})`
+      ? `r.${elementMethod(element, plan)}(${quote(elementPath)})`
       : `${structFunction(element, plan, elementPath, functions)}(r)`;
   const count = isCompact(field, plan) ? 'compactCount' : 'count';
   const name = `a${functions.length}`;
@@ -84,6 +93,10 @@ for (let i = 0; i < n; i += 1) out.push(${read});
 return out;
 }`);
   return name;
+}
+
+function elementMethod(element: PrimitiveType, plan: Plan): string {
+  return element === 'int64' && plan.wide ? 'bigint64' : readerMethod(element, plan.flexible, false);
 }
 
 /** The method of Reader that reads a type; those with a length come in four forms. */

@@ -47,7 +47,8 @@ function tagLines(fields: Fields, plan: Plan, path: string, functions: string[])
     const given = `t${tag}`;
     const fieldPath = path === '' ? name : `${path}.${name}`;
     declared.push(
-      `const ${given} = o.${name}; const has${tag} = ${given} !== undefined && !(${defaultTest(given, field, plan, functions)});`,
+      `const ${given} = o.${name};`,
+      `const has${tag} = ${given} !== undefined && !(${defaultTest(given, field, plan, functions)});`,
     );
     written.push(
       `if (has${tag}) { const v = ${given}; const mark = w.beginTag(${tag});`,
@@ -83,7 +84,7 @@ function arrayLines(field: Field, plan: Plan, path: string, functions: string[])
   const compact = isCompact(field, plan);
   const write =
     typeof element === 'string'
-      ? `w.${element === 'int64' && plan.wide ? 'bigint64' : writerMethod(element, plan.flexible, false)}(v[i], ${quote(`${path}[]`)});`
+      ? `w.${elementMethod(element, plan)}(v[i], ${quote(`${path}[]`)});`
       : `${structFunction(element, plan, `${path}[]`, functions)}(w, v[i]);`;
   const count = compact ? 'w.compactCount(n);' : 'w.count(n);';
   const loop = `const n = v.length; ${count} for (let i = 0; i < n; i += 1) ${write}`;
@@ -103,6 +104,10 @@ function defaultTest(v: string, field: Field, plan: Plan, functions: string[]): 
   const name = `d${functions.length}`;
   functions.push(`function ${name}(o) { return ${tests.join(' && ') || 'true'}; }`);
   return `${v} !== null && ${name}(${v})`;
+}
+
+function elementMethod(element: PrimitiveType, plan: Plan): string {
+  return element === 'int64' && plan.wide ? 'bigint64' : writerMethod(element, plan.flexible, false);
 }
 
 /** The method of Writer that writes a type; those with a length come in four forms. */

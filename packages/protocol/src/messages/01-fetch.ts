@@ -1,4 +1,7 @@
-/** Fetch, key 1: reads record batches, waiting for them when asked to; consumers and followers use it alike (KIP-227, KIP-320, KIP-516). */
+/**
+ * Fetch, key 1: reads record batches, waiting for them when asked to; consumers and followers use it alike (KIP-227,
+ * KIP-320, KIP-516).
+ */
 import { f, message } from '../schema.ts';
 import type { Infer } from '../schema.ts';
 

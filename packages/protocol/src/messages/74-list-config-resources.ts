@@ -1,4 +1,7 @@
-/** ListConfigResources, key 74: names of resources that have configs (KIP-1142); version 0 knows client metrics only (KIP-1000). */
+/**
+ * ListConfigResources, key 74: names of resources that have configs (KIP-1142); version 0 knows client metrics only
+ * (KIP-1000).
+ */
 import { f, message } from '../schema.ts';
 import type { Infer } from '../schema.ts';
 

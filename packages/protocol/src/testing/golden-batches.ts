@@ -1,4 +1,6 @@
-/** Checks of record batches made by Kafka: what is read from the bytes, and the bytes that are made of what was read. */
+/**
+ * Checks of record batches made by Kafka: what is read from the bytes, and the bytes that are made of what was read.
+ */
 import { assembleBatch, encodeRecords, readBatch, splitBatches, uncompressedRecords } from '../batch/build.ts';
 import type { RawRecord } from '../batch/build.ts';
 import { compress, compressionName, decompress } from '../batch/compression.ts';
@@ -157,7 +159,10 @@ function controlSchema(name: string): Message {
   return name === 'KRAFT_VERSION' ? messages.KRaftVersionRecord : messages.VotersRecord;
 }
 
-/** Made anew from the vector's JSON: without a codec the bytes must be the same, with one they must come out of it the same. */
+/**
+ * Made anew from the vector's JSON: without a codec the bytes must be the same, with one they must come out of it
+ * the same.
+ */
 function encodingFault(expected: Fields, bytes: Buffer, section: Buffer, records: RawRecord[]): string | undefined {
   const wanted = expected['records'] as readonly Fields[];
   const made = encodeRecords(wanted.map((record, index) => rawFromJson(expected, record, records[index])));

@@ -1,6 +1,6 @@
 /**
- * Kafka's own JSON form of a message, as test vectors carry it: the fields of one version, tagged ones only when not at their default,
- * bytes in base64, int64 as decimal strings.
+ * Kafka's own JSON form of a message, as test vectors carry it: the fields of one version, tagged ones only when not
+ * at their default, bytes in base64, int64 as decimal strings.
  */
 import { holdsVersion } from '../schema.ts';
 import type { Field, Fields, Message, PrimitiveType } from '../schema.ts';
@@ -16,7 +16,9 @@ export function toJson(schema: Message, version: number, value: unknown): Json {
   return structToJson(schema.fields, version, value as Struct);
 }
 
-/** @returns what an encoder takes; int64 are bigint when `wide`, else numbers (but for fields that are always bigint) */
+/**
+ * @returns what an encoder takes; int64 are bigint when `wide`, else numbers (but for fields that are always bigint)
+ */
 export function fromJson(schema: Message, json: Json, wide: boolean): unknown {
   return structFromJson(schema.fields, json as { [name: string]: Json }, wide);
 }
