@@ -1,1 +1,4 @@
+export { SimClock, drain } from './sim-clock.ts';
+export { PowerCut, SimFiles } from './sim-files.ts';
+export type { FaultPoint, SimFilesOptions } from './sim-files.ts';
 export { SimNetwork, type SimNetworkOptions, SimSocket } from './sim-network.ts';

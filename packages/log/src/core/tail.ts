@@ -11,7 +11,7 @@ const SLAB_MOST_BYTES = 256 * 1024;
 /** From this size on a batch is a piece of its own. */
 const OWN_PIECE_BYTES = 32 * 1024;
 /** A reference may pin at most so many times the bytes that it shows. */
-const PINNED_RATIO_MAX = 4;
+const PINNED_RATIO_MAX = 2;
 
 const NOTHING = Buffer.alloc(0);
 

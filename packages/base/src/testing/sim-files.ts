@@ -1,0 +1,565 @@
+/**
+ * Files in memory with the manners of a real disk: what was not synced is lost, torn or kept by chance when the power goes; directory changes
+ * live only once their directory is synced; space ends; devices fail. Every change is a write point at which a test may cut the power.
+ *
+ * How the power cut is drawn. A file keeps what its last sync covered. Of the changes after it a prefix survives, the last one of them
+ * possibly torn: some of its sectors are there, others are not (zeros where the file grew). A directory keeps the entries of its last sync
+ * and a prefix of the changes after it; files that no entry names any more are gone.
+ */
+import { StorageFault } from '../outcome.ts';
+import type { FileHandle, Files, FileStat, OpenMode, Random } from '../ports.ts';
+
+const SECTOR_BYTES = 512;
+const DEFAULT_CAPACITY_BYTES = 2 ** 40;
+
+/** Thrown by every operation from the moment the power goes until `restart`. Not a StorageFault: nobody is there to handle it. */
+export class PowerCut extends Error {
+  constructor() {
+    super('the power is off');
+    this.name = 'PowerCut';
+  }
+}
+
+type Change =
+  | { readonly kind: 'write'; readonly at: number; readonly bytes: Buffer }
+  | { readonly kind: 'truncate'; readonly size: number };
+
+type FileNode = {
+  readonly kind: 'file';
+  content: Content;
+  /** What a power cut leaves at least. */
+  synced: Content;
+  /** Since `synced`, in order. */
+  changes: Change[];
+  modifiedMs: number;
+};
+type DirectoryNode = {
+  readonly kind: 'directory';
+  entries: Map<string, Node>;
+  syncedEntries: Map<string, Node>;
+  changes: ((entries: Map<string, Node>) => void)[];
+};
+type Node = FileNode | DirectoryNode;
+
+export type FaultPoint =
+  | 'open'
+  | 'read'
+  | 'write'
+  | 'truncate'
+  | 'sync'
+  | 'rename'
+  | 'remove'
+  | 'makeDirectory'
+  | 'syncDirectory';
+
+export type SimFilesOptions = {
+  readonly capacityBytes?: number;
+  readonly nowMs?: () => number;
+  /** How a promise of a read or sync comes to its end: at once (a microtask) when left out. The simulator schedules it. */
+  readonly later?: (finish: () => void) => void;
+};
+
+export class SimFiles implements Files {
+  readonly #nowMs: () => number;
+  readonly #later: (finish: () => void) => void;
+  #capacityBytes: number;
+  #root: DirectoryNode = directoryNode();
+  #locks = new Set<string>();
+  #readOnly = false;
+  #powerOff = false;
+  #cutAfter = Infinity;
+  #points = 0;
+  #epoch = 0;
+  #fault: ((point: FaultPoint, path: string) => string | undefined) | undefined;
+  #usedBytes = 0;
+  openHandles = 0;
+
+  constructor(options: SimFilesOptions = {}) {
+    this.#capacityBytes = options.capacityBytes ?? DEFAULT_CAPACITY_BYTES;
+    this.#nowMs = options.nowMs ?? (() => 0);
+    this.#later = options.later ?? queueMicrotask;
+  }
+
+  // What a test does to the disk.
+
+  /** Changes made so far: each is a point at which the power may go. */
+  get writePoints(): number {
+    return this.#points;
+  }
+
+  /** The power goes in the middle of the change number `point` (from 1): it may be there, torn, or not. */
+  cutPowerAt(point: number): void {
+    this.#cutAfter = point;
+  }
+
+  get isOff(): boolean {
+    return this.#powerOff;
+  }
+
+  cutPowerNow(): void {
+    this.#powerOff = true;
+  }
+
+  /** Power comes back. What was not synced survives as `luck` has it. Handles from before are dead. */
+  restart(luck: Random): void {
+    this.#epoch += 1;
+    this.#powerOff = false;
+    this.#cutAfter = Infinity;
+    this.#locks.clear();
+    this.openHandles = 0;
+    const settled = new Set<Node>();
+    settle(this.#root, luck, settled);
+    this.#usedBytes = 0;
+    for (const node of settled) if (node.kind === 'file') this.#usedBytes += node.content.size;
+  }
+
+  /** A process that dies: everything written stays, what it held open does not. */
+  killProcess(): void {
+    this.#epoch += 1;
+    this.#locks.clear();
+    this.openHandles = 0;
+  }
+
+  setReadOnly(readOnly: boolean): void {
+    this.#readOnly = readOnly;
+  }
+
+  setCapacity(capacityBytes: number): void {
+    this.#capacityBytes = capacityBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** `decide` returns a system code (EIO, …) for the operations that are to fail. */
+  failWhen(decide: ((point: FaultPoint, path: string) => string | undefined) | undefined): void {
+    this.#fault = decide;
+  }
+
+  /** Every byte of a file as it stands now, for a test to look at or to damage. */
+  peek(path: string): Buffer | undefined {
+    const node = this.#find(path);
+    return node?.kind === 'file' ? node.content.read(0, node.content.size) : undefined;
+  }
+
+  /** Overwrites bytes behind everyone's back, durably: a disk that lies. */
+  damage(path: string, at: number, bytes: Uint8Array): void {
+    const node = this.#find(path);
+    if (node?.kind !== 'file') throw new StorageFault(path, systemError('ENOENT'));
+    node.content.write(at, Buffer.from(bytes));
+    node.synced = node.content.clone();
+    node.changes = [];
+  }
+
+  // The port.
+
+  open(path: string, mode: OpenMode): FileHandle {
+    this.#alive();
+    this.#mayFail('open', path);
+    const { parent, name } = this.#parentOf(path);
+    let node = parent.entries.get(name);
+    if (node === undefined) {
+      if (mode === 'read') throw new StorageFault(path, systemError('ENOENT'));
+      const made = fileNode(this.#nowMs());
+      this.#change(path, parent, (entries) => entries.set(name, made));
+      node = made;
+    } else if (mode === 'create') {
+      throw new StorageFault(path, systemError('EEXIST'));
+    } else if (mode === 'write' && this.#readOnly) {
+      throw new StorageFault(path, systemError('EROFS'));
+    }
+    if (node.kind === 'directory') throw new StorageFault(path, systemError('EISDIR'));
+    this.openHandles += 1;
+    return new SimHandle(this.#door(), path, node);
+  }
+
+  stat(path: string): FileStat | undefined {
+    this.#alive();
+    const node = this.#find(path);
+    if (node === undefined) return undefined;
+    if (node.kind === 'directory') return { kind: 'directory', sizeBytes: 0, modifiedMs: 0 };
+    return { kind: 'file', sizeBytes: node.content.size, modifiedMs: node.modifiedMs };
+  }
+
+  list(directory: string): string[] {
+    this.#alive();
+    const node = this.#find(directory);
+    if (node === undefined) return [];
+    if (node.kind === 'file') throw new StorageFault(directory, systemError('ENOTDIR'));
+    return Array.from(node.entries.keys()).toSorted();
+  }
+
+  makeDirectory(path: string): void {
+    this.#alive();
+    this.#mayFail('makeDirectory', path);
+    let node = this.#root;
+    for (const name of parts(path)) {
+      let next = node.entries.get(name);
+      if (next === undefined) {
+        const made = directoryNode();
+        this.#change(path, node, (entries) => entries.set(name, made));
+        next = made;
+      }
+      if (next.kind === 'file') throw new StorageFault(path, systemError('EEXIST'));
+      node = next;
+    }
+  }
+
+  rename(from: string, to: string): void {
+    this.#alive();
+    this.#mayFail('rename', from);
+    const source = this.#parentOf(from);
+    const target = this.#parentOf(to);
+    const node = source.parent.entries.get(source.name);
+    if (node === undefined) throw new StorageFault(from, systemError('ENOENT'));
+    const replaced = target.parent.entries.get(target.name);
+    if (replaced?.kind === 'directory' && replaced.entries.size > 0)
+      throw new StorageFault(to, systemError('ENOTEMPTY'));
+    if (source.parent !== target.parent)
+      throw new StorageFault(from, 'the simulated disk renames within one directory only');
+    this.#change(from, source.parent, (entries) => {
+      entries.delete(source.name);
+      entries.set(target.name, node);
+    });
+    if (replaced !== undefined) this.#release(replaced);
+  }
+
+  remove(path: string): void {
+    this.#alive();
+    this.#mayFail('remove', path);
+    const { parent, name } = this.#parentOf(path);
+    const node = parent.entries.get(name);
+    if (node === undefined) return;
+    this.#change(path, parent, (entries) => entries.delete(name));
+    this.#release(node);
+  }
+
+  syncDirectory(path: string): void {
+    this.#alive();
+    this.#mayFail('syncDirectory', path);
+    const node = this.#find(path);
+    if (node?.kind !== 'directory') throw new StorageFault(path, systemError('ENOENT'));
+    this.#point();
+    node.syncedEntries = new Map(node.entries);
+    node.changes = [];
+  }
+
+  async syncDirectoryLater(path: string): Promise<void> {
+    await this.#turn();
+    this.syncDirectory(path);
+  }
+
+  freeBytes(_path: string): number {
+    this.#alive();
+    return Math.max(0, this.#capacityBytes - this.#usedBytes);
+  }
+
+  totalBytes(_path: string): number {
+    this.#alive();
+    return this.#capacityBytes;
+  }
+
+  lock(path: string): boolean {
+    this.#alive();
+    if (this.#locks.has(path)) return false;
+    this.#locks.add(path);
+    return true;
+  }
+
+  unlock(path: string): void {
+    this.#locks.delete(path);
+  }
+
+  #door(): Door {
+    const born = this.#epoch;
+    return {
+      alive: () => {
+        if (born !== this.#epoch) throw new PowerCut();
+        this.#alive();
+      },
+      mayFail: (point, path) => this.#mayFail(point, path),
+      point: () => this.#point(),
+      turn: () => this.#turn(),
+      nowMs: this.#nowMs,
+      take: (bytes) => {
+        const room = this.#capacityBytes - this.#usedBytes;
+        this.#usedBytes += Math.min(room, bytes);
+        if (bytes > room) return room;
+        return bytes;
+      },
+      give: (bytes) => {
+        this.#usedBytes -= bytes;
+      },
+      isReadOnly: () => this.#readOnly,
+      closed: () => {
+        if (born === this.#epoch) this.openHandles -= 1;
+      },
+    };
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#later(resolve);
+    });
+  }
+
+  #alive(): void {
+    if (this.#powerOff) throw new PowerCut();
+  }
+
+  #mayFail(point: FaultPoint, path: string): void {
+    const code = this.#fault?.(point, path);
+    if (code !== undefined) throw new StorageFault(path, systemError(code));
+  }
+
+  /** Counts a change; throws when the power goes at it. The change itself has been made, so that chance may keep it. */
+  #point(): void {
+    this.#points += 1;
+    if (this.#points < this.#cutAfter) return;
+    this.#powerOff = true;
+    throw new PowerCut();
+  }
+
+  #change(path: string, directory: DirectoryNode, act: (entries: Map<string, Node>) => void): void {
+    if (this.#readOnly) throw new StorageFault(path, systemError('EROFS'));
+    act(directory.entries);
+    directory.changes.push(act);
+    this.#point();
+  }
+
+  #release(node: Node): void {
+    if (node.kind === 'file') this.#usedBytes -= node.content.size;
+    else for (const child of node.entries.values()) this.#release(child);
+  }
+
+  #find(path: string): Node | undefined {
+    let node: Node = this.#root;
+    for (const name of parts(path)) {
+      if (node.kind === 'file') return undefined;
+      const next = node.entries.get(name);
+      if (next === undefined) return undefined;
+      node = next;
+    }
+    return node;
+  }
+
+  #parentOf(path: string): { parent: DirectoryNode; name: string } {
+    const names = parts(path);
+    const name = names.pop();
+    const parent = this.#find(`/${names.join('/')}`);
+    if (name === undefined || parent?.kind !== 'directory') throw new StorageFault(path, systemError('ENOENT'));
+    return { parent, name };
+  }
+}
+
+type Door = {
+  readonly alive: () => void;
+  readonly mayFail: (point: FaultPoint, path: string) => void;
+  readonly point: () => void;
+  readonly turn: () => Promise<void>;
+  readonly nowMs: () => number;
+  /** @returns bytes that the disk had room for */
+  readonly take: (bytes: number) => number;
+  readonly give: (bytes: number) => void;
+  readonly isReadOnly: () => boolean;
+  readonly closed: () => void;
+};
+
+class SimHandle implements FileHandle {
+  readonly path: string;
+  readonly #door: Door;
+  readonly #node: FileNode;
+  #closed = false;
+
+  constructor(door: Door, path: string, node: FileNode) {
+    this.#door = door;
+    this.path = path;
+    this.#node = node;
+  }
+
+  sizeBytes(): number {
+    this.#live();
+    return this.#node.content.size;
+  }
+
+  readSync(into: Uint8Array, at: number, lengthBytes: number, position: number): number {
+    this.#live();
+    this.#door.mayFail('read', this.path);
+    return this.#node.content.copyTo(into, at, lengthBytes, position);
+  }
+
+  async read(into: Uint8Array, at: number, lengthBytes: number, position: number): Promise<number> {
+    this.#live();
+    await this.#door.turn();
+    this.#door.alive();
+    this.#door.mayFail('read', this.path);
+    return this.#node.content.copyTo(into, at, lengthBytes, position);
+  }
+
+  writeSync(chunks: readonly Uint8Array[], position: number): void {
+    this.#live();
+    this.#writable('write');
+    const bytes = Buffer.concat(chunks);
+    const grows = Math.max(0, position + bytes.length - this.#node.content.size);
+    const given = this.#door.take(grows);
+    const fits = given < grows ? Math.max(0, bytes.length - (grows - given)) : bytes.length;
+    this.#apply({ kind: 'write', at: position, bytes: Buffer.from(bytes.subarray(0, fits)) });
+    if (fits < bytes.length) throw new StorageFault(this.path, systemError('ENOSPC'));
+  }
+
+  truncateSync(sizeBytes: number): void {
+    this.#live();
+    this.#writable('truncate');
+    const grows = sizeBytes - this.#node.content.size;
+    if (grows < 0) this.#door.give(-grows);
+    else this.#door.take(grows);
+    this.#apply({ kind: 'truncate', size: sizeBytes });
+  }
+
+  async sync(): Promise<void> {
+    this.#live();
+    const covered = this.#node.changes.length;
+    await this.#door.turn();
+    this.#door.alive();
+    this.#syncUpTo(covered);
+  }
+
+  syncNow(): void {
+    this.#live();
+    this.#syncUpTo(this.#node.changes.length);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#door.closed();
+  }
+
+  #syncUpTo(covered: number): void {
+    this.#door.mayFail('sync', this.path);
+    this.#door.point();
+    const node = this.#node;
+    // Another sync may have covered some of them meanwhile; what is left of the covered prefix becomes durable.
+    const done = node.changes.splice(0, Math.min(covered, node.changes.length));
+    for (const change of done) applyChange(node.synced, change);
+  }
+
+  #apply(change: Change): void {
+    const node = this.#node;
+    applyChange(node.content, change);
+    node.changes.push(change);
+    node.modifiedMs = this.#door.nowMs();
+    this.#door.point();
+  }
+
+  #writable(point: FaultPoint): void {
+    this.#door.mayFail(point, this.path);
+    if (this.#door.isReadOnly()) throw new StorageFault(this.path, systemError('EROFS'));
+  }
+
+  #live(): void {
+    this.#door.alive();
+    if (this.#closed) throw new Error(`a closed file is used: ${this.path}`);
+  }
+}
+
+/** Bytes that grow; holes read as zeros. */
+class Content {
+  #bytes: Buffer;
+  size: number;
+
+  constructor(bytes: Buffer = Buffer.alloc(0)) {
+    this.#bytes = bytes;
+    this.size = bytes.length;
+  }
+
+  clone(): Content {
+    return new Content(Buffer.from(this.#bytes.subarray(0, this.size)));
+  }
+
+  read(at: number, length: number): Buffer {
+    return Buffer.from(this.#bytes.subarray(at, Math.min(this.size, at + length)));
+  }
+
+  copyTo(into: Uint8Array, at: number, length: number, position: number): number {
+    const end = Math.min(this.size, position + length);
+    if (end <= position) return 0;
+    into.set(this.#bytes.subarray(position, end), at);
+    return end - position;
+  }
+
+  write(at: number, bytes: Uint8Array): void {
+    this.resize(Math.max(this.size, at + bytes.length));
+    this.#bytes.set(bytes, at);
+  }
+
+  resize(size: number): void {
+    if (size > this.#bytes.length) {
+      const larger = Buffer.alloc(Math.max(size, this.#bytes.length * 2, 256));
+      this.#bytes.copy(larger, 0, 0, this.size);
+      this.#bytes = larger;
+    } else if (size < this.size) {
+      this.#bytes.fill(0, size, this.size);
+    }
+    this.size = size;
+  }
+}
+
+function applyChange(content: Content, change: Change): void {
+  if (change.kind === 'write') content.write(change.at, change.bytes);
+  else content.resize(change.size);
+}
+
+/** Decides what of a tree survives. */
+function settle(directory: DirectoryNode, luck: Random, settled: Set<Node>): void {
+  const survivors = luck.below(directory.changes.length + 1);
+  const entries = new Map(directory.syncedEntries);
+  for (const change of directory.changes.slice(0, survivors)) change(entries);
+  directory.entries = entries;
+  directory.syncedEntries = new Map(entries);
+  directory.changes = [];
+  for (const node of entries.values()) {
+    if (settled.has(node)) continue;
+    settled.add(node);
+    if (node.kind === 'directory') settle(node, luck, settled);
+    else settleFile(node, luck);
+  }
+}
+
+function settleFile(node: FileNode, luck: Random): void {
+  const survivors = luck.below(node.changes.length + 1);
+  for (const change of node.changes.slice(0, survivors)) applyChange(node.synced, change);
+  const torn = node.changes[survivors];
+  if (torn?.kind === 'write' && luck.below(2) === 0) tear(node.synced, torn, luck);
+  node.content = node.synced.clone();
+  node.changes = [];
+}
+
+/** Some sectors of a write arrive; where the file grew over the others, zeros are found. */
+function tear(content: Content, change: { readonly at: number; readonly bytes: Buffer }, luck: Random): void {
+  const end = change.at + change.bytes.length;
+  if (luck.below(2) === 0) content.resize(Math.max(content.size, end));
+  let at = change.at;
+  while (at < end) {
+    const sectorEnd = Math.min(end, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES);
+    if (luck.below(2) === 0) content.write(at, change.bytes.subarray(at - change.at, sectorEnd - change.at));
+    at = sectorEnd;
+  }
+}
+
+function fileNode(nowMs: number): FileNode {
+  return { kind: 'file', content: new Content(), synced: new Content(), changes: [], modifiedMs: nowMs };
+}
+
+function directoryNode(): DirectoryNode {
+  return { kind: 'directory', entries: new Map(), syncedEntries: new Map(), changes: [] };
+}
+
+function parts(path: string): string[] {
+  return path.split('/').filter((part) => part !== '');
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
