@@ -4,13 +4,13 @@ import { key } from '../declare.ts';
 export const odradekKeys = {
   'odradek.http.port': key({
     type: 'int',
-    default: -1,
+    default: 9_644,
     min: -1,
     max: 65_535,
     importance: 'low',
     doc:
-      'Port of the HTTP server with /livez, /readyz and /metrics. -1: there is none, so that several nodes run on one host without ' +
-      'being told; 0: any free port, named in the log at start.',
+      'Port of the HTTP server with /livez, /readyz and /metrics. When the default is taken, any free port is used and named in the log, ' +
+      'so that several nodes run on one host without being told; a port that is set must be free. 0: any free port. -1: no server.',
   }),
   'odradek.http.host': key({
     type: 'string',
