@@ -34,7 +34,6 @@ const CODES: readonly number[] = [
   ErrorCode.MESSAGE_TOO_LARGE,
   ErrorCode.UNSUPPORTED_VERSION,
   ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
-  ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,
 ];
 
 /** A refusal must have one of the codes above. @returns whether there was none */

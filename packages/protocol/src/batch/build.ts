@@ -207,11 +207,11 @@ export function readBatch(buffer: Buffer, at = 0): Outcome<DecodedBatch> {
   });
 }
 
-/** The error of a batch whose header is unsound: old formats are told apart from garbage. */
+/** The error of a batch whose header is unsound. Kafka, too, calls an old format an invalid record, and garbage corrupt. */
 export function codeOfHeaderFault(buffer: Buffer, at: number, fault: header.HeaderFault): number {
   if (fault.kind !== 'magic') return ErrorCode.CORRUPT_MESSAGE;
   const format = header.magic(buffer, at);
-  return format === 0 || format === 1 ? ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT : ErrorCode.CORRUPT_MESSAGE;
+  return format === 0 || format === 1 ? ErrorCode.INVALID_RECORD : ErrorCode.CORRUPT_MESSAGE;
 }
 
 export type BatchPosition = { readonly at: number; readonly sizeInBytes: number };

@@ -75,8 +75,8 @@ test('append: with LogAppendTime every record reads as the batch, and the checks
 test.for([
   ['a flipped bit', (b: Buffer) => b.writeUInt8((b[69] ?? 0) ^ 1, 69), 'crc', ErrorCode.CORRUPT_MESSAGE],
   ['an unknown magic', (b: Buffer) => b.writeInt8(3, 16), 'magic', ErrorCode.CORRUPT_MESSAGE],
-  ['message format 0', (b: Buffer) => b.writeInt8(0, 16), 'magic', ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT],
-  ['message format 1', (b: Buffer) => b.writeInt8(1, 16), 'magic', ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT],
+  ['message format 0', (b: Buffer) => b.writeInt8(0, 16), 'magic', ErrorCode.INVALID_RECORD],
+  ['message format 1', (b: Buffer) => b.writeInt8(1, 16), 'magic', ErrorCode.INVALID_RECORD],
   ['a negative length', (b: Buffer) => b.writeInt32BE(-1, 8), 'corrupt', ErrorCode.CORRUPT_MESSAGE],
   ['a length below the header', (b: Buffer) => b.writeInt32BE(48, 8), 'corrupt', ErrorCode.CORRUPT_MESSAGE],
   ['a length beyond the bytes', (b: Buffer) => b.writeInt32BE(b.length - 11, 8), 'cutOff', ErrorCode.CORRUPT_MESSAGE],
