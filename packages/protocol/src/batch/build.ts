@@ -159,8 +159,7 @@ export function uncompressedRecords(buffer: Buffer, at: number, maxBytes?: numbe
 }
 
 /** Checks and decodes the batch at `at` with all its records.
- * @returns refused with CORRUPT_MESSAGE (header, checksum), UNSUPPORTED_FOR_MESSAGE_FORMAT (old magic),
- * INVALID_RECORD, or as decompress
+ * @returns refused with CORRUPT_MESSAGE (header, checksum), INVALID_RECORD (records, old formats), or as decompress
  */
 export function readBatch(buffer: Buffer, at = 0): Outcome<DecodedBatch> {
   const fault = header.headerFault(buffer, at);
