@@ -1,3 +1,5 @@
 export { freePort, KafkaProcess, spawnKafka, untilAnswers } from './shell/process.ts';
 export type { Ended, ProcessOptions } from './shell/process.ts';
+export { Kafka, startKafka } from './shell/start-kafka.ts';
+export type { Broker, StartOptions, TopicOptions } from './shell/start-kafka.ts';
 export { Wire } from './shell/wire.ts';
