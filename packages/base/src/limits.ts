@@ -45,6 +45,8 @@ export type Limits = {
   readonly controllerPartitionsPerRequestMax: number;
   /** Records after which the controller commits what it has, rather than take more requests into the same batch. */
   readonly controllerBatchRecordsMax: number;
+  /** Records since the last metadata snapshot that a start may replay whatever they add up to; beyond it, twice the snapshot's. */
+  readonly metadataReplayRecords: number;
   /** Label combinations over all metrics; further ones are counted together. */
   readonly metricSeriesMax: number;
   /** How long an orderly stop may take before it is cut short. */
@@ -75,6 +77,7 @@ export const production: Limits = {
   controllerQueuedOpsMax: 10_000,
   controllerPartitionsPerRequestMax: 10_000,
   controllerBatchRecordsMax: 10_000,
+  metadataReplayRecords: 20_000,
   metricSeriesMax: 50_000,
   shutdownDeadlineMs: 1_800,
 };
@@ -101,6 +104,7 @@ export const tiny: Limits = {
   controllerQueuedOpsMax: 16,
   controllerPartitionsPerRequestMax: 64,
   controllerBatchRecordsMax: 16,
+  metadataReplayRecords: 64,
   metricSeriesMax: 200,
   shutdownDeadlineMs: 1_800,
 };

@@ -76,9 +76,11 @@ export function validated(
     case ConfigResourceType.GROUP:
       return validateGroup(context, after);
     case ConfigResourceType.BROKER:
-      return validateEach(after, changed, (name, value) =>
-        config.validateBrokerConfig(name, value, resource.name === '' ? 'default' : 'broker'),
-      );
+      return validateEach(after, changed, (name, value) => {
+        const outcome = config.validateBrokerConfig(name, value, resource.name === '' ? 'default' : 'broker');
+        // For brokers Kafka answers a bad value as a bad request; clients have come to know it so.
+        return outcome.ok ? outcome : refuse(ErrorCode.INVALID_REQUEST, outcome.why);
+      });
     default:
       return validateClientMetrics(after);
   }

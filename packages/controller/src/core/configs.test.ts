@@ -140,6 +140,7 @@ test('incrementalAlterConfigs: unknown keys, bad values and keys that need a res
   expect(refused([TOPIC, 't'], 'retention.ms', 'x')).toBe(ErrorCode.INVALID_CONFIG);
   expect(refused([BROKER, '1'], 'log.dirs', '/x')).toBe(ErrorCode.INVALID_REQUEST);
   expect(refused([BROKER, ''], 'node.id', '2')).toBe(ErrorCode.INVALID_REQUEST);
+  expect(refused([BROKER, '1'], 'log.retention.ms', 'x')).toBe(ErrorCode.INVALID_REQUEST);
   expect(refused([BROKER, ''], 'listeners', 'PLAINTEXT://:1')).toBe(ErrorCode.INVALID_REQUEST);
   expect(refused([GROUP, 'g'], 'foo', '1')).toBe(ErrorCode.INVALID_CONFIG);
   expect(refused([GROUP, 'g'], 'consumer.session.timeout.ms', '44999')).toBe(ErrorCode.INVALID_CONFIG);

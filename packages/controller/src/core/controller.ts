@@ -6,6 +6,7 @@
 import { unreachable, type Outcome, type Random } from '@odradek/base';
 import {
   MetadataImage,
+  type MetadataDelta,
   type AdminReply,
   type AdminRequest,
   type BrokerRegistration,
@@ -38,6 +39,12 @@ export type ControllerReply =
   | { readonly kind: 'admin'; readonly reply: AdminReply<AdminRequest> }
   | { readonly kind: 'expired'; readonly brokerIds: readonly number[] };
 
+export type Handled = {
+  readonly batch: CommittedRecords | undefined;
+  readonly delta: MetadataDelta | undefined;
+  readonly reply: ControllerReply;
+};
+
 export class Controller {
   readonly #context: ControllerContext;
   #epoch: number;
@@ -56,17 +63,13 @@ export class Controller {
     return this.#epoch;
   }
 
-  /** Decides, and applies what it decided. The batch is undefined when there is nothing to commit. */
-  handle(
-    op: ControllerOp,
-    nowMs: number,
-  ): { readonly batch: CommittedRecords | undefined; readonly reply: ControllerReply } {
+  /** Decides, and applies what it decided. Batch and delta are undefined when there is nothing to commit. */
+  handle(op: ControllerOp, nowMs: number): Handled {
     const { records, reply } = this.#decide(op, nowMs);
-    if (records.length === 0) return { batch: undefined, reply };
+    if (records.length === 0) return { batch: undefined, delta: undefined, reply };
     const { image } = this.#context;
     const batch = { records, endOffset: image.endOffset + records.length, epoch: this.#epoch };
-    image.applyBatch(batch);
-    return { batch, reply };
+    return { batch, delta: image.applyBatch(batch), reply };
   }
 
   /** Milliseconds until `tick` is due; undefined: nothing to wait for. */

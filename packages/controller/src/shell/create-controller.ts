@@ -19,7 +19,7 @@ import type { Heartbeat, HeartbeatReply } from '../core/brokers.ts';
 import { Controller, type ControllerOp, type ControllerReply } from '../core/controller.ts';
 import { unsupportedFeature } from '../core/features.ts';
 import { openLevelStore } from './level-store.ts';
-import { ControllerRuntime } from './runtime.ts';
+import { ControllerRuntime, type RuntimeOptions } from './runtime.ts';
 
 /** As Kafka names it, so that whoever scans the data directories knows that it is no topic. */
 export const METADATA_DIRECTORY = '__cluster_metadata-0';
@@ -49,7 +49,7 @@ export async function createController(options: ControllerOptions): Promise<Runn
   const directory = join(config.metadataLogDir, METADATA_DIRECTORY);
   const store = options.store ?? (await openLevelStore(directory, ports.files));
   try {
-    const image = await loadImage(store, directory);
+    const { image, loaded } = await loadImage(store, directory);
     const settings = {
       clusterId,
       nodeId: config.nodeId,
@@ -63,6 +63,7 @@ export async function createController(options: ControllerOptions): Promise<Runn
       clock: ports.clock,
       limits,
       log,
+      loaded,
       snapshotBytes: config.get('metadata.log.max.record.bytes.between.snapshots'),
       snapshotIntervalMs: config.get('metadata.log.max.snapshot.interval.ms'),
       onFault: options.onFault,
@@ -76,14 +77,18 @@ export async function createController(options: ControllerOptions): Promise<Runn
   }
 }
 
-async function loadImage(store: MetadataStore, directory: string): Promise<MetadataImage> {
+async function loadImage(
+  store: MetadataStore,
+  directory: string,
+): Promise<{ readonly image: MetadataImage; readonly loaded: RuntimeOptions['loaded'] }> {
   const { snapshot, batches } = await store.load();
   const image = new MetadataImage();
   if (snapshot !== undefined) image.applySnapshot(snapshot, new MetadataDelta());
   for (const batch of batches) image.applyBatch(batch);
   const unsupported = unsupportedFeature(image);
   if (unsupported !== undefined && !unsupported.ok) throw new StorageFault(directory, new Error(unsupported.why));
-  return image;
+  const replayedRecords = batches.reduce((sum, batch) => sum + batch.records.length, 0);
+  return { image, loaded: { snapshotRecords: snapshot?.records.length ?? 0, replayedRecords } };
 }
 
 /** The link of a broker in the same process: a direct call. */

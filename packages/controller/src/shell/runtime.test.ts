@@ -20,6 +20,7 @@ function running(over: { limits?: Partial<Limits>; snapshotBytes?: number; log?:
     log: over.log ?? silent,
     snapshotBytes: over.snapshotBytes ?? 1_000_000,
     snapshotIntervalMs: 0,
+    loaded: { snapshotRecords: 0, replayedRecords: 0 },
     onFault: (fault) => faults.push(fault),
   });
   return { runtime, store, clock, harness, faults };
@@ -128,6 +129,33 @@ test('runtime: a store that fails stops the controller loudly: nobody is told ye
   await runtime.close();
 });
 
+test('runtime: an operation that breaks a claim of the machine stops it, and even its asker hears', async () => {
+  const { runtime, harness, faults } = await started();
+  harness.image.applyBatch = () => {
+    throw new Error('broken claim');
+  };
+  const outcomes = await Promise.all([runtime.submit(registerOne(harness)), runtime.submit(registerOne(harness))]);
+  for (const outcome of outcomes) expect(outcome.ok).toBe(false);
+  expect(faults.map((fault) => fault.message)).toEqual(['broken claim']);
+});
+
+test('runtime: people are told of topics by name, once they are there', async () => {
+  const lines: string[] = [];
+  const log: Logger = { ...silent, info: (_fields, message) => lines.push(message) };
+  const { runtime, store, harness } = await started({ log });
+  harness.start(1);
+  for (const batch of harness.batches.slice(1)) await store.append(batch);
+  const release = store.hold();
+  const made = runtime.submit(create('orders'));
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  expect(lines).toEqual([]);
+  release();
+  await made;
+  const names = { topics: [], topicNames: ['orders'], timeoutMs: 1 };
+  await runtime.submit({ kind: 'admin', request: { kind: 'deleteTopics', request: names } });
+  expect(lines).toEqual(['created topic orders', 'deleted topic orders']);
+});
+
 test('runtime: closing answers what was waiting, and refuses what comes later', async () => {
   const { runtime, harness } = await started();
   const waiting = runtime.submit(registerOne(harness));
@@ -169,6 +197,16 @@ test('runtime: after enough bytes the log is replaced by a snapshot, from which 
   const again = new Harness({ image: (await loaded(store)).image });
   expect(again.image.toRecords()).toEqual(harness.image.toRecords());
   expect(batches.length).toBeLessThan(6);
+});
+
+test('runtime: what a start must replay stays in proportion to what there is', async () => {
+  const { runtime, store, harness } = await started({ limits: { metadataReplayRecords: 20 } });
+  for (let round = 0; round < 100; round += 1)
+    await runtime.submit({ kind: 'registered', registration: harness.registration(1) });
+  await runtime.close();
+  const { snapshot, batches } = await store.load();
+  expect(snapshot?.endOffset).toBeGreaterThan(50);
+  expect(batches.reduce((sum, batch) => sum + batch.records.length, 0)).toBeLessThanOrEqual(21);
 });
 
 async function loaded(store: MemoryStore) {

@@ -4,14 +4,15 @@
  * before it is durable.
  */
 import { BoundedQueue, assert, ok, refuse, type Clock, type Limits, type Logger, type Outcome } from '@odradek/base';
-import type { CommittedRecords, MetadataObserver, MetadataRecord, MetadataStore } from '@odradek/metadata';
+import type { MetadataObserver, MetadataRecord, MetadataStore } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import type { TimerHandle } from '@odradek/base';
-import type { Controller, ControllerOp, ControllerReply } from '../core/controller.ts';
+import type { Controller, ControllerOp, ControllerReply, Handled } from '../core/controller.ts';
+import { tell } from './tell.ts';
 
 export type Committed = { readonly reply: ControllerReply; readonly committedOffset: number };
 type Waiting = { readonly op: ControllerOp; readonly answer: (outcome: Outcome<Committed>) => void };
-type Decided = { readonly answer: Waiting['answer']; readonly reply: ControllerReply };
+type Decided = Handled & { readonly answer: Waiting['answer'] };
 
 export type RuntimeOptions = {
   readonly controller: Controller;
@@ -19,7 +20,12 @@ export type RuntimeOptions = {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly log: Logger;
-  /** A snapshot is taken once the batches since the last one are this large, or the last one is this old. */
+  /** What the store held when it was loaded. */
+  readonly loaded: { readonly snapshotRecords: number; readonly replayedRecords: number };
+  /**
+   * A snapshot is taken once the batches since the last one are this large, or the last one is this old, or there are
+   * so many records since that replaying them would dominate a start.
+   */
   readonly snapshotBytes: number;
   readonly snapshotIntervalMs: number;
   /** The store failed, or the machine is wrong: nothing more is committed, and the node must stop. Called once. */
@@ -35,12 +41,16 @@ export class ControllerRuntime {
   #pumping: Promise<void> | undefined;
   #snapshotting: Promise<void> | undefined;
   #snapshotAtMs: number;
+  #snapshotRecords: number;
+  #recordsSinceSnapshot: number;
   #timer: { readonly handle: TimerHandle; readonly dueMs: number } | undefined;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
     this.#queue = new BoundedQueue('controller operations', options.limits.controllerQueuedOpsMax);
     this.#snapshotAtMs = options.clock.monotonicMs();
+    this.#snapshotRecords = options.loaded.snapshotRecords;
+    this.#recordsSinceSnapshot = options.loaded.replayedRecords;
   }
 
   /** Resolves once what the operation decided is durable and every observer has been told of it. */
@@ -112,57 +122,60 @@ export class ControllerRuntime {
   }
 
   async #commit(): Promise<void> {
-    const { controller, store, limits } = this.#options;
+    const { controller, store, log } = this.#options;
+    const asked: Waiting['answer'][] = [];
     const decided: Decided[] = [];
     const records: MetadataRecord[] = [];
     try {
-      while (records.length < limits.controllerBatchRecordsMax) {
-        const waiting = this.#queue.shift();
-        if (waiting === undefined) break;
-        decided.push(this.#decide(waiting, records));
-      }
+      this.#decideWaiting(asked, decided, records);
       if (records.length > 0) {
         const batch = { records, endOffset: controller.image.endOffset, epoch: controller.epoch };
         await store.append(batch);
         for (const observer of this.#observers) observer.committed(batch);
       }
     } catch (cause) {
-      // Whether the batch is durable is not known, so neither yes nor no is said of it: the asker's request has timed
-      // out.
+      // Whether the batch is durable is not known, so neither yes nor no is said of it: to who asked it timed out.
       const why = 'The controller failed while it committed this; whether it happened shows after a restart.';
-      for (const { answer } of decided) answer(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
+      for (const answer of asked) answer(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
       throw cause;
     }
     const committedOffset = controller.image.endOffset;
-    for (const { answer, reply } of decided) answer(ok({ reply, committedOffset }));
+    for (const { answer, delta, reply } of decided) {
+      if (delta !== undefined) tell(log, delta, controller.image);
+      this.#tellExpired(reply);
+      answer(ok({ reply, committedOffset }));
+    }
+    this.#recordsSinceSnapshot += records.length;
     if (records.length > 0) this.#snapshotWhenDue();
   }
 
-  #decide({ op, answer }: Waiting, records: MetadataRecord[]): Decided {
-    const { controller, clock } = this.#options;
-    const { batch, reply } = controller.handle(op, clock.monotonicMs());
-    for (const record of batch?.records ?? []) records.push(record);
-    this.#tell(reply, batch);
-    return { answer, reply };
+  #decideWaiting(asked: Waiting['answer'][], decided: Decided[], records: MetadataRecord[]): void {
+    const { controller, clock, limits } = this.#options;
+    while (records.length < limits.controllerBatchRecordsMax) {
+      const waiting = this.#queue.shift();
+      if (waiting === undefined) return;
+      asked.push(waiting.answer);
+      const handled = controller.handle(waiting.op, clock.monotonicMs());
+      for (const record of handled.batch?.records ?? []) records.push(record);
+      decided.push({ ...handled, answer: waiting.answer });
+    }
   }
 
-  #tell(reply: ControllerReply, batch: CommittedRecords | undefined): void {
-    const { log } = this.#options;
+  #tellExpired(reply: ControllerReply): void {
     if (reply.kind !== 'expired') return;
     for (const brokerId of reply.brokerIds) {
-      const partitions = (batch?.records.length ?? 1) - 1;
-      log.warn({ brokerId, partitions }, `broker ${brokerId} was not heard within its session timeout: it is fenced`);
+      const why = `broker ${brokerId} was not heard within its session timeout: it is fenced`;
+      this.#options.log.warn({ brokerId }, why);
     }
   }
 
   #snapshotWhenDue(): void {
-    const { controller, store, clock, snapshotBytes, snapshotIntervalMs, log } = this.#options;
-    if (this.#snapshotting !== undefined) return;
-    const nowMs = clock.monotonicMs();
-    const old = snapshotIntervalMs > 0 && nowMs - this.#snapshotAtMs >= snapshotIntervalMs;
-    if (store.bytesSinceSnapshot < snapshotBytes && !old) return;
-    this.#snapshotAtMs = nowMs;
+    const { controller, store, clock, log } = this.#options;
+    if (this.#snapshotting !== undefined || !this.#isSnapshotDue()) return;
     const state = controller.image.toSnapshot();
+    this.#snapshotAtMs = clock.monotonicMs();
+    this.#snapshotRecords = state.records.length;
+    this.#recordsSinceSnapshot = 0;
     this.#snapshotting = store
       .saveSnapshot(state)
       .then(() => log.debug({ endOffset: state.endOffset, records: state.records.length }, 'metadata snapshot saved'))
@@ -170,6 +183,13 @@ export class ControllerRuntime {
       .finally(() => {
         this.#snapshotting = undefined;
       });
+  }
+
+  #isSnapshotDue(): boolean {
+    const { store, clock, limits, snapshotBytes, snapshotIntervalMs } = this.#options;
+    if (store.bytesSinceSnapshot >= snapshotBytes) return true;
+    if (snapshotIntervalMs > 0 && clock.monotonicMs() - this.#snapshotAtMs >= snapshotIntervalMs) return true;
+    return this.#recordsSinceSnapshot > Math.max(limits.metadataReplayRecords, 2 * this.#snapshotRecords);
   }
 
   /** One timer for the machine's next deadline; it is moved only when that comes nearer. */

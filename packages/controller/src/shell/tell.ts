@@ -1,0 +1,34 @@
+/** What people are told of what the controller decided: topics by name, brokers by what became of them. */
+import type { Logger } from '@odradek/base';
+import type { BrokerImage, MetadataDelta, MetadataImage } from '@odradek/metadata';
+
+/** Names in one line; a request may make thousands. */
+const NAMES_MAX = 10;
+
+export function tell(log: Logger, delta: MetadataDelta, image: MetadataImage): void {
+  const created = [...delta.topicsCreated.values()];
+  if (created.length > 0) {
+    const partitions = created.reduce((sum, topic) => sum + topic.partitions.length, 0);
+    log.info({ topics: created.length, partitions }, `created ${named(created.map((topic) => topic.name))}`);
+  }
+  const deleted = [...delta.topicsDeleted.values()];
+  if (deleted.length > 0) log.info({ topics: deleted.length }, `deleted ${named(deleted.map((topic) => topic.name))}`);
+  for (const [brokerId, before] of delta.brokers) {
+    const what = becameOf(before, image.cluster.broker(brokerId));
+    if (what !== undefined) log.debug({ brokerId }, `broker ${brokerId} ${what}`);
+  }
+}
+
+function named(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_MAX).join(', ');
+  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
+  return `${names.length === 1 ? 'topic' : 'topics'} ${shown}${more}`;
+}
+
+function becameOf(before: BrokerImage | undefined, after: BrokerImage | undefined): string | undefined {
+  if (after === undefined) return 'is no longer registered';
+  if (before?.epoch !== after.epoch) return `has registered with epoch ${after.epoch}`;
+  if (before.fenced !== after.fenced) return after.fenced ? 'is fenced' : 'is unfenced';
+  if (before.inControlledShutdown !== after.inControlledShutdown) return 'is about to stop';
+  return undefined;
+}
