@@ -4,12 +4,12 @@ import type { CommittedRecords, MetadataObserver } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { Harness, ManualClock, creation, SESSION_TIMEOUT_MS } from '../testing/harness.ts';
 import type { ControllerOp } from '../core/controller.ts';
-import { MemoryStore } from './memory-store.ts';
+import { MoodyStore } from '../testing/moody-store.ts';
 import { ControllerRuntime } from './runtime.ts';
 
 function running(over: { limits?: Partial<Limits>; snapshotBytes?: number; log?: Logger } = {}) {
   const harness = new Harness();
-  const store = new MemoryStore();
+  const store = new MoodyStore();
   const clock = new ManualClock();
   const faults: Error[] = [];
   const runtime = new ControllerRuntime({
@@ -209,7 +209,7 @@ test('runtime: what a start must replay stays in proportion to what there is', a
   expect(batches.reduce((sum, batch) => sum + batch.records.length, 0)).toBeLessThanOrEqual(21);
 });
 
-async function loaded(store: MemoryStore) {
+async function loaded(store: MoodyStore) {
   const { MetadataImage } = await import('@odradek/metadata');
   const { snapshot, batches } = await store.load();
   const image = snapshot === undefined ? new MetadataImage() : MetadataImage.from(snapshot);
