@@ -30,16 +30,19 @@ type PartitionAnswer = TopicAnswer['partitions'][number];
 export const metadata: HandlerOf<3> = {
   handle(request, services, caller) {
     const why = malformed(request, caller.apiVersion);
-    if (why !== undefined) return refused(request, ErrorCode.INVALID_REQUEST);
+    if (why !== undefined) return refused(request, ErrorCode.INVALID_REQUEST, caller.apiVersion);
     const missing = missingNames(request, services, caller);
     if (missing.length === 0) return answer(request, services, caller, new Map());
     return createMissingTopics(missing, services, caller).then((codes) => answer(request, services, caller, codes));
   },
-  refused: (request, code) => refused(request, code),
+  refused: (request, code, _why, version) => refused(request, code, version),
 };
 
-function refused(request: MetadataRequest, errorCode: number): Response {
-  const topics = (request.topics ?? []).map(({ name, topicId }) => ({ ...emptyTopic(name, topicId, errorCode) }));
+function refused(request: MetadataRequest, errorCode: number, version: number): Response {
+  // Before version 12 an answer has no null for a name.
+  const topics = (request.topics ?? []).map(({ name, topicId }) =>
+    emptyTopic(version < 12 ? (name ?? '') : name, topicId, errorCode),
+  );
   return { brokers: [], topics, errorCode };
 }
 

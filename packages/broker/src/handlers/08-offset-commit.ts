@@ -2,10 +2,11 @@
  * OffsetCommit, key 8, v2-10. Answered once the offsets are committed in `__consumer_offsets`. Topics that do not exist, or that the caller
  * may not read, have their own code; the others are stored. Sources: KIP-211 (retention), KIP-320 (leader epochs), KIP-848 (topic ids).
  */
+import type { GroupOpOf } from '@odradek/coordinator';
 import { ErrorCode } from '@odradek/protocol';
 import type { OffsetCommitRequest, ResponseInput } from '@odradek/protocol';
 import type { HandlerOf } from './context.ts';
-import { nameTopic } from './group-topics.ts';
+import { exists, nameTopic } from './group-topics.ts';
 import type { NamedTopic } from './group-topics.ts';
 
 type Topic = OffsetCommitRequest['topics'][number];
@@ -33,10 +34,14 @@ export const offsetCommit: HandlerOf<8> = {
     let at = 0;
     const topics = asked.map(({ topic, named }) => {
       if (named.code !== ErrorCode.NONE) return answered(topic, () => named.code);
-      const codes = outcome.ok ? outcome.value.topics[at]?.partitions : undefined;
+      const codes = outcome.ok ? (outcome.value.topics[at]?.partitions ?? []) : [];
       at += 1;
-      return answered(topic, (index) =>
-        outcome.ok ? (codes?.[index]?.code ?? ErrorCode.UNKNOWN_SERVER_ERROR) : outcome.code,
+      const byPartition = new Map(codes.map(({ partition, code }) => [partition, code]));
+      const whole = outcome.ok ? undefined : outcome.code;
+      return answered(topic, (partition) =>
+        exists(named, partition) && whole !== undefined
+          ? whole
+          : (byPartition.get(partition) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION),
       );
     });
     return { topics };
@@ -44,23 +49,25 @@ export const offsetCommit: HandlerOf<8> = {
   refused: (request, code) => ({ topics: request.topics.map((topic) => answered(topic, () => code)) }),
 };
 
-function stored(topic: Topic, named: NamedTopic) {
+function stored(topic: Topic, named: NamedTopic): GroupOpOf<'commit'>['topics'][number] {
   return {
     topic: named.topic,
     topicId: named.topicId,
-    partitions: topic.partitions.map((partition) => ({
-      partition: partition.partitionIndex,
-      offset: partition.committedOffset,
-      leaderEpoch: partition.committedLeaderEpoch,
-      metadata: partition.committedMetadata,
-    })),
+    partitions: topic.partitions
+      .filter(({ partitionIndex }) => exists(named, partitionIndex))
+      .map((partition) => ({
+        partition: partition.partitionIndex,
+        offset: partition.committedOffset,
+        leaderEpoch: partition.committedLeaderEpoch,
+        metadata: partition.committedMetadata,
+      })),
   };
 }
 
-function answered(topic: Topic, codeOf: (index: number) => number): ResponseInput<8>['topics'][number] {
+function answered(topic: Topic, codeOf: (partition: number) => number): ResponseInput<8>['topics'][number] {
   return {
     name: topic.name,
     topicId: topic.topicId,
-    partitions: topic.partitions.map(({ partitionIndex }, index) => ({ partitionIndex, errorCode: codeOf(index) })),
+    partitions: topic.partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: codeOf(partitionIndex) })),
   };
 }

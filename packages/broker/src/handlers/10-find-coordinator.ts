@@ -79,5 +79,5 @@ function groupCoordinator(key: string, services: Services, caller: Caller): Coor
         : `the partition of ${GROUP_TOPIC} that holds group ${key} has no leader now`;
     return refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, why);
   }
-  return { key, nodeId: node.id, host: node.host, port: node.port, errorCode: ErrorCode.NONE, errorMessage: null };
+  return { key, nodeId: node.id, host: node.host, port: node.port, errorCode: ErrorCode.NONE, errorMessage: '' };
 }

@@ -3,11 +3,15 @@ import { ErrorCode } from '@odradek/protocol';
 import type { ResponseInput } from '@odradek/protocol';
 import type { HandlerOf } from './context.ts';
 
+/** From here on a member says which protocol it believes to be in. */
+const PROTOCOL_VERSION = 5;
 const NO_ASSIGNMENT = Buffer.alloc(0);
 
 export const syncGroup: HandlerOf<14> = {
   needs: (request) => [{ resource: 'group', name: request.groupId, operation: 'read' }],
-  async handle(request, { groups }) {
+  async handle(request, { groups }, { apiVersion }) {
+    const says = request.protocolType !== null && request.protocolName !== null;
+    if (apiVersion >= PROTOCOL_VERSION && !says) return refused(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
     const outcome = await groups.submit(request.groupId, {
       kind: 'sync',
       groupId: request.groupId,

@@ -2,7 +2,7 @@
 import { ErrorCode } from '@odradek/protocol';
 import type { OffsetDeleteRequest, ResponseInput } from '@odradek/protocol';
 import type { HandlerOf } from './context.ts';
-import { nameTopic } from './group-topics.ts';
+import { exists, nameTopic } from './group-topics.ts';
 
 type Topic = OffsetDeleteRequest['topics'][number];
 
@@ -11,25 +11,28 @@ export const offsetDelete: HandlerOf<47> = {
   async handle(request, services, caller) {
     const asked = request.topics.map((topic) => ({
       topic,
-      code: nameTopic({ name: topic.name, topicId: '' }, 'read', services, caller).code,
+      named: nameTopic({ name: topic.name, topicId: '' }, 'read', services, caller),
     }));
     const outcome = await services.groups.submit(request.groupId, {
       kind: 'deleteOffsets',
       groupId: request.groupId,
       topics: asked
-        .filter(({ code }) => code === ErrorCode.NONE)
-        .map(({ topic }) => ({
+        .filter(({ named }) => named.code === ErrorCode.NONE)
+        .map(({ topic, named }) => ({
           topic: topic.name,
-          partitions: topic.partitions.map(({ partitionIndex }) => partitionIndex),
+          partitions: topic.partitions
+            .map(({ partitionIndex }) => partitionIndex)
+            .filter((each) => exists(named, each)),
         })),
     });
     if (!outcome.ok) return refused(outcome.code);
     let at = 0;
-    const topics = asked.map(({ topic, code }) => {
-      if (code !== ErrorCode.NONE) return answered(topic, () => code);
-      const codes = outcome.value.topics[at]?.partitions;
+    const topics = asked.map(({ topic, named }) => {
+      if (named.code !== ErrorCode.NONE) return answered(topic, () => named.code);
+      const codes = outcome.value.topics[at]?.partitions ?? [];
       at += 1;
-      return answered(topic, (index) => codes?.[index]?.code ?? ErrorCode.UNKNOWN_SERVER_ERROR);
+      const byPartition = new Map(codes.map(({ partition, code }) => [partition, code]));
+      return answered(topic, (partition) => byPartition.get(partition) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
     });
     return { errorCode: ErrorCode.NONE, throttleTimeMs: 0, topics };
   },
@@ -40,9 +43,9 @@ function refused(errorCode: number): ResponseInput<47> {
   return { errorCode, throttleTimeMs: 0, topics: [] };
 }
 
-function answered(topic: Topic, codeOf: (index: number) => number): ResponseInput<47>['topics'][number] {
+function answered(topic: Topic, codeOf: (partition: number) => number): ResponseInput<47>['topics'][number] {
   return {
     name: topic.name,
-    partitions: topic.partitions.map(({ partitionIndex }, index) => ({ partitionIndex, errorCode: codeOf(index) })),
+    partitions: topic.partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: codeOf(partitionIndex) })),
   };
 }

@@ -7,7 +7,13 @@ import type { Caller, Services } from './context.ts';
 /** From here on OffsetCommit and OffsetFetch carry topic ids instead of names. */
 export const TOPIC_ID_VERSION = 10;
 
-export type NamedTopic = { readonly topic: string; readonly topicId: string; readonly code: Code };
+export type NamedTopic = {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly code: Code;
+  /** 0 for a topic that does not exist. */
+  readonly partitionCount: number;
+};
 
 /** What a topic of a request is. `code` is NONE for one that exists and that the caller may do `operation` on. */
 export function nameTopic(
@@ -21,9 +27,15 @@ export function nameTopic(
   const found = byId ? topics.byId(asked.topicId) : topics.byName(asked.name);
   const topic = found?.name ?? asked.name;
   const topicId = found?.id ?? (byId ? asked.topicId : UUID_ZERO);
-  if (byId && found === undefined) return { topic, topicId, code: ErrorCode.UNKNOWN_TOPIC_ID };
+  const partitionCount = found?.partitions.length ?? 0;
+  const named = (code: Code): NamedTopic => ({ topic, topicId, code, partitionCount });
+  if (byId && found === undefined) return named(ErrorCode.UNKNOWN_TOPIC_ID);
   const needs = { resource: 'topic', name: topic, operation } as const;
   if (!services.authorizer.allows(caller.principal, caller.clientHost, needs))
-    return { topic, topicId, code: ErrorCode.TOPIC_AUTHORIZATION_FAILED };
-  return { topic, topicId, code: found === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.NONE };
+    return named(ErrorCode.TOPIC_AUTHORIZATION_FAILED);
+  return named(found === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.NONE);
+}
+
+export function exists(named: NamedTopic, partition: number): boolean {
+  return partition >= 0 && partition < named.partitionCount;
 }

@@ -66,6 +66,8 @@ export class Connection {
   #pumping = false;
   #pumpDue = false;
   #parked: Parked | undefined;
+  /** The socket holds more than its mark, and will tell when it is drained. */
+  #undrained = false;
   /** What the budget knows this connection to hold. */
   #accountedBytes = 0;
   #abort: AbortController | undefined;
@@ -96,6 +98,11 @@ export class Connection {
     return this.#answers.inFlightCount === 0;
   }
 
+  /** It was closed from here, and the peer has not gone yet. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
   /** It keeps bytes and it is the peer's turn: to take an answer, or to send the rest of a frame that only it may finish. */
   get stalls(): boolean {
     return this.socket.queuedBytes() > 0 || this.#room.budget.isFinisher(this);
@@ -103,9 +110,13 @@ export class Connection {
 
   /** Bytes held for this connection: frames in part or waiting, requests under way, answers that the peer has not taken. */
   get heldBytes(): number {
+    return this.#frames.heldBytes + this.#waitingBytes + this.#workBytes();
+  }
+
+  /** Of these, requests under way and their answers. What a socket holds below its own mark counts as gone: nobody tells when it is. */
+  #workBytes(): number {
     const answers = this.#answers;
-    const comingBytes = this.#frames.heldBytes + this.#waitingBytes;
-    return comingBytes + answers.requestBytes + answers.queuedBytes + this.socket.queuedBytes();
+    return answers.requestBytes + answers.queuedBytes + (this.#undrained ? this.socket.queuedBytes() : 0);
   }
 
   /** Aborted when the connection is gone. Made when somebody asks: most requests never do. */
@@ -190,6 +201,7 @@ export class Connection {
   }
 
   #onDrain(): void {
+    this.#undrained = false;
     this.lastActiveMs = this.#room.clock.monotonicMs();
     this.#pump();
   }
@@ -288,14 +300,24 @@ export class Connection {
     if (this.#draining) return false;
     if (answers.inFlightCount >= limits.connectionInFlightMax) return false;
     if (answers.queuedBytes + this.socket.queuedBytes() > limits.connectionQueuedBytesMax) return false;
-    if (!budget.over) return true;
-    const inFrame = this.#frames.heldBytes + this.#waitingBytes;
-    return budget.mayGoOn(this.heldBytes - inFrame) || (inFrame > 0 && budget.elect(this));
+    return !budget.over || budget.mayGoOn(this.#workBytes()) || budget.isFinisher(this);
+  }
+
+  /** Whether more may come: requests could start, or this is the connection that may finish its frame although memory is short. */
+  #mayRead(): boolean {
+    if (this.#parked !== undefined) return false;
+    if (this.#mayStart()) return true;
+    return this.#room.budget.over && this.#frames.heldBytes > 0 && this.#waitingBytes === 0 && this.#mayFinish();
+  }
+
+  #mayFinish(): boolean {
+    const { inFlightCount } = this.#answers;
+    return inFlightCount < this.#room.limits.connectionInFlightMax && this.#room.budget.elect(this);
   }
 
   #flush(): void {
     if (this.#closed || this.#closing || !this.#answers.frontReady) return;
-    if (this.#answers.takeReady(gathered) > 0) this.socket.write(gathered);
+    if (this.#answers.takeReady(gathered) > 0 && !this.socket.write(gathered)) this.#undrained = true;
     gathered.length = 0;
   }
 
@@ -306,7 +328,7 @@ export class Connection {
     const changedBytes = heldBytes - this.#accountedBytes;
     this.#accountedBytes = heldBytes;
     if (changedBytes !== 0) budget.change(changedBytes);
-    const reads = this.#closing || this.#draining || (this.#parked === undefined && this.#mayStart());
+    const reads = this.#closing || this.#draining || this.#mayRead();
     if (!reads && budget.over) budget.wait(this.#pumpSoon);
     if (reads !== this.#paused) return;
     this.#paused = !reads;

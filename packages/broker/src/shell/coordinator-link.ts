@@ -7,7 +7,7 @@ import type { Clock, Limits, Logger, NodeConfig, Outcome, Random } from '@odrade
 import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
 import type { CoordinatorLog, GroupConfig } from '@odradek/coordinator';
 import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
-import { ErrorCode } from '@odradek/protocol';
+import { ANONYMOUS_PRINCIPAL, ErrorCode } from '@odradek/protocol';
 import type { CompressionType } from '@odradek/protocol';
 import type { ReplicasPort } from '@odradek/replication';
 import { ReplicaCoordinatorLog } from './coordinator-log.ts';
@@ -25,7 +25,7 @@ export type CoordinatorLinkOptions = {
 };
 
 /** In whose name the broker asks the controller for a topic of its own. */
-const BROKER_PRINCIPAL = 'User:ANONYMOUS';
+const BROKER_PRINCIPAL = ANONYMOUS_PRINCIPAL;
 const CREATE_TIMEOUT_MS = 30_000;
 const MINUTE_MS = 60_000;
 /** What a record takes in a batch beside key and value, generously: subtracted from what the topic lets in. */

@@ -31,6 +31,8 @@ export type ListenersOptions = {
 
 const SWEEP_MS_MAX = 5_000;
 const SWEEP_MS_MIN = 50;
+/** How long a peer may take to hang up after it was closed. */
+const CLOSE_GRACE_MS = 5_000;
 
 export class Listeners {
   readonly #options: ListenersOptions;
@@ -210,6 +212,10 @@ export class Listeners {
     const { over } = this.#budget;
     for (const connection of this.#connections) {
       const silentMs = nowMs - connection.lastActiveMs;
+      if (connection.closing) {
+        if (silentMs >= CLOSE_GRACE_MS) connection.destroy();
+        continue;
+      }
       if (over && silentMs >= limits.stalledReaderMs && connection.stalls) {
         connection.note(
           'stalled',

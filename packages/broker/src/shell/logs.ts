@@ -1,9 +1,8 @@
 /** The logs of a broker by its configuration, and the checkpoint of high watermarks beside them: one file a directory, all partitions at once. */
-import { partitionKey, StorageFault } from '@odradek/base';
-import type { Limits, Logger, NodeConfig, Ports, TimerHandle } from '@odradek/base';
-import { HIGH_WATERMARK_CHECKPOINT, LogManager, readOffsetCheckpoint, writeOffsetCheckpoint } from '@odradek/log';
-import type { OffsetRow } from '@odradek/log';
-import { type Replicas, topicSettings } from '@odradek/replication';
+import type { Limits, Logger, NodeConfig, Ports } from '@odradek/base';
+import { LogManager } from '@odradek/log';
+import { HighWatermarks, type HighWatermarksOptions, readHighWatermarks, type Replicas } from '@odradek/replication';
+import { topicSettings } from '@odradek/replication';
 
 export type LogsOptions = {
   readonly ports: Ports;
@@ -18,13 +17,12 @@ export class BrokerLogs {
   /** As they were when the node stopped, by `topic-partition`. */
   readonly highWatermarks: ReadonlyMap<string, number>;
   readonly #options: LogsOptions;
-  #replicas: Replicas | undefined;
-  #timer: TimerHandle | undefined;
+  #checkpoint: HighWatermarks | undefined;
 
   private constructor(options: LogsOptions, manager: LogManager) {
     this.#options = options;
     this.manager = manager;
-    this.highWatermarks = this.#readHighWatermarks();
+    this.highWatermarks = readHighWatermarks(this.#checkpointOf());
   }
 
   /** Opens, and where the last stop was none, recovers every log. @throws StorageFault when no directory can be used */
@@ -53,50 +51,24 @@ export class BrokerLogs {
 
   /** Begins retention, flushes and checkpoints. */
   start(replicas: Replicas): void {
-    this.#replicas = replicas;
     this.manager.start((topic, partition) => replicas.partitionState(topic, partition)?.highWatermark);
-    this.#armCheckpoint();
+    this.#checkpoint = new HighWatermarks({
+      ...this.#checkpointOf(),
+      intervalMs: this.#options.config.get('replica.high.watermark.checkpoint.interval.ms'),
+      partitions: () => replicas.partitions(),
+    });
+    this.#checkpoint.start();
   }
 
   /** @param deadlineMs monotonic: what is not closed by then is left to recovery */
   async close(deadlineMs: number): Promise<void> {
-    this.#timer?.cancel();
-    this.#writeHighWatermarks();
+    await this.#checkpoint?.close();
     await this.manager.close(deadlineMs);
   }
 
-  #armCheckpoint(): void {
-    const everyMs = this.#options.config.get('replica.high.watermark.checkpoint.interval.ms');
-    this.#timer = this.#options.ports.clock.after(everyMs, () => {
-      this.#writeHighWatermarks();
-      this.#armCheckpoint();
-    });
-  }
-
-  #readHighWatermarks(): ReadonlyMap<string, number> {
-    const found = new Map<string, number>();
-    for (const { path, online } of this.manager.status()) {
-      if (!online) continue;
-      const rows = readOffsetCheckpoint(this.#options.ports.files, `${path}/${HIGH_WATERMARK_CHECKPOINT}`);
-      for (const { topic, partition, offset } of rows) found.set(partitionKey(topic, partition), offset);
-    }
-    return found;
-  }
-
-  #writeHighWatermarks(): void {
-    if (this.#replicas === undefined) return;
-    const rows = new Map<string, OffsetRow[]>();
-    for (const { path, online } of this.manager.status()) if (online) rows.set(path, []);
-    for (const { log, highWatermark } of this.#replicas.partitions()) {
-      rows.get(log.logDirectory)?.push({ topic: log.topic, partition: log.partition, offset: highWatermark });
-    }
-    for (const [directory, offsets] of rows) {
-      try {
-        writeOffsetCheckpoint(this.#options.ports.files, `${directory}/${HIGH_WATERMARK_CHECKPOINT}`, offsets);
-      } catch (fault) {
-        if (!(fault instanceof StorageFault)) throw fault;
-        this.manager.faulted(directory, fault);
-      }
-    }
+  #checkpointOf(): Pick<HighWatermarksOptions, 'clock' | 'files' | 'log' | 'directories'> {
+    const { ports, log } = this.#options;
+    const directories = (): string[] => this.manager.status().flatMap(({ path, online }) => (online ? [path] : []));
+    return { clock: ports.clock, files: ports.files, log, directories };
   }
 }

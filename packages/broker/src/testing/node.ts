@@ -57,7 +57,15 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   const bugs: unknown[] = [];
   let level: LogLevel = 'info';
   const onBug = (error: unknown): void => void bugs.push(error);
-  const controller = await createController({ ports, config, clusterId: CLUSTER_ID, log, store, limits, onFault: onBug });
+  const controller = await createController({
+    ports,
+    config,
+    clusterId: CLUSTER_ID,
+    log,
+    store,
+    limits,
+    onFault: onBug,
+  });
   const started = await createBroker({
     ports,
     config,

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { ByteBudget } from './byte-budget.ts';
+
+test('byte budget: up to the bound anybody goes on', () => {
+  const budget = new ByteBudget(100);
+  budget.change(100);
+  expect(budget.mayGoOn(100)).toBe(true);
+});
+
+test('byte budget: beyond the bound only who holds nothing goes on, beyond twice the bound nobody', () => {
+  const budget = new ByteBudget(100);
+  budget.change(101);
+  expect([budget.mayGoOn(1), budget.mayGoOn(0)]).toEqual([false, true]);
+  budget.change(100);
+  expect(budget.mayGoOn(0)).toBe(false);
+});
+
+test('byte budget: who waits goes on in the order of waiting, each once, when bytes come back', () => {
+  const budget = new ByteBudget(100);
+  const order: string[] = [];
+  budget.change(300);
+  budget.wait(() => order.push('first'));
+  budget.wait(() => {
+    order.push('second');
+    budget.change(150);
+  });
+  budget.wait(() => order.push('third'));
+  budget.change(-100);
+  expect(order).toEqual([]);
+  budget.change(-150);
+  // What the second took makes the third wait on.
+  expect(order).toEqual(['first', 'second']);
+  budget.change(-150);
+  expect(order).toEqual(['first', 'second', 'third']);
+  budget.change(-50);
+  expect(order).toHaveLength(3);
+});
+
+test('byte budget: one that waits again while it is woken does not spin', () => {
+  const budget = new ByteBudget(10);
+  let calls = 0;
+  const again = (): void => {
+    calls += 1;
+    budget.wait(again);
+  };
+  budget.change(20);
+  budget.wait(again);
+  budget.change(-15);
+  expect(calls).toBe(1);
+  expect(budget.waitingCount).toBe(1);
+});
+
+test('byte budget: of those in the middle of a frame one at a time finishes, and the next is sought when it is through', () => {
+  const budget = new ByteBudget(10);
+  const [a, b] = [{}, {}];
+  budget.change(50);
+  expect([budget.elect(a), budget.elect(b), budget.elect(a)]).toEqual([true, false, true]);
+  let woken = 0;
+  budget.wait(() => (woken += budget.elect(b) ? 1 : 0));
+  budget.retire(b);
+  expect(woken).toBe(0);
+  budget.retire(a);
+  expect(woken).toBe(1);
+  expect(budget.isFinisher(b)).toBe(true);
+});
+
+test('byte budget: giving back what was never taken is a bug', () => {
+  expect(() => new ByteBudget(10).change(-1)).toThrow('bytes given back were taken');
+});
