@@ -5,6 +5,8 @@ import type { CommittedRecords, MetadataStore } from '@odradek/metadata';
 export class MemoryStore implements MetadataStore {
   #snapshot: CommittedRecords | undefined;
   #batches: CommittedRecords[] = [];
+  /** Nothing is encoded here, so records stand for bytes. */
+  bytesSinceSnapshot = 0;
 
   load(): Promise<{ snapshot: CommittedRecords | undefined; batches: readonly CommittedRecords[] }> {
     return Promise.resolve({ snapshot: this.#snapshot, batches: [...this.#batches] });
@@ -14,18 +16,15 @@ export class MemoryStore implements MetadataStore {
     const end = this.#batches.at(-1)?.endOffset ?? this.#snapshot?.endOffset ?? 0;
     assert(batch.endOffset === end + batch.records.length, 'a batch follows the one before', { end });
     this.#batches.push(batch);
+    this.bytesSinceSnapshot += batch.records.length;
     return Promise.resolve();
   }
 
   saveSnapshot(state: CommittedRecords): Promise<void> {
     this.#snapshot = state;
     this.#batches = this.#batches.filter((batch) => batch.endOffset > state.endOffset);
+    this.bytesSinceSnapshot = this.#batches.reduce((sum, batch) => sum + batch.records.length, 0);
     return Promise.resolve();
-  }
-
-  /** Nothing is encoded here, so records stand for bytes. */
-  get bytesSinceSnapshot(): number {
-    return this.#batches.reduce((sum, batch) => sum + batch.records.length, 0);
   }
 
   close(): Promise<void> {
