@@ -264,7 +264,7 @@ test('list: by state and type, in any case of letters', () => {
   const list = (states: string[], types: string[] = []): string[] =>
     bench.submit<'list'>({ kind: 'list', states, types }).value.map(({ groupId }) => groupId);
   expect(bench.submit<'list'>({ kind: 'list', states: ['stable'], types: ['CLASSIC'] }).value).toEqual([
-    { groupId: 'busy', protocolType: 'consumer', state: 'Stable', type: 'Classic' },
+    { groupId: 'busy', protocolType: 'consumer', state: 'Stable', type: 'classic' },
   ]);
   expect([list([]), list(['Empty']), list(['dead']), list([], ['consumer'])]).toEqual([
     ['busy', 'simple'],
@@ -274,7 +274,7 @@ test('list: by state and type, in any case of letters', () => {
   ]);
 });
 
-test('describe: metadata and assignments only while stable; the group that is not there is not found', () => {
+test('describe: metadata and protocol only while stable; the group that is not there is not found', () => {
   const bench = new GroupBench();
   const member = bench.member('g', { name: 'n' });
   stabilize(bench, [member]);
@@ -289,7 +289,7 @@ test('describe: metadata and assignments only while stable; the group that is no
   expect(bench.describe().value).toMatchObject({
     state: 'PreparingRebalance',
     protocolName: '',
-    members: [{ assignment: Buffer.alloc(0) }, {}],
+    members: [{ metadata: Buffer.alloc(0), assignment: Buffer.from([0]) }, { assignment: Buffer.alloc(0) }],
   });
   expect(bench.describe('none').code).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
 });

@@ -8,7 +8,15 @@ import { ErrorCode } from '@odradek/protocol';
 import type { ClassicGroup } from './classic/group.ts';
 import { served } from './classic/states.ts';
 import type { CommitOp, DeleteOffsetsOp, FetchOp, FetchReply, FetchedPartition, OffsetValue, OpId } from './kinds.ts';
-import { checkGeneration, checkMember, rebalancing, setSession, timerKeys, unknownMember } from './turn.ts';
+import {
+  checkGeneration,
+  checkMember,
+  invalidGroupId,
+  rebalancing,
+  setSession,
+  timerKeys,
+  unknownMember,
+} from './turn.ts';
 import type { Turn } from './turn.ts';
 
 export function commit(turn: Turn, op: CommitOp, id: OpId): void {
@@ -108,6 +116,7 @@ export function deleteOffsets(turn: Turn, op: DeleteOffsetsOp, id: OpId): void {
 
 /** While a group has members, only the subscriptions of consumers tell which offsets nobody uses. */
 function checkDeleteOffsets(group: ClassicGroup | undefined, groupId: string): Refusal | undefined {
+  if (groupId === '') return invalidGroupId();
   if (group === undefined) return groupNotFound(groupId);
   if (group.state === 'Empty' || group.isConsumerGroup) return undefined;
   const why = `group ${groupId} (${group.protocolType ?? ''}) has members; stop them before deleting its offsets`;

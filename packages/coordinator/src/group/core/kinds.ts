@@ -92,8 +92,9 @@ export type DescribedGroup = {
     readonly groupInstanceId: string | null;
     readonly clientId: string;
     readonly clientHost: string;
-    /** Both empty unless the group is stable. */
+    /** Empty unless the group is stable. */
     readonly metadata: Buffer;
+    /** While the group rebalances, the one that the member had before. */
     readonly assignment: Buffer;
   }[];
 };

@@ -29,7 +29,7 @@ import { setSession, timerKeys } from './turn.ts';
 import type { Turn } from './turn.ts';
 
 /** ListGroups' word for the type of the groups here (KIP-848). */
-const CLASSIC_TYPE = 'Classic';
+const CLASSIC_TYPE = 'classic';
 
 export class GroupMachine implements Machine<GroupKinds> {
   readonly #config: () => GroupConfig;
@@ -172,7 +172,7 @@ export class GroupMachine implements Machine<GroupKinds> {
   #list(op: ListOp): ListedGroup[] {
     const states = new Set(op.states.map((state) => state.toLowerCase()));
     const types = new Set(op.types.map((type) => type.toLowerCase()));
-    if (types.size > 0 && !types.has(CLASSIC_TYPE.toLowerCase())) return [];
+    if (types.size > 0 && !types.has(CLASSIC_TYPE)) return [];
     const listed: ListedGroup[] = [];
     for (const group of this.#groups.values())
       if (states.size === 0 || states.has(group.state.toLowerCase()))
@@ -186,7 +186,7 @@ export class GroupMachine implements Machine<GroupKinds> {
   }
 }
 
-/** Metadata and assignments are told only while they belong together. */
+/** What members subscribe to is told only while it is what the assignments were made from. */
 function describeGroup(group: ClassicGroup): DescribedGroup {
   const stable = group.state === 'Stable';
   return {
@@ -200,7 +200,7 @@ function describeGroup(group: ClassicGroup): DescribedGroup {
       clientId: member.clientId,
       clientHost: member.clientHost,
       metadata: stable ? group.metadataOf(member) : NO_ASSIGNMENT,
-      assignment: stable ? member.assignment : NO_ASSIGNMENT,
+      assignment: member.assignment,
     })),
   };
 }

@@ -149,17 +149,12 @@ export class ClassicGroup {
     this.#count(protocols, 1);
   }
 
-  /** Whether a member of that protocol type can be understood by all others. `except`: the member that it replaces or is. */
-  understands(protocolType: string, protocols: readonly JoinProtocol[], except: string | undefined): boolean {
+  /** Whether all members understand one of these protocols. A member that comes again is measured by what it understood before, too. */
+  understands(protocolType: string, protocols: readonly JoinProtocol[]): boolean {
     if (protocolType === '' || protocols.length === 0) return false;
-    const self = except === undefined ? undefined : this.members.get(except);
-    const others = this.members.size - Number(self !== undefined);
     if (this.members.size === 0) return true;
     if (this.protocolType !== protocolType) return false;
-    return protocols.some(({ name }) => {
-      const own = Number(self?.protocols.some((protocol) => protocol.name === name) ?? false);
-      return (this.#protocolCounts.get(name) ?? 0) - own === others;
-    });
+    return protocols.some(({ name }) => this.#protocolCounts.get(name) === this.members.size);
   }
 
   /** The protocol that most members prefer of those that all understand; of equals the one voted for first. */

@@ -193,12 +193,15 @@ test('join: while assignments are awaited, a repeated join hears the same genera
   expect([leader.joined().generation, follower.joined().generation]).toEqual([2, 2]);
 });
 
-test('join: a single member may come with other protocols than before', () => {
+test('join: a member may drop protocols, but not come with only such that were not understood before', () => {
   const bench = new GroupBench();
-  const member = bench.member('g', { protocols: ['range'] });
+  const member = bench.member('g', { protocols: ['range', 'sticky'] });
   stabilize(bench, [member]);
-  member.options = { ...member.options, protocols: ['sticky'] };
-  expect(member.join().value).toMatchObject({ code: ErrorCode.NONE, generation: 2, protocolName: 'sticky' });
+  const { options } = member;
+  member.options = { ...options, protocols: ['roundrobin'] };
+  expect(member.join().code).toBe(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+  member.options = { ...options, protocols: ['roundrobin', 'sticky'] };
+  expect(member.join().value).toMatchObject({ code: ErrorCode.NONE, generation: 2, protocolName: 'roundrobin' });
 });
 
 test('join: a retried join takes the place of the one that waits, which is answered too', () => {

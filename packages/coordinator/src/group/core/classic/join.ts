@@ -81,7 +81,7 @@ function hasRoom(turn: Turn, group: ClassicGroup, memberId: string): boolean {
 
 function joinUnknown(turn: Turn, group: ClassicGroup, op: JoinOp, id: OpId): void {
   const replaced = op.groupInstanceId === null ? undefined : group.staticMemberId(op.groupInstanceId);
-  if (!group.understands(op.protocolType, op.protocols, replaced)) {
+  if (!group.understands(op.protocolType, op.protocols)) {
     turn.out.reply(id, ok(inconsistent(group, op, '')));
     return;
   }
@@ -102,7 +102,7 @@ function joinUnknown(turn: Turn, group: ClassicGroup, op: JoinOp, id: OpId): voi
 
 function joinKnown(turn: Turn, group: ClassicGroup, op: JoinOp, id: OpId): void {
   const { out } = turn;
-  if (!group.understands(op.protocolType, op.protocols, op.memberId)) {
+  if (!group.understands(op.protocolType, op.protocols)) {
     out.reply(id, ok(inconsistent(group, op, op.memberId)));
     return;
   }
