@@ -130,6 +130,17 @@ test('brokers: alone, one that wants to stop may go at its second word', () => {
   expect(harness.beat(1, { wantShutDown: true })).toMatchObject({ value: { shouldShutDown: true } });
 });
 
+test('brokers: one that was allowed to stop and beats on stays fenced until it registers anew', () => {
+  const harness = new Harness({ brokers: [1] });
+  harness.create({ name: 't', replicas: [[1]] });
+  harness.beat(1, { wantShutDown: true });
+  harness.beat(1, { wantShutDown: true });
+  expect(harness.beat(1)).toMatchObject({ value: { fenced: true } });
+  expect(harness.partition('t').leader).toBe(NO_LEADER);
+  harness.start(1);
+  expect(harness.partition('t').leader).toBe(1);
+});
+
 test('brokers: a replica on a directory that its broker no longer has does not lead', () => {
   const harness = new Harness({ brokers: [1] });
   harness.create({ name: 't', replicas: [[1]] });

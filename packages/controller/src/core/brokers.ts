@@ -168,7 +168,9 @@ function nextState(context: ControllerContext, broker: BrokerImage, beat: Heartb
   switch (state) {
     case 'fenced':
       if (beat.wantShutDown) return 'stopped';
-      return !beat.wantFence && beat.metadataOffset >= session.registeredEnd ? 'active' : 'fenced';
+      // Who asked to stop comes back as a new incarnation or not at all.
+      if (beat.wantFence || broker.inControlledShutdown) return 'fenced';
+      return beat.metadataOffset >= session.registeredEnd ? 'active' : 'fenced';
     case 'active':
       if (beat.wantFence) return beat.wantShutDown ? 'stopped' : 'fenced';
       if (!beat.wantShutDown) return 'active';

@@ -40,6 +40,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('restart' as const), snapshot: fc.boolean() }),
 );
 
+/** Long ones too: without the size fast-check keeps to about ten steps. */
+const lives = (maxLength: number): fc.Arbitrary<Step[]> => fc.array(step, { minLength: 1, maxLength, size: 'max' });
+
 /** A cluster over restarts of its controller: what was committed, and what was promised to brokers. */
 class Life {
   harness = new Harness({ seed: 7 });
@@ -134,7 +137,7 @@ function checkTopic(image: MetadataImage, each: TopicImage): void {
 
 test('controller: over random lives every partition is led by a live in-sync replica whenever there is one', () => {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
+    fc.property(lives(60), (steps) => {
       const life = new Life();
       for (const each of steps) {
         life.take(each);
@@ -147,7 +150,7 @@ test('controller: over random lives every partition is led by a live in-sync rep
 
 test('controller: the image lived is the image rebuilt from the log, and from its snapshot', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(lives(60), (steps) => {
       const life = new Life();
       for (const each of steps) life.take(each);
       const lived = life.harness.image.toSnapshot();
@@ -160,7 +163,7 @@ test('controller: the image lived is the image rebuilt from the log, and from it
 
 test('controller: partition and leader epochs never move back, and a leader changes only with its epoch', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(lives(60), (steps) => {
       const life = new Life();
       for (const each of steps) life.take(each);
       const image = new MetadataImage();
@@ -180,7 +183,7 @@ test('controller: partition and leader epochs never move back, and a leader chan
 
 test('controller: no two producer id blocks overlap, whoever asks and however often the controller restarts', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+    fc.property(lives(80), (steps) => {
       const life = new Life();
       life.take({ kind: 'start', broker: 1 });
       for (const each of steps) life.take(each);
@@ -192,7 +195,7 @@ test('controller: no two producer id blocks overlap, whoever asks and however of
 
 test('controller: the same operations at the same times give the same records', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(lives(40), (steps) => {
       const [one, other] = [new Life(), new Life()];
       for (const each of steps) {
         one.take(each);
