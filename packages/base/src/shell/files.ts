@@ -1,5 +1,6 @@
 /** The machine's files behind the `Files` port. Whatever fails leaves as a `StorageFault` with the path and the system's code. */
 import * as fs from 'node:fs';
+import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { assert } from '../assert.ts';
 import { StorageFault } from '../outcome.ts';
@@ -23,7 +24,7 @@ export function systemFiles(): Files {
       ),
     stat: (path) => guarded(path, () => statOf(path)),
     list: (directory) => guarded(directory, () => entriesOf(directory)),
-    makeDirectory: (path) => guarded(path, () => void fs.mkdirSync(path, { recursive: true })),
+    makeDirectory: (path) => guarded(path, () => makeDirectory(path)),
     rename: (from, to) => guarded(from, () => fs.renameSync(from, to)),
     remove: (path) => guarded(path, () => fs.rmSync(path, { recursive: true, force: true })),
     syncDirectory: (path) => guarded(path, () => syncDirectory(path)),
@@ -36,6 +37,19 @@ export function systemFiles(): Files {
       locks.delete(path);
     },
   };
+}
+
+/** Step by step from the first parent that is there: Node's own recursion says ENOENT on a read-only file system, where it is EROFS. */
+function makeDirectory(path: string): void {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = dirname(path);
+  if (parent !== path) makeDirectory(parent);
+  try {
+    fs.mkdirSync(path);
+  } catch (cause) {
+    // Made by somebody else in the meantime.
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw cause;
+  }
 }
 
 /** One open descriptor. `close` waits for reads and syncs under way, since the number is reused by the next open. */
@@ -210,7 +224,10 @@ function syncDirectory(path: string): void {
 }
 
 async function syncDirectoryLater(path: string): Promise<void> {
-  const directory = new SystemFile(path, guarded(path, () => fs.openSync(path, O_RDONLY)));
+  const directory = new SystemFile(
+    path,
+    guarded(path, () => fs.openSync(path, O_RDONLY)),
+  );
   try {
     await directory.sync();
   } finally {
