@@ -4,7 +4,7 @@
  */
 import { refuse, StorageFault } from '@odradek/base';
 import type { Clock, Logger, Metrics, Outcome } from '@odradek/base';
-import type { EpochEnd, PartitionLog } from '@odradek/log';
+import type { EpochEnd } from '@odradek/log';
 import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import type { LogsPort, TopicSettings } from '../ports.ts';
@@ -149,11 +149,6 @@ export class Replicas implements ReplicasPort {
   /** Every partition that is online here. */
   partitions(): Iterable<Partition> {
     return this.#hosting.partitions();
-  }
-
-  /** For retention, which deletes nothing that is not committed. */
-  highWatermarkOf(log: PartitionLog): number {
-    return this.#hosting.find(log.topic, log.partition)?.highWatermark ?? log.logStartOffset;
   }
 
   /** Ends every wait; logs are closed by their manager. */
