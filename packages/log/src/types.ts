@@ -127,7 +127,7 @@ export interface PartitionLog {
   /** Called on becoming leader: the epoch begins at the log end. */
   assignEpochStart(leaderEpoch: number, startOffset: number): void;
 
-  /** Cuts every record at or above `offset`. */
+  /** Cuts every batch that reaches `offset`: the log then ends with the last whole batch below it. */
   truncateTo(offset: number): void;
   /** Drops all and starts anew at `offset` (a follower that fell behind the leader's log start). */
   truncateFullyAndStartAt(offset: number): void;

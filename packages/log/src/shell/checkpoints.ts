@@ -2,7 +2,7 @@
  * Kafka's small text files: offset checkpoints of a log directory, a log's leader epochs, partition.metadata, meta.properties and the clean
  * shutdown marker. Each is replaced as a whole: written beside, synced, renamed, so that a crash leaves the old or the new one.
  */
-import { StorageFault } from '@odradek/base';
+import { StorageFault, isUuid } from '@odradek/base';
 import type { Files } from '@odradek/base';
 import type { EpochStart } from '../core/epochs.ts';
 import { CLEAN_SHUTDOWN, EPOCH_CHECKPOINT, META_PROPERTIES, PARTITION_METADATA } from './names.ts';
@@ -91,15 +91,17 @@ export function epochsText(epochs: readonly EpochStart[]): string {
   return `${CHECKPOINT_VERSION}\n${epochs.length}\n${lines.join('')}`;
 }
 
-/** @returns the topic id in Kafka's base64 form; undefined when there is no file */
+/**
+ * @returns the topic id in Kafka's base64 form; undefined when there is no file, or a power cut has torn it: it is written without a sync
+ * when a log is made (thousands at a time), and made durable with the log's first flush
+ */
 export function readPartitionMetadata(files: Files, directory: string): string | undefined {
   const path = `${directory}/${PARTITION_METADATA}`;
   const text = readText(files, path);
   if (text === undefined || text === '') return undefined;
   const properties = parseProperties(text, ':');
   const topicId = properties.get('topic_id');
-  if (properties.get('version') !== '0' || topicId === undefined) throw malformed(path, text.trim());
-  return topicId;
+  return properties.get('version') === '0' && topicId !== undefined && isUuid(topicId) ? topicId : undefined;
 }
 
 export function writePartitionMetadata(files: Files, directory: string, topicId: string, durability: Durability): void {

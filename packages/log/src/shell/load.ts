@@ -84,9 +84,10 @@ export function loadClean(world: LogWorld, input: LoadInput): Loaded {
 export function* recover(world: LogWorld, input: LoadInput): Generator<undefined, Loaded, undefined> {
   removeLeftovers(world, input.directory);
   const segments = openSegments(world, input);
+  // The segment before the recovery point as well when it lies exactly between two: the indexes of the sealed one may not be durable yet.
   const firstUnsure = Math.max(
     0,
-    segments.findLastIndex((segment) => segment.baseOffset <= input.recoveryPoint),
+    segments.findLastIndex((segment) => segment.baseOffset < input.recoveryPoint),
   );
   const unsure = segments[firstUnsure];
   const epochs = loadEpochs(world, input.directory);
@@ -115,7 +116,10 @@ export function* recover(world: LogWorld, input: LoadInput): Generator<undefined
       offsetLimit: limit,
     });
     logEndOffset = result.endOffset;
-    if (result.cutBytes === 0) continue;
+    // A segment begins where the one before it ended. If that one ends earlier now, its last batches never reached the disk, though no torn
+    // byte shows it, and what lies after the hole was not synced either.
+    const isWhole = result.cutBytes === 0 && (limit === Infinity || limit === logEndOffset);
+    if (isWhole) continue;
     world.logger.warn(
       { path: segment.path(LOG_SUFFIX), cutBytes: result.cutBytes, logEndOffset, why: result.why },
       'log cut where it is torn or damaged',

@@ -1,8 +1,10 @@
 /** One entry of log.dirs: its lock, its checkpoints, whether it may be written, and what its logs are found to be when the node starts. */
 import { StorageFault } from '@odradek/base';
+import type { Files } from '@odradek/base';
 import type { LogConfig, LogDirStatus } from '../types.ts';
 import {
   hasCleanShutdown,
+  parentOf,
   readMetaProperties,
   readOffsetCheckpoint,
   readPartitionMetadata,
@@ -87,7 +89,7 @@ export class LogDir {
   /** Takes the directory for this process. Throws StorageFault when another one has it. */
   lock(): void {
     const { files } = this.#world;
-    files.makeDirectory(this.path);
+    makeDurably(files, this.path);
     if (!files.lock(`${this.path}/${LOCK}`)) {
       throw new StorageFault(
         this.path,
@@ -196,6 +198,14 @@ export class LogDir {
       return [];
     }
   }
+}
+
+/** A directory that was just made may vanish with a power cut, and all that was synced in it. */
+function makeDurably(files: Files, path: string): void {
+  if (path === '/' || files.stat(path) !== undefined) return;
+  makeDurably(files, parentOf(path));
+  files.makeDirectory(path);
+  files.syncDirectory(parentOf(path));
 }
 
 type KnownOffsets = { readonly recoveryPoint: number | undefined; readonly logStartOffset: number | undefined };

@@ -98,6 +98,7 @@ export class LogManager implements LogKeeper {
       );
       existing.setAside();
     } else if (existing !== undefined) {
+      if (existing.topicId === '') existing.adopt(topicId);
       existing.reconfigure(config);
       this.#adopted.add(existing);
       return existing;

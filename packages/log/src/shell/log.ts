@@ -21,7 +21,7 @@ import type {
   ReadRequest,
   ReadResult,
 } from '../types.ts';
-import { epochsText } from './checkpoints.ts';
+import { epochsText, writePartitionMetadata } from './checkpoints.ts';
 import { readSegment } from './disk-read.ts';
 import { Flusher, replaceTextLater, syncFile } from './flusher.ts';
 import type { Flushable } from './flusher.ts';
@@ -36,6 +36,7 @@ import type { LogKeeper, LogWorld } from './world.ts';
 
 /** A read that meets a truncation on its way begins again, so many times. */
 const READ_ATTEMPTS_MAX = 4;
+const RELATIVE_OFFSET_MAX = 0x7fff_ffff;
 const NOTHING: ReadResult = { chunks: [], sizeBytes: 0 };
 
 export type LogIdentity = {
@@ -55,8 +56,8 @@ export type LogOpening =
 export class Log implements PartitionLog, Flushable {
   readonly topic: string;
   readonly partition: number;
-  readonly topicId: string;
   readonly logDirectory: string;
+  #topicId: string;
   readonly #world: LogWorld;
   readonly #keeper: LogKeeper;
   readonly #plan = new AppendPlan();
@@ -78,6 +79,8 @@ export class Log implements PartitionLog, Flushable {
   /** The directory itself and partition.metadata are not durable yet. */
   #newborn: boolean;
   #epochsDirty = false;
+  /** No longer written, not synced for good yet, oldest first. */
+  #sealed: Segment[] = [];
   #bytesSinceSync = 0;
   #lastFlushMs: number;
   #unflushedSince = 0;
@@ -87,7 +90,7 @@ export class Log implements PartitionLog, Flushable {
     this.#keeper = keeper;
     this.topic = identity.topic;
     this.partition = identity.partition;
-    this.topicId = identity.topicId;
+    this.#topicId = identity.topicId;
     this.logDirectory = identity.logDirectory;
     this.#directory = identity.directory;
     this.#config = config;
@@ -102,6 +105,11 @@ export class Log implements PartitionLog, Flushable {
     this.#recoveryPoint = isLoaded ? opening.loaded.recoveryPoint : opening.logEndOffset;
     this.#newborn = isLoaded && opening.isNew;
     this.#namesDirty = this.#newborn;
+  }
+
+  /** Empty when the file that says it was lost. */
+  get topicId(): string {
+    return this.#topicId;
   }
 
   get logStartOffset(): number {
@@ -136,12 +144,19 @@ export class Log implements PartitionLog, Flushable {
   }
 
   get hasLooseEnds(): boolean {
-    return this.#namesDirty || this.#newborn || this.#epochsDirty;
+    return this.#namesDirty || this.#newborn || this.#epochsDirty || this.#sealed.length > 0;
   }
 
   /** The fault that took it offline, if one did. */
   get fault(): StorageFault | undefined {
     return this.#offline;
+  }
+
+  /** The log turns out to be that of this topic: its own note of it was lost. */
+  adopt(topicId: string): void {
+    this.#topicId = topicId;
+    this.#newborn = true;
+    this.#guard(() => writePartitionMetadata(this.#world.files, this.#directory, topicId, 'later'));
   }
 
   reconfigure(config: LogConfig): void {
@@ -240,10 +255,12 @@ export class Log implements PartitionLog, Flushable {
       this.#lowerTo(offset);
       const last = Math.max(0, this.#segmentIndexOf(offset));
       const later = state.segments.splice(last + 1);
+      this.#sealed = this.#sealed.filter((segment) => !later.includes(segment));
       for (const segment of later.toReversed()) segment.removeFiles();
       if (later.length > 0) this.#world.files.syncDirectory(this.#directory);
-      state.segments[last]?.truncateTo(offset);
-      this.#afterCut(state, offset);
+      const end = state.segments[last]?.truncateTo(offset) ?? offset;
+      this.#flusher.truncated(end);
+      this.#afterCut(state, end);
     });
   }
 
@@ -347,12 +364,17 @@ export class Log implements PartitionLog, Flushable {
     this.#newborn = false;
     this.#bytesSinceSync = 0;
     try {
-      const firstDirty = Math.max(0, this.#segmentIndexOf(this.#recoveryPoint));
-      for (const segment of state.segments.slice(firstDirty)) {
-        const isActive = segment === state.segments.at(-1);
-        if (isActive && this.#recoveryPoint === this.#logEndOffset) break;
-        segment.saveIndexes();
-        await this.#syncSegment(segment, !isActive);
+      const active = this.#active(state);
+      while (this.#sealed.length > 0) {
+        const [oldest] = this.#sealed;
+        if (oldest === undefined) break;
+        oldest.saveIndexes();
+        await this.#syncSegment(oldest, true);
+        if (this.#sealed[0] === oldest) this.#sealed.shift();
+      }
+      if (this.#recoveryPoint < this.#logEndOffset) {
+        active.saveIndexes();
+        await this.#syncSegment(active, false);
       }
       if (newborn) await syncFile(files, `${this.#directory}/${PARTITION_METADATA}`);
       if (epochsDirty)
@@ -444,7 +466,8 @@ export class Log implements PartitionLog, Flushable {
       maxTimestampMs: plan.maxTimestampMs,
       lastOffset: plan.lastOffset,
     };
-    if (mustRoll(active.facts(), incoming, nowMs, this.#config)) this.#roll(state);
+    // A follower of a compacted log may have to leap over more offsets than a segment's indexes can tell.
+    if (mustRoll(active.facts(), incoming, nowMs, this.#config)) this.#roll(state, plan.lastOffset - RELATIVE_OFFSET_MAX);
     return this.#active(state);
   }
 
@@ -494,11 +517,12 @@ export class Log implements PartitionLog, Flushable {
     );
   }
 
-  #roll(state: LogState): void {
+  #roll(state: LogState, leastBaseOffset = 0): void {
     const active = this.#active(state);
-    const baseOffset = this.#logEndOffset;
+    const baseOffset = Math.max(this.#logEndOffset, leastBaseOffset);
     if (active.baseOffset === baseOffset) return;
     active.seal();
+    this.#sealed.push(active);
     this.#takeSnapshot(state);
     const segment = Segment.create(
       this.#world,
@@ -606,6 +630,8 @@ export class Log implements PartitionLog, Flushable {
   #afterCut(state: LogState, offset: number): void {
     this.#logEndOffset = offset;
     this.#logStartOffset = Math.min(this.#logStartOffset, offset);
+    this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
+    this.#unflushedSince = Math.min(this.#unflushedSince, offset);
     this.#sizeBytes = -1;
     if (state.epochs.truncateFromEnd(offset)) this.#epochsDirty = true;
     const { files } = this.#world;
@@ -627,6 +653,7 @@ export class Log implements PartitionLog, Flushable {
     this.#lowerTo(Math.min(offset, this.#logEndOffset));
     for (const segment of state.segments.toReversed()) segment.removeFiles();
     state.segments.length = 0;
+    this.#sealed = [];
     const birth = birthOf(this.#world, { directory: this.#directory, config: this.#config }, offset);
     state.segments.push(Segment.create(this.#world, birth, this.#config.preallocate ? this.#config.segmentBytes : 0));
     for (const snapshot of snapshotOffsets(this.#world.files, this.#directory)) {
@@ -650,6 +677,7 @@ export class Log implements PartitionLog, Flushable {
   #dropOldest(state: LogState, count: number): void {
     this.#generation += 1;
     const dropped = state.segments.splice(0, count);
+    this.#sealed = this.#sealed.filter((segment) => !dropped.includes(segment));
     const firstOffset = state.segments[0]?.baseOffset ?? this.#logEndOffset;
     const paths = dropped.flatMap((segment) => segment.markDeleted());
     for (const snapshot of snapshotOffsets(this.#world.files, this.#directory)) {

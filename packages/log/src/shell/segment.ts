@@ -67,6 +67,10 @@ export class Segment implements IndexHolder {
   #firstTimestampMs = UNKNOWN;
   #largestTimestampMs = UNKNOWN;
   #largestTimestampOffset = 0;
+  /** Cut since the last sync: the next segment may not be written before that is durable. */
+  #cutUnsynced = false;
+  /** Its files are removed or renamed: a sync that is under way must not make new ones. */
+  #gone = false;
   /** A write failed: bytes past `sizeBytes` may be on file. */
   #torn = false;
 
@@ -148,6 +152,11 @@ export class Segment implements IndexHolder {
   seal(): void {
     if (this.largestTimestampMs >= 0) this.indexes().times.add(this.#largestTimestampMs, this.#largestTimestampOffset);
     this.saveIndexes();
+    if (this.#cutUnsynced) {
+      // Otherwise a power cut could bring back what was cut, followed by a new segment that knows nothing of it.
+      this.handle().syncNow();
+      this.#cutUnsynced = false;
+    }
     if (this.preallocated) {
       this.handle().truncateSync(this.sizeBytes);
       this.preallocated = false;
@@ -157,9 +166,17 @@ export class Segment implements IndexHolder {
   /** Makes everything written so far durable. @param withIndexes for a segment that recovery will not scan again */
   async sync(withIndexes: boolean): Promise<void> {
     this.#saveAborted();
-    await this.handle().sync();
+    const cutBefore = this.#cutUnsynced;
+    this.#cutUnsynced = false;
+    try {
+      await this.handle().sync();
+    } catch (cause) {
+      this.#cutUnsynced ||= cutBefore;
+      throw cause;
+    }
     const suffixes = withIndexes ? [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX] : [TXN_INDEX_SUFFIX];
     for (const suffix of suffixes) {
+      if (this.#gone) return;
       if (suffix === TXN_INDEX_SUFFIX && this.aborted().length === 0) continue;
       const handle = this.#world.files.open(this.path(suffix), 'write');
       try {
@@ -288,17 +305,23 @@ export class Segment implements IndexHolder {
     return end;
   }
 
-  /** Cuts the first batch that reaches `offset`, and all after it. @returns bytes cut */
+  /** Cuts the first batch that reaches `offset`, and all after it. @returns one past the last offset that is left */
   truncateTo(offset: number): number {
+    let endOffset = this.baseOffset;
     const { index, times } = this.wholeIndexes();
-    const scan = this.scan(index.lookup(offset));
-    while (scan.look(false) && batch.lastOffset(scan.window, scan.at) < offset) scan.skip();
-    const cutBytes = this.sizeBytes - scan.position;
-    if (cutBytes === 0) return 0;
+    const scan = this.scan(index.lookup(offset - 1));
+    while (scan.look(false)) {
+      const lastOffset = batch.lastOffset(scan.window, scan.at);
+      if (lastOffset >= offset) break;
+      endOffset = lastOffset + 1;
+      scan.skip();
+    }
+    if (scan.leftBytes === 0) return endOffset;
     this.#torn = true;
     this.sizeBytes = scan.position;
     this.handle().truncateSync(this.sizeBytes);
     this.#torn = false;
+    this.#cutUnsynced = true;
     this.preallocated = false;
     index.truncateTo(offset);
     times.truncateTo(offset);
@@ -311,12 +334,13 @@ export class Segment implements IndexHolder {
     this.#bytesSinceEntry = 0;
     if (this.sizeBytes === 0) this.#firstTimestampMs = UNKNOWN;
     this.#readLargestTimestamp('scanRest');
-    return cutBytes;
+    return endOffset;
   }
 
   /** The file ends here: what lies beyond is torn or damaged. */
   cutAt(position: number): void {
     this.sizeBytes = position;
+    this.#cutUnsynced = true;
     this.handle().truncateSync(position);
   }
 
@@ -327,6 +351,7 @@ export class Segment implements IndexHolder {
 
   /** Gives the files the names under which they wait for their removal. @returns these names */
   markDeleted(): string[] {
+    this.#gone = true;
     this.closeFiles();
     const renamed: string[] = [];
     for (const suffix of SEGMENT_SUFFIXES) {
@@ -339,6 +364,7 @@ export class Segment implements IndexHolder {
   }
 
   removeFiles(): void {
+    this.#gone = true;
     this.closeFiles();
     for (const suffix of SEGMENT_SUFFIXES) this.#world.files.remove(this.path(suffix));
   }
