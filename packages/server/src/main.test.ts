@@ -28,7 +28,7 @@ type Ran = {
 function start(args: readonly string[], environment: Record<string, string> = {}): Ran {
   // Only what the test says: a KAFKA_ variable of this machine would be configuration.
   const env = { PATH: process.env['PATH'] ?? '', HOME: root, ...environment };
-  const child = spawn('node', [main, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
   let out = '';
   let errors = '';
