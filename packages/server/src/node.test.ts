@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MetricsRegistry, NodeConfig, silent } from '@odradek/base';
+import { MetricsRegistry, NodeConfig, silent, StorageFault } from '@odradek/base';
+import type { Files } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { MemoryStore } from '@odradek/controller';
 import { afterAll, expect, test } from 'vitest';
@@ -126,4 +127,33 @@ test('node: a second node on the directory of a running one is refused, and the 
 
 test('node: a directory that cannot be used is refused with the reason', async () => {
   expect(await refusal(options('/dev/null/data'))).toMatch(/data directory cannot be used.*\/dev\/null/);
+});
+
+test('node: when every data directory has failed it is not live any more, says so, and can still be stopped', async () => {
+  const directory = fresh();
+  let broken = false;
+  const files: Files = {
+    ...ports.files,
+    open(path, mode) {
+      if (broken && path.startsWith(directory))
+        throw new StorageFault(path, Object.assign(new Error('i/o error'), { code: 'EIO' }));
+      return ports.files.open(path, mode);
+    },
+  };
+  const properties = new Map([
+    ['listeners', 'PLAINTEXT://127.0.0.1:0'],
+    ['log.dirs', directory],
+    ['log.flush.offset.checkpoint.interval.ms', '1'],
+  ]);
+  const node = await started({
+    ...options(directory),
+    ports: { ...ports, files },
+    config: new NodeConfig(properties),
+    store: new MemoryStore(),
+  });
+  expect(node.health().live).toBe(true);
+  broken = true;
+  expect((await node.failed).message).toContain('every data directory has failed');
+  expect(node.health()).toMatchObject({ live: false, ready: false });
+  await node.stop();
 });

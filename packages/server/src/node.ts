@@ -103,6 +103,7 @@ async function open(options: NodeOptions, clusterId: string, opened: Opened): Pr
     hostName: options.hostName,
     limits,
     onBug: options.onBug,
+    onFault: failure.resolve,
   });
   if (!created.ok) {
     await closeAll(opened);

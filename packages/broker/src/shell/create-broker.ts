@@ -35,6 +35,8 @@ export type BrokerOptions = {
   readonly limits?: Limits;
   /** A broken claim: the process must stop, and say why. */
   readonly onBug: (error: unknown) => void;
+  /** The world has failed so that the broker cannot go on: the node should stop in order. */
+  readonly onFault?: (fault: Error) => void;
 };
 
 export type BrokerState = 'starting' | 'running' | 'stopping' | 'stopped';
@@ -110,7 +112,14 @@ class Broker {
   async start(): Promise<Outcome<RunningBroker>> {
     const { ports, config, clusterId, log } = this.#options;
     const listeners = await this.#listeners.bind();
-    const logs = await BrokerLogs.open({ ports, config, clusterId, limits: this.#limits, log });
+    const logs = await BrokerLogs.open({
+      ports,
+      config,
+      clusterId,
+      limits: this.#limits,
+      log,
+      onFault: (fault) => this.#options.onFault?.(fault),
+    });
     this.#logs = logs;
     const { replicas, session } = this.#furnish(logs);
     const advertised = advertisedEndpoints(listeners, this.#options);

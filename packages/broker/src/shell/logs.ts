@@ -10,6 +10,8 @@ export type LogsOptions = {
   readonly clusterId: string;
   readonly limits: Limits;
   readonly log: Logger;
+  /** No directory is left that works: the broker has nothing to serve. */
+  readonly onFault: (fault: Error) => void;
 };
 
 export class BrokerLogs {
@@ -28,7 +30,14 @@ export class BrokerLogs {
   /** Opens, and where the last stop was none, recovers every log. @throws StorageFault when no directory can be used */
   static async open(options: LogsOptions): Promise<BrokerLogs> {
     const { ports, config, clusterId, limits, log } = options;
+    let running: LogManager | undefined;
     const manager = await LogManager.open({
+      // Before it runs, the manager itself throws when no directory is left.
+      onOffline: () => {
+        if (running?.status().every(({ online }) => !online) === true) {
+          options.onFault(new Error('every data directory has failed: there is nothing left to serve'));
+        }
+      },
       ports,
       limits,
       logger: log,
@@ -46,6 +55,7 @@ export class BrokerLogs {
         recoveryThreadsPerDataDir: config.get('num.recovery.threads.per.data.dir'),
       },
     });
+    running = manager;
     return new BrokerLogs(options, manager);
   }
 
