@@ -165,10 +165,10 @@ function subscription(): Buffer {
   return encodeSubscription(0, { topics: [topic] });
 }
 
-test('every advertised API has a request here', async () => {
+test.skipIf(foreign !== undefined)('every advertised API has a request here', async () => {
   const { apiKeys } = await wire.call(ApiKey.ApiVersions, {});
   const untried = apiKeys.filter(({ apiKey }) => requests[apiKey as ApiKey] === undefined).map(({ apiKey }) => apiKey);
-  if (foreign === undefined) expect(untried).toEqual([]);
+  expect(untried).toEqual([]);
 });
 
 const cases = apis

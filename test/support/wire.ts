@@ -13,8 +13,11 @@ export function batchOf(...values: string[]): Buffer {
   );
 }
 
+type ProduceOptions = { readonly acks?: number; readonly index?: number };
+
 /** One partition's outcome of a Produce request in version 12, which names topics. */
-export async function produce(wire: Wire, topic: string, records: Buffer | null, acks = -1, index = 0) {
+export async function produce(wire: Wire, topic: string, records: Buffer | null, options: ProduceOptions = {}) {
+  const { acks = -1, index = 0 } = options;
   const topicData = [{ name: topic, partitionData: [{ index, records }] }];
   const { responses } = await wire.call(ApiKey.Produce, { acks, timeoutMs: 5_000, topicData }, 12);
   const partition = responses[0]?.partitionResponses[0];

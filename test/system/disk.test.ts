@@ -67,10 +67,10 @@ describe('a full disk', () => {
         },
       });
       using wire = await Wire.open(node.bootstrap);
-      await createTopic(wire, 'keep');
-      await createTopic(wire, 'fill');
+      for (const topic of ['keep', 'ballast', 'fill']) await createTopic(wire, topic);
       expect((await produce(wire, 'keep', batchOf('kept'))).errorCode).toBe(0);
       const large = batchOf('x'.repeat(900_000));
+      for (let sent = 0; sent < 8; sent++) expect((await produce(wire, 'ballast', large)).errorCode).toBe(0);
       let refused = 0;
       let taken = 0;
       for (let sent = 0; sent < 40 && refused === 0; sent++) {
@@ -81,12 +81,13 @@ describe('a full disk', () => {
       expect(taken).toBeGreaterThan(5);
       expect((await fetchFrom(wire, 'keep', 0)).records?.length).toBe(batchOf('kept').length);
       expect(await fetchFrom(wire, 'fill', taken - 1)).toMatchObject({ errorCode: 0, highWatermark: taken });
-      const { responses } = await wire.call(ApiKey.DeleteTopics, { topicNames: ['fill'], timeoutMs: 5_000 }, 5);
+      const { responses } = await wire.call(ApiKey.DeleteTopics, { topicNames: ['ballast'], timeoutMs: 5_000 }, 5);
       expect(responses[0]?.errorCode).toBe(0);
-      await eventually(
-        'the other topic takes records again',
-        async () => (await produce(wire, 'keep', batchOf('more'))).errorCode === 0,
-      );
+      for (const topic of ['keep', 'fill']) {
+        const takes = async (): Promise<boolean> => (await produce(wire, topic, batchOf('more'))).errorCode === 0;
+        await eventually(`${topic} takes records again`, takes);
+      }
+      expect((await fetchFrom(wire, 'fill', taken)).records?.length).toBe(batchOf('more').length);
       expect(node.output()).toMatch(/ENOSPC|no space|full/i);
     },
   );

@@ -64,6 +64,13 @@ export class LogDir {
     this.#offline ??= `log directory ${this.path} is offline: ${why}`;
   }
 
+  /** A write met the end of the disk, before anybody looked: clients are refused until the next look finds room. */
+  isFull(why: string): void {
+    if (this.#full !== undefined) return;
+    this.#full = `log directory ${this.path}: the disk is full (${why}); make room on it`;
+    this.#world.logger.error({ path: this.path, fault: why }, 'disk full: produce is refused');
+  }
+
   /** Looks whether the disk is nearly full. */
   checkSpace(): void {
     if (!this.online) return;

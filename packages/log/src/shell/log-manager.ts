@@ -116,7 +116,11 @@ export class LogManager implements LogKeeper {
 
   faulted(at: PartitionLog | string, fault: StorageFault): void {
     const dir = this.#dirOf(typeof at === 'string' ? at : at.logDirectory);
-    if (dir === undefined || isFullDisk(fault) || !dir.online) return;
+    if (dir === undefined || !dir.online) return;
+    if (isFullDisk(fault)) {
+      dir.isFull(fault.message);
+      return;
+    }
     dir.takeOffline(fault.message);
     this.#world.logger.error(
       { path: dir.path, fault: fault.message, systemCode: fault.systemCode },

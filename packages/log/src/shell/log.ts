@@ -467,7 +467,8 @@ export class Log implements PartitionLog, Flushable {
       lastOffset: plan.lastOffset,
     };
     // A follower of a compacted log may have to leap over more offsets than a segment's indexes can tell.
-    if (mustRoll(active.facts(), incoming, nowMs, this.#config)) this.#roll(state, plan.lastOffset - RELATIVE_OFFSET_MAX);
+    if (mustRoll(active.facts(), incoming, nowMs, this.#config))
+      this.#roll(state, plan.lastOffset - RELATIVE_OFFSET_MAX);
     return this.#active(state);
   }
 
@@ -729,7 +730,9 @@ export class Log implements PartitionLog, Flushable {
 
   /** THE place where a fault of the storage decides over the log: a full disk does not take it offline, everything else does. */
   #noteFault(cause: unknown): unknown {
-    if (cause instanceof StorageFault && !isFullDisk(cause)) this.#goOffline(cause);
+    if (!(cause instanceof StorageFault)) return cause;
+    if (isFullDisk(cause)) this.#keeper.faulted(this.logDirectory, cause);
+    else this.#goOffline(cause);
     return cause;
   }
 

@@ -20,7 +20,7 @@ export type LogWorld = SegmentWorld & {
 export interface LogKeeper {
   /** Why the log's directory takes no writes at the moment; undefined when it does. Clients are refused a little before the disk is full. */
   refusesWrites(logDirectory: string, origin: AppendOrigin): string | undefined;
-  /** A fault that is not merely a full disk: the directory is not to be trusted any more. */
+  /** A fault of the storage: a full disk refuses clients until there is room; after any other the directory is not to be trusted any more. */
   faulted(logDirectory: string, fault: StorageFault): void;
   /** A truncation went below the recovery point that is on file: it must be lowered there before the log grows again. */
   recoveryPointLowered(logDirectory: string): void;
