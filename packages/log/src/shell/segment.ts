@@ -104,6 +104,9 @@ export class Segment implements IndexHolder {
   }
 
   handle(): FileHandle {
+    assert(!this.#gone, 'a segment that was removed is not opened again: that would make its file anew', {
+      at: this.baseOffset,
+    });
     return this.#log.handle();
   }
 
@@ -141,6 +144,7 @@ export class Segment implements IndexHolder {
 
   /** Writes index rows that are not on file yet. */
   saveIndexes(): void {
+    if (this.#gone) return;
     this.#saveAborted();
     if (this.#index === undefined || this.#times === undefined) return;
     this.#saveRows(this.#index.rows, OFFSET_INDEX_SUFFIX);
@@ -165,6 +169,7 @@ export class Segment implements IndexHolder {
 
   /** Makes everything written so far durable. @param withIndexes for a segment that recovery will not scan again */
   async sync(withIndexes: boolean): Promise<void> {
+    if (this.#gone) return;
     this.#saveAborted();
     const cutBefore = this.#cutUnsynced;
     this.#cutUnsynced = false;

@@ -25,7 +25,7 @@ export class History {
   truncating(offset: number): void {
     const now = this.#versions.at(-1) ?? [];
     this.#versions.push(now.filter((one) => batch.lastOffset(one, 0) < offset));
-    this.durableEnd = Math.min(this.durableEnd, offset);
+    this.durableEnd = Math.min(this.durableEnd, this.end);
   }
 
   /** Everything up to `end` has been synced, in the version that there is now; older ones cannot come back. */
