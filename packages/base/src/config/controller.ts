@@ -25,6 +25,7 @@ export const controllerKeys = {
   'controlled.shutdown.enable': key({
     type: 'boolean',
     default: true,
+    noEffect: 'leaving',
     doc: 'Whether a broker that stops hands its leaderships over first.',
   }),
   'controller.performance.always.log.threshold.ms': key({
@@ -195,7 +196,6 @@ export const controllerKeys = {
     default: 20_971_520,
     min: 1,
     importance: 'high',
-    noEffect: 'metadataLog',
     source: 'KIP-630',
     doc: 'Bytes of metadata records after which a snapshot is written. Lower: a start replays less, snapshots are written more often.',
   }),
@@ -204,7 +204,6 @@ export const controllerKeys = {
     default: 3_600_000,
     min: 0,
     importance: 'high',
-    noEffect: 'metadataLog',
     source: 'KIP-876',
     doc: 'Time after which a snapshot is written even when little changed.',
   }),

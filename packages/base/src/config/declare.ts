@@ -26,6 +26,9 @@ export const noEffectReasons = {
   waiters: 'a finished wait is removed at once, so nothing has to be purged',
   appends: 'records are appended when they come; nothing lingers',
   loading: 'a coordinator reads its partition in chunks of a fixed size',
+  unstable: 'versions and features that Kafka has not settled are not offered',
+  leaving: 'a broker that is asked to stop always leaves in order',
+  queues: "the bounds on queued bytes and requests are the broker's own, by connection and in all",
   telemetry: 'client telemetry is not taken',
   log: 'the log does not do this yet',
   startup: 'this step of starting needs no limit or delay here',
@@ -56,6 +59,7 @@ export type Spec = {
     | 'listeners'
     | 'protocolMap'
     | 'ipLimits'
+    | 'codecNumber'
     | 'unlimitedOrPositive';
   /** In order: the first of them that is set counts. */
   readonly fallback?: readonly Fallback[];

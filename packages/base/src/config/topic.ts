@@ -93,7 +93,6 @@ export const topicKeys = {
     type: 'int',
     default: null,
     internal: true,
-    noEffect: 'log',
     doc: "A segment size below the usual least one, for Kafka's own tests.",
   }),
   'leader.replication.throttled.replicas': key({

@@ -6,6 +6,7 @@ import { parseListeners, parseProtocolMap } from './listeners.ts';
 export type Parsed = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly allowed: string };
 
 const SHORT_MAX = 0x7fff;
+const CODEC_NUMBER_MAX = 4;
 const INT64_MAX = 9_223_372_036_854_775_807n;
 
 /** @returns the value, or what would have been allowed (a phrase that ends "… must be") */
@@ -100,6 +101,8 @@ function wellFormed({ form }: Spec, value: Value): boolean {
           .split(',')
           .every((entry) => /^\s*\S+:\d{1,10}\s*$/.test(entry))
       );
+    case 'codecNumber':
+      return typeof value === 'number' && value >= 0 && value <= CODEC_NUMBER_MAX;
     case 'unlimitedOrPositive':
       return typeof value === 'number' && value !== 0;
   }
@@ -142,6 +145,7 @@ const formTexts: Readonly<Record<NonNullable<Spec['form']>, string>> = {
   listeners: 'a list of NAME://host:port with distinct names, ports from 0 to 65535',
   protocolMap: 'a list of NAME:PROTOCOL, protocols being PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL',
   ipLimits: 'a list of address:count',
+  codecNumber: '0 (none), 1 (gzip), 2 (snappy), 3 (lz4) or 4 (zstd)',
   unlimitedOrPositive: '-1 (no limit) or an integer of at least 1',
 };
 

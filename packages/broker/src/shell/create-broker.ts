@@ -54,8 +54,6 @@ export type RunningBroker = {
   close(deadlineMs: number): Promise<void>;
 };
 
-/** How long a start may wait for the controller to let this broker serve. */
-const UNFENCE_DEADLINE_MS = 30_000;
 /** The parts of a stop's time that leaving the cluster and the last answers may take; the logs get the rest. */
 const LEAVE_SHARE = 0.3;
 const ANSWER_SHARE = 0.3;
@@ -134,7 +132,7 @@ class Broker {
     });
     if (!joined.ok) return joined;
     logs.start(replicas);
-    const served = await session.unfence(UNFENCE_DEADLINE_MS);
+    const served = await session.unfence(config.get('initial.broker.registration.timeout.ms'));
     if (!served.ok) return served;
     this.#listeners.serve();
     this.#state = 'running';

@@ -134,6 +134,7 @@ export const groupsKeys = {
     default: ['classic', 'consumer', 'streams'],
     oneOf: ['consumer', 'classic', 'share', 'streams'],
     nonEmpty: true,
+    noEffect: 'consumerProtocol',
     source: 'KIP-848',
     doc: 'Group protocols that are offered. What is not built yet is left out whatever this says.',
   }),
@@ -187,7 +188,6 @@ export const groupsKeys = {
     default: 5_242_880,
     min: 1,
     importance: 'high',
-    noEffect: 'loading',
     doc: 'Bytes read at once when a coordinator takes over a partition.',
   }),
   'offsets.retention.check.interval.ms': key({
@@ -208,9 +208,9 @@ export const groupsKeys = {
   'offsets.topic.compression.codec': key({
     type: 'int',
     default: 0,
+    form: 'codecNumber',
     importance: 'high',
-    noEffect: 'log',
-    doc: "Codec of the coordinator's own batches.",
+    doc: "Codec of the coordinator's own batches, by its number: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.",
   }),
   'offsets.topic.num.partitions': key({
     type: 'int',

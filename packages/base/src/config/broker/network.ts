@@ -64,6 +64,7 @@ export const networkKeys = {
     default: INT_MAX,
     min: 0,
     reload: 'cluster-wide',
+    noEffect: 'quotas',
     source: 'KIP-612',
     doc: 'Connections a second that the broker accepts; faster ones wait.',
   }),
@@ -123,6 +124,7 @@ export const networkKeys = {
   'queued.max.request.bytes': key({
     type: 'long',
     default: -1,
+    noEffect: 'queues',
     doc: "Bytes of requests held at once before reading from sockets pauses; -1 leaves it to the broker's own bound.",
   }),
   'queued.max.requests': key({
@@ -130,6 +132,7 @@ export const networkKeys = {
     default: 500,
     min: 1,
     importance: 'high',
+    noEffect: 'queues',
     doc: 'Requests under way at once over all connections before reading from sockets pauses.',
   }),
   'quota.window.num': key({
@@ -152,6 +155,7 @@ export const networkKeys = {
     type: 'int',
     default: 30_000,
     importance: 'high',
+    noEffect: 'cluster',
     doc: 'How long the broker waits for an answer to what it asked of the controller before it tells the client so.',
   }),
   'socket.connection.setup.timeout.max.ms': key({

@@ -182,6 +182,7 @@ export const nodeKeys = {
     default: false,
     importance: 'high',
     internal: true,
+    noEffect: 'unstable',
     doc: 'Whether versions of APIs that Kafka has not settled yet are offered to clients.',
   }),
   'unstable.feature.versions.enable': key({
@@ -189,7 +190,7 @@ export const nodeKeys = {
     default: false,
     importance: 'high',
     internal: true,
-    noEffect: 'cluster',
+    noEffect: 'unstable',
     doc: 'Whether feature levels that Kafka has not settled yet may be used.',
   }),
 } as const;

@@ -236,6 +236,7 @@ export const shareKeys = {
   'share.coordinator.state.topic.compression.codec': key({
     type: 'int',
     default: 0,
+    form: 'codecNumber',
     importance: 'high',
     noEffect: 'share',
     source: 'KIP-932',
