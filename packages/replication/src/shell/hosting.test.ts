@@ -70,6 +70,23 @@ test('hosting: a deleted topic is gone at once, and a new one of its name begins
   expect(rig.files.list('/data').filter((name) => name.endsWith('-delete'))).toHaveLength(0);
 });
 
+test('hosting: a whole new image drops what is gone from it, also a topic whose name another has taken', async () => {
+  const rig = await Rig.open();
+  await rig.createTopic('t');
+  await rig.createTopic('gone');
+  now(rig.produce('t', { count: 5 }));
+  const other = await Rig.open();
+  await other.createTopic('t', { id: 'BAAAAAAAAAAAAAAAAAAAAA' });
+  await rig.replicas.applySnapshot(other.image);
+  expect([end(rig, 't'), end(rig, 'gone')]).toEqual([0, undefined]);
+});
+
+test('hosting: a checkpoint that claims more than the log holds is not believed', async () => {
+  const rig = await Rig.open({ highWatermarks: new Map([['t-0', 100]]) });
+  await rig.createTopic('t', { replicas: [1, 2], leader: 2 });
+  expect(rig.replicas.partitionState('t', 0)).toMatchObject({ isLeader: false, highWatermark: 0 });
+});
+
 test('hosting: a replica that metadata takes away is dropped, one that it gives is made', async () => {
   const rig = await Rig.open();
   await rig.createTopic('t', { replicas: [2], leader: 2 });
@@ -117,7 +134,8 @@ test('hosting: a directory that fails takes its own partitions offline and no ot
   for (let partition = 0; partition < 4; partition += 1) now(before.produce('t', { partition }));
   before.files.failWhen((point, path) => (point !== 'read' && path.startsWith('/a/') ? 'EIO' : undefined));
   const codes = [0, 1, 2, 3].map((partition) => now(before.produce('t', { partition }))[0]?.code);
-  expect(codes.toSorted()).toEqual([0, 0, ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.KAFKA_STORAGE_ERROR]);
+  expect(codes.filter((code) => code === 0)).toHaveLength(2);
+  expect(codes.filter((code) => code === ErrorCode.KAFKA_STORAGE_ERROR)).toHaveLength(2);
 });
 
 test('hosting: what cannot be made is offline, refused as such, and said so', async () => {
