@@ -202,6 +202,7 @@ export class FetchSessions {
     let smallest: FetchSession | undefined;
     for (const session of this.#sessions.values()) {
       if (looked === 0 && nowMs - session.lastUsedMs > EVICTION_AGE_MS) {
+        this.#evicted += 1;
         this.#close(session);
         return true;
       }
@@ -211,6 +212,7 @@ export class FetchSessions {
       if (smallest === undefined || session.partitions.size < smallest.partitions.size) smallest = session;
     }
     if (smallest === undefined || smallest.partitions.size >= partitionCount) return false;
+    this.#evicted += 1;
     this.#close(smallest);
     return true;
   }

@@ -1,10 +1,13 @@
 /** A whole node for tests of this package: a real controller and a real broker, on the ports that are handed in. */
-import { limits as allLimits, MetricsRegistry, NodeConfig, silent } from '@odradek/base';
+import { limits as allLimits, MetricsRegistry, NodeConfig, Prng, silent } from '@odradek/base';
+import { SimClock, SimFiles, SimNetwork } from '@odradek/base/testing';
 import type { Limits, Logger, Ports } from '@odradek/base';
 import { createController, MemoryStore } from '@odradek/controller';
 import type { MetadataStore } from '@odradek/metadata';
 import { writeMetaProperties } from '@odradek/log';
 import type { LogLevel } from '../core/broker-loggers.ts';
+import { KafkaClient } from './kafka-client.ts';
+import { collectingLog, type Line } from './listening.ts';
 import { createBroker, type RunningBroker } from '../shell/create-broker.ts';
 
 export const CLUSTER_ID = 'AAAAAAAAAAEAAAAAAAAAAg';
@@ -28,6 +31,32 @@ export type TestNodeOptions = {
   readonly log?: Logger;
   readonly store?: MetadataStore;
 };
+
+export type SimNode = TestNode & {
+  readonly clock: SimClock;
+  readonly network: SimNetwork;
+  readonly lines: Line[];
+  /** Opens a connection of its own. */
+  connect(clientId?: string): KafkaClient;
+};
+
+/** A node on a simulated network, disk and clock: nothing of it is real but the code. */
+export async function startSimNode(options: Omit<Partial<TestNodeOptions>, 'ports' | 'log'> = {}): Promise<SimNode> {
+  const clock = new SimClock();
+  const network = new SimNetwork();
+  const { log, lines } = collectingLog();
+  const ports = { clock, network, random: new Prng(1), files: new SimFiles({ nowMs: () => clock.nowMs() }) };
+  const node = await startTestNode({ logDir: '/data', ...options, ports, log });
+  const connect = (clientId?: string): KafkaClient => new KafkaClient(network.open({ port: node.port }), clientId);
+  const close = async (): Promise<void> => {
+    let closed = false;
+    const closing = node.close().finally(() => (closed = true));
+    // Leaving the cluster takes time, and time passes only here.
+    while (!closed) await clock.advance(10);
+    return closing;
+  };
+  return { ...node, clock, network, lines, connect, close };
+}
 
 export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
   const { ports, logDir } = options;
