@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { config, metricCatalogue } from '@odradek/base';
-import { supportedApis } from '@odradek/broker';
+import { advertisedApis } from '@odradek/broker';
 import { apis, errors } from '@odradek/protocol';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -125,7 +125,7 @@ function apisDocument(): string {
   const about =
     "Kafka's APIs. An API that is answered is whole in every version named; one that is not is left out of ApiVersions, so that clients " +
     'do not try it. Its messages are known to the codecs all the same.';
-  const answered = new Set<number>(supportedApis);
+  const answered = new Set<number>(advertisedApis.map(({ key }) => key));
   const rows = apis.map((api) => [
     String(api.key),
     api.name,

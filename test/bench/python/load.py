@@ -105,7 +105,7 @@ def consume(options):
     began = time.perf_counter()
     records, size = len(first), sum(len(message.value()) for message in first)
     while records < options.records:
-        messages = client.consume(10_000, 10.0)
+        messages = client.consume(min(10_000, options.records - records), 10.0)
         if not messages:
             break
         records += len(messages)
