@@ -55,11 +55,6 @@ export const catalogue = {
     labels: [],
     help: 'Bytes of requests and answers held for all connections; reading pauses at a bound.',
   }),
-  odradek_reading_paused_total: metric({
-    kind: 'counter',
-    labels: ['why'],
-    help: 'How often a connection was not read for a while: its own bound (connection) or the bound of all (broker).',
-  }),
   odradek_fetch_sessions: metric({ kind: 'gauge', labels: [], help: 'Incremental fetch sessions kept.' }),
   odradek_fetch_sessions_evicted_total: metric({
     kind: 'counter',
@@ -109,27 +104,20 @@ export const catalogue = {
     help: '1 while a data directory works, 0 after it failed.',
   }),
   odradek_log_segments_deleted_total: metric({ kind: 'counter', labels: [], help: 'Segments removed by retention.' }),
-  odradek_log_flush_seconds: metric({
-    kind: 'histogram',
-    labels: [],
-    buckets: latencySeconds,
-    help: 'Time of one flush of a log to the disk.',
-  }),
   odradek_open_segment_files: metric({
     kind: 'gauge',
     labels: [],
     help: 'Open files of segments; the least recently used are closed.',
   }),
-  odradek_groups: metric({ kind: 'gauge', labels: ['state'], help: 'Groups that this broker coordinates, by state.' }),
+  odradek_group_operations_waiting: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Group requests that wait for their turn or for what they wrote to be committed.',
+  }),
   odradek_group_rebalances_total: metric({
     kind: 'counter',
     labels: [],
-    help: 'Generations that groups went through.',
-  }),
-  odradek_group_members_expired_total: metric({
-    kind: 'counter',
-    labels: [],
-    help: 'Members removed because their session timed out.',
+    help: 'Rebalances that groups have finished.',
   }),
   odradek_offset_commits_total: metric({
     kind: 'counter',
@@ -192,8 +180,8 @@ export interface Metrics {
   counter<N extends CounterName>(name: N, labels: LabelsOf<N>): Counter;
   gauge<N extends GaugeName>(name: N, labels: LabelsOf<N>): Gauge;
   histogram<N extends HistogramName>(name: N, labels: LabelsOf<N>): Histogram;
-  /** A gauge that is read when somebody looks, for what is cheaper to compute then than to keep. */
-  sample<N extends GaugeName>(name: N, labels: LabelsOf<N>, read: () => number): void;
+  /** A gauge, or a count kept elsewhere, that is read when somebody looks: for what is cheaper to look up then than to tell each time. */
+  sample<N extends CounterName | GaugeName>(name: N, labels: LabelsOf<N>, read: () => number): void;
   /** Forgets what was counted under these labels: a deleted topic. */
   forget<N extends MetricName>(name: N, labels: LabelsOf<N>): void;
 }

@@ -43,7 +43,7 @@ export class MetricsRegistry implements Metrics {
   }
 
   sample<N extends MetricName>(name: N, labels: LabelsOf<N>, read: () => number): void {
-    this.#cell(name, labels, 'gauge').read = read;
+    this.#cell(name, labels, catalogue[name].kind).read = read;
   }
 
   forget<N extends MetricName>(name: N, labels: LabelsOf<N>): void {

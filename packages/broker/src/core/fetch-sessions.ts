@@ -87,6 +87,7 @@ export class FetchSessions {
   /** Least recently used first. */
   readonly #sessions = new Map<number, FetchSession>();
   #partitionCount = 0;
+  #evicted = 0;
 
   /**
    * @param bounds `sessions`: max.incremental.fetch.session.cache.slots; `partitions`: remembered over all sessions
@@ -96,6 +97,11 @@ export class FetchSessions {
     this.#sessionsMax = bounds.sessions;
     this.#partitionsMax = bounds.partitions;
     this.#ids = new Prng(seed);
+  }
+
+  /** Sessions that gave way to newer ones so far. */
+  get evictedCount(): number {
+    return this.#evicted;
   }
 
   get sessionCount(): number {

@@ -3,7 +3,7 @@
  * through the replicas' door, makes the topic when it is first needed, and tells it which partitions it leads, as metadata says.
  */
 import { ok, refuse } from '@odradek/base';
-import type { Clock, Limits, Logger, NodeConfig, Outcome, Random } from '@odradek/base';
+import type { Clock, Limits, Logger, Metrics, NodeConfig, Outcome, Random } from '@odradek/base';
 import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
 import type { CoordinatorLog, GroupConfig } from '@odradek/coordinator';
 import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
@@ -17,6 +17,7 @@ export type CoordinatorLinkOptions = {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly limits: Limits;
   readonly replicas: ReplicasPort;
   readonly config: () => NodeConfig;
@@ -52,6 +53,7 @@ export class CoordinatorLink {
       clock,
       random,
       logger: options.log,
+      metrics: options.metrics,
       limits,
       config: () => groupConfigOf(config()),
       partitionCount: () => options.image().topics.byName(GROUP_TOPIC)?.partitions.length,

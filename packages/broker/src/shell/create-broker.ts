@@ -7,12 +7,12 @@
 import { limits as allLimits, ok, randomUuid } from '@odradek/base';
 import type { Limits, Logger, Metrics, NodeConfig, Outcome, Ports } from '@odradek/base';
 import type { ControllerLink, Endpoint, MetadataImage } from '@odradek/metadata';
-import { SecurityProtocol } from '@odradek/protocol';
 import { Replicas } from '@odradek/replication';
 import type { LogLevels } from '../core/broker-loggers.ts';
 import { builtFeatures } from '../core/built-features.ts';
 import { Gate } from '../gate.ts';
 import { handlers } from '../handlers/registry.ts';
+import { advertisedEndpoints } from './advertised.ts';
 import { connectionBoundsOf } from './connection-bounds.ts';
 import { ControllerSession, type MetadataFollower } from './controller-link.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
@@ -116,11 +116,12 @@ class Broker {
       clusterId,
       limits: this.#limits,
       log,
+      metrics: this.#options.metrics,
       onFault: (fault) => this.#options.onFault?.(fault),
     });
     this.#logs = logs;
     const { replicas, session } = this.#furnish(logs);
-    const advertised = advertisedEndpoints(listeners, this.#options);
+    const advertised = advertisedEndpoints(listeners, config, this.#options.hostName);
     const joined = await session.join({
       brokerId: config.nodeId,
       clusterId,
@@ -185,6 +186,7 @@ class Broker {
       clock,
       random,
       log,
+      metrics,
       limits,
       replicas,
       config: () => dynamic.current,
@@ -219,19 +221,4 @@ function replicasFollower(replicas: Replicas): MetadataFollower {
 
 function coordinatorFollower(coordinator: CoordinatorLink): MetadataFollower {
   return { snapshot: (image) => coordinator.snapshotApplied(image), changed: (delta) => coordinator.applied(delta) };
-}
-
-/** What clients are told: `advertised.listeners`, completed by what was bound where they leave the port or the host open. */
-function advertisedEndpoints(bound: readonly BoundListener[], { config, hostName }: BrokerOptions): Endpoint[] {
-  const told = config.advertisedListeners;
-  return bound.map(({ name, host, port }) => {
-    const row = told.find((each) => each.name === name);
-    const ownHost = host === '' || host === '0.0.0.0' ? hostName : host;
-    return {
-      name,
-      host: row === undefined || row.host === '' ? ownHost : row.host,
-      port: row === undefined || row.port === 0 ? port : row.port,
-      securityProtocol: SecurityProtocol[row?.securityProtocol ?? 'PLAINTEXT'],
-    };
-  });
 }

@@ -1,5 +1,5 @@
 /** The logs of a broker by its configuration, and the checkpoint of high watermarks beside them: one file a directory, all partitions at once. */
-import type { Limits, Logger, NodeConfig, Ports } from '@odradek/base';
+import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import { LogManager } from '@odradek/log';
 import { HighWatermarks, type HighWatermarksOptions, readHighWatermarks, type Replicas } from '@odradek/replication';
 import { topicSettings } from '@odradek/replication';
@@ -10,6 +10,7 @@ export type LogsOptions = {
   readonly clusterId: string;
   readonly limits: Limits;
   readonly log: Logger;
+  readonly metrics: Metrics;
   /** No directory is left that works: the broker has nothing to serve. */
   readonly onFault: (fault: Error) => void;
 };
@@ -29,7 +30,7 @@ export class BrokerLogs {
 
   /** Opens, and where the last stop was none, recovers every log. @throws StorageFault when no directory can be used */
   static async open(options: LogsOptions): Promise<BrokerLogs> {
-    const { ports, config, clusterId, limits, log } = options;
+    const { ports, config, clusterId, limits, log, metrics } = options;
     let running: LogManager | undefined;
     const manager = await LogManager.open({
       // Before it runs, the manager itself throws when no directory is left.
@@ -41,6 +42,7 @@ export class BrokerLogs {
       ports,
       limits,
       logger: log,
+      metrics,
       defaults: topicSettings(config.topic(new Map())).log,
       config: {
         logDirs: config.logDirs,

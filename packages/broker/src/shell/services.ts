@@ -1,5 +1,6 @@
 /** What handlers may touch, made of the rooms of this broker. */
 import type { Limits } from '@odradek/base';
+import { openListeners } from './advertised.ts';
 import { ANONYMOUS_PRINCIPAL } from '@odradek/protocol';
 import type { Replicas } from '@odradek/replication';
 import { allowAll } from '../core/authorizer.ts';
@@ -23,8 +24,10 @@ export type Furniture = {
 export function servicesOf(options: BrokerOptions, furniture: Furniture): Services {
   const { limits, session, replicas, coordinator, config } = furniture;
   const { ports } = options;
+  const nodeId = options.config.nodeId;
+  const open = openListeners(options.config);
   return {
-    nodeId: options.config.nodeId,
+    nodeId,
     clusterId: options.clusterId,
     nowMs: () => ports.clock.nowMs(),
     log: options.log,
@@ -40,6 +43,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     createInternalTopic: (topic) => coordinator.createInternalTopic(topic),
     authorizer: allowAll,
     logLevels: options.logLevels,
+    reach: ({ listener, localHost }) => ({ listener, nodeId, ownHost: open.has(listener) ? localHost : undefined }),
     advertised: () => advertised,
   };
 }
@@ -52,6 +56,7 @@ function dataServices(options: BrokerOptions, limits: Limits, session: Controlle
   };
   const fetchSessions = new FetchSessions(bounds, ports.random.below(2 ** 32));
   metrics.sample('odradek_fetch_sessions', {}, () => fetchSessions.sessionCount);
+  metrics.sample('odradek_fetch_sessions_evicted_total', {}, () => fetchSessions.evictedCount);
   const producerIds = new ProducerIds({
     clock: ports.clock,
     allocate: () => {

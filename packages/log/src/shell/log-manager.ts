@@ -3,7 +3,7 @@
  * asks for: retention, flushes, checkpoints, expiry of producers, removal of what was deleted. A directory that fails goes offline alone.
  */
 import { StorageFault, partitionKey } from '@odradek/base';
-import type { Limits, Logger, TimerHandle } from '@odradek/base';
+import type { Limits, Logger, Metrics, TimerHandle } from '@odradek/base';
 import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
 import type { AppendOrigin, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
@@ -30,6 +30,8 @@ export type LogManagerOptions = {
   readonly config: LogManagerConfig;
   readonly limits: Limits;
   readonly logger: Logger;
+  /** Left out: nobody counts. */
+  readonly metrics?: Metrics;
   /** Until a log's topic is known. */
   readonly defaults: LogConfig;
   /** A directory went offline. */
@@ -54,6 +56,7 @@ export class LogManager implements LogKeeper {
   private constructor(options: LogManagerOptions) {
     this.#options = options;
     this.#world = createWorld(options.ports, options.limits, options.logger);
+    options.metrics?.sample('odradek_open_segment_files', {}, () => this.#world.fileCache.openCount);
     this.#dirs = options.config.logDirs.map((path) => new LogDir(this.#world, path));
   }
 
@@ -307,6 +310,7 @@ export class LogManager implements LogKeeper {
       log.rollIfDue(nowMs);
       const segments = log.deleteOldSegments(nowMs, highWatermark);
       if (segments > 0) {
+        this.#options.metrics?.counter('odradek_log_segments_deleted_total', {}).inc(segments);
         const fields = { topic: log.topic, partition: log.partition, segments, logStartOffset: log.logStartOffset };
         this.#world.logger.info(fields, 'old segments deleted');
       }

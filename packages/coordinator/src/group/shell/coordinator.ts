@@ -3,7 +3,7 @@
  * Broker handlers talk to it through `GroupsPort`.
  */
 import { refuse, unreachable } from '@odradek/base';
-import type { Clock, Limits, Logger, Outcome, Random } from '@odradek/base';
+import type { Clock, Counter, Limits, Logger, Metrics, Outcome, Random } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { CoordinatorRuntime } from '../../runtime/shell/runtime.ts';
 import type { CoordinatorLog } from '../../runtime/ports.ts';
@@ -43,15 +43,18 @@ export type GroupCoordinatorOptions = {
   readonly config: () => GroupConfig;
   /** Partitions of `__consumer_offsets`; undefined while the topic does not exist. */
   readonly partitionCount: () => number | undefined;
+  /** Left out: nobody counts. */
+  readonly metrics?: Metrics;
 };
 
 export class GroupCoordinator implements GroupsPort {
   readonly #options: GroupCoordinatorOptions;
   readonly #runtime: CoordinatorRuntime<GroupKinds>;
+  readonly #committed: Counter | undefined;
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
-    const { log, clock, limits, config } = options;
+    const { log, clock, limits, config, metrics } = options;
     const logger = options.logger.child({ room: 'groups' });
     this.#runtime = new CoordinatorRuntime<GroupKinds>({
       log,
@@ -59,8 +62,13 @@ export class GroupCoordinator implements GroupsPort {
       logger,
       limits,
       machine: () => new GroupMachine(config),
-      told: (_partition, event) => writeDown(logger, event),
+      told: (_partition, event) => {
+        writeDown(logger, event);
+        if (metrics !== undefined) count(metrics, event);
+      },
     });
+    metrics?.sample('odradek_group_operations_waiting', {}, () => this.#runtime.waitingOps());
+    this.#committed = metrics?.counter('odradek_offset_commits_total', {});
   }
 
   /** This node leads that partition of `__consumer_offsets` in that epoch: its groups are loaded and then served. */
@@ -88,6 +96,7 @@ export class GroupCoordinator implements GroupsPort {
       return refuse(ErrorCode.NOT_COORDINATOR, 'the topic of groups does not exist yet; find the coordinator first');
     }
     const outcome = await this.#runtime.submit(partition, op as GroupOp);
+    if (op.kind === 'commit' && outcome.ok) this.#count(outcome.value as GroupReply<'commit'>);
     return outcome as Outcome<GroupReply<K>>;
   }
 
@@ -117,6 +126,12 @@ export class GroupCoordinator implements GroupsPort {
     this.#runtime.close();
   }
 
+  #count(reply: GroupReply<'commit'>): void {
+    for (const { partitions } of reply.topics) {
+      for (const { code } of partitions) if (code === ErrorCode.NONE) this.#committed?.inc();
+    }
+  }
+
   #partitionOf(groupId: string): number | undefined {
     const count = this.#options.partitionCount();
     return count === undefined ? undefined : groupPartitionFor(groupId, count);
@@ -129,6 +144,11 @@ function uuidText(bytes: Uint8Array): string {
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = Buffer.from(bytes).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+function count(metrics: Metrics, event: GroupEvent): void {
+  if (event.kind === 'rebalanceDone') metrics.counter('odradek_group_rebalances_total', {}).inc();
+  if (event.kind === 'offsetsExpired') metrics.counter('odradek_offsets_expired_total', {}).inc(event.count);
 }
 
 function writeDown(logger: Logger, event: GroupEvent): void {
