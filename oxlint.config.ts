@@ -129,6 +129,7 @@ export default {
     'vitest/no-disabled-tests': 'error',
     'vitest/no-conditional-tests': 'off',
     'vitest/expect-expect': 'off',
+    'vitest/no-standalone-expect': 'off',
     // The second argument is what a failure says.
     'vitest/valid-expect': ['error', { maxArgs: 2 }],
     'vitest/require-mock-type-parameters': 'off',
