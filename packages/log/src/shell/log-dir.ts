@@ -32,8 +32,6 @@ export type CheckpointedLog = {
   readonly partition: number;
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
-  /** Base of its first segment: a log start that is not above it needs no checkpoint. */
-  readonly firstSegmentOffset: number;
 };
 
 export class LogDir {
@@ -183,8 +181,7 @@ export class LogDir {
   writeLogStarts(logs: Iterable<CheckpointedLog>): void {
     const rows: OffsetRow[] = [];
     for (const log of logs) {
-      if (log.logStartOffset > log.firstSegmentOffset)
-        rows.push({ topic: log.topic, partition: log.partition, offset: log.logStartOffset });
+      if (log.logStartOffset > 0) rows.push({ topic: log.topic, partition: log.partition, offset: log.logStartOffset });
     }
     writeOffsetCheckpoint(this.#world.files, `${this.path}/${LOG_START_CHECKPOINT}`, rows);
   }

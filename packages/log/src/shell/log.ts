@@ -79,6 +79,8 @@ export class Log implements PartitionLog, Flushable {
   /** The directory itself and partition.metadata are not durable yet. */
   #newborn: boolean;
   #epochsDirty = false;
+  /** A truncation is not durable yet: what was cut could come back. */
+  #cutDirty = false;
   /** No longer written, not synced for good yet, oldest first. */
   #sealed: Segment[] = [];
   #bytesSinceSync = 0;
@@ -138,13 +140,8 @@ export class Log implements PartitionLog, Flushable {
     return this.#loaded().epochs.latest;
   }
 
-  /** Base of its first segment, as far as it is known: a log start that is not above it needs no checkpoint. */
-  get firstSegmentOffset(): number {
-    return this.#state?.segments[0]?.baseOffset ?? 0;
-  }
-
   get hasLooseEnds(): boolean {
-    return this.#namesDirty || this.#newborn || this.#epochsDirty || this.#sealed.length > 0;
+    return this.#namesDirty || this.#newborn || this.#epochsDirty || this.#cutDirty || this.#sealed.length > 0;
   }
 
   /** The fault that took it offline, if one did. */
@@ -259,6 +256,9 @@ export class Log implements PartitionLog, Flushable {
       for (const segment of later.toReversed()) segment.removeFiles();
       if (later.length > 0) this.#world.files.syncDirectory(this.#directory);
       const end = state.segments[last]?.truncateTo(offset) ?? offset;
+      // A batch is cut as a whole: when the log start lay within it, nothing is left that counts.
+      if (end < this.#logStartOffset && offset >= this.#logStartOffset)
+        return this.#startAnew(state, this.#logStartOffset);
       this.#flusher.truncated(end);
       this.#afterCut(state, end);
     });
@@ -334,7 +334,10 @@ export class Log implements PartitionLog, Flushable {
     if (this.#state !== undefined && this.#offline === undefined) {
       const state = this.#state;
       this.#guard(() => {
-        this.#active(state).seal();
+        const active = this.#active(state);
+        active.seal();
+        // Nothing checks the indexes after an orderly stop, so they must be as durable as the records.
+        if (active.indexesUnsynced && !this.#sealed.includes(active)) this.#sealed.push(active);
         if (state.lastSnapshotOffset < this.#logEndOffset) this.#takeSnapshot(state);
       });
       await this.flush();
@@ -358,7 +361,13 @@ export class Log implements PartitionLog, Flushable {
   async syncAll(): Promise<void> {
     const state = this.#loaded();
     const { files } = this.#world;
-    const [epochsDirty, namesDirty, newborn] = [this.#epochsDirty, this.#namesDirty, this.#newborn];
+    const [epochsDirty, namesDirty, newborn, cutDirty] = [
+      this.#epochsDirty,
+      this.#namesDirty,
+      this.#newborn,
+      this.#cutDirty,
+    ];
+    this.#cutDirty = false;
     this.#epochsDirty = false;
     this.#namesDirty = false;
     this.#newborn = false;
@@ -372,7 +381,7 @@ export class Log implements PartitionLog, Flushable {
         await this.#syncSegment(oldest, true);
         if (this.#sealed[0] === oldest) this.#sealed.shift();
       }
-      if (this.#recoveryPoint < this.#logEndOffset) {
+      if (this.#recoveryPoint < this.#logEndOffset || cutDirty) {
         active.saveIndexes();
         await this.#syncSegment(active, false);
       }
@@ -382,6 +391,7 @@ export class Log implements PartitionLog, Flushable {
       if (namesDirty || epochsDirty || newborn) await files.syncDirectoryLater(this.#directory);
       if (newborn) await files.syncDirectoryLater(this.logDirectory);
     } catch (cause) {
+      this.#cutDirty ||= cutDirty;
       this.#epochsDirty ||= epochsDirty;
       this.#namesDirty ||= namesDirty || epochsDirty;
       this.#newborn ||= newborn;
@@ -536,8 +546,14 @@ export class Log implements PartitionLog, Flushable {
   }
 
   #takeSnapshot(state: LogState): void {
-    writeSnapshot(this.#world.files, this.#directory, this.#logEndOffset, state.producers);
+    const { files } = this.#world;
+    const before = state.lastSnapshotOffset;
+    writeSnapshot(files, this.#directory, this.#logEndOffset, state.producers);
     state.lastSnapshotOffset = this.#logEndOffset;
+    // That of an earlier stop stands between two segments and is of no more use.
+    const isStray =
+      before >= 0 && before !== this.#logEndOffset && !state.segments.some((segment) => segment.baseOffset === before);
+    if (isStray) files.remove(snapshotPath(this.#directory, before));
   }
 
   #active(state: LogState): Segment {
@@ -633,6 +649,7 @@ export class Log implements PartitionLog, Flushable {
     this.#logStartOffset = Math.min(this.#logStartOffset, offset);
     this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
     this.#unflushedSince = Math.min(this.#unflushedSince, offset);
+    this.#cutDirty = true;
     this.#sizeBytes = -1;
     if (state.epochs.truncateFromEnd(offset)) this.#epochsDirty = true;
     const { files } = this.#world;
@@ -690,6 +707,7 @@ export class Log implements PartitionLog, Flushable {
     this.#logStartOffset = Math.max(this.#logStartOffset, firstOffset);
     this.#recoveryPoint = Math.max(this.#recoveryPoint, Math.min(firstOffset, this.#logEndOffset));
     if (state.epochs.truncateFromStart(this.#logStartOffset)) this.#epochsDirty = true;
+    this.#keeper.logStartAdvanced(this.logDirectory);
     this.#keeper.removeLater(paths, this.#config.fileDeleteDelayMs);
   }
 

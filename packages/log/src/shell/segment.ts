@@ -69,6 +69,8 @@ export class Segment implements IndexHolder {
   #largestTimestampOffset = 0;
   /** Cut since the last sync: the next segment may not be written before that is durable. */
   #cutUnsynced = false;
+  /** The index files were written or cut since they were last synced. */
+  indexesUnsynced = false;
   /** Its files are removed or renamed: a sync that is under way must not make new ones. */
   #gone = false;
   /** A write failed: bytes past `sizeBytes` may be on file. */
@@ -179,6 +181,7 @@ export class Segment implements IndexHolder {
       this.#cutUnsynced ||= cutBefore;
       throw cause;
     }
+    if (withIndexes) this.indexesUnsynced = false;
     const suffixes = withIndexes ? [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX] : [TXN_INDEX_SUFFIX];
     for (const suffix of suffixes) {
       if (this.#gone) return;
@@ -186,6 +189,9 @@ export class Segment implements IndexHolder {
       const handle = this.#world.files.open(this.path(suffix), 'write');
       try {
         await handle.sync();
+      } catch (cause) {
+        this.indexesUnsynced = true;
+        throw cause;
       } finally {
         handle.close();
       }
@@ -412,6 +418,7 @@ export class Segment implements IndexHolder {
     const handle = this.#world.files.open(this.path(suffix), 'write');
     try {
       const { bytes, position } = rows.unsaved();
+      this.indexesUnsynced = true;
       handle.writeSync([bytes], position);
       rows.markSaved();
     } finally {
@@ -422,7 +429,9 @@ export class Segment implements IndexHolder {
   #truncateFile(suffix: string, sizeBytes: number): void {
     const handle = this.#world.files.open(this.path(suffix), 'write');
     try {
-      if (handle.sizeBytes() > sizeBytes) handle.truncateSync(sizeBytes);
+      if (handle.sizeBytes() <= sizeBytes) return;
+      this.indexesUnsynced = true;
+      handle.truncateSync(sizeBytes);
     } finally {
       handle.close();
     }
