@@ -77,10 +77,14 @@ class OnePartition implements Pick<ReplicasPort, 'produce' | 'fetch' | 'partitio
   }
 }
 
-function logOn(replicas: OnePartition, compression: CompressionType = CompressionType.NONE): ReplicaCoordinatorLog {
+function logOn(
+  replicas: OnePartition,
+  compression: CompressionType = CompressionType.NONE,
+  clock = new SimClock(),
+): ReplicaCoordinatorLog {
   return new ReplicaCoordinatorLog({
     topic: 't',
-    clock: new SimClock(),
+    clock,
     replicas: replicas as unknown as ReplicasPort,
     timeoutMs: () => 5_000,
     loadChunkBytes: () => 1_000_000,
@@ -124,7 +128,8 @@ test.for([CompressionType.NONE, CompressionType.GZIP, CompressionType.ZSTD])(
 
 test('coordinator log: loading waits until all that was in the log is committed', async () => {
   const replicas = new OnePartition();
-  const log = logOn(replicas);
+  const clock = new SimClock();
+  const log = logOn(replicas, CompressionType.NONE, clock);
   for (let n = 0; n < 4; n += 1) await log.append(0, [record(n)], 1);
   replicas.highWatermark = 2;
   let done = false;
@@ -133,9 +138,10 @@ test('coordinator log: loading waits until all that was in the log is committed'
     return result;
   });
   await drain();
-  const fetchesBefore = replicas.fetches;
-  expect([done, fetchesBefore > 1]).toEqual([false, true]);
+  await clock.advance(100);
+  expect([done, replicas.fetches > 5]).toEqual([false, true]);
   replicas.highWatermark = 4;
+  await clock.advance(10);
   expect((await loading).offsets).toEqual([0, 1, 2, 3]);
 });
 
@@ -185,12 +191,14 @@ test('coordinator log: refusals of the partition are told as they are', async ()
 
 test('coordinator log: a leader epoch that ends while loading ends the load', async () => {
   const replicas = new OnePartition();
-  const log = logOn(replicas);
+  const clock = new SimClock();
+  const log = logOn(replicas, CompressionType.NONE, clock);
   for (let n = 0; n < 6; n += 1) await log.append(0, [record(n)], 1);
   replicas.highWatermark = 2;
   const loading = loaded(log);
   await drain();
   replicas.leaderEpoch += 1;
+  await clock.advance(10);
   expect((await loading).outcome).toMatchObject({ ok: false, code: ErrorCode.FENCED_LEADER_EPOCH });
 });
 

@@ -21,6 +21,8 @@ export type ReplicaCoordinatorLogOptions = {
 const SLICE_MS = 5;
 /** How long one read waits for the high watermark to reach what is in the log; then it asks again. */
 const LOAD_POLL_MS = 500;
+/** Pause after a read that brought nothing (too many wait already, or the high watermark stands still). */
+const LOAD_PAUSE_MS = 10;
 /** Chunks are smaller than the buffer that the user allows, so that one is decoded within a slice. */
 const LOAD_CHUNK_BYTES_MAX = 256 * 1024;
 const ALL_REPLICAS = -1;
@@ -69,13 +71,15 @@ export class ReplicaCoordinatorLog implements CoordinatorLog {
     while (offset < endOffset) {
       const result = await this.#read(partition, offset, leaderEpoch);
       if (!result.ok) return result;
+      const before = offset;
       for (const chunk of result.value.chunks) {
         const applied = applyChunk(chunk, offset, apply);
         if (!applied.ok) return applied;
         offset = applied.value;
       }
-      if (clock.monotonicMs() < sliceEndMs) continue;
-      await new Promise<void>((resolve) => void clock.after(0, resolve));
+      const stands = offset === before;
+      if (!stands && clock.monotonicMs() < sliceEndMs) continue;
+      await new Promise<void>((resolve) => void clock.after(stands ? LOAD_PAUSE_MS : 0, resolve));
       sliceEndMs = clock.monotonicMs() + SLICE_MS;
     }
     return ok({ endOffset });

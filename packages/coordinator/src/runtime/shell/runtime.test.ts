@@ -2,7 +2,7 @@ import { refuse, silent } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
-import { ManualClock, settle } from '../../testing/manual-clock.ts';
+import { SimClock, drain } from '@odradek/base/testing';
 import { MemoryLog } from '../../testing/memory-log.ts';
 import type { Machine, OpId, Out } from '../core/machine.ts';
 import type { KeyValue } from '../ports.ts';
@@ -65,7 +65,7 @@ class Counter implements Machine<CounterKinds> {
 
 type Rig = {
   log: MemoryLog;
-  clock: ManualClock;
+  clock: SimClock;
   runtime: CoordinatorRuntime<CounterKinds>;
   told: string[];
   submit: (op: Op) => { outcome: Outcome<unknown> | undefined; promise: Promise<Outcome<unknown>> };
@@ -73,7 +73,7 @@ type Rig = {
 
 function rig(limits = { coordinatorQueuedOpsMax: 100, coordinatorBatchBytesMax: 4_096 }): Rig {
   const log = new MemoryLog();
-  const clock = new ManualClock();
+  const clock = new SimClock();
   const told: string[] = [];
   const runtime = new CoordinatorRuntime<CounterKinds>({
     log,
@@ -106,7 +106,7 @@ test('runtime: a partition that is not led here is refused with NOT_COORDINATOR'
   const { runtime, submit } = await active();
   runtime.unload(0);
   const asked = submit({ kind: 'read' });
-  await settle();
+  await drain();
   expect(code(asked)).toBe(ErrorCode.NOT_COORDINATOR);
 });
 
@@ -121,7 +121,7 @@ test('runtime: while a shard is loaded its ops hear COORDINATOR_LOAD_IN_PROGRESS
   const early = submit({ kind: 'read' });
   await runtime.whenLoaded(0);
   const late = submit({ kind: 'read' });
-  await settle();
+  await drain();
   expect([code(early), late.outcome, told]).toEqual([ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, value(12), ['loaded']]);
 });
 
@@ -129,11 +129,11 @@ test('runtime: ops see what was written before them at once, and are answered on
   const { log, submit, told } = await active();
   log.hold();
   const asked = [submit({ kind: 'add', by: 1 }), submit({ kind: 'add', by: 2 }), submit({ kind: 'read' })];
-  await settle();
+  await drain();
   expect(asked.map(({ outcome }) => outcome)).toEqual([undefined, undefined, undefined]);
   expect(told).toEqual(['loaded']);
   log.release();
-  await settle();
+  await drain();
   expect(asked.map(({ outcome }) => outcome)).toEqual([value(1), value(3), value(3)]);
   expect(told).toEqual(['loaded', 'added 1', 'added 2']);
 });
@@ -142,19 +142,19 @@ test('runtime: what is written while an append is under way shares the next one'
   const { log, submit } = await active();
   log.hold();
   submit({ kind: 'add', by: 1 });
-  await settle();
+  await drain();
   for (let n = 0; n < 9; n += 1) submit({ kind: 'add', by: 1 });
-  await settle();
+  await drain();
   expect(log.heldCount).toBe(1);
   log.release();
-  await settle();
+  await drain();
   expect(log.batches).toEqual([1, 9]);
 });
 
 test('runtime: an op that writes more than one append takes is answered after the last of them', async () => {
   const { log, submit } = await active({ coordinatorQueuedOpsMax: 100, coordinatorBatchBytesMax: 420 });
   const asked = submit({ kind: 'add', by: 1, times: 25 });
-  await settle();
+  await drain();
   expect(log.batches).toEqual([10, 10, 5]);
   expect(asked.outcome).toEqual(value(25));
 });
@@ -162,21 +162,21 @@ test('runtime: an op that writes more than one append takes is answered after th
 test('runtime: after a refused append nothing of it is left, all that wait are refused, and the shard is loaded anew', async () => {
   const { log, clock, runtime, submit } = await active();
   submit({ kind: 'add', by: 1 });
-  await settle();
+  await drain();
   log.hold();
   const parked = submit({ kind: 'park' });
   const refused = submit({ kind: 'add', by: 10 });
-  await settle();
+  await drain();
   const later = submit({ kind: 'add', by: 100 });
-  await settle();
+  await drain();
   log.refuseHeld(refuse(ErrorCode.NOT_ENOUGH_REPLICAS, 'too few'));
-  await settle();
+  await drain();
   expect([refused, later, parked].map(code)).toEqual(Array(3).fill(ErrorCode.COORDINATOR_NOT_AVAILABLE));
   expect(runtime.stateOf(0)).toBe('loading');
   const meanwhile = submit({ kind: 'read' });
   await clock.advance(100);
   const after = submit({ kind: 'read' });
-  await settle();
+  await drain();
   expect([code(meanwhile), after.outcome, log.loads]).toEqual([ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, value(1), 2]);
 });
 
@@ -192,7 +192,7 @@ test.for([
   const { log, submit } = await active();
   log.refuse(refuse(refusal, 'refused'));
   const asked = submit({ kind: 'add', by: 1 });
-  await settle();
+  await drain();
   expect(code(asked)).toBe(told);
 });
 
@@ -200,11 +200,11 @@ test('runtime: a log that throws is a log that refuses', async () => {
   const { log, clock, submit } = await active();
   log.append = () => Promise.reject(new Error('the disk is gone'));
   const asked = submit({ kind: 'add', by: 1 });
-  await settle();
+  await drain();
   expect(code(asked)).toBe(ErrorCode.NOT_COORDINATOR);
   await clock.advance(100);
   const after = submit({ kind: 'read' });
-  await settle();
+  await drain();
   expect(after.outcome).toEqual(value(0));
 });
 
@@ -212,12 +212,13 @@ test('runtime: loading is tried again until it works', async () => {
   const { log, clock, runtime, submit } = rig();
   log.refuseLoads(refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, 'not yet'));
   runtime.load(0, 1);
+  await drain();
   await clock.advance(1_000);
   expect([runtime.stateOf(0), log.loads > 5]).toEqual(['loading', true]);
   log.refuseLoads(undefined);
   await clock.advance(100);
   const asked = submit({ kind: 'read' });
-  await settle();
+  await drain();
   expect(asked.outcome).toEqual(value(0));
 });
 
@@ -227,11 +228,11 @@ test('runtime: unloading refuses all that waits and fires no timer any more; an 
   submit({ kind: 'remind', delayMs: 50 });
   log.hold();
   const written = submit({ kind: 'add', by: 1 });
-  await settle();
+  await drain();
   runtime.unload(0, 0);
   expect(runtime.stateOf(0)).toBe('active');
   runtime.unload(0, 2);
-  await settle();
+  await drain();
   expect([code(parked), code(written)]).toEqual([ErrorCode.NOT_COORDINATOR, ErrorCode.NOT_COORDINATOR]);
   log.release();
   await clock.advance(1_000);
@@ -243,11 +244,11 @@ test('runtime: leading again in a later epoch loads anew; the same epoch does no
   const parked = submit({ kind: 'park' });
   runtime.load(0, 1);
   runtime.load(0, 0);
-  await settle();
+  await drain();
   expect([parked.outcome, log.loads]).toEqual([undefined, 1]);
   runtime.load(0, 2);
   await runtime.whenLoaded(0);
-  await settle();
+  await drain();
   expect([code(parked), log.loads]).toEqual([ErrorCode.NOT_COORDINATOR, 2]);
 });
 
@@ -263,21 +264,21 @@ test('runtime: a timer fires after its delay as an input that may write', async 
 test('runtime: a parked op is answered by a later one', async () => {
   const { submit } = await active();
   const parked = submit({ kind: 'park' });
-  await settle();
+  await drain();
   expect(parked.outcome).toBeUndefined();
   submit({ kind: 'unpark' });
-  await settle();
+  await drain();
   expect(parked.outcome).toEqual(value('unparked'));
 });
 
 test('runtime: more waiting ops than the limit are refused, and counted', async () => {
   const { runtime, submit } = await active({ coordinatorQueuedOpsMax: 3, coordinatorBatchBytesMax: 4_096 });
   const asked = Array.from({ length: 5 }, () => submit({ kind: 'park' }));
-  await settle();
+  await drain();
   expect(asked.map(code)).toEqual([undefined, undefined, undefined, 15, 15]);
   expect(runtime.waitingOps()).toBe(3);
   runtime.close();
-  await settle();
+  await drain();
   expect([runtime.waitingOps(), code(asked[0] ?? { outcome: undefined })]).toEqual([0, ErrorCode.NOT_COORDINATOR]);
 });
 
