@@ -13,7 +13,7 @@ type NodeEndpoint = {
 export function endpointsOf(leaders: ReadonlySet<number>, services: Services, caller: Caller): NodeEndpoint[] {
   const nodes: NodeEndpoint[] = [];
   for (const leader of leaders) {
-    const node = aliveNode(services.image(), leader, caller.listener);
+    const node = aliveNode(services.image(), leader, services.reach(caller));
     if (node !== undefined) nodes.push({ nodeId: node.id, host: node.host, port: node.port, rack: node.rack });
   }
   return nodes;

@@ -18,22 +18,25 @@ export type SimNode = {
   connect(clientId?: string): Promise<SimClient>;
 };
 
-export async function startSimNode(
-  options: {
-    readonly config?: Readonly<Record<string, string>>;
-    readonly limits?: Limits;
-    readonly files?: SimFiles;
-  } = {},
-): Promise<SimNode> {
+export type SimNodeOptions = {
+  readonly config?: Readonly<Record<string, string>>;
+  readonly limits?: Limits;
+  readonly files?: SimFiles;
+  /** Metadata of a node that was there before. */
+  readonly store?: TestNode['store'];
+};
+
+export async function startSimNode(options: SimNodeOptions = {}): Promise<SimNode> {
   const clock = new SimClock();
   const files = options.files ?? new SimFiles({ nowMs: () => clock.nowMs() });
   const ports: Ports = { clock, files, network: new SimNetwork(), random: new Prng(7) };
-  const { config, limits } = options;
+  const { config, limits, store } = options;
   const node = await startTestNode({
     ports,
     logDir: '/data',
     ...(config === undefined ? {} : { config }),
     ...(limits === undefined ? {} : { limits }),
+    ...(store === undefined ? {} : { store }),
   });
   return {
     node,
