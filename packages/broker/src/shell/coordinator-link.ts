@@ -7,7 +7,7 @@ import type { Clock, Limits, Logger, Metrics, NodeConfig, Outcome, Random } from
 import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
 import type { CoordinatorLog, GroupConfig } from '@odradek/coordinator';
 import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
-import { ANONYMOUS_PRINCIPAL, ErrorCode } from '@odradek/protocol';
+import { ANONYMOUS_PRINCIPAL, ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { CompressionType } from '@odradek/protocol';
 import type { ReplicasPort } from '@odradek/replication';
 import { ReplicaCoordinatorLog } from './coordinator-log.ts';
@@ -30,12 +30,14 @@ const BROKER_PRINCIPAL = ANONYMOUS_PRINCIPAL;
 const CREATE_TIMEOUT_MS = 30_000;
 const MINUTE_MS = 60_000;
 /** What a record takes in a batch beside key and value, generously: subtracted from what the topic lets in. */
-const BATCH_OVERHEAD_BYTES = 1_024;
+const BATCH_OVERHEAD_BYTES = 512;
 
 export class CoordinatorLink {
   readonly #options: CoordinatorLinkOptions;
   readonly groups: GroupCoordinator;
   #creating: Promise<Outcome<void>> | undefined;
+  /** Read once and kept until metadata changes a configuration: every op asks for it. */
+  #groupConfig: GroupConfig | undefined;
 
   constructor(options: CoordinatorLinkOptions) {
     this.#options = options;
@@ -55,19 +57,21 @@ export class CoordinatorLink {
       logger: options.log,
       metrics: options.metrics,
       limits,
-      config: () => groupConfigOf(config()),
+      config: () => (this.#groupConfig ??= this.#readGroupConfig()),
       partitionCount: () => options.image().topics.byName(GROUP_TOPIC)?.partitions.length,
     });
   }
 
   /** The first metadata of all, once the replicas have applied it. */
   snapshotApplied(image: MetadataImage): void {
+    this.#groupConfig = undefined;
     const partitions = image.topics.byName(GROUP_TOPIC)?.partitions ?? [];
     for (const { partition, leader, leaderEpoch } of partitions) this.#follow(partition, leader, leaderEpoch);
   }
 
   /** What a committed batch changed, once the replicas have applied it. */
   applied(delta: MetadataDelta): void {
+    if (delta.configs.size > 0) this.#groupConfig = undefined;
     const deleted: string[] = [];
     for (const topic of delta.topicsDeleted.values()) {
       if (topic.name === GROUP_TOPIC) for (const partition of this.groups.partitions()) this.groups.unload(partition);
@@ -100,6 +104,12 @@ export class CoordinatorLink {
   #follow(partition: number, leader: number, leaderEpoch: number): void {
     if (leader === this.#options.nodeId) this.groups.load(partition, leaderEpoch);
     else this.groups.unload(partition, leaderEpoch);
+  }
+
+  #readGroupConfig(): GroupConfig {
+    const { config, image } = this.#options;
+    const topic = config().topic(image().configs.of(ConfigResourceType.TOPIC, GROUP_TOPIC));
+    return groupConfigOf(config(), topic.get('max.message.bytes'));
   }
 
   async #forgetTopics(topics: readonly string[]): Promise<void> {
@@ -140,7 +150,7 @@ export class CoordinatorLink {
   }
 }
 
-function groupConfigOf(config: NodeConfig): GroupConfig {
+function groupConfigOf(config: NodeConfig, batchBytesMax: number): GroupConfig {
   return {
     groupMaxSize: config.get('group.max.size'),
     initialRebalanceDelayMs: config.get('group.initial.rebalance.delay.ms'),
@@ -149,6 +159,6 @@ function groupConfigOf(config: NodeConfig): GroupConfig {
     offsetMetadataMax: config.get('offset.metadata.max.bytes'),
     offsetsRetentionMs: config.get('offsets.retention.minutes') * MINUTE_MS,
     offsetsRetentionCheckIntervalMs: config.get('offsets.retention.check.interval.ms'),
-    recordBytesMax: config.get('message.max.bytes') - BATCH_OVERHEAD_BYTES,
+    recordBytesMax: Math.max(0, batchBytesMax - BATCH_OVERHEAD_BYTES),
   };
 }

@@ -72,6 +72,24 @@ test('commit: metadata that is null reads as empty, too long a one is refused fo
   ]);
 });
 
+test('commit: an offset whose record the topic would not take is refused for its partition alone', () => {
+  const bench = new GroupBench({ recordBytesMax: 120 });
+  const partitions = ['short', 'x'.repeat(100), 'ü'.repeat(20)].map((metadata, partition) => ({
+    partition,
+    offset: 1,
+    leaderEpoch: -1,
+    metadata,
+  }));
+  const topics = [{ topic: 't', topicId: UUID_ZERO, partitions }];
+  const ask = bench.submit<'commit'>(simpleCommit('g', 0, { topics }));
+  expect(ask.value.topics[0]?.partitions.map(({ code }) => code)).toEqual([
+    0,
+    ErrorCode.INVALID_COMMIT_OFFSET_SIZE,
+    ErrorCode.INVALID_COMMIT_OFFSET_SIZE,
+  ]);
+  expect(bench.written().length).toBe(1);
+});
+
 test('commit: is not answered, and not to be fetched, before it is committed', () => {
   const bench = new GroupBench();
   bench.submit<'commit'>(simpleCommit('g', 1));

@@ -35,6 +35,8 @@ export function commit(turn: Turn, op: CommitOp, id: OpId): void {
     partitions: partitions.map(({ partition, offset, leaderEpoch, metadata }) => {
       if (metadata !== null && metadata.length > config.offsetMetadataMax)
         return { partition, code: ErrorCode.OFFSET_METADATA_TOO_LARGE };
+      if (!fits(turn, `${op.groupId}${topic}${metadata ?? ''}`))
+        return { partition, code: ErrorCode.INVALID_COMMIT_OFFSET_SIZE };
       const value = { offset, leaderEpoch, metadata: metadata ?? '', commitMs: out.nowMs, expireMs, topicId };
       out.write({ kind: 'offset', groupId: op.groupId, topic, partition, value });
       return { partition, code: ErrorCode.NONE };
@@ -42,6 +44,20 @@ export function commit(turn: Turn, op: CommitOp, id: OpId): void {
   }));
   out.reply(id, ok({ topics }));
 }
+
+/** Whether an offset's record stays within what the topic takes; a refused append would cost every waiting op its answer. */
+function fits(turn: Turn, texts: string): boolean {
+  const { recordBytesMax } = turn.config;
+  return (
+    texts.length * UTF8_BYTES_MAX + OFFSET_FIXED_BYTES <= recordBytesMax ||
+    Buffer.byteLength(texts) + OFFSET_FIXED_BYTES <= recordBytesMax
+  );
+}
+
+/** Bytes that one UTF-16 unit takes in UTF-8, at most. */
+const UTF8_BYTES_MAX = 3;
+/** What an offset's record holds beside its texts: numbers, lengths, a topic id. */
+const OFFSET_FIXED_BYTES = 80;
 
 function checkCommit(group: ClassicGroup | undefined, op: CommitOp): Refusal | undefined {
   if (group === undefined) {

@@ -61,6 +61,7 @@ export class GroupCoordinator implements GroupsPort {
       clock,
       logger,
       limits,
+      topicBatchBytesMax: () => config().recordBytesMax,
       machine: () => new GroupMachine(config),
       told: (_partition, event) => {
         writeDown(logger, event);

@@ -21,8 +21,8 @@ export type RunnerOptions<K extends Kinds> = {
   readonly machine: () => Machine<K>;
   /** Ops that may wait for an answer at once, parked ones included. */
   readonly waitingOpsMax: number;
-  /** Bytes of records in one append. */
-  readonly batchBytesMax: number;
+  /** Bytes of records in one append; asked anew for each. */
+  readonly batchBytesMax: () => number;
   readonly told: (event: K['event']) => void;
 };
 
@@ -138,7 +138,7 @@ export class ShardRunner<K extends Kinds> {
     const { partition, log, clock, batchBytesMax } = this.#options;
     await Promise.resolve(); // ops of the same turn share the append
     while (shard === this.#shard && this.#state === 'active' && shard.hasPending) {
-      const batch = shard.takeBatch(batchBytesMax);
+      const batch = shard.takeBatch(batchBytesMax());
       const outcome = await attempt(() => log.append(partition, batch, clock.nowMs()));
       if (shard !== this.#shard || this.#state !== 'active') return;
       if (!outcome.ok) {

@@ -80,6 +80,7 @@ function rig(limits = { coordinatorQueuedOpsMax: 100, coordinatorBatchBytesMax: 
     clock,
     logger: silent,
     limits,
+    topicBatchBytesMax: () => 420,
     machine: () => new Counter(),
     told: (_partition, event) => void told.push(event),
   });
@@ -151,8 +152,8 @@ test('runtime: what is written while an append is under way shares the next one'
   expect(log.batches).toEqual([1, 9]);
 });
 
-test('runtime: an op that writes more than one append takes is answered after the last of them', async () => {
-  const { log, submit } = await active({ coordinatorQueuedOpsMax: 100, coordinatorBatchBytesMax: 420 });
+test('runtime: an op that writes more than the topic takes in one append is answered after the last of them', async () => {
+  const { log, submit } = await active();
   const asked = submit({ kind: 'add', by: 1, times: 25 });
   await drain();
   expect(log.batches).toEqual([10, 10, 5]);

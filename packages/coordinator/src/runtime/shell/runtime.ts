@@ -14,6 +14,8 @@ export type RuntimeOptions<K extends Kinds> = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: Pick<Limits, 'coordinatorQueuedOpsMax' | 'coordinatorBatchBytesMax'>;
+  /** Bytes of records that the topic takes in one batch. */
+  readonly topicBatchBytesMax: () => number;
   /** A new, empty machine for a partition; called once for each time that the partition is loaded. */
   readonly machine: (partition: number) => Machine<K>;
   /** Hears what machines tell, once it is committed. */
@@ -35,7 +37,7 @@ export class CoordinatorRuntime<K extends Kinds> {
     const led = this.#led.get(partition);
     if (led !== undefined && led.leaderEpoch >= leaderEpoch) return;
     led?.runner.close();
-    const { log, clock, logger, limits, machine, told } = this.#options;
+    const { log, clock, logger, limits, machine, told, topicBatchBytesMax } = this.#options;
     const runner = new ShardRunner<K>({
       partition,
       log,
@@ -43,7 +45,7 @@ export class CoordinatorRuntime<K extends Kinds> {
       logger,
       machine: () => machine(partition),
       waitingOpsMax: limits.coordinatorQueuedOpsMax,
-      batchBytesMax: limits.coordinatorBatchBytesMax,
+      batchBytesMax: () => Math.min(limits.coordinatorBatchBytesMax, topicBatchBytesMax()),
       told: (event) => told(partition, event),
     });
     this.#led.set(partition, { leaderEpoch, runner });

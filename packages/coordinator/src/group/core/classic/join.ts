@@ -183,8 +183,7 @@ function returnStatic(turn: Turn, group: ClassicGroup, joining: { op: JoinOp; id
   group.setProtocols(member, kept(op.protocols));
   setSession(turn, group, member);
   const keepsPlace = group.state === 'Stable' && group.selectProtocol() === group.protocolName;
-  if (keepsPlace) {
-    recordStatic(turn, group);
+  if (keepsPlace && recordStatic(turn, group)) {
     turn.out.reply(id, ok(returnedReply(group, op, leaderBefore)));
     return;
   }
@@ -200,9 +199,14 @@ function fence(turn: Turn, group: ClassicGroup, old: Member): void {
   answerSync(turn, old, { ok: false, code: ErrorCode.FENCED_INSTANCE_ID, why });
 }
 
-function recordStatic(turn: Turn, group: ClassicGroup): void {
+/** @returns false, and writes nothing, when the group has outgrown what a record may hold */
+function recordStatic(turn: Turn, group: ClassicGroup): boolean {
+  const { groupId } = group;
   const assignments = new Map(Array.from(group.members.values(), (member) => [member.memberId, member.assignment]));
-  turn.out.write({ kind: 'group', groupId: group.groupId, value: group.value(assignments, turn.out.nowMs) });
+  const value = group.value(assignments, turn.out.nowMs);
+  if (turn.recordBytes(groupId, value) > turn.config.recordBytesMax) return false;
+  turn.out.write({ kind: 'group', groupId, value });
+  return true;
 }
 
 /**
