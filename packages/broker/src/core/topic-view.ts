@@ -11,6 +11,9 @@ export type Node = {
   readonly fenced: boolean;
 };
 
+/** Through which listener somebody looks, and by which host this broker itself is reached there when its listener names none. */
+export type Reach = { readonly listener: string; readonly nodeId: number; readonly ownHost: string | undefined };
+
 const internalTopics: ReadonlySet<string> = new Set([
   TopicName.GROUP_METADATA,
   TopicName.TRANSACTION_STATE,
@@ -27,30 +30,38 @@ export function endpointOf(broker: BrokerImage, listener: string): Endpoint | un
 }
 
 /** The brokers that a client of this listener can be sent to, by id; fenced ones only when asked for. */
-export function nodesOf(image: MetadataImage, listener: string, includeFenced = false): Node[] {
+export function nodesOf(image: MetadataImage, reach: Reach, includeFenced = false): Node[] {
   const nodes: Node[] = [];
   for (const broker of image.cluster.brokers()) {
     if (broker.fenced && !includeFenced) continue;
-    const endpoint = endpointOf(broker, listener);
-    if (endpoint === undefined) continue;
-    const { host, port } = endpoint;
-    nodes.push({ id: broker.id, host, port, rack: broker.rack, fenced: broker.fenced });
+    const node = nodeOf(broker, reach);
+    if (node !== undefined) nodes.push(node);
   }
   return nodes.sort((a, b) => a.id - b.id);
 }
 
-export function aliveNode(image: MetadataImage, id: number, listener: string): Node | undefined {
+export function aliveNode(image: MetadataImage, id: number, reach: Reach): Node | undefined {
   const broker = image.cluster.broker(id);
-  if (broker === undefined || broker.fenced) return undefined;
+  return broker === undefined || broker.fenced ? undefined : nodeOf(broker, reach);
+}
+
+function nodeOf(broker: BrokerImage, { listener, nodeId, ownHost }: Reach): Node | undefined {
   const endpoint = endpointOf(broker, listener);
   if (endpoint === undefined) return undefined;
-  return { id, host: endpoint.host, port: endpoint.port, rack: broker.rack, fenced: false };
+  const host = broker.id === nodeId ? (ownHost ?? endpoint.host) : endpoint.host;
+  return { id: broker.id, host, port: endpoint.port, rack: broker.rack, fenced: broker.fenced };
+}
+
+/** Whether clients of a listener can be sent to a broker. */
+export function isReachable(image: MetadataImage, id: number, listener: string): boolean {
+  const broker = image.cluster.broker(id);
+  return broker !== undefined && !broker.fenced && endpointOf(broker, listener) !== undefined;
 }
 
 /** Replicas that cannot serve this listener now: their broker is gone, fenced, without the listener, or has lost the directory. */
 export function offlineReplicas(image: MetadataImage, partition: PartitionImage, listener: string): number[] {
   return partition.replicas.filter((id, at) => {
-    if (aliveNode(image, id, listener) === undefined) return true;
+    if (!isReachable(image, id, listener)) return true;
     const broker = image.cluster.broker(id);
     const directory = partition.directories[at] ?? '';
     return broker !== undefined && !hasOnlineDirectory(broker, directory);
@@ -78,7 +89,7 @@ export function leaderView(
   listener: string,
   namesListener: boolean,
 ): LeaderView {
-  if (aliveNode(image, partition.leader, listener) !== undefined) {
+  if (isReachable(image, partition.leader, listener)) {
     return { leaderId: partition.leader, errorCode: ErrorCode.NONE };
   }
   const listens = !namesListener || partition.leader === NO_LEADER || !image.cluster.isAlive(partition.leader);
@@ -92,8 +103,5 @@ export function missingTopicCode(name: string): number {
 
 /** Whether every partition has a leader that clients of the listener reach. */
 export function hasAllLeaders(image: MetadataImage, topic: TopicImage, listener: string): boolean {
-  return (
-    topic.partitions.length > 0 &&
-    topic.partitions.every(({ leader }) => aliveNode(image, leader, listener) !== undefined)
-  );
+  return topic.partitions.length > 0 && topic.partitions.every(({ leader }) => isReachable(image, leader, listener));
 }

@@ -14,7 +14,7 @@ import {
 } from '@odradek/protocol';
 import { createMissingTopics } from './topic-creation.ts';
 import {
-  aliveNode,
+  isReachable,
   isInternalTopic,
   leaderView,
   missingTopicCode,
@@ -96,14 +96,15 @@ function answer(
   created: ReadonlyMap<string, number>,
 ): Response {
   const image = services.image();
-  const { listener, apiVersion } = caller;
+  const { apiVersion } = caller;
+  const nodes = nodesOf(image, services.reach(caller));
   const view: View = { image, services, caller, created, operations: request.includeTopicAuthorizedOperations };
   const wantsClusterOperations = request.includeClusterAuthorizedOperations && apiVersion >= 8 && apiVersion <= 10;
   return {
-    brokers: nodesOf(image, listener).map(({ id, host, port, rack }) => ({ nodeId: id, host, port, rack })),
+    brokers: nodes.map(({ id, host, port, rack }) => ({ nodeId: id, host, port, rack })),
     clusterId: services.clusterId,
     // Any broker takes admin requests and hands them on, so the one that is asked is as good a "controller" as another (KIP-590).
-    controllerId: image.cluster.isAlive(services.nodeId) ? services.nodeId : (nodesOf(image, listener)[0]?.id ?? -1),
+    controllerId: image.cluster.isAlive(services.nodeId) ? services.nodeId : (nodes[0]?.id ?? -1),
     topics: topicAnswers(request, view),
     clusterAuthorizedOperations: wantsClusterOperations
       ? services.authorizer.operations(caller.principal, caller.clientHost, 'cluster', CLUSTER_RESOURCE_NAME)
@@ -189,7 +190,7 @@ function topicAnswer(topic: TopicImage, view: View): TopicAnswer {
 function partitionAnswer(partition: PartitionImage, { image, caller }: View): PartitionAnswer {
   const { listener, apiVersion } = caller;
   const { leaderId, errorCode } = leaderView(image, partition, listener, apiVersion >= 6);
-  const reachable = (id: number): boolean => aliveNode(image, id, listener) !== undefined;
+  const reachable = (id: number): boolean => isReachable(image, id, listener);
   // Version 0 leaves out what cannot be reached and says so; later ones name all and list the offline ones.
   const replicaNodes = apiVersion === 0 ? partition.replicas.filter(reachable) : partition.replicas;
   const isrNodes = apiVersion === 0 ? partition.isr.filter(reachable) : partition.isr;

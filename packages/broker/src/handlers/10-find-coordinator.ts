@@ -71,7 +71,7 @@ function groupCoordinator(key: string, services: Services, caller: Caller): Coor
   const image = services.image();
   const topic = image.topics.byName(GROUP_TOPIC);
   const partition = topic?.partitions[groupPartitionFor(key, topic.partitions.length)];
-  const node = partition === undefined ? undefined : aliveNode(image, partition.leader, caller.listener);
+  const node = partition === undefined ? undefined : aliveNode(image, partition.leader, services.reach(caller));
   if (node === undefined) {
     const why =
       topic === undefined

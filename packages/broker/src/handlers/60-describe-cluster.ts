@@ -18,7 +18,7 @@ export const describeCluster: HandlerOf<60> = {
       return { errorCode, errorMessage: why, clusterId: '', brokers: [], throttleTimeMs: 0 };
     }
     const image = services.image();
-    const nodes = nodesOf(image, caller.listener, request.includeFencedBrokers);
+    const nodes = nodesOf(image, services.reach(caller), request.includeFencedBrokers);
     const wantsOperations = request.includeClusterAuthorizedOperations;
     return {
       throttleTimeMs: 0,

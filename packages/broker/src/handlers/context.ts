@@ -6,6 +6,7 @@ import type { AdminReply, AdminRequest } from '@odradek/metadata';
 import type { ApiKey, RequestOf, ResponseInput, VersionRange } from '@odradek/protocol';
 import type { ReplicasPort } from '@odradek/replication';
 import type { Authorizer, Needs } from '../core/authorizer.ts';
+import type { Reach } from '../core/topic-view.ts';
 import type { LogLevels } from '../core/broker-loggers.ts';
 import type { DataServices } from './data-services.ts';
 
@@ -18,6 +19,8 @@ export type Caller = {
   readonly principal: string;
   readonly clientId: string | null;
   readonly clientHost: string;
+  /** The address of this machine that the client has connected to. */
+  readonly localHost: string;
   readonly apiKey: number;
   readonly apiVersion: number;
   /** Aborted when the connection is gone. */
@@ -51,6 +54,8 @@ export type Services = {
   readonly createInternalTopic: (topic: string) => Promise<Outcome<void>>;
   readonly authorizer: Authorizer;
   readonly logLevels: LogLevels;
+  /** How the caller reaches the brokers: by its listener, and this broker by the address it came in by when the listener names none. */
+  readonly reach: (caller: Caller) => Reach;
   /** What ApiVersions tells of this broker: the handlers it has, in the ranges of the API table. */
   readonly advertised: () => readonly (VersionRange & { readonly key: number })[];
 };

@@ -211,6 +211,10 @@ class Request implements Caller {
     return this.connection.socket.remoteAddress;
   }
 
+  get localHost(): string {
+    return this.connection.socket.localAddress;
+  }
+
   get apiKey(): number {
     return this.api.key;
   }

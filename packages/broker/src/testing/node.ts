@@ -38,6 +38,8 @@ export type SimNode = TestNode & {
   readonly lines: Line[];
   /** Opens a connection of its own. */
   connect(clientId?: string): KafkaClient;
+  /** The same to another listener, or by another address of this machine. */
+  connectTo(to: { readonly host: string; readonly port: number }): KafkaClient;
 };
 
 /** A node on a simulated network, disk and clock: nothing of it is real but the code. */
@@ -55,7 +57,8 @@ export async function startSimNode(options: Omit<Partial<TestNodeOptions>, 'port
     while (!closed) await clock.advance(10);
     return closing;
   };
-  return { ...node, clock, network, lines, connect, close };
+  const connectTo: SimNode['connectTo'] = (to) => new KafkaClient(network.open(to));
+  return { ...node, clock, network, lines, connect, connectTo, close };
 }
 
 export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {

@@ -1,0 +1,33 @@
+import { ApiKey, ErrorCode } from '@odradek/protocol';
+import { expect, test } from 'vitest';
+import { startSimNode } from '../testing/node.ts';
+
+test('api versions: only features that are built are told, finalized with the offset of the metadata they were read at', async () => {
+  const node = await startSimNode();
+  const software = { clientSoftwareName: 'librdkafka', clientSoftwareVersion: '2.11.0-RC1' };
+  for (const version of [3, 4]) {
+    const answer = await node.connect().request(ApiKey.ApiVersions, version, software);
+    expect(answer.supportedFeatures).toEqual([{ name: 'metadata.version', minVersion: 7, maxVersion: 30 }]);
+    expect(answer.finalizedFeatures).toEqual([{ name: 'metadata.version', maxVersionLevel: 30, minVersionLevel: 30 }]);
+    expect(answer.finalizedFeaturesEpoch).toBe(node.broker.image().endOffset - 1);
+  }
+  await node.close();
+});
+
+test.for([
+  ['', '1'],
+  ['kafkajs', ''],
+  ['two words', '1'],
+  ['-dash', '1'],
+  ['kafkajs', '2.2.4\n'],
+] as const)(
+  'api versions: a client that calls itself "%s" "%s" is refused from version 3 on',
+  async ([name, version]) => {
+    const node = await startSimNode();
+    const software = { clientSoftwareName: name, clientSoftwareVersion: version };
+    const answer = await node.connect().request(ApiKey.ApiVersions, 3, software);
+    expect([answer.errorCode, answer.apiKeys]).toEqual([ErrorCode.INVALID_REQUEST, []]);
+    expect((await node.connect().request(ApiKey.ApiVersions, 2, {})).errorCode).toBe(ErrorCode.NONE);
+    await node.close();
+  },
+);
