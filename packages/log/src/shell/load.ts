@@ -124,12 +124,14 @@ export function* recover(world: LogWorld, input: LoadInput): Generator<undefined
       { path: segment.path(LOG_SUFFIX), cutBytes: result.cutBytes, logEndOffset, why: result.why },
       'log cut where it is torn or damaged',
     );
-    for (const later of segments.splice(index + 1)) later.removeFiles();
+    const later = segments.splice(index + 1);
+    for (const segment of later) segment.removeFiles();
+    // What was cut must not come back behind what is written from now on.
+    if (later.length > 0) world.files.syncDirectory(input.directory);
     break;
   }
   if (logEndOffset < input.logStartOffset) startAnew(world, input, { segments, epochs, producers });
   logEndOffset = Math.max(logEndOffset, input.logStartOffset);
-  world.files.syncDirectory(input.directory);
   return finish(world, input, {
     segments,
     producers,
@@ -215,6 +217,7 @@ function startAnew(
   );
   for (const segment of parts.segments.splice(0)) segment.removeFiles();
   dropSnapshotsAbove(world, input.directory, -1);
+  world.files.syncDirectory(input.directory);
   parts.epochs.clear();
   parts.producers.clear();
 }

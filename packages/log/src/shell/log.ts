@@ -106,7 +106,8 @@ export class Log implements PartitionLog, Flushable {
     this.#logEndOffset = offsets.logEndOffset;
     this.#recoveryPoint = isLoaded ? opening.loaded.recoveryPoint : opening.logEndOffset;
     this.#newborn = isLoaded && opening.isNew;
-    this.#namesDirty = this.#newborn;
+    // Recovery and creation may have made files.
+    this.#namesDirty = isLoaded;
   }
 
   /** Empty when the file that says it was lost. */
