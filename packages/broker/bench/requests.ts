@@ -88,6 +88,7 @@ for (const [name, parts] of Object.entries(kinds)) {
       misused: (_connection, misuse, why) => console.log(misuse, why),
       refused: (_connection, why) => console.log(why),
       closed: () => {},
+      paused: () => {},
     });
     const read = Buffer.concat(Array.from({ length: perRead }, () => Buffer.concat(parts)));
     for (let warm = 0; warm < 20_000 / perRead; warm += 1) socket.take(read);

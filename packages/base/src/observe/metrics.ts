@@ -55,6 +55,11 @@ export const catalogue = {
     labels: [],
     help: 'Bytes of requests and answers held for all connections; reading pauses at a bound.',
   }),
+  odradek_reading_paused_total: metric({
+    kind: 'counter',
+    labels: ['why'],
+    help: 'How often a connection was not read for a while: its own bound (connection) or the bound of all (broker).',
+  }),
   odradek_fetch_sessions: metric({ kind: 'gauge', labels: [], help: 'Incremental fetch sessions kept.' }),
   odradek_fetch_sessions_evicted_total: metric({
     kind: 'counter',

@@ -52,6 +52,7 @@ test('connection: a request that waits does not stop the next from being started
   for (let id = 0; id < 10; id += 1) client.request(id);
   await drain();
   expect(at.begun.map(({ id }) => id)).toEqual([0, 1, 2, 3]);
+  expect(at.metrics.value('odradek_reading_paused_total', { why: 'connection' })).toBe(1);
   client.request(10);
   await drain();
   expect(client.socket.queuedBytes()).toBeGreaterThan(0);

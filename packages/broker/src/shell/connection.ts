@@ -22,6 +22,8 @@ export type ConnectionRoom = {
   /** A handler closes the connection. */
   readonly refused: (connection: Connection, why: string) => void;
   readonly closed: (connection: Connection, cause: Error | undefined) => void;
+  /** A connection is not read for a while: its own bound, or that of the broker. */
+  readonly paused: (why: 'connection' | 'broker') => void;
 };
 
 type Parked = { readonly slot: AnswerSlot; readonly reserveBytes: number; readonly run: () => void };
@@ -332,7 +334,8 @@ export class Connection {
     if (!reads && budget.over) budget.wait(this.#pumpSoon);
     if (reads !== this.#paused) return;
     this.#paused = !reads;
-    if (reads) this.socket.resume();
-    else this.socket.pause();
+    if (reads) return this.socket.resume();
+    this.#room.paused(budget.over ? 'broker' : 'connection');
+    this.socket.pause();
   }
 }

@@ -42,6 +42,8 @@ test.for(misuses)(
     expect(client.closed).toBe(true);
     expect(at.begun).toEqual([]);
     expect(at.metrics.value('odradek_misuse_total', { kind })).toBe(1);
+    const reason = kind === 'oversized-frame' ? 'oversized' : 'malformed';
+    expect(at.metrics.value('odradek_connections_closed_total', { listener: 'PLAINTEXT', reason })).toBe(1);
     const [line, ...more] = at.lines;
     expect(more).toEqual([]);
     expect(line?.level).toBe('warn');

@@ -34,6 +34,9 @@ const SWEEP_MS_MIN = 50;
 /** How long a peer may take to hang up after it was closed. */
 const CLOSE_GRACE_MS = 5_000;
 
+/** Named, but no reason to close, or counted where it is closed. */
+const goesOn: ReadonlySet<Misuse> = new Set(['sasl-on-plaintext', 'stalled']);
+
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #room: ConnectionRoom;
@@ -63,6 +66,7 @@ export class Listeners {
       misused: (connection, misuse, why) => this.#misused(connection, misuse, why),
       refused: (connection, why) => this.#refused(connection, why),
       closed: (connection, cause) => this.#closed(connection, cause),
+      paused: (why) => metrics.counter('odradek_reading_paused_total', { why }).inc(),
     };
     metrics.sample('odradek_queued_bytes', {}, () => this.#budget.heldBytes);
     for (const { name } of options.listeners) {
@@ -113,7 +117,10 @@ export class Listeners {
     for (const { socket } of this.#early ?? []) socket.destroy();
     this.#early = undefined;
     await this.stopAccepting();
-    for (const connection of this.#connections) connection.drain();
+    for (const connection of this.#connections) {
+      this.#countClosed(connection.listener, 'shutdown');
+      connection.drain();
+    }
     if (this.#connections.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#emptied = resolve;
@@ -173,6 +180,7 @@ export class Listeners {
   #misused(connection: Connection, misuse: Misuse, why: string): void {
     const { listener, socket, clientId } = connection;
     this.#options.metrics.counter('odradek_misuse_total', { kind: misuse }).inc();
+    if (!goesOn.has(misuse)) this.#countClosed(listener, misuse === 'oversized-frame' ? 'oversized' : 'malformed');
     const fields = { listener, host: socket.remoteAddress, port: socket.remotePort, client: clientId };
     this.#write(misuse, fields, why);
   }

@@ -1,0 +1,255 @@
+import { MetricsRegistry, ok, refuse, UUID_ZERO } from '@odradek/base';
+import type { Outcome } from '@odradek/base';
+import { drain, SimClock } from '@odradek/base/testing';
+import { type CommittedRecords, type ControllerLink, type MetadataObserver, record } from '@odradek/metadata';
+import { ErrorCode } from '@odradek/protocol';
+import { expect, test } from 'vitest';
+import { collectingLog } from '../testing/listening.ts';
+import { ControllerSession, type MetadataFollower } from './controller-link.ts';
+
+const registration = {
+  brokerId: 1,
+  clusterId: 'c',
+  incarnationId: UUID_ZERO,
+  endpoints: [],
+  rack: null,
+  features: [],
+  logDirs: [],
+};
+
+const registered = record('RegisterBrokerRecord', {
+  brokerId: 1,
+  isMigratingZkBroker: false,
+  incarnationId: UUID_ZERO,
+  brokerEpoch: 0,
+  endPoints: [],
+  features: [],
+  rack: null,
+  fenced: true,
+  inControlledShutdown: false,
+  logDirs: [],
+  cordonedLogDirs: null,
+});
+const topic = (name: string, nth: number) =>
+  record('TopicRecord', { name, topicId: Buffer.alloc(16, nth + 10).toString('base64url') });
+
+/** A controller that a test drives by hand: what is committed is shown when the test says so. */
+class HandController implements ControllerLink {
+  observer: MetadataObserver | undefined;
+  endOffset = 0;
+  registration: Outcome<{ readonly brokerEpoch: number }> = ok({ brokerEpoch: 0 });
+  readonly beats: { wantShutDown: boolean; metadataOffset: number }[] = [];
+  beatReply = (_beat: { wantShutDown: boolean }): Outcome<{ fenced: boolean; shouldShutDown: boolean }> =>
+    ok({ fenced: false, shouldShutDown: true });
+  committedOffset = 0;
+
+  register(): Promise<Outcome<{ readonly brokerEpoch: number }>> {
+    return Promise.resolve(this.registration);
+  }
+
+  heartbeat(beat: { wantShutDown: boolean; metadataOffset: number }): ReturnType<ControllerLink['heartbeat']> {
+    this.beats.push(beat);
+    return Promise.resolve(this.beatReply(beat));
+  }
+
+  subscribe(observer: MetadataObserver): { close(): void } {
+    this.observer = observer;
+    return { close: () => (this.observer = undefined) };
+  }
+
+  submit(): Promise<Outcome<never>> {
+    const reply = { throttleTimeMs: 0, topics: [] } as never;
+    return Promise.resolve(ok({ reply, committedOffset: this.committedOffset } as never));
+  }
+
+  snapshot(records: CommittedRecords['records']): void {
+    this.endOffset = records.length;
+    this.observer?.snapshot({ records, endOffset: this.endOffset, epoch: 1 });
+  }
+
+  commit(...records: CommittedRecords['records'][number][]): void {
+    this.endOffset += records.length;
+    this.observer?.committed({ records, endOffset: this.endOffset, epoch: 1 });
+  }
+}
+
+function session(followers: MetadataFollower[] = []) {
+  const clock = new SimClock();
+  const controller = new HandController();
+  const { log, lines } = collectingLog();
+  const bugs: unknown[] = [];
+  const metrics = new MetricsRegistry();
+  const at = new ControllerSession({
+    link: controller,
+    clock,
+    log,
+    metrics,
+    followers,
+    heartbeatMs: 500,
+    bug: (error) => void bugs.push(error),
+  });
+  return { at, clock, controller, lines, bugs, metrics };
+}
+
+/** A room that takes as long as the test wants. */
+function slowRoom() {
+  const seen: string[] = [];
+  const waiting: (() => void)[] = [];
+  const take = (what: string): Promise<void> => {
+    seen.push(what);
+    return new Promise((resolve) => waiting.push(resolve));
+  };
+  const room: MetadataFollower = {
+    snapshot: (image) => take(`snapshot of ${image.topics.size}`),
+    changed: (delta) => take([...delta.topicsCreated.values()].map(({ name }) => name).join()),
+  };
+  return { room, seen, goOn: () => waiting.shift()?.() };
+}
+
+const create = { kind: 'createTopics', request: { topics: [], timeoutMs: 0, validateOnly: false } } as const;
+
+test('controller session: joining resolves once every room has taken in all that was committed before', async () => {
+  const { room, seen, goOn } = slowRoom();
+  const { at, controller } = session([room]);
+  const joined: unknown[] = [];
+  void at.join(registration).then((outcome) => joined.push(outcome.ok));
+  await drain();
+  controller.snapshot([registered, topic('a', 0)]);
+  await drain();
+  expect([seen, joined]).toEqual([['snapshot of 1'], []]);
+  goOn();
+  await drain();
+  expect(joined).toEqual([true]);
+});
+
+test('controller session: a controller that does not want this broker is told to who starts it', async () => {
+  const { at, controller } = session();
+  controller.registration = refuse(ErrorCode.DUPLICATE_BROKER_REGISTRATION, 'another broker has this id');
+  expect(await at.join(registration)).toEqual(controller.registration);
+});
+
+test('controller session: changes reach each room one after another, in order, and a write is answered only when all have it', async () => {
+  const { room, seen, goOn } = slowRoom();
+  const { at, controller } = session([room]);
+  const joining = at.join(registration);
+  await drain();
+  controller.snapshot([registered]);
+  await drain();
+  goOn();
+  await joining;
+  controller.committedOffset = 3;
+  const answers: unknown[] = [];
+  void at.admin(create, 'User:ANONYMOUS').then((outcome) => answers.push(outcome.ok));
+  controller.commit(topic('a', 0));
+  controller.commit(topic('b', 1));
+  await drain();
+  expect([seen, answers]).toEqual([['snapshot of 0', 'a'], []]);
+  goOn();
+  await drain();
+  expect([seen, answers]).toEqual([['snapshot of 0', 'a', 'b'], []]);
+  goOn();
+  await drain();
+  expect(answers).toEqual([true]);
+});
+
+test('controller session: a write whose effect does not show in time is answered REQUEST_TIMED_OUT', async () => {
+  const { at, controller, clock } = session();
+  const joining = at.join(registration);
+  await drain();
+  controller.snapshot([registered]);
+  await joining;
+  controller.committedOffset = 9;
+  const answer = at.admin(create, 'User:ANONYMOUS');
+  await drain();
+  await clock.advance(30_000);
+  expect(await answer).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
+  expect(clock.timerCount).toBe(0);
+});
+
+test('controller session: waiting for metadata ends when it holds what was asked, or when the time is over', async () => {
+  const { at, controller, clock } = session();
+  const joining = at.join(registration);
+  await drain();
+  controller.snapshot([registered]);
+  await joining;
+  const held: string[] = [];
+  const wait = (name: string, timeoutMs: number): void =>
+    void at
+      .awaitImage((image) => image.topics.byName(name) !== undefined, timeoutMs)
+      .then((holds) => held.push(`${name} ${holds}`));
+  wait('soon', 1_000);
+  wait('never', 1_000);
+  await drain();
+  controller.commit(topic('soon', 0));
+  await drain();
+  expect(held).toEqual(['soon true']);
+  await clock.advance(1_000);
+  expect(held).toEqual(['soon true', 'never false']);
+  expect(clock.timerCount).toBe(0);
+});
+
+test('controller session: it asks until it is unfenced, then its heart beats on and tells how far it has applied', async () => {
+  const { at, controller, clock, lines } = session();
+  const joining = at.join(registration);
+  await drain();
+  controller.snapshot([registered]);
+  await joining;
+  let fenced = true;
+  controller.beatReply = () => ok({ fenced, shouldShutDown: false });
+  const unfenced = at.unfence(5_000);
+  await clock.advance(100);
+  fenced = false;
+  controller.commit(record('UnfenceBrokerRecord', { id: 1, epoch: 0 }));
+  await clock.advance(100);
+  expect(await unfenced).toEqual({ ok: true, value: undefined });
+  const before = controller.beats.length;
+  await clock.advance(2_000);
+  expect(controller.beats.length - before).toBe(4);
+  expect(controller.beats.at(-1)?.metadataOffset).toBe(2);
+  controller.beatReply = () => refuse(ErrorCode.STALE_BROKER_EPOCH, 'somebody else is broker 1 now');
+  await clock.advance(500);
+  expect(lines.map(({ message }) => message)).toEqual(['heartbeat refused: somebody else is broker 1 now']);
+});
+
+test('controller session: unfencing that never comes is given up at the deadline', async () => {
+  const { at, controller, clock } = session();
+  const joining = at.join(registration);
+  await drain();
+  controller.snapshot([registered]);
+  await joining;
+  controller.beatReply = () => ok({ fenced: true, shouldShutDown: false });
+  const unfenced = at.unfence(1_000);
+  await clock.advance(1_100);
+  expect(await unfenced).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
+});
+
+test('controller session: leaving waits for the word of the controller, at most its time, and the heart stops', async () => {
+  const { at, controller, clock } = session();
+  const joining = at.join(registration);
+  await drain();
+  controller.snapshot([registered]);
+  await joining;
+  let mayGo = false;
+  controller.beatReply = ({ wantShutDown }) => ok({ fenced: false, shouldShutDown: wantShutDown && mayGo });
+  controller.commit(record('UnfenceBrokerRecord', { id: 1, epoch: 0 }));
+  await at.unfence(1_000);
+  const left = at.leave(1_000);
+  await clock.advance(100);
+  mayGo = true;
+  await clock.advance(100);
+  expect(await left).toBe(true);
+  const beats = controller.beats.length;
+  await clock.advance(5_000);
+  expect(controller.beats.length).toBe(beats);
+});
+
+test('controller session: metadata that cannot be applied stops the process', async () => {
+  const { at, controller, bugs } = session();
+  void at.join(registration);
+  await drain();
+  controller.snapshot([registered]);
+  await drain();
+  controller.commit(record('RemoveTopicRecord', { topicId: 'AQEBAQEBAQEBAQEBAQEBAQ' }));
+  await drain();
+  expect(bugs.map(String).join()).toContain('a removed topic exists');
+});
