@@ -24,6 +24,7 @@ test.each([
   ['a=b\\\\\nc=d', { a: 'b\\', c: 'd' }],
   ['a=b\\', { a: 'b' }],
   ['a=b\\\n# c', { a: 'b# c' }],
+  ['\\\n# c\n\\\n\nd=e', { d: 'e' }],
   ['# a comment does not go on \\\nc=d', { c: 'd' }],
   ['a\\ b\\=c\\:d=e', { 'a b=c:d': 'e' }],
   ['a=\\t\\n\\r\\f\\q\\"', { a: '\t\n\r\fq"' }],

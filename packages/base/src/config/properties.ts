@@ -36,7 +36,8 @@ function logicalLines(text: string): { content: string; line: number }[] {
   for (let at = 0; at < natural.length; at += 1) {
     const line = at + 1;
     let content = withoutLeadingSpace(natural[at] ?? '');
-    if (content === '' || content.startsWith('#') || content.startsWith('!')) continue;
+    // A backslash alone continues nothing: to Java the next line is a first line.
+    if (content === '' || content === '\\' || content.startsWith('#') || content.startsWith('!')) continue;
     while (isContinued(content)) {
       at += 1;
       content = content.slice(0, -1) + withoutLeadingSpace(natural[at] ?? '');
