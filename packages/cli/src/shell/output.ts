@@ -20,7 +20,7 @@ export class Output {
   readonly stopping = new AbortController();
   timedOut = false;
   private readonly limits: Limits;
-  private readonly watch: NodeJS.Timeout | undefined;
+  private watch: NodeJS.Timeout | undefined;
   private lastRecordMs = performance.now();
   private pieces: Buffer[] = [];
   private pendingBytes = 0;
@@ -31,10 +31,14 @@ export class Output {
     const stop = (): void => this.stopping.abort();
     process.once('SIGINT', stop);
     process.once('SIGTERM', stop);
-    if (Number.isFinite(limits.timeoutMs)) {
-      this.watch = setInterval(() => this.checkSilence(), Math.max(limits.timeoutMs / SILENCE_CHECKS, 1));
-      this.watch.unref();
-    }
+  }
+
+  /** Reading begins: `--timeout-ms` counts from here, not from the start of the program. */
+  begin(): void {
+    this.lastRecordMs = performance.now();
+    if (!Number.isFinite(this.limits.timeoutMs)) return;
+    this.watch = setInterval(() => this.checkSilence(), Math.max(this.limits.timeoutMs / SILENCE_CHECKS, 1));
+    this.watch.unref();
   }
 
   get enough(): boolean {

@@ -39,6 +39,7 @@ export async function readAssigned(plan: ConsumePlan, connection: Connection, ou
   try {
     const metadata = await consumer.metadata({ topics: [plan.topic] });
     const positions = await startPositions(consumer, plan, metadata);
+    output.begin();
     const leaders = Map.groupBy(positions, ({ partition }) => leaderOf(metadata, plan.topic, partition));
     await Promise.all([...leaders].map(([node, owned]) => readLeader({ consumer, plan, output, node }, owned)));
     await output.flush();

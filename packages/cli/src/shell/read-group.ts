@@ -38,6 +38,7 @@ export async function readGroup(plan: ConsumePlan, connection: Connection, outpu
       maxWaitTime: FETCH_WAIT_MS,
       isolationLevel: plan.committedOnly ? 1 : 0,
     });
+    output.begin();
     await drain({ consumer, stream, plan, output, written });
     await stream.close();
   } finally {
