@@ -169,6 +169,14 @@ function checkDirectories(config: NodeConfig, problems: string[]): void {
   if (twice !== undefined) problems.push(`log.dirs names ${twice} twice`);
 }
 
+/** Kafka lets them be anything; here they are intervals of timers. */
+const positive = [
+  'broker.heartbeat.interval.ms',
+  'broker.session.timeout.ms',
+  'initial.broker.registration.timeout.ms',
+  'replica.high.watermark.checkpoint.interval.ms',
+] as const;
+
 function checkTimes(config: NodeConfig, told: Told): void {
   const ordered = [
     ['group.min.session.timeout.ms', 'group.max.session.timeout.ms'],
@@ -177,6 +185,9 @@ function checkTimes(config: NodeConfig, told: Told): void {
   for (const [lower, upper] of ordered) {
     if (config.get(lower) <= config.get(upper)) continue;
     told.problems.push(`${lower} = ${config.get(lower)} must not be above ${upper} = ${config.get(upper)}`);
+  }
+  for (const name of positive) {
+    if (config.get(name) < 1) told.problems.push(`${name} = ${config.get(name)}: it must be an integer of at least 1`);
   }
   const heartbeatMs = config.get('broker.heartbeat.interval.ms');
   const sessionMs = config.get('broker.session.timeout.ms');

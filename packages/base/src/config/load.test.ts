@@ -222,6 +222,7 @@ describe('load: what cannot be is refused', () => {
       'group.min.session.timeout.ms=9000\ngroup.max.session.timeout.ms=8000',
       'must not be above',
     ],
+    ['a heartbeat without pause', 'broker.heartbeat.interval.ms=0', 'must be an integer of at least 1'],
     ['HTTP on the Kafka port', 'odradek.http.port=9092', 'is the port of PLAINTEXT'],
   ];
   test.each(refusals)('%s', (_name, lines, why) => {
