@@ -129,11 +129,6 @@ export class GroupMachine implements Machine<GroupKinds> {
     return decodeRecord(raw);
   }
 
-  /** For gauges. */
-  counts(): { readonly groups: number; readonly offsets: number } {
-    return { groups: this.#groups.size, offsets: this.#offsets.count };
-  }
-
   #turn(out: GroupOut): Turn {
     return {
       groups: this.#groups,

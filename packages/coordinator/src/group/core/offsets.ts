@@ -6,12 +6,6 @@ type ByTopic = Map<string, ByPartition>;
 
 export class Offsets {
   readonly #groups = new Map<string, ByTopic>();
-  #count = 0;
-
-  /** Offsets of all groups. */
-  get count(): number {
-    return this.#count;
-  }
 
   get(groupId: string, topic: string, partition: number): OffsetValue | undefined {
     return this.#groups.get(groupId)?.get(topic)?.get(partition);
@@ -22,7 +16,6 @@ export class Offsets {
     if (topics === undefined) this.#groups.set(groupId, (topics = new Map()));
     let partitions = topics.get(topic);
     if (partitions === undefined) topics.set(topic, (partitions = new Map()));
-    if (!partitions.has(partition)) this.#count += 1;
     partitions.set(partition, value);
   }
 
@@ -30,7 +23,6 @@ export class Offsets {
     const topics = this.#groups.get(groupId);
     const partitions = topics?.get(topic);
     if (topics === undefined || partitions === undefined || !partitions.delete(partition)) return;
-    this.#count -= 1;
     if (partitions.size > 0) return;
     topics.delete(topic);
     if (topics.size === 0) this.#groups.delete(groupId);

@@ -85,12 +85,6 @@ export class GroupCoordinator implements GroupsPort {
     return this.#runtime.partitions();
   }
 
-  /** Resolves once the group's shard is loaded here, or is found not to be led here. */
-  async whenLoaded(groupId: string): Promise<void> {
-    const partition = this.#partitionOf(groupId);
-    if (partition !== undefined) await this.#runtime.whenLoaded(partition);
-  }
-
   async submit<K extends GroupOpKind>(groupId: string, op: GroupOpOf<K>): Promise<Outcome<GroupReply<K>>> {
     const partition = this.#partitionOf(groupId);
     if (partition === undefined) {

@@ -23,10 +23,6 @@ export class Deadlines<T> {
     return this.#entries.size;
   }
 
-  has(key: string): boolean {
-    return this.#entries.has(key);
-  }
-
   set(key: string, deadlineMs: number, input: T): void {
     assert(Number.isFinite(deadlineMs), 'a deadline is a finite time', { key, deadlineMs });
     const entry = this.#entries.get(key);

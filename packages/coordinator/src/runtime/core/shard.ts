@@ -92,7 +92,7 @@ export class Shard<K extends Kinds> {
   /** The oldest `count` records that were taken are committed: what waited for them is released. */
   committed(count: number): void {
     this.#committed += count;
-    assert(this.#committed <= this.#taken, 'only records that were handed out can be committed', this.counts());
+    assert(this.#committed <= this.#taken, 'only records that were handed out can be committed');
     this.#release();
   }
 
@@ -130,7 +130,7 @@ export class Shard<K extends Kinds> {
     run(out);
     if (replies.length > 0 || events.length > 0) this.#held.push({ after: this.#written, replies, events });
     this.#release();
-    assert(this.#committed <= this.#written, 'no more is committed than was written', this.counts());
+    assert(this.#committed <= this.#written, 'no more is committed than was written');
   }
 
   #release(): void {

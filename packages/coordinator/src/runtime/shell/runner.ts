@@ -245,7 +245,7 @@ function notCoordinator(partition: number): Refusal {
 }
 
 /** What a client hears when the log refused: it knows coordinators, not partitions of their topic. */
-export function replyCodeOf(appendCode: number): number {
+function replyCodeOf(appendCode: number): number {
   switch (appendCode) {
     case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
     case ErrorCode.NOT_ENOUGH_REPLICAS:

@@ -176,7 +176,7 @@ function setJoinTimer(turn: Turn, group: ClassicGroup): void {
   turn.out.timer(timerKeys.join(groupId), group.rebalanceTimeoutMs, { kind: 'join', groupId });
 }
 
-export function endSyncPhase(turn: Turn, group: ClassicGroup): void {
+function endSyncPhase(turn: Turn, group: ClassicGroup): void {
   group.pendingSyncs.clear();
   turn.out.cancel(timerKeys.sync(group.groupId));
 }
