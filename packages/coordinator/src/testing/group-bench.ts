@@ -176,7 +176,7 @@ export class GroupBench {
   }
 
   timers(): number {
-    return this.#shard.counts().timers;
+    return this.#shard.timerCount;
   }
 
   #now(): { wallMs: number; monotonicMs: number } {

@@ -108,8 +108,9 @@ export class Shard<K extends Kinds> {
     return this.#held.flatMap((held) => held.replies.map((reply) => reply.id));
   }
 
-  counts(): { readonly written: number; readonly taken: number; readonly committed: number; readonly timers: number } {
-    return { written: this.#written, taken: this.#taken, committed: this.#committed, timers: this.#deadlines.size };
+  /** Timers that are set. */
+  get timerCount(): number {
+    return this.#deadlines.size;
   }
 
   #input(now: Instant, run: (out: Out<K>) => void): void {

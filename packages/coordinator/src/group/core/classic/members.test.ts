@@ -270,6 +270,18 @@ test('static members: removed by instance id alone', () => {
   expect(members[0]?.beat().code).toBe(ErrorCode.REBALANCE_IN_PROGRESS);
 });
 
+test('timers: members and groups that are gone leave none behind', () => {
+  const bench = new GroupBench();
+  const idle = bench.timers();
+  const members = ['a', 'b', 'c'].map((name) => bench.member('g', { name }));
+  stabilize(bench, members);
+  expect(bench.timers()).toBe(idle + members.length);
+  givenId(bench);
+  for (const member of members) member.leave();
+  bench.advance(60_000);
+  expect([bench.stateOf(), bench.timers()]).toEqual(['Empty', idle]);
+});
+
 /** A member that was sent back with an id and has not come again. */
 function givenId(bench: GroupBench): { memberId: string } {
   const ask = bench.submit<'join'>({
