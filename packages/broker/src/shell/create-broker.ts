@@ -137,7 +137,9 @@ class Broker {
     if (!served.ok) return served;
     this.#listeners.serve();
     this.#state = 'running';
-    for (const { name, host, port } of advertised) log.info({ listener: name, host, port }, 'clients are served');
+    for (const { name, host, port } of advertised) {
+      log.info({ listener: name, host, port }, `clients are served on ${host}:${port} (${name})`);
+    }
     return ok({
       listeners,
       advertised,
