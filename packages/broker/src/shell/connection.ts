@@ -43,6 +43,8 @@ const completed: Buffer[] = [];
 const takeFrame = (frame: Buffer): void => void completed.push(frame);
 const NO_FRAMES: Buffer[] = [];
 const EMPTY = Buffer.alloc(0);
+/** Answers up to this many bytes together are joined before they are written. */
+const JOINED_BYTES_MAX = 16 * 1024;
 
 export class Connection {
   readonly id: number;
@@ -319,7 +321,10 @@ export class Connection {
 
   #flush(): void {
     if (this.#closed || this.#closing || !this.#answers.frontReady) return;
-    if (this.#answers.takeReady(gathered) > 0 && !this.socket.write(gathered)) this.#undrained = true;
+    const bytes = this.#answers.takeReady(gathered);
+    // One small buffer costs the system less than a list of tiny ones.
+    const chunks = gathered.length > 1 && bytes <= JOINED_BYTES_MAX ? [Buffer.concat(gathered, bytes)] : gathered;
+    if (bytes > 0 && !this.socket.write(chunks)) this.#undrained = true;
     gathered.length = 0;
   }
 
