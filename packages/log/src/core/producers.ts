@@ -172,6 +172,8 @@ export class Producers {
 
   /** The first offset that may still be undecided, or whose decision is not below `highWatermark` yet; undefined when there is none. */
   firstUnstableOffset(highWatermark: number): number | undefined {
+    // Asked for every partition of every fetch, and mostly there are no transactions at all.
+    if (this.#open.size === 0 && this.#decided.length === 0) return undefined;
     const oldest = this.#open.keys().next();
     let first = oldest.done === true ? undefined : oldest.value;
     if (this.#decided.length === 0) return first;

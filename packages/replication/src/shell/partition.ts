@@ -4,7 +4,7 @@
  */
 import { assert, refuse, StorageFault } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
-import type { AppendOrigin, EpochEnd, PartitionLog, ReadRequest } from '@odradek/log';
+import type { AppendOrigin, EpochEnd, PartitionLog, ReadRequest, ReadResult } from '@odradek/log';
 import { ErrorCode } from '@odradek/protocol';
 import { becomeLeader, hasEnoughReplicas, isHighWatermarkLagging, step } from '../core/leader.ts';
 import type { LeaderEffect, LeaderInput, LeaderState } from '../core/leader.ts';
@@ -42,6 +42,7 @@ export type FetchShare = {
 
 /** Bytes that fill any long poll: how much became readable is not known, so whoever waits looks. */
 const ENOUGH_BYTES = Number.MAX_SAFE_INTEGER;
+const NO_FIND: ReadResult = { chunks: NO_CHUNKS, sizeBytes: 0 };
 const NO_EPOCH = -1;
 
 export class Partition {
@@ -193,7 +194,7 @@ export class Partition {
       const upToOffset = share.isolation === 'read_committed' ? stableOffset : this.highWatermark;
       const maxBytes = Math.min(asked.maxBytes, share.maxBytes);
       if (fetchOffset >= upToOffset || (maxBytes <= 0 && !share.minOneBatch)) {
-        return this.#found(asked, share.isolation, NO_CHUNKS, 0);
+        return this.#found(asked, share.isolation, NO_FIND, stableOffset);
       }
       return this.#readLog(asked, share.isolation, {
         fromOffset: fetchOffset,
@@ -319,18 +320,19 @@ export class Partition {
     const end = this.endOffsetForEpoch(asked.lastFetchedEpoch);
     if (end === undefined) return this.#refuseFetch(ErrorCode.OFFSET_OUT_OF_RANGE);
     if (end.leaderEpoch >= asked.lastFetchedEpoch && end.endOffset >= asked.fetchOffset) return undefined;
-    return { ...this.#found(asked, 'read_uncommitted', NO_CHUNKS, 0), divergingEpoch: end };
+    const found = this.#found(asked, 'read_uncommitted', NO_FIND, this.lastStableOffset);
+    return { ...found, divergingEpoch: end };
   }
 
   #readLog(asked: FetchPartition, isolation: Isolation, request: ReadRequest): FetchResult | Promise<FetchResult> {
     const outcome = this.log.read(request);
     if (!(outcome instanceof Promise)) {
       if (!outcome.ok) return this.#refuseFetch(outcome.code);
-      return this.#found(asked, isolation, outcome.value.chunks, outcome.value.sizeBytes);
+      return this.#found(asked, isolation, outcome.value, this.lastStableOffset);
     }
     return outcome.then(
       (read) =>
-        read.ok ? this.#found(asked, isolation, read.value.chunks, read.value.sizeBytes) : this.#refuseFetch(read.code),
+        read.ok ? this.#found(asked, isolation, read.value, this.lastStableOffset) : this.#refuseFetch(read.code),
       (cause: unknown) => {
         storageFault(cause);
         return this.#refuseFetch(ErrorCode.KAFKA_STORAGE_ERROR);
@@ -338,8 +340,8 @@ export class Partition {
     );
   }
 
-  #found(asked: FetchPartition, isolation: Isolation, chunks: readonly Buffer[], sizeBytes: number): FetchResult {
-    const lastStableOffset = this.lastStableOffset;
+  #found(asked: FetchPartition, isolation: Isolation, read: ReadResult, lastStableOffset: number): FetchResult {
+    const { chunks, sizeBytes } = read;
     const aborted =
       isolation === 'read_uncommitted'
         ? null
