@@ -17,8 +17,6 @@ export type Limits = {
   readonly stalledReaderMs: number;
   /** How long Metadata and FindCoordinator wait for the leaders of a topic that they have just created. */
   readonly firstLeaderWaitMs: number;
-  /** Incremental fetch sessions kept, least recently used evicted. */
-  readonly fetchSessionsMax: number;
   /** Partitions that all incremental fetch sessions together remember. */
   readonly fetchSessionPartitionsMax: number;
   /** Long polls and acks=all waits parked at once over all partitions. */
@@ -63,7 +61,6 @@ export const production: Limits = {
   brokerQueuedBytesMax: 256 * MIB,
   stalledReaderMs: 10_000,
   firstLeaderWaitMs: 5_000,
-  fetchSessionsMax: 10_000,
   fetchSessionPartitionsMax: 1_000_000,
   waitersMax: 1_000_000,
   tailCacheBytesMax: 64 * MIB,
@@ -90,7 +87,6 @@ export const tiny: Limits = {
   brokerQueuedBytesMax: 256 * 1024,
   stalledReaderMs: 1_000,
   firstLeaderWaitMs: 1_000,
-  fetchSessionsMax: 3,
   fetchSessionPartitionsMax: 64,
   waitersMax: 64,
   tailCacheBytesMax: 16 * 1024,
