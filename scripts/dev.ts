@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { spawnKafka, type KafkaProcess } from '@odradek/testkit';
+import { spawnKafka, type KafkaProcess } from '@odradek/testkit/process';
 
 const USAGE = `usage: pnpm dev [--nodes N] [--port P] [--dir D] [--json] [--override key=value]...
   --nodes N   how many nodes (default 1; more come with the cluster)

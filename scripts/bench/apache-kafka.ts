@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, untilAnswers } from '@odradek/testkit';
+import { freePort, untilAnswers } from '@odradek/testkit/process';
 import { found, missing, type Found } from '../../test/support/run.ts';
 
 const VERSION = '4.3.1';

@@ -1,5 +1,5 @@
 /** One node under load, ours and Apache Kafka's in turn on the same machine, against the goals of docs/design.md, section 5. */
-import { spawnKafka } from '@odradek/testkit';
+import { spawnKafka } from '@odradek/testkit/process';
 import { must, odradek } from '../../test/support/run.ts';
 import { kafkaLibraries, rssMb, startApacheKafka } from './apache-kafka.ts';
 import { load, median, type Latency, type Load, type Subject } from './load.ts';

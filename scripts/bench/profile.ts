@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnKafka } from '@odradek/testkit';
+import { spawnKafka } from '@odradek/testkit/process';
 import { must, odradek } from '../../test/support/run.ts';
 import { load, type Load } from './load.ts';
 

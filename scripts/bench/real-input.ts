@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnKafka } from '@odradek/testkit';
+import { spawnKafka } from '@odradek/testkit/process';
 import { makeRealInput, stream, type Streamed } from '../../test/support/real-input.ts';
 import { must, odradek } from '../../test/support/run.ts';
 import { circumstances, markdownTable, writeSection } from './report.ts';

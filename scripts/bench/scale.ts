@@ -4,7 +4,7 @@ import { createConnection, type Socket } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnKafka, type KafkaProcess } from '@odradek/testkit';
+import { spawnKafka, type KafkaProcess } from '@odradek/testkit/process';
 import { must, odradek } from '../../test/support/run.ts';
 import { rssMb } from './apache-kafka.ts';
 import { load, type Fill } from './load.ts';
