@@ -30,6 +30,20 @@ test('find coordinator: several keys are answered each, and version 0 knows grou
   await node.close();
 });
 
+test('find coordinator: before version 4 a coordinator that was found is told with the message NONE, as Kafka tells it', async () => {
+  const node = await startSimNode();
+  const client = node.connect();
+  for (const version of [1, 2, 3]) {
+    expect(await client.request(ApiKey.FindCoordinator, version, { key: 'g', keyType: 0 })).toMatchObject({
+      errorCode: ErrorCode.NONE,
+      errorMessage: 'NONE',
+    });
+  }
+  const { coordinators } = await client.request(ApiKey.FindCoordinator, 4, { keyType: 0, coordinatorKeys: ['g'] });
+  expect(coordinators[0]?.errorMessage).toBe('');
+  await node.close();
+});
+
 test.for([
   ['transactions, which are not built', 4, 1, /transactional\.id/],
   ['share groups, which are not built', 6, 2, /share/],

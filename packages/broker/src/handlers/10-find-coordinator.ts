@@ -14,6 +14,8 @@ type Coordinator = NonNullable<Response['coordinators']>[number];
 
 const NO_NODE = { nodeId: -1, host: '', port: -1 };
 const SHARE_SINCE = 6;
+/** Before several keys could be asked for, a coordinator that was found is told with the name of its code for a message. */
+const FOUND = 'NONE';
 
 export const findCoordinator: HandlerOf<10> = {
   async handle(request, services, caller) {
@@ -41,7 +43,7 @@ export const findCoordinator: HandlerOf<10> = {
 function respond(batched: boolean, coordinators: readonly Coordinator[]): Response {
   if (batched) return { coordinators };
   const { errorCode, errorMessage, nodeId, host, port } = coordinators[0] ?? refused('', ErrorCode.INVALID_REQUEST, '');
-  return { errorCode, errorMessage, nodeId, host, port };
+  return { errorCode, errorMessage: errorCode === ErrorCode.NONE ? FOUND : errorMessage, nodeId, host, port };
 }
 
 function refused(key: string, errorCode: number, errorMessage: string): Coordinator {
