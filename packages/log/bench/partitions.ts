@@ -21,10 +21,12 @@ const logs = await timed(`make ${count} logs`, async () =>
 );
 const record = buildBatch({}, [{ timestampMs: Date.now(), value: Buffer.alloc(1024) }]);
 await timed('append 1 KiB to each', async () => {
-  for (const log of logs) log.append({ records: Buffer.from(record), origin: 'client', leaderEpoch: 0, nowMs: Date.now() });
+  for (const log of logs)
+    log.append({ records: Buffer.from(record), origin: 'client', leaderEpoch: 0, nowMs: Date.now() });
 });
 await timed('append 1 KiB to each again', async () => {
-  for (const log of logs) log.append({ records: Buffer.from(record), origin: 'client', leaderEpoch: 0, nowMs: Date.now() });
+  for (const log of logs)
+    log.append({ records: Buffer.from(record), origin: 'client', leaderEpoch: 0, nowMs: Date.now() });
 });
 cpSync(`${root}/a`, `${root}/killed`, { recursive: true });
 await timed('stop in order', () => manager.close());

@@ -43,6 +43,7 @@ type Node = FileNode | DirectoryNode;
 
 export type FaultPoint =
   | 'open'
+  | 'list'
   | 'read'
   | 'write'
   | 'truncate'
@@ -184,6 +185,7 @@ export class SimFiles implements Files {
 
   list(directory: string): string[] {
     this.#alive();
+    this.#mayFail('list', directory);
     const node = this.#find(directory);
     if (node === undefined) return [];
     if (node.kind === 'file') throw new StorageFault(directory, systemError('ENOTDIR'));

@@ -10,6 +10,8 @@ const SLAB_LEAST_BYTES = 4 * 1024;
 const SLAB_MOST_BYTES = 256 * 1024;
 /** From this size on a batch is a piece of its own. */
 const OWN_PIECE_BYTES = 32 * 1024;
+/** In a slab, where a batch begins is remembered once in so many bytes: who follows the end does not walk all that came before. */
+const MARK_INTERVAL_BYTES = 4 * 1024;
 /** A reference may pin at most so many times the bytes that it shows. */
 const PINNED_RATIO_MAX = 2;
 
@@ -22,6 +24,8 @@ type Piece = {
   readonly firstOffset: number;
   /** One past its last offset. */
   endOffset: number;
+  /** Offset and position of batches within, in turn and ascending. */
+  readonly marks: number[];
   readonly chargeBytes: number;
   dropped: boolean;
   next: Piece | undefined;
@@ -89,6 +93,8 @@ export class Tail {
     const last = this.#pieces.at(-1);
     if (last !== undefined && !last.dropped && size <= last.bytes.length - last.usedBytes) {
       records.copy(last.bytes, last.usedBytes);
+      if (last.usedBytes - (last.marks.at(-1) ?? 0) >= MARK_INTERVAL_BYTES)
+        last.marks.push(firstOffset, last.usedBytes);
       last.usedBytes += size;
       last.endOffset = lastOffset + 1;
       return;
@@ -169,6 +175,7 @@ export class Tail {
       usedBytes,
       firstOffset,
       endOffset: lastOffset + 1,
+      marks: [],
       chargeBytes,
       dropped: false,
       next: undefined,
@@ -200,9 +207,17 @@ function ownBytes(records: Buffer): Buffer {
 /** Where the batch begins that holds `offset`, or the first after it. */
 function skipTo(piece: Piece, offset: number): number {
   if (offset >= piece.endOffset) return piece.usedBytes;
-  let at = 0;
+  let at = markBelow(piece.marks, offset);
   while (at < piece.usedBytes && batch.lastOffset(piece.bytes, at) < offset) at += batch.sizeInBytes(piece.bytes, at);
   return at;
+}
+
+/** From the end, where most readers are. */
+function markBelow(marks: readonly number[], offset: number): number {
+  for (let index = marks.length - 2; index >= 0; index -= 2) {
+    if ((marks[index] ?? Infinity) <= offset) return marks[index + 1] ?? 0;
+  }
+  return 0;
 }
 
 function takeUntil(

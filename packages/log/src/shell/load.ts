@@ -228,15 +228,7 @@ function finish(
   found: { segments: Segment[]; producers: Producers; epochs: Epochs; logEndOffset: number; recoveryPoint: number },
 ): Loaded {
   const { segments, epochs, producers, logEndOffset } = found;
-  if (segments.length === 0) {
-    segments.push(
-      Segment.create(
-        world,
-        birthOf(world, input, logEndOffset),
-        input.config.preallocate ? input.config.segmentBytes : 0,
-      ),
-    );
-  }
+  if (segments.length === 0) segments.push(createSegment(world, input, logEndOffset));
   const logStartOffset = Math.max(input.logStartOffset, segments[0]?.baseOffset ?? 0);
   assert(logStartOffset <= logEndOffset, 'a log does not start after its end', { logStartOffset, logEndOffset });
   epochs.truncateFromEnd(logEndOffset);
@@ -256,7 +248,17 @@ function openSegments(world: LogWorld, input: LoadInput): Segment[] {
   });
 }
 
-export function birthOf(
+/** Makes the files of a log's next segment. */
+export function createSegment(
+  world: LogWorld,
+  log: { readonly directory: string; readonly config: LogConfig },
+  baseOffset: number,
+): Segment {
+  const { preallocate, segmentBytes } = log.config;
+  return Segment.create(world, birthOf(world, log, baseOffset), preallocate ? segmentBytes : 0);
+}
+
+function birthOf(
   world: LogWorld,
   log: { readonly directory: string; readonly config: LogConfig },
   baseOffset: number,

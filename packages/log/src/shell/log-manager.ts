@@ -8,10 +8,9 @@ import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
 import type { AppendOrigin, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
 import { writePartitionMetadata } from './checkpoints.ts';
-import { birthOf } from './load.ts';
+import { createSegment } from './load.ts';
 import { LogDir } from './log-dir.ts';
 import { Log } from './log.ts';
-import { Segment } from './segment.ts';
 import { createWorld, isFullDisk } from './world.ts';
 import type { LogKeeper, LogWorld, WorldPorts } from './world.ts';
 
@@ -234,8 +233,7 @@ export class LogManager implements LogKeeper {
     try {
       files.makeDirectory(directory);
       writePartitionMetadata(files, directory, partition.topicId, 'later');
-      const birth = birthOf(this.#world, { directory, config }, 0);
-      const segment = Segment.create(this.#world, birth, config.preallocate ? config.segmentBytes : 0);
+      const segment = createSegment(this.#world, { directory, config }, 0);
       const state = { segments: [segment], epochs: new Epochs(), producers: new Producers(), lastSnapshotOffset: -1 };
       const loaded = { state, logStartOffset: 0, logEndOffset: 0, recoveryPoint: 0 };
       const identity = { ...partition, logDirectory: dir.path, directory };
@@ -254,6 +252,8 @@ export class LogManager implements LogKeeper {
         'this directory could not be read, so the partition may lie there; it is not made anew elsewhere',
       );
     }
+    const [only, another] = this.#dirs;
+    if (only?.online === true && another === undefined) return only;
     const counts = new Map<LogDir, number>();
     for (const dir of this.#dirs) if (dir.online) counts.set(dir, 0);
     for (const log of this.#logs.values()) {

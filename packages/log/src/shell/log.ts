@@ -22,22 +22,20 @@ import type {
   ReadResult,
 } from '../types.ts';
 import { epochsText, writePartitionMetadata } from './checkpoints.ts';
-import { readSegment } from './disk-read.ts';
-import { Flusher, replaceTextLater, syncFile } from './flusher.ts';
+import { Durability } from './durability.ts';
+import { Flusher } from './flusher.ts';
 import type { Flushable } from './flusher.ts';
-import { birthOf, loadClean } from './load.ts';
+import { createSegment, loadClean } from './load.ts';
 import type { Loaded, LogState } from './load.ts';
-import { EPOCH_CHECKPOINT, PARTITION_METADATA, asideDirectoryName } from './names.ts';
+import { NOTHING_READ, offsetForTimestamp, offsetOfMaxTimestamp, readFromDisk, segmentIndexOf } from './log-reader.ts';
+import type { ReadableLog } from './log-reader.ts';
+import { asideDirectoryName } from './names.ts';
 import { rebuildProducers, snapshotOffsets, snapshotPath, writeSnapshot } from './replay.ts';
-import { Segment } from './segment.ts';
-import { findByTimestamp, findMaxTimestamp } from './timestamps.ts';
+import type { Segment } from './segment.ts';
 import { isFullDisk } from './world.ts';
 import type { LogKeeper, LogWorld } from './world.ts';
 
-/** A read that meets a truncation on its way begins again, so many times. */
-const READ_ATTEMPTS_MAX = 4;
 const RELATIVE_OFFSET_MAX = 0x7fff_ffff;
-const NOTHING: ReadResult = { chunks: [], sizeBytes: 0 };
 
 export type LogIdentity = {
   readonly topic: string;
@@ -53,10 +51,12 @@ export type LogOpening =
   | { readonly kind: 'loaded'; readonly loaded: Loaded; readonly isNew: boolean }
   | { readonly kind: 'closedCleanly'; readonly logStartOffset: number; readonly logEndOffset: number };
 
-export class Log implements PartitionLog, Flushable {
+export class Log implements PartitionLog, Flushable, ReadableLog {
   readonly topic: string;
   readonly partition: number;
   readonly logDirectory: string;
+  /** Counts truncations and deletions of segments: what a read on its way compares. */
+  generation = 0;
   #topicId: string;
   readonly #world: LogWorld;
   readonly #keeper: LogKeeper;
@@ -70,19 +70,9 @@ export class Log implements PartitionLog, Flushable {
   #logEndOffset: number;
   #recoveryPoint: number;
   #sizeBytes = -1;
-  /** Counts truncations and deletions of segments: what a read on its way compares. */
-  #generation = 0;
   #offline: StorageFault | undefined;
   #closed = false;
-  /** Names in the directory that are not durable yet. */
-  #namesDirty: boolean;
-  /** The directory itself and partition.metadata are not durable yet. */
-  #newborn: boolean;
-  #epochsDirty = false;
-  /** A truncation is not durable yet: what was cut could come back. */
-  #cutDirty = false;
-  /** No longer written, not synced for good yet, oldest first. */
-  #sealed: Segment[] = [];
+  readonly #durability: Durability;
   #bytesSinceSync = 0;
   #lastFlushMs: number;
   #unflushedSince = 0;
@@ -105,9 +95,8 @@ export class Log implements PartitionLog, Flushable {
     this.#logStartOffset = offsets.logStartOffset;
     this.#logEndOffset = offsets.logEndOffset;
     this.#recoveryPoint = isLoaded ? opening.loaded.recoveryPoint : opening.logEndOffset;
-    this.#newborn = isLoaded && opening.isNew;
-    // Recovery and creation may have made files.
-    this.#namesDirty = isLoaded;
+    // Creation and recovery may have made files.
+    this.#durability = new Durability(world.files, { newborn: isLoaded && opening.isNew, namesDirty: isLoaded });
   }
 
   /** Empty when the file that says it was lost. */
@@ -141,8 +130,12 @@ export class Log implements PartitionLog, Flushable {
     return this.#loaded().epochs.latest;
   }
 
+  get segments(): readonly Segment[] {
+    return this.#loaded().segments;
+  }
+
   get hasLooseEnds(): boolean {
-    return this.#namesDirty || this.#newborn || this.#epochsDirty || this.#cutDirty || this.#sealed.length > 0;
+    return this.#durability.pending;
   }
 
   /** The fault that took it offline, if one did. */
@@ -153,7 +146,7 @@ export class Log implements PartitionLog, Flushable {
   /** The log turns out to be that of this topic: its own note of it was lost. */
   adopt(topicId: string): void {
     this.#topicId = topicId;
-    this.#newborn = true;
+    this.#durability.newborn = true;
     this.#guard(() => writePartitionMetadata(this.#world.files, this.#directory, topicId, 'later'));
   }
 
@@ -198,10 +191,9 @@ export class Log implements PartitionLog, Flushable {
 
   read(request: ReadRequest): Outcome<ReadResult> | Promise<Outcome<ReadResult>> {
     const { fromOffset } = request;
-    const outside = this.#refuseOutside(fromOffset);
-    if (outside !== undefined) return outside;
+    if (fromOffset < this.#logStartOffset || fromOffset > this.#logEndOffset) return this.#outside(fromOffset);
     const upToOffset = Math.min(request.upToOffset, this.#logEndOffset);
-    if (fromOffset >= upToOffset) return ok(NOTHING);
+    if (fromOffset >= upToOffset) return ok(NOTHING_READ);
     const recent = this.#tail.read(fromOffset, upToOffset, request.maxBytes, request.minOneBatch);
     return recent === undefined ? this.#readFromDisk({ ...request, upToOffset }) : ok(recent);
   }
@@ -214,7 +206,7 @@ export class Log implements PartitionLog, Flushable {
   abortedTransactions(fromOffset: number, upToOffset: number): AbortedTransaction[] {
     const { segments } = this.#loaded();
     const found: AbortedTransaction[] = [];
-    for (let index = Math.max(0, this.#segmentIndexOf(fromOffset)); index < segments.length; index += 1) {
+    for (let index = Math.max(0, segmentIndexOf(segments, fromOffset)); index < segments.length; index += 1) {
       const segment = segments[index];
       if (segment === undefined) break;
       if (collectAborted(segment.aborted(), { fromOffset, upToOffset }, found)) break;
@@ -223,11 +215,11 @@ export class Log implements PartitionLog, Flushable {
   }
 
   async offsetForTimestamp(timestampMs: number, upToOffset: number): Promise<OffsetAndTimestamp | undefined> {
-    return this.#lookup((range) => findByTimestamp(this.#loaded().segments, timestampMs, range), upToOffset);
+    return this.#asked(() => offsetForTimestamp(this, timestampMs, upToOffset));
   }
 
   async offsetOfMaxTimestamp(upToOffset: number): Promise<OffsetAndTimestamp | undefined> {
-    return this.#lookup((range) => findMaxTimestamp(this.#loaded().segments, range), upToOffset);
+    return this.#asked(() => offsetOfMaxTimestamp(this, upToOffset));
   }
 
   endOffsetForEpoch(leaderEpoch: number): EpochEnd | undefined {
@@ -239,7 +231,7 @@ export class Log implements PartitionLog, Flushable {
   }
 
   assignEpochStart(leaderEpoch: number, startOffset: number): void {
-    if (this.#loaded().epochs.assign(leaderEpoch, startOffset)) this.#epochsDirty = true;
+    if (this.#loaded().epochs.assign(leaderEpoch, startOffset)) this.#durability.epochsDirty = true;
   }
 
   truncateTo(offset: number): void {
@@ -251,9 +243,9 @@ export class Log implements PartitionLog, Flushable {
         return;
       }
       this.#lowerTo(offset);
-      const last = Math.max(0, this.#segmentIndexOf(offset));
+      const last = Math.max(0, segmentIndexOf(state.segments, offset));
       const later = state.segments.splice(last + 1);
-      this.#sealed = this.#sealed.filter((segment) => !later.includes(segment));
+      this.#durability.forget(later);
       for (const segment of later.toReversed()) segment.removeFiles();
       if (later.length > 0) this.#world.files.syncDirectory(this.#directory);
       const end = state.segments[last]?.truncateTo(offset) ?? offset;
@@ -279,7 +271,7 @@ export class Log implements PartitionLog, Flushable {
     if (offset <= this.#logStartOffset) return ok(this.#logStartOffset);
     const { epochs } = this.#loaded();
     this.#logStartOffset = offset;
-    if (epochs.truncateFromStart(offset)) this.#epochsDirty = true;
+    if (epochs.truncateFromStart(offset)) this.#durability.epochsDirty = true;
     this.#keeper.logStartAdvanced(this.logDirectory);
     return ok(offset);
   }
@@ -338,7 +330,7 @@ export class Log implements PartitionLog, Flushable {
         const active = this.#active(state);
         active.seal();
         // Nothing checks the indexes after an orderly stop, so they must be as durable as the records.
-        if (active.indexesUnsynced && !this.#sealed.includes(active)) this.#sealed.push(active);
+        if (active.indexesUnsynced) this.#durability.sealed(active);
         if (state.lastSnapshotOffset < this.#logEndOffset) this.#takeSnapshot(state);
       });
       await this.flush();
@@ -361,53 +353,19 @@ export class Log implements PartitionLog, Flushable {
 
   async syncAll(): Promise<void> {
     const state = this.#loaded();
-    const { files } = this.#world;
-    const [epochsDirty, namesDirty, newborn, cutDirty] = [
-      this.#epochsDirty,
-      this.#namesDirty,
-      this.#newborn,
-      this.#cutDirty,
-    ];
-    this.#cutDirty = false;
-    this.#epochsDirty = false;
-    this.#namesDirty = false;
-    this.#newborn = false;
     this.#bytesSinceSync = 0;
     try {
-      const active = this.#active(state);
-      while (this.#sealed.length > 0) {
-        const [oldest] = this.#sealed;
-        if (oldest === undefined) break;
-        oldest.saveIndexes();
-        await this.#syncSegment(oldest, true);
-        if (this.#sealed[0] === oldest) this.#sealed.shift();
-      }
-      if (this.#recoveryPoint < this.#logEndOffset || cutDirty) {
-        active.saveIndexes();
-        await this.#syncSegment(active, false);
-      }
-      if (newborn) await syncFile(files, `${this.#directory}/${PARTITION_METADATA}`);
-      if (epochsDirty)
-        await replaceTextLater(files, `${this.#directory}/${EPOCH_CHECKPOINT}`, epochsText(state.epochs.entries()));
-      if (namesDirty || epochsDirty || newborn) await files.syncDirectoryLater(this.#directory);
-      if (newborn) await files.syncDirectoryLater(this.logDirectory);
+      await this.#durability.sync({
+        directory: this.#directory,
+        logDirectory: this.logDirectory,
+        active: this.#active(state),
+        hasUnflushed: () => this.#recoveryPoint < this.#logEndOffset,
+        epochsText: () => epochsText(state.epochs.entries()),
+        syncFailed: (fault) => (this.#closed ? undefined : this.#goOffline(fault)),
+      });
     } catch (cause) {
-      this.#cutDirty ||= cutDirty;
-      this.#epochsDirty ||= epochsDirty;
-      this.#namesDirty ||= namesDirty || epochsDirty;
-      this.#newborn ||= newborn;
       if (this.#closed) return; // deleted or closed meanwhile: nothing is promised any more
       throw this.#noteFault(cause);
-    }
-  }
-
-  /** A failed sync may have thrown away what it could not write, and the next would say nothing of it: no fault is forgiven here. */
-  async #syncSegment(segment: Segment, withIndexes: boolean): Promise<void> {
-    try {
-      await segment.sync(withIndexes);
-    } catch (cause) {
-      if (!this.#closed && cause instanceof StorageFault) this.#goOffline(cause);
-      throw cause;
     }
   }
 
@@ -498,7 +456,7 @@ export class Log implements PartitionLog, Flushable {
       );
       const epoch = batch.partitionLeaderEpoch(records, at);
       if (epoch >= 0 && epoch !== state.epochs.latest && state.epochs.assign(epoch, batch.baseOffset(records, at)))
-        this.#epochsDirty = true;
+        this.#durability.epochsDirty = true;
       const aborted = applyBatch(state.producers, records, at);
       if (aborted !== undefined) segment.addAborted(aborted);
       position += sizeBytes;
@@ -534,16 +492,16 @@ export class Log implements PartitionLog, Flushable {
     const baseOffset = Math.max(this.#logEndOffset, leastBaseOffset);
     if (active.baseOffset === baseOffset) return;
     active.seal();
-    this.#sealed.push(active);
+    this.#durability.sealed(active);
     this.#takeSnapshot(state);
-    const segment = Segment.create(
-      this.#world,
-      birthOf(this.#world, { directory: this.#directory, config: this.#config }, baseOffset),
-      this.#config.preallocate ? this.#config.segmentBytes : 0,
-    );
-    state.segments.push(segment);
-    this.#namesDirty = true;
+    state.segments.push(this.#createSegment(baseOffset));
+    this.#durability.namesDirty = true;
     this.#flushInBackground();
+  }
+
+  #createSegment(baseOffset: number): Segment {
+    const log = { directory: this.#directory, config: this.#config };
+    return createSegment(this.#world, log, baseOffset);
   }
 
   #takeSnapshot(state: LogState): void {
@@ -563,71 +521,18 @@ export class Log implements PartitionLog, Flushable {
     return active;
   }
 
-  /** Index of the segment that holds `offset`; -1 when it lies before all of them. */
-  #segmentIndexOf(offset: number): number {
-    const { segments } = this.#loaded();
-    let low = 0;
-    let high = segments.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((segments[middle]?.baseOffset ?? Infinity) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
-  }
-
   async #readFromDisk(request: ReadRequest): Promise<Outcome<ReadResult>> {
     const { limits } = this.#world;
     const bounds = { chunkBytes: limits.readChunkBytes, indexIntervalBytes: this.#config.indexIntervalBytes };
     try {
-      for (let attempt = 0; attempt < READ_ATTEMPTS_MAX; attempt += 1) {
-        const outside = this.#refuseOutside(request.fromOffset);
-        if (outside !== undefined) return outside;
-        const generation = this.#generation;
-        const result = await this.#readSegments(request, bounds);
-        if (generation === this.#generation) return ok(result);
-      }
-      return ok(NOTHING);
+      const result = await readFromDisk(this, request, bounds);
+      return result === undefined ? this.#outside(request.fromOffset) : ok(result);
     } catch (cause) {
       return this.#refusalOf(cause);
     }
   }
 
-  async #readSegments(
-    request: ReadRequest,
-    bounds: { chunkBytes: number; indexIntervalBytes: number },
-  ): Promise<ReadResult> {
-    const { segments } = this.#loaded();
-    const generation = this.#generation;
-    for (let index = Math.max(0, this.#segmentIndexOf(request.fromOffset)); index < segments.length; index += 1) {
-      const segment = segments[index];
-      if (segment === undefined || segment.baseOffset >= request.upToOffset) break;
-      const result = await readSegment(segment, request, bounds);
-      if (result !== undefined || generation !== this.#generation) return result ?? NOTHING;
-    }
-    return NOTHING;
-  }
-
-  async #lookup<T>(
-    find: (range: { logStartOffset: number; upToOffset: number }) => Promise<T>,
-    upToOffset: number,
-  ): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      const generation = this.#generation;
-      try {
-        const found = await find({
-          logStartOffset: this.#logStartOffset,
-          upToOffset: Math.min(upToOffset, this.#logEndOffset),
-        });
-        if (generation === this.#generation || attempt === READ_ATTEMPTS_MAX) return found;
-      } catch (cause) {
-        if (generation === this.#generation || attempt === READ_ATTEMPTS_MAX) throw this.#noteFault(cause);
-      }
-    }
-  }
-
-  #refuseOutside(offset: number): Refusal | undefined {
-    if (offset >= this.#logStartOffset && offset <= this.#logEndOffset) return undefined;
+  #outside(offset: number): Refusal {
     return refuse(
       ErrorCode.OFFSET_OUT_OF_RANGE,
       `offset ${offset} is outside ${this.topic}-${this.partition}, which holds ${this.#logStartOffset} to ${this.#logEndOffset - 1}`,
@@ -636,7 +541,7 @@ export class Log implements PartitionLog, Flushable {
 
   /** The end moves down: nothing above may be claimed any more, neither in memory nor by the checkpoint on file. */
   #lowerTo(offset: number): void {
-    this.#generation += 1;
+    this.generation += 1;
     this.#flusher.truncated(offset);
     this.#tail.truncateTo(offset);
     if (this.#recoveryPoint <= offset) return;
@@ -650,9 +555,9 @@ export class Log implements PartitionLog, Flushable {
     this.#logStartOffset = Math.min(this.#logStartOffset, offset);
     this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
     this.#unflushedSince = Math.min(this.#unflushedSince, offset);
-    this.#cutDirty = true;
+    this.#durability.cutDirty = true;
     this.#sizeBytes = -1;
-    if (state.epochs.truncateFromEnd(offset)) this.#epochsDirty = true;
+    if (state.epochs.truncateFromEnd(offset)) this.#durability.epochsDirty = true;
     const { files } = this.#world;
     for (const snapshot of snapshotOffsets(files, this.#directory)) {
       if (snapshot > offset) files.remove(snapshotPath(this.#directory, snapshot));
@@ -670,11 +575,15 @@ export class Log implements PartitionLog, Flushable {
 
   #startAnew(state: LogState, offset: number): void {
     this.#lowerTo(Math.min(offset, this.#logEndOffset));
+    this.#durability.forget(state.segments);
     for (const segment of state.segments.toReversed()) segment.removeFiles();
-    state.segments.length = 0;
-    this.#sealed = [];
-    const birth = birthOf(this.#world, { directory: this.#directory, config: this.#config }, offset);
-    state.segments.push(Segment.create(this.#world, birth, this.#config.preallocate ? this.#config.segmentBytes : 0));
+    try {
+      state.segments.splice(0, state.segments.length, this.#createSegment(offset));
+    } catch (cause) {
+      // Even a full disk: a log without a segment cannot go on.
+      if (cause instanceof StorageFault) this.#goOffline(cause);
+      throw cause;
+    }
     for (const snapshot of snapshotOffsets(this.#world.files, this.#directory)) {
       this.#world.files.remove(snapshotPath(this.#directory, snapshot));
     }
@@ -683,7 +592,7 @@ export class Log implements PartitionLog, Flushable {
     state.producers.clear();
     state.lastSnapshotOffset = -1;
     state.epochs.clear();
-    this.#epochsDirty = true;
+    this.#durability.epochsDirty = true;
     this.#sizeBytes = -1;
     this.#logStartOffset = offset;
     this.#logEndOffset = offset;
@@ -694,20 +603,20 @@ export class Log implements PartitionLog, Flushable {
   }
 
   #dropOldest(state: LogState, count: number): void {
-    this.#generation += 1;
+    this.generation += 1;
     const dropped = state.segments.splice(0, count);
-    this.#sealed = this.#sealed.filter((segment) => !dropped.includes(segment));
+    this.#durability.forget(dropped);
     const firstOffset = state.segments[0]?.baseOffset ?? this.#logEndOffset;
     const paths = dropped.flatMap((segment) => segment.markDeleted());
     for (const snapshot of snapshotOffsets(this.#world.files, this.#directory)) {
       if (snapshot >= firstOffset) break;
       this.#world.files.remove(snapshotPath(this.#directory, snapshot));
     }
-    this.#namesDirty = true;
+    this.#durability.namesDirty = true;
     this.#sizeBytes = -1;
     this.#logStartOffset = Math.max(this.#logStartOffset, firstOffset);
     this.#recoveryPoint = Math.max(this.#recoveryPoint, Math.min(firstOffset, this.#logEndOffset));
-    if (state.epochs.truncateFromStart(this.#logStartOffset)) this.#epochsDirty = true;
+    if (state.epochs.truncateFromStart(this.#logStartOffset)) this.#durability.epochsDirty = true;
     this.#keeper.logStartAdvanced(this.logDirectory);
     this.#keeper.removeLater(paths, this.#config.fileDeleteDelayMs);
   }
@@ -725,9 +634,17 @@ export class Log implements PartitionLog, Flushable {
   }
 
   #forgetFiles(): void {
-    this.#generation += 1;
+    this.generation += 1;
     this.#tail.clear();
     for (const segment of this.#state?.segments ?? []) segment.closeFiles();
+  }
+
+  async #asked<T>(find: () => Promise<T>): Promise<T> {
+    try {
+      return await find();
+    } catch (cause) {
+      throw this.#noteFault(cause);
+    }
   }
 
   #guard<T>(act: () => T): T {

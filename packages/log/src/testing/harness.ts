@@ -6,7 +6,7 @@ import { SimClock, SimFiles } from '@odradek/base/testing';
 import { batch, buildBatch } from '@odradek/protocol';
 import type { BatchOptions } from '@odradek/protocol';
 import { LogManager } from '../shell/log-manager.ts';
-import type { AppendInfo, LogConfig, LogManagerConfig, PartitionLog } from '../types.ts';
+import type { AppendInfo, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
 import { testLogConfig } from './config.ts';
 
 export const TOPIC_ID = 'AAAAAAAAAAEAAAAAAAAAAg';
@@ -35,6 +35,9 @@ export type HarnessOptions = {
   readonly limits?: Limits;
   readonly seed?: number;
   readonly logger?: Logger;
+  readonly onOffline?: (status: LogDirStatus) => void;
+  readonly flushSchedulerIntervalMs?: number;
+  readonly retentionCheckIntervalMs?: number;
 };
 
 export function openManager(options: HarnessOptions = {}): Promise<LogManager> {
@@ -44,10 +47,15 @@ export function openManager(options: HarnessOptions = {}): Promise<LogManager> {
       clock: options.clock ?? new SimClock(NOW_MS),
       random: new Prng(options.seed ?? 1),
     },
-    config: managerConfig(options.logDirs ?? ['/data']),
+    config: {
+      ...managerConfig(options.logDirs ?? ['/data']),
+      flushSchedulerIntervalMs: options.flushSchedulerIntervalMs ?? Number.MAX_SAFE_INTEGER,
+      retentionCheckIntervalMs: options.retentionCheckIntervalMs ?? 300_000,
+    },
     limits: options.limits ?? limits.tiny,
     logger: options.logger ?? silent,
     defaults: testLogConfig(options.config),
+    ...(options.onOffline === undefined ? {} : { onOffline: options.onOffline }),
   });
 }
 

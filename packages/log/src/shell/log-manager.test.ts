@@ -1,0 +1,122 @@
+import { SimClock, SimFiles } from '@odradek/base/testing';
+import { expect, test } from 'vitest';
+import { testLogConfig } from '../testing/config.ts';
+import { NOW_MS, TOPIC_ID, append, makeBatch, openLog, openManager, readAll } from '../testing/harness.ts';
+import { readMetaProperties, readOffsetCheckpoint, writeMetaProperties, writeOffsetCheckpoint } from './checkpoints.ts';
+
+const OTHER_ID = 'AAAAAAAAAAIAAAAAAAAAAg';
+
+test('manager: new logs go to the directory that has the fewest', async () => {
+  const manager = await openManager({ logDirs: ['/one', '/two', '/three'] });
+  const directories = Array.from({ length: 6 }, (_, partition) => openLog(manager, {}, partition).logDirectory);
+  expect(directories.toSorted()).toEqual(['/one', '/one', '/three', '/three', '/two', '/two']);
+});
+
+test('manager: a log of another topic of the same name is set aside, never mixed in, never deleted', async () => {
+  const files = new SimFiles();
+  const first = await openManager({ files });
+  append(openLog(first), makeBatch({ values: ['old'] }));
+  await first.close();
+  const log = (await openManager({ files })).open('topic', 0, OTHER_ID, testLogConfig());
+  expect([log.topicId, log.logEndOffset]).toEqual([OTHER_ID, 0]);
+  const aside = files.list('/data').find((name) => name.endsWith('-stray'));
+  expect(aside).toMatch(/^topic-0\.[0-9a-f]{32}-stray$/);
+  expect(files.list(`/data/${aside}`)).toContain('00000000000000000000.log');
+});
+
+test('manager: a log that has lost its partition.metadata is taken for the topic that claims its name, and notes it', async () => {
+  const files = new SimFiles();
+  const first = await openManager({ files });
+  append(openLog(first), makeBatch({ values: ['a'] }));
+  await first.close();
+  files.remove('/data/topic-0/partition.metadata');
+  const second = await openManager({ files });
+  expect(await readAll(openLog(second))).toHaveLength(1);
+  expect(files.peek('/data/topic-0/partition.metadata')?.toString()).toBe(`version: 0\ntopic_id: ${TOPIC_ID}`);
+});
+
+test('manager: a deleted log is renamed at once, gone after file.delete.delay.ms, and can be made anew meanwhile', async () => {
+  const files = new SimFiles();
+  const clock = new SimClock(NOW_MS);
+  const manager = await openManager({ files, clock });
+  const log = openLog(manager, { fileDeleteDelayMs: 500 });
+  append(log, makeBatch({ values: ['a'] }));
+  log.delete();
+  expect(manager.get('topic', 0)).toBeUndefined();
+  expect(files.list('/data').filter((name) => /^topic-0\.[0-9a-f]{32}-delete$/.test(name))).toHaveLength(1);
+  expect(openLog(manager).logEndOffset).toBe(0);
+  await clock.advance(500);
+  expect(files.list('/data').filter((name) => name.endsWith('-delete'))).toEqual([]);
+});
+
+test('manager: what a killed process left half deleted is removed by the next one', async () => {
+  const files = new SimFiles();
+  const clock = new SimClock(NOW_MS);
+  const first = await openManager({ files, clock });
+  openLog(first).delete();
+  files.killProcess();
+  await openManager({ files, clock });
+  await clock.advance(60_000);
+  expect(files.list('/data').filter((name) => name.endsWith('-delete'))).toEqual([]);
+});
+
+test('manager: a start after an orderly stop reads no record and writes no log', async () => {
+  const files = new SimFiles();
+  const first = await openManager({ files });
+  append(openLog(first), makeBatch({ values: ['a', 'b'] }));
+  await first.close();
+  expect(files.list('/data')).toContain('.kafka_cleanshutdown');
+  const touched: string[] = [];
+  files.failWhen((point, path) => {
+    if (point !== 'list' && path.startsWith('/data/topic-0/') && !path.endsWith('partition.metadata'))
+      touched.push(`${point} ${path}`);
+    return undefined;
+  });
+  const second = await openManager({ files });
+  expect(second.get('topic', 0)?.logEndOffset).toBe(2);
+  expect(touched).toEqual([]);
+  expect(files.list('/data')).not.toContain('.kafka_cleanshutdown');
+});
+
+test('manager: a stop past its deadline marks nothing clean, and nothing is lost by it', async () => {
+  const files = new SimFiles();
+  const clock = new SimClock(NOW_MS);
+  const manager = await openManager({ files, clock });
+  append(openLog(manager), makeBatch({ values: ['a'] }));
+  await manager.close(clock.monotonicMs() - 1);
+  expect(files.list('/data')).not.toContain('.kafka_cleanshutdown');
+  expect(await readAll(openLog(await openManager({ files })))).toHaveLength(1);
+});
+
+test('manager: retention spares a partition whose high watermark is not known', async () => {
+  const clock = new SimClock(NOW_MS);
+  const manager = await openManager({ clock, retentionCheckIntervalMs: 1_000 });
+  const [hosted, unknown] = [openLog(manager, { retentionMs: 10 }, 0), openLog(manager, { retentionMs: 10 }, 1)];
+  for (const log of [hosted, unknown]) append(log, makeBatch({ values: ['a'] }));
+  manager.start((_topic, partition) => (partition === 0 ? 1 : undefined));
+  await clock.advance(2_000);
+  expect([hosted.logStartOffset, unknown.logStartOffset]).toEqual([1, 0]);
+});
+
+test('manager: a malformed checkpoint costs a scan, not the start', async () => {
+  const files = new SimFiles();
+  const first = await openManager({ files });
+  append(openLog(first), makeBatch({ values: ['a'] }));
+  await first.close();
+  files.damage('/data/recovery-point-offset-checkpoint', 0, Buffer.from('garbage'));
+  expect(openLog(await openManager({ files })).logEndOffset).toBe(1);
+});
+
+test('checkpoints: offsets and meta.properties come back as they were written, in Kafka form', () => {
+  const files = new SimFiles();
+  files.makeDirectory('/data');
+  const rows = [{ topic: 'my-topic', partition: 3, offset: 2 ** 40 }];
+  writeOffsetCheckpoint(files, '/data/replication-offset-checkpoint', rows);
+  expect(files.peek('/data/replication-offset-checkpoint')?.toString()).toBe(`0\n1\nmy-topic 3 ${2 ** 40}\n`);
+  expect(readOffsetCheckpoint(files, '/data/replication-offset-checkpoint')).toEqual(rows);
+  expect(readOffsetCheckpoint(files, '/data/missing')).toEqual([]);
+  expect(readMetaProperties(files, '/data')).toBeUndefined();
+  const meta = { clusterId: 'abc', nodeId: 4, directoryId: OTHER_ID };
+  writeMetaProperties(files, '/data', meta);
+  expect(readMetaProperties(files, '/data')).toEqual(meta);
+});
