@@ -34,15 +34,18 @@ test.for(strangers)('first bytes: %s is named, with advice', ([misuse, bytes]) =
   expect(first.kind === 'stranger' ? first.advice.length : 0).toBeGreaterThan(20);
 });
 
-test.for(strangers)('first bytes: %s is named however its bytes are cut, never taken for Kafka before', ([misuse, bytes]) => {
-  const seen = new Set<string>();
-  for (let length = 0; length <= Math.max(FIRST_BYTES_NEEDED, 4); length += 1) {
-    seen.add(kindOf(recogniseFirstBytes(bytes.subarray(0, length), MAX)));
-  }
-  seen.delete('more');
-  // MQTT begins with a length that is refused anyway, so it may be told late.
-  expect([...seen].filter((kind) => kind !== 'kafka' || misuse !== 'mqtt')).toEqual([misuse]);
-});
+test.for(strangers)(
+  'first bytes: %s is named however its bytes are cut, never taken for Kafka before',
+  ([misuse, bytes]) => {
+    const seen = new Set<string>();
+    for (let length = 0; length <= Math.max(FIRST_BYTES_NEEDED, 4); length += 1) {
+      seen.add(kindOf(recogniseFirstBytes(bytes.subarray(0, length), MAX)));
+    }
+    seen.delete('more');
+    // MQTT begins with a length that is refused anyway, so it may be told late.
+    expect([...seen].filter((kind) => kind !== 'kafka' || misuse !== 'mqtt')).toEqual([misuse]);
+  },
+);
 
 test('first bytes: whatever follows a length that a frame may have is taken for Kafka', () => {
   fc.assert(

@@ -1,7 +1,7 @@
 /** How a client sees brokers, topics and partitions through one listener. Shared by Metadata, DescribeCluster, DescribeTopicPartitions. */
 import type { BrokerImage, Endpoint, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import { NO_LEADER } from '@odradek/metadata';
-import { ErrorCode, TopicName, topicNameFault } from '@odradek/protocol';
+import { ErrorCode, TopicName } from '@odradek/protocol';
 
 export type Node = {
   readonly id: number;
@@ -98,7 +98,7 @@ export function leaderView(
 
 /** What is said of a name that no topic has. */
 export function missingTopicCode(name: string): number {
-  return topicNameFault(name) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION;
+  return topicNameProblem(name) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION;
 }
 
 /** Whether every partition has a leader that clients of the listener reach. */

@@ -2,7 +2,7 @@
  * Topics that are created by the way: by Metadata (auto-creation) and by FindCoordinator (internal topics). Creating is the controller's;
  * here it is asked once for each name however many clients want it, and the leaders are waited for, a bounded time.
  */
-import { createTopicsRequestConstants, ErrorCode, topicNameFault } from '@odradek/protocol';
+import { createTopicsRequestConstants, ErrorCode } from '@odradek/protocol';
 import { hasAllLeaders, isInternalTopic } from '../core/topic-view.ts';
 import type { Caller, Services } from './context.ts';
 
@@ -18,7 +18,7 @@ export async function createMissingTopics(
   const codes = new Map<string, number>();
   const valid: string[] = [];
   for (const name of names) {
-    if (topicNameFault(name) === undefined) valid.push(name);
+    if (topicNameProblem(name) === undefined) valid.push(name);
     else codes.set(name, ErrorCode.INVALID_TOPIC_EXCEPTION);
   }
   const outcomes = await Promise.all(

@@ -216,3 +216,14 @@ test('connection: closed by a handler, it sends what is ready before, reads noth
   expect(at.begun.map(({ id }) => id)).toEqual([0, 1, 2]);
   expect(at.lines.at(-1)?.message).toContain('acks=0 has no answer');
 });
+
+test('connection: closed by a handler while it is not read, it still ends when the peer hangs up', async () => {
+  const at = await listen({ limits: { ...tiny, connectionInFlightMax: 1 } });
+  const client = at.connect();
+  for (const id of [0, 1]) client.request(id);
+  await drain();
+  expect(at.begun.length).toBe(1);
+  at.begun[0]?.connection.closeFor('enough');
+  await drain();
+  expect([client.closed, at.listeners.connectionCount, at.listeners.heldBytes]).toEqual([true, 0, 0]);
+});

@@ -178,6 +178,9 @@ export class Connection {
     this.#flush();
     this.#closing = true;
     this.socket.end();
+    // Read on, though to drop it: the end of the peer would not be seen otherwise.
+    if (this.#paused) this.socket.resume();
+    this.#paused = false;
   }
 
   /** Starts no further request, and closes when those under way are answered. */

@@ -7,7 +7,7 @@ import type { AnswerSlot } from '../core/answer-queue.ts';
 import { ByteBudget } from '../core/byte-budget.ts';
 import { type ConnectionBounds, ConnectionCounts } from '../core/connection-counts.ts';
 import type { Misuse } from '../core/first-bytes.ts';
-import { MisuseLog } from '../core/misuse-log.ts';
+import { LineLimit } from '../core/line-limit.ts';
 import { Connection, type ConnectionRoom } from './connection.ts';
 
 /** @property host '' means every address of both families */
@@ -42,7 +42,7 @@ export class Listeners {
   readonly #room: ConnectionRoom;
   readonly #budget: ByteBudget;
   readonly #counts: ConnectionCounts;
-  readonly #misuses = new MisuseLog();
+  readonly #lines = new LineLimit<Misuse | 'refused'>();
   readonly #connections = new Set<Connection>();
   readonly #listening: Listening[] = [];
   /** Accepted before serving began. */
@@ -189,14 +189,15 @@ export class Listeners {
     const { listener, socket, clientId } = connection;
     this.#countClosed(listener, 'refused');
     const fields = { listener, host: socket.remoteAddress, client: clientId };
-    this.#options.log.info(fields, `connection closed: ${why}`);
+    const due = this.#lines.due('refused', this.#options.clock.monotonicMs());
+    if (due === undefined) return;
+    this.#options.log.info(fields, `connection closed: ${why}${moreLike(due.silenced)}`);
   }
 
   #write(misuse: Misuse, fields: object, why: string): void {
-    const due = this.#misuses.due(misuse, this.#options.clock.monotonicMs());
+    const due = this.#lines.due(misuse, this.#options.clock.monotonicMs());
     if (due === undefined) return;
-    const more = due.silenced === 0 ? '' : ` (and ${due.silenced} more like it before)`;
-    this.#options.log.warn({ ...fields, misuse }, `${why}${more}`);
+    this.#options.log.warn({ ...fields, misuse }, `${why}${moreLike(due.silenced)}`);
   }
 
   #countClosed(listener: string, reason: string): void {
@@ -237,4 +238,8 @@ export class Listeners {
       }
     }
   }
+}
+
+function moreLike(silenced: number): string {
+  return silenced === 0 ? '' : ` (and ${silenced} more like it before)`;
 }

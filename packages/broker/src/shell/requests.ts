@@ -15,6 +15,7 @@ import {
   type ResponseInput,
 } from '@odradek/protocol';
 import type { AnswerSlot } from '../core/answer-queue.ts';
+import { LineLimit } from '../core/line-limit.ts';
 import type { AnyHandler, Gate } from '../gate.ts';
 import type { Caller, Services } from '../handlers/context.ts';
 import type { Connection } from './connection.ts';
@@ -35,6 +36,7 @@ type ApiCounters = { readonly count: Counter; readonly seconds: Histogram };
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #counters: (ApiCounters | undefined)[] = [];
+  readonly #failures = new LineLimit<string>();
   readonly #requestBytes: Counter;
   readonly #responseBytes: Counter;
 
@@ -134,7 +136,13 @@ export class Requests {
     const code = fault ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.UNKNOWN_SERVER_ERROR;
     const why = fault ? error.message : `${api.name} failed on the broker; its log has the cause`;
     const fields = { api: api.name, version: request.apiVersion, client: request.clientId, host: request.clientHost };
-    this.#options.log.error({ ...fields, err: error }, `${api.name} failed: ${String(error)}`);
+    const due = this.#failures.due(api.name, this.#options.clock.monotonicMs());
+    if (due !== undefined) {
+      this.#options.log.error(
+        { ...fields, err: error, silenced: due.silenced },
+        `${api.name} failed: ${String(error)}`,
+      );
+    }
     try {
       this.#refuse(request, body, { code, why });
     } catch (again) {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { MisuseLog } from './misuse-log.ts';
+import { LineLimit } from './line-limit.ts';
 
-test('misuse log: a few lines of a kind in a window, then silence; the next line tells how many were kept back', () => {
-  const log = new MisuseLog();
+test('line limit: a few lines of a kind in a window, then silence; the next line tells how many were kept back', () => {
+  const log = new LineLimit<'tls' | 'http'>();
   const written = Array.from({ length: 12 }, (_, at) => log.due('tls', at)).filter((due) => due !== undefined);
   expect(written).toEqual([{ silenced: 0 }, { silenced: 0 }, { silenced: 0 }, { silenced: 0 }, { silenced: 0 }]);
   expect(log.due('tls', 9_999)).toBeUndefined();
@@ -10,8 +10,8 @@ test('misuse log: a few lines of a kind in a window, then silence; the next line
   expect(log.due('tls', 10_001)).toEqual({ silenced: 0 });
 });
 
-test('misuse log: one kind does not silence another', () => {
-  const log = new MisuseLog();
+test('line limit: one kind does not silence another', () => {
+  const log = new LineLimit<'tls' | 'http'>();
   for (let at = 0; at < 20; at += 1) log.due('http', 0);
   expect(log.due('http', 1)).toBeUndefined();
   expect(log.due('tls', 1)).toEqual({ silenced: 0 });
