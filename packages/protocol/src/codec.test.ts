@@ -4,7 +4,15 @@ import { elementBytesMin, isPresent, planOf } from './compile/plan.ts';
 import type { Plan } from './compile/plan.ts';
 import { ErrorCode } from './errors.ts';
 import * as messages from './messages/index.ts';
-import { FetchRequest, FetchResponse, MetadataRequest, ProduceRequest, ProduceResponse } from './messages/index.ts';
+import {
+  FetchRequest,
+  FetchResponse,
+  ListOffsetsRequest,
+  MetadataRequest,
+  OffsetCommitRequest,
+  ProduceRequest,
+  ProduceResponse,
+} from './messages/index.ts';
 import { f, message } from './schema.ts';
 import type { Fields, Message } from './schema.ts';
 import { EncodeError, REFERENCE_BYTES_MIN } from './writer.ts';
@@ -277,4 +285,17 @@ test('decode: announcing two billion elements or bytes costs no memory', () => {
   }
   const after = process.memoryUsage();
   expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(16 * 1_024 * 1_024);
+});
+
+test('decode: a time beyond 2^53 that is only compared is the nearest safe integer; an offset that is kept is refused', () => {
+  const listed = hex('ffffffff 00 00000001 0001 74 00000001 00000000 7fffffffffffffff');
+  const asked = decodeMessage(ListOffsetsRequest, 2, listed);
+  expect(asked).toMatchObject({
+    ok: true,
+    value: { topics: [{ partitions: [{ timestamp: Number.MAX_SAFE_INTEGER }] }] },
+  });
+  const kept = hex('0001 67 00000000 0000 00000001 0001 74 00000001 00000000 7fffffffffffffff ffffffff ffff');
+  const committed = decodeMessage(OffsetCommitRequest, 6, kept);
+  expect(committed).toMatchObject({ ok: false, code: ErrorCode.INVALID_REQUEST });
+  expect(committed.ok ? '' : committed.why).toContain('committedOffset');
 });

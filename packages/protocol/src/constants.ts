@@ -28,17 +28,3 @@ export const listOffsetsRequestConstants = {
 } as const;
 
 export const CONSUMER_PROTOCOL_TYPE = 'consumer';
-
-const TOPIC_NAME_LENGTH_MAX = 249;
-const legalTopicName = /^[a-zA-Z0-9._-]+$/;
-
-/** Why a topic name is not allowed, or undefined when it is. */
-export function topicNameFault(name: string): string | undefined {
-  if (name.length === 0) return 'the empty string is not allowed';
-  if (name === '.' || name === '..') return "'.' and '..' are not allowed";
-  if (name.length > TOPIC_NAME_LENGTH_MAX)
-    return `the length of '${name}' is longer than ${TOPIC_NAME_LENGTH_MAX} characters`;
-  if (!legalTopicName.test(name))
-    return `'${name}' holds a character other than ASCII letters, digits, '.', '_' and '-'`;
-  return undefined;
-}

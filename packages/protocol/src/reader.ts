@@ -80,6 +80,12 @@ export class Reader {
     return value;
   }
 
+  /** As {@link int64}, but what lies beyond the safe integers is the nearest of them. */
+  clamped64(path: string): number {
+    const value = this.int32(path) * TWO_32 + this.uint32(path);
+    return Math.min(Math.max(value, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+  }
+
   bigint64(path: string): bigint {
     return this.buffer.readBigInt64BE(this.take(8, path));
   }

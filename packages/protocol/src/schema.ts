@@ -56,6 +56,11 @@ export type Options = {
   readonly flexible?: string;
   /** int64 only: all 64 bits count (hashes, Long.MAX as a default), so the value is a bigint. */
   readonly bigint?: true;
+  /**
+   * int64 only: what lies beyond the safe integers reads as the nearest one instead of being refused. For positions and times that a
+   * request only compares: a seek to Long.MAX is out of range, not malformed.
+   */
+  readonly clamped?: true;
 };
 
 declare const types: unique symbol;

@@ -1,6 +1,6 @@
 /** How a client sees brokers, topics and partitions through one listener. Shared by Metadata, DescribeCluster, DescribeTopicPartitions. */
 import type { BrokerImage, Endpoint, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
-import { NO_LEADER } from '@odradek/metadata';
+import { NO_LEADER, topicNameProblem } from '@odradek/metadata';
 import { ErrorCode, TopicName } from '@odradek/protocol';
 
 export type Node = {

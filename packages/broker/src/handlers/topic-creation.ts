@@ -2,6 +2,7 @@
  * Topics that are created by the way: by Metadata (auto-creation) and by FindCoordinator (internal topics). Creating is the controller's;
  * here it is asked once for each name however many clients want it, and the leaders are waited for, a bounded time.
  */
+import { topicNameProblem } from '@odradek/metadata';
 import { createTopicsRequestConstants, ErrorCode } from '@odradek/protocol';
 import { hasAllLeaders, isInternalTopic } from '../core/topic-view.ts';
 import type { Caller, Services } from './context.ts';

@@ -72,6 +72,7 @@ function fieldSource(field: Field, plan: Plan, path: string, functions: string[]
     return `(${marker} ? null : ${read})`;
   }
   if (field.type === 'int64' && isBigint(field, plan)) return `r.bigint64(${quote(path)})`;
+  if (field.type === 'int64' && field.options.clamped === true) return `r.clamped64(${quote(path)})`;
   return `r.${readerMethod(field.type, isCompact(field, plan), nullable)}(${quote(path)})`;
 }
 

@@ -36,9 +36,9 @@ export const FetchRequest = message({
           {
             partition: f.int32('4+'),
             currentLeaderEpoch: f.int32('9+', { default: -1, ignorable: true }),
-            fetchOffset: f.int64('4+'),
+            fetchOffset: f.int64('4+', { clamped: true }),
             lastFetchedEpoch: f.int32('12+', { default: -1 }),
-            logStartOffset: f.int64('5+', { default: -1, ignorable: true }),
+            logStartOffset: f.int64('5+', { default: -1, ignorable: true, clamped: true }),
             partitionMaxBytes: f.int32('4+'),
             replicaDirectoryId: f.uuid('17+', { tag: 0, tagged: '17+', ignorable: true }),
             highWatermark: f.int64('18+', {

@@ -18,7 +18,7 @@ export const ListOffsetsRequest = message({
           {
             partitionIndex: f.int32('1+'),
             currentLeaderEpoch: f.int32('4+', { default: -1, ignorable: true }),
-            timestamp: f.int64('1+'),
+            timestamp: f.int64('1+', { clamped: true }),
           },
           '1+',
         ),

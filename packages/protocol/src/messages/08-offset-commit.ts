@@ -13,7 +13,7 @@ export const OffsetCommitRequest = message({
     generationIdOrMemberEpoch: f.int32('2+', { default: -1 }),
     memberId: f.string('2+'),
     groupInstanceId: f.string('7+', { nullable: '7+', default: null }),
-    retentionTimeMs: f.int64('2-4', { default: -1, ignorable: true }),
+    retentionTimeMs: f.int64('2-4', { default: -1, ignorable: true, clamped: true }),
     topics: f.array(
       {
         name: f.string('2-9', { ignorable: true }),

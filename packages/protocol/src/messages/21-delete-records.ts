@@ -15,7 +15,7 @@ export const DeleteRecordsRequest = message({
         partitions: f.array(
           {
             partitionIndex: f.int32('0+'),
-            offset: f.int64('0+'),
+            offset: f.int64('0+', { clamped: true }),
           },
           '0+',
         ),
