@@ -77,3 +77,23 @@ test('list offsets: many partitions are answered in their order', async () => {
   const partitions = Array.from({ length: 100 }, (_, index) => 99 - index);
   expect((await list(client, -1, { partitions })).map(({ partitionIndex }) => partitionIndex)).toEqual(partitions);
 });
+
+test('list offsets: from version 10 on, what is not looked up within the timeout is refused, and the rest is told', async () => {
+  const sim = await startSimNode();
+  const client = await sim.connect();
+  await createTopic(client, 't', { partitions: 100 });
+  const indexes = Array.from({ length: 100 }, (_, index) => index);
+  const partitionData = indexes.map((index) => ({ index, records: batchOf(1, {}, TIME) }));
+  await client.ask(0, { acks: -1, timeoutMs: 1_000, topicData: [{ name: 't', partitionData }] }, 12);
+  // Each read of the disk takes a second.
+  sim.files.failWhen((point) => {
+    if (point === 'read') void sim.clock.advance(1_000);
+    return undefined;
+  });
+  const partitions = indexes.map((partitionIndex) => ({ partitionIndex, timestamp: TIME }));
+  const asked = { replicaId: -1, isolationLevel: 0, topics: [{ name: 't', partitions }] };
+  const { topics } = await client.ask(2, { ...asked, timeoutMs: 3_000 }, 10);
+  const codes = topics[0]?.partitions.map(({ errorCode }) => errorCode) ?? [];
+  expect(codes.slice(0, 3)).toEqual([0, 0, 0]);
+  expect(codes.at(-1)).toBe(ErrorCode.REQUEST_TIMED_OUT);
+});

@@ -136,6 +136,8 @@ test('hosting: a directory that fails takes its own partitions offline and no ot
   const codes = [0, 1, 2, 3].map((partition) => now(before.produce('t', { partition }))[0]?.code);
   expect(codes.filter((code) => code === 0)).toHaveLength(2);
   expect(codes.filter((code) => code === ErrorCode.KAFKA_STORAGE_ERROR)).toHaveLength(2);
+  expect(before.metrics.value('odradek_partitions', { state: 'offline' })).toBe(2);
+  expect(before.metrics.value('odradek_partitions', { state: 'leading' })).toBe(2);
 });
 
 test('hosting: what cannot be made is offline, refused as such, and said so', async () => {

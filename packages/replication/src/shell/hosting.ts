@@ -98,13 +98,17 @@ export class Hosting {
     }
   }
 
+  /** For whoever looks at the metrics. A partition whose directory has failed is offline, whatever it was to be. */
   states(): PartitionStates {
     const states = { leading: 0, following: 0, offline: 0 };
+    const failed = new Set<string>();
+    for (const { path, online } of this.#options.logs.status()) if (!online) failed.add(path);
     for (const hosted of this.#topics.values()) {
       for (const each of hosted) {
-        if (each === 'offline') states.offline += 1;
-        else if (each?.isLeader === true) states.leading += 1;
-        else if (each !== undefined) states.following += 1;
+        if (each === undefined) continue;
+        if (each === 'offline' || failed.has(each.log.logDirectory)) states.offline += 1;
+        else if (each.isLeader) states.leading += 1;
+        else states.following += 1;
       }
     }
     return states;
