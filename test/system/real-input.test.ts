@@ -26,16 +26,13 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-test.each(['none', 'zstd'])(
-  'real input: hundreds of MB through produce (%s) and consume have the same checksum',
-  async (codec) => {
-    const place = ['--topic', freshName('real'), '--bootstrap-server', cluster.bootstrap];
-    await must(odradek('topics', 'create', '--partitions', '1', ...place));
-    const produced = await stream(['produce', '--compression-type', codec, ...place], input.path);
-    const consumed = await stream(['consume', '--from-beginning', '--exit-at-end', ...place], undefined);
-    expect(consumed.bytes).toBe(input.bytes);
-    expect(consumed.sha256).toBe(input.sha256);
-    expect(produced.peakRssMb).toBeLessThan(PEAK_RSS_MB_MAX);
-    expect(consumed.peakRssMb).toBeLessThan(PEAK_RSS_MB_MAX);
-  },
-);
+test('real input: hundreds of MB through produce and consume have the same checksum', async () => {
+  const place = ['--topic', freshName('real'), '--bootstrap-server', cluster.bootstrap];
+  await must(odradek('topics', 'create', '--partitions', '1', ...place));
+  const produced = await stream(['produce', ...place], input.path);
+  const consumed = await stream(['consume', '--from-beginning', '--exit-at-end', ...place], undefined);
+  expect(consumed.bytes).toBe(input.bytes);
+  expect(consumed.sha256).toBe(input.sha256);
+  expect(produced.peakRssMb).toBeLessThan(PEAK_RSS_MB_MAX);
+  expect(consumed.peakRssMb).toBeLessThan(PEAK_RSS_MB_MAX);
+});
