@@ -1,5 +1,5 @@
 /** One partition's log: what an append, a read, a truncation do to its files and to what is known of it in memory. */
-import { StorageFault, assert, ok, refuse } from '@odradek/base';
+import { AssertionError, StorageFault, assert, ok, refuse } from '@odradek/base';
 import type { Outcome, Refusal } from '@odradek/base';
 import { ErrorCode, batch } from '@odradek/protocol';
 import { AppendPlan, planAppend, sealPlan } from '../core/append.ts';
@@ -481,10 +481,15 @@ export class Log implements PartitionLog, Flushable, ReadableLog {
   }
 
   #flushInBackground(): void {
-    // The fault has been noted where it happened: the log is offline, and every later append says so.
-    this.flush().catch((cause: unknown) =>
-      this.#world.logger.error({ cause, log: this.#directory }, 'background flush failed'),
-    );
+    this.flush().catch((cause: unknown) => {
+      // A fault has been noted where it happened: the log is offline, and every later append says so. A bug must not pass in silence.
+      this.#world.logger.error({ cause, log: this.#directory }, 'background flush failed');
+      if (cause instanceof AssertionError) {
+        queueMicrotask(() => {
+          throw cause;
+        });
+      }
+    });
   }
 
   #roll(state: LogState, leastBaseOffset = 0): void {
