@@ -10,7 +10,7 @@ const USAGE = `usage: pnpm bench [broker|scale|real-input|codec|log|profile] [op
                 --connections N (5000)  --topics N (1000)  --partitions N (10)  --file-handles N (20000)
   real-input  a large text of this machine through produce and consume, with checksums   --megabytes N (300)
   codec, log  the benches of packages/protocol and packages/log
-  profile     where the broker's time goes under the produce load   --records N  --batch BYTES (16384)
+  profile     where the broker's time goes under the produce load   --records N
   --no-write  print only`;
 
 const root = new URL('..', import.meta.url).pathname;
@@ -28,7 +28,6 @@ const { values, positionals } = parseArgs({
     partitions: { type: 'string', default: '10' },
     'file-handles': { type: 'string', default: '20000' },
     megabytes: { type: 'string', default: '300' },
-    batch: { type: 'string', default: '16384' },
     'no-write': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -74,7 +73,7 @@ async function bench(what: string): Promise<void> {
     }
     case 'profile': {
       const { benchProfile } = await import('./bench/profile.ts');
-      return benchProfile({ records: number('records'), batch: number('batch') });
+      return benchProfile({ records: number('records'), write });
     }
     case 'codec':
       return packageBench('protocol');

@@ -1,65 +1,106 @@
-/** Where the broker's time goes while it takes a load: a CPU profile of the node, summed by function. */
+/** Where the broker's time goes while it takes a load: a CPU profile of the node, summed by what is done and by function. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnKafka } from '@odradek/testkit/process';
 import { must, odradek } from '../../test/support/run.ts';
 import { load, type Load } from './load.ts';
+import { circumstances, markdownTable, writeSection } from './report.ts';
 
+type CallFrame = { readonly functionName: string; readonly url: string; readonly lineNumber: number };
 type Profile = {
-  readonly nodes: readonly {
-    readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
-  }[];
+  readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
 };
+/** What took time, in microseconds. */
+type Sums = { readonly byKind: Map<string, number>; readonly byFunction: Map<string, number>; readonly busy: number };
 
-const SHOWN = 25;
+const SHOWN = 20;
+const BATCHES = [16_384, 131_072];
 
-export async function benchProfile(options: { readonly records: number; readonly batch: number }): Promise<void> {
+export async function benchProfile(options: { readonly records: number; readonly write: boolean }): Promise<void> {
+  const measured: { batch: number; sums: Sums; load: Load }[] = [];
+  for (const batch of BATCHES) {
+    const run = await profileOf(options.records, batch);
+    measured.push({ batch, ...run });
+    const megabytes = run.load.bytes / 1e6;
+    const cost = ((run.load.cpuSeconds / megabytes) * 1000).toFixed(2);
+    process.stdout.write(
+      `\n${batch / 1024} KiB batches: ${(megabytes / run.load.seconds).toFixed(1)} MB/s, ${cost} CPU-s/GB\n`,
+    );
+    for (const [name, took] of sorted(run.sums.byFunction).slice(0, SHOWN)) {
+      process.stdout.write(`${share(took, run.sums).padStart(7)}  ${name}\n`);
+    }
+  }
+  const kinds = [...new Set(measured.flatMap(({ sums }) => sorted(sums.byKind).map(([kind]) => kind)))];
+  const rows = kinds.map((kind) => [kind, ...measured.map(({ sums }) => share(sums.byKind.get(kind) ?? 0, sums))]);
+  const table = markdownTable(['', ...BATCHES.map((batch) => `${batch / 1024} KiB batches`)], rows);
+  process.stdout.write(`\n${table}\n`);
+  if (options.write) writeSection('profile', `${circumstances()}\n\n${table}`);
+}
+
+async function profileOf(records: number, batch: number): Promise<{ sums: Sums; load: Load }> {
   const directory = mkdtempSync(join(tmpdir(), 'odradek-profile-'));
   try {
     await using node = await spawnKafka({ runtimeArguments: ['--cpu-prof', `--cpu-prof-dir=${directory}`] });
     const subject = { name: 'odradek', bootstrap: node.bootstrap, pid: node.pid };
-    await must(
-      odradek('topics', 'create', '--topic', 'profile', '--partitions', '6', '--bootstrap-server', node.bootstrap),
-    );
-    const measured = await load<Load>('produce', subject, 'profile', {
-      records: options.records,
-      size: 1024,
-      batch: options.batch,
-    });
+    const place = ['--topic', 'profile', '--bootstrap-server', node.bootstrap];
+    await must(odradek('topics', 'create', '--partitions', '6', ...place));
+    const measured = await load<Load>('produce', subject, 'profile', { records, size: 1024, batch });
     await node.stop();
-    const megabytes = measured.bytes / 1e6;
-    process.stdout.write(
-      `${(megabytes / measured.seconds).toFixed(1)} MB/s, ${((measured.cpuSeconds / megabytes) * 1000).toFixed(2)} CPU-s/GB\n`,
-    );
     const [file] = readdirSync(directory).filter((name) => name.endsWith('.cpuprofile'));
     if (file === undefined) throw new Error('the node wrote no profile: did it stop in order?');
-    print(JSON.parse(readFileSync(join(directory, file), 'utf8')) as Profile);
+    return { sums: sum(JSON.parse(readFileSync(join(directory, file), 'utf8')) as Profile), load: measured };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function print(profile: Profile): void {
-  const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
-  const micros = new Map<string, number>();
+function sum(profile: Profile): Sums {
+  const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
+  const byKind = new Map<string, number>();
+  const byFunction = new Map<string, number>();
   let busy = 0;
   profile.samples.forEach((id, index) => {
-    const name = names.get(id) ?? '?';
+    const frame = frames.get(id);
     const took = profile.timeDeltas[index] ?? 0;
-    micros.set(name, (micros.get(name) ?? 0) + took);
-    if (name !== '(idle)') busy += took;
+    if (frame === undefined || frame.functionName === '(idle)') return;
+    busy += took;
+    add(byKind, kindOf(frame), took);
+    add(byFunction, nameOf(frame), took);
   });
-  const rows = [...micros].filter(([name]) => name !== '(idle)').toSorted((left, right) => right[1] - left[1]);
-  for (const [name, took] of rows.slice(0, SHOWN)) {
-    process.stdout.write(`${((took / busy) * 100).toFixed(1).padStart(5)} %  ${name}\n`);
-  }
+  return { byKind, byFunction, busy };
 }
 
-function nameOf(frame: Profile['nodes'][number]['callFrame']): string {
+function add(sums: Map<string, number>, name: string, took: number): void {
+  sums.set(name, (sums.get(name) ?? 0) + took);
+}
+
+const ownPackage = /\/packages\/([\w-]+)\//;
+
+function kindOf({ functionName, url }: CallFrame): string {
+  if (functionName === '(garbage collector)') return 'garbage collection';
+  if (url === '' && /^write|^pwrite/.test(functionName)) return 'writing to the page cache and to sockets';
+  if (functionName === 'fdatasync' || functionName === 'fsync') return 'fdatasync';
+  if (functionName === 'crc32c') return 'CRC-32C (native)';
+  const own = ownPackage.exec(url)?.[1];
+  if (own !== undefined && !url.includes('/node_modules/')) return `packages/${own}`;
+  return url.startsWith('node:') || url.includes('/node_modules/')
+    ? 'Node and libraries, JavaScript'
+    : 'Node, native, and the kernel';
+}
+
+function nameOf(frame: CallFrame): string {
   const place = frame.url.replace(/^.*\/(packages|node_modules)\//, '$1/');
-  return place === '' ? frame.functionName : `${frame.functionName || '(anonymous)'} ${place}:${frame.lineNumber + 1}`;
+  const name = frame.functionName === '' ? '(anonymous)' : frame.functionName;
+  return place === '' ? name : `${name} ${place}:${frame.lineNumber + 1}`;
+}
+
+function sorted(sums: ReadonlyMap<string, number>): [string, number][] {
+  return [...sums].toSorted((left, right) => right[1] - left[1]);
+}
+
+function share(took: number, { busy }: Sums): string {
+  return `${((took / busy) * 100).toFixed(1)} %`;
 }

@@ -3,7 +3,8 @@
 type Node = { readonly async?: boolean };
 type Context = { report(problem: { node: Node; message: string }): void };
 
-const message = 'a core is a pure synchronous machine: async belongs to shells and handlers (docs/design.md, section 2)';
+const message =
+  'a core is a pure synchronous machine: async belongs to shells and handlers (docs/design.md, section 2)';
 
 const noAsync = {
   create(context: Context) {

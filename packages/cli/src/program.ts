@@ -45,7 +45,7 @@ export async function run(args: readonly string[]): Promise<void> {
     const program = await build(args[0]);
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
-    process.exitCode = tell(error);
+    process.exitCode = tell(error, args);
   }
 }
 
@@ -67,11 +67,12 @@ function quiet(command: Command): void {
   for (const inner of command.commands) quiet(inner);
 }
 
-function tell(error: unknown): number {
+function tell(error: unknown, args: readonly string[]): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return exitCode.done;
     if (error.code === 'commander.help') {
-      process.stderr.write('odradek: name a command; `odradek --help` lists them\n');
+      const named = args[0] !== undefined && args[0] in commands ? `odradek ${args[0]}` : 'odradek';
+      line(`name a command; \`${named} --help\` lists them`);
     } else {
       line(error.message.replace(/^error: /, ''));
     }
