@@ -74,7 +74,7 @@ function tell(error: unknown, args: readonly string[]): number {
       const named = args[0] !== undefined && args[0] in commands ? `odradek ${args[0]}` : 'odradek';
       line(`name a command; \`${named} --help\` lists them`);
     } else {
-      line(error.message.replace(/^error: /, ''));
+      line(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
     }
     return exitCode.usage;
   }
