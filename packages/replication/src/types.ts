@@ -59,6 +59,14 @@ export type FetchResult = {
   readonly chunks: readonly Buffer[];
   readonly sizeBytes: number;
 };
+/** Bytes that reads may bring into memory, over all requests of a broker, until their answers have left. */
+export interface ReadMemory {
+  /** The most that the next read may bring, never 0: a read that is cut short goes on in the next request. */
+  allowance(): number;
+  /** Takes bytes while they are read and held here; negative gives them back. */
+  take(bytes: number): void;
+}
+
 export type FetchRequestInput = {
   readonly maxWaitMs: number;
   readonly minBytes: number;
@@ -68,6 +76,8 @@ export type FetchRequestInput = {
   readonly partitions: readonly FetchPartition[];
   /** Aborted when the connection is gone: a parked wait ends at once. */
   readonly signal?: AbortSignal;
+  /** Left out: without a bound. */
+  readonly memory?: ReadMemory;
 };
 
 export type ListedOffset = { readonly offset: number; readonly timestampMs: number; readonly leaderEpoch: number };

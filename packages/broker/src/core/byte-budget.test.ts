@@ -67,3 +67,17 @@ test('byte budget: of those in the middle of a frame one at a time finishes, and
 test('byte budget: giving back what was never taken is a bug', () => {
   expect(() => new ByteBudget(10).change(-1)).toThrow('bytes given back were taken');
 });
+
+test('byte budget: answers that are made side by side get ever less, together hardly more than the bound, and each of them something', () => {
+  const budget = new ByteBudget(100_000);
+  const granted = Array.from({ length: 100 }, () => {
+    const bytes = budget.allowance();
+    budget.take(bytes);
+    return bytes;
+  });
+  expect(granted[0]).toBe(25_000);
+  expect(Math.min(...granted)).toBeGreaterThan(0);
+  expect(budget.heldBytes).toBeLessThanOrEqual(120_000);
+  for (const bytes of granted) budget.take(-bytes);
+  expect([budget.heldBytes, budget.allowance()]).toEqual([0, 25_000]);
+});

@@ -6,6 +6,9 @@
  */
 import { assert } from '@odradek/base';
 
+/** Of the bound, what an answer may always bring. */
+const ALLOWANCE_LEAST = 1 / 512;
+
 export class ByteBudget {
   readonly maxBytes: number;
   #heldBytes = 0;
@@ -33,6 +36,18 @@ export class ByteBudget {
   mayGoOn(ownBytes: number): boolean {
     if (this.#heldBytes <= this.maxBytes) return true;
     return ownBytes === 0 && this.#heldBytes <= 2 * this.maxBytes;
+  }
+
+  /**
+   * How much one more answer may bring: a quarter of what is left, so that many that are made side by side stay within the bound together,
+   * but never nothing: who has begun gets something.
+   */
+  allowance(): number {
+    return Math.ceil(Math.max(this.maxBytes * ALLOWANCE_LEAST, (this.maxBytes - this.#heldBytes) / 4));
+  }
+
+  take(bytes: number): void {
+    this.change(bytes);
   }
 
   /** Lets one connection with a frame in part go on although the bound is reached. @returns whether it is this one */

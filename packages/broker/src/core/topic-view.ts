@@ -98,7 +98,9 @@ export function leaderView(
 
 /** What is said of a name that no topic has. */
 export function missingTopicCode(name: string): number {
-  return topicNameProblem(name) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION;
+  return topicNameProblem(name) === undefined
+    ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    : ErrorCode.INVALID_TOPIC_EXCEPTION;
 }
 
 /** Whether every partition has a leader that clients of the listener reach. */

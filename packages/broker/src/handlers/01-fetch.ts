@@ -135,6 +135,7 @@ function input(
     isolation: request.isolationLevel === IsolationLevel.READ_COMMITTED ? 'read_committed' : 'read_uncommitted',
     partitions,
     signal: caller.signal,
+    memory: services.readMemory,
   };
 }
 

@@ -4,7 +4,7 @@ import type { GroupsPort } from '@odradek/coordinator';
 import type { MetadataImage } from '@odradek/metadata';
 import type { AdminReply, AdminRequest } from '@odradek/metadata';
 import type { ApiKey, RequestOf, ResponseInput, VersionRange } from '@odradek/protocol';
-import type { ReplicasPort } from '@odradek/replication';
+import type { ReadMemory, ReplicasPort } from '@odradek/replication';
 import type { Authorizer, Needs } from '../core/authorizer.ts';
 import type { Reach } from '../core/topic-view.ts';
 import type { LogLevels } from '../core/broker-loggers.ts';
@@ -43,6 +43,8 @@ export type Services = {
   /** Resolves true as soon as the applied metadata holds what is asked, false after `timeoutMs`. Asked again after each applied batch. */
   readonly awaitImage: (holds: (image: MetadataImage) => boolean, timeoutMs: number) => Promise<boolean>;
   readonly replicas: ReplicasPort;
+  /** What reads may bring into memory beside all that connections hold. */
+  readonly readMemory: ReadMemory;
   readonly groups: GroupsPort;
   /** What the data path keeps from request to request (handlers 00, 01, 22). */
   readonly data: DataServices;

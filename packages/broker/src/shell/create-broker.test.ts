@@ -1,5 +1,5 @@
-import { MetricsRegistry, NodeConfig, Prng, silent } from '@odradek/base';
-import { SimClock, SimFiles, SimNetwork } from '@odradek/base/testing';
+import { limits, MetricsRegistry, NodeConfig, Prng, silent } from '@odradek/base';
+import { drain, SimClock, SimFiles, SimNetwork } from '@odradek/base/testing';
 import { createController, MemoryStore } from '@odradek/controller';
 import { writeMetaProperties } from '@odradek/log';
 import { ApiKey, buildBatch, ErrorCode } from '@odradek/protocol';
@@ -99,6 +99,38 @@ test('broker: a long poll does not stop a heartbeat that was sent after it from 
   // On one connection: what the second request wrote ends the wait of the first, and the first is answered first.
   await Promise.all([poll, write]);
   expect(order).toEqual(['fetch 1', 'produce 0']);
+  await node.close();
+});
+
+test('broker: readers that take nothing hold no more than the bound together, whatever they ask for, and all goes on once they read', async () => {
+  const node = await startSimNode({ limits: limits.tiny, network: { bufferBytes: 1_000 } });
+  const writer = node.connect();
+  await writer.request(ApiKey.CreateTopics, 7, { topics: [topic], timeoutMs: 1_000, validateOnly: false });
+  for (let nth = 0; nth < 40; nth += 1) await writer.request(ApiKey.Produce, 9, produce('x'.repeat(20_000)));
+  const whole = { topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 50_000_000 }] };
+  const ask = {
+    maxWaitMs: 500,
+    minBytes: 1,
+    maxBytes: 50_000_000,
+    isolationLevel: 0,
+    topics: [whole],
+    forgottenTopicsData: [],
+  };
+  const sockets = Array.from({ length: 20 }, () => node.network.open({ port: node.port }));
+  for (const socket of sockets) socket.pause();
+  const asked = sockets.map((socket) => new KafkaClient(socket)).map((client) => client.request(ApiKey.Fetch, 12, ask));
+  for (let turn = 0; turn < 50; turn += 1) {
+    await drain();
+    const held = node.metrics.value('odradek_queued_bytes', {});
+    expect(held).toBeLessThanOrEqual(2 * limits.tiny.brokerQueuedBytesMax + 25_000);
+  }
+  expect(node.metrics.value('odradek_queued_bytes', {})).toBeGreaterThan(limits.tiny.brokerQueuedBytesMax);
+  for (const socket of sockets) socket.resume();
+  for (const { responses } of await Promise.all(asked)) {
+    expect(responses[0]?.partitions[0]?.records?.length).toBeGreaterThan(20_000);
+  }
+  await drain();
+  expect(node.metrics.value('odradek_queued_bytes', {})).toBe(0);
   await node.close();
 });
 

@@ -204,7 +204,14 @@ class Broker {
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
       bug: onBug,
     });
-    const services = servicesOf(this.#options, { limits, session, replicas, coordinator, config: dynamic });
+    const services = servicesOf(this.#options, {
+      limits,
+      session,
+      replicas,
+      readMemory: this.#listeners.readMemory,
+      coordinator,
+      config: dynamic,
+    });
     const gate = new Gate(handlers, services.authorizer);
     this.#requests = new Requests({ gate, services, clock, log, metrics, bug: onBug });
     this.#replicas = replicas;

@@ -78,6 +78,11 @@ export class Listeners {
     return this.#counts.total;
   }
 
+  /** What reads for answers may bring into memory: counted with what connections hold. */
+  get readMemory(): { allowance(): number; take(bytes: number): void } {
+    return this.#budget;
+  }
+
   get heldBytes(): number {
     return this.#budget.heldBytes;
   }

@@ -2,7 +2,7 @@
 import type { Limits } from '@odradek/base';
 import { openListeners } from './advertised.ts';
 import { ANONYMOUS_PRINCIPAL } from '@odradek/protocol';
-import type { Replicas } from '@odradek/replication';
+import type { ReadMemory, Replicas } from '@odradek/replication';
 import { allowAll } from '../core/authorizer.ts';
 import { FetchSessions } from '../core/fetch-sessions.ts';
 import type { Services } from '../handlers/context.ts';
@@ -17,6 +17,7 @@ export type Furniture = {
   readonly limits: Limits;
   readonly session: ControllerSession;
   readonly replicas: Replicas;
+  readonly readMemory: ReadMemory;
   readonly coordinator: CoordinatorLink;
   readonly config: DynamicConfig;
 };
@@ -36,6 +37,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     image: () => session.image,
     awaitImage: (holds, timeoutMs) => session.awaitImage(holds, timeoutMs),
     replicas,
+    readMemory: furniture.readMemory,
     groups: coordinator.groups,
     data: dataServices(options, limits, session),
     admin: (request, principal) => session.admin(request, principal),

@@ -1,6 +1,6 @@
 /** A whole node for tests of this package: a real controller and a real broker, on the ports that are handed in. */
 import { limits as allLimits, MetricsRegistry, NodeConfig, Prng, silent } from '@odradek/base';
-import { SimClock, SimFiles, SimNetwork } from '@odradek/base/testing';
+import { SimClock, SimFiles, SimNetwork, type SimNetworkOptions } from '@odradek/base/testing';
 import type { Limits, Logger, Ports } from '@odradek/base';
 import { createController, MemoryStore } from '@odradek/controller';
 import type { MetadataStore } from '@odradek/metadata';
@@ -43,9 +43,11 @@ export type SimNode = TestNode & {
 };
 
 /** A node on a simulated network, disk and clock: nothing of it is real but the code. */
-export async function startSimNode(options: Omit<Partial<TestNodeOptions>, 'ports' | 'log'> = {}): Promise<SimNode> {
+export async function startSimNode(
+  options: Omit<Partial<TestNodeOptions>, 'ports' | 'log'> & { readonly network?: SimNetworkOptions } = {},
+): Promise<SimNode> {
   const clock = new SimClock();
-  const network = new SimNetwork();
+  const network = new SimNetwork(options.network);
   const { log, lines } = collectingLog();
   const ports = { clock, network, random: new Prng(1), files: new SimFiles({ nowMs: () => clock.nowMs() }) };
   const node = await startTestNode({ logDir: '/data', ...options, ports, log });

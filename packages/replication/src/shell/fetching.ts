@@ -48,6 +48,8 @@ class Pass {
   #bytes = 0;
   #mustAnswer = false;
   #reading: Promise<void>[] | undefined;
+  /** Taken of the memory that all requests share, for what was read from disk. */
+  #takenBytes = 0;
 
   constructor(request: FetchRequestInput, door: FetchDoor) {
     this.request = request;
@@ -81,21 +83,25 @@ class Pass {
     this.#bytes -= this.results[index]?.sizeBytes ?? 0;
     const partition = this.#door.find(asked.topic, asked.partition);
     if (partition === undefined) return this.#keep(index, this.#door.refuse(asked));
-    const maxBytes = Math.min(asked.maxBytes, this.request.maxBytes - this.#bytes);
+    const wantedBytes = Math.min(asked.maxBytes, this.request.maxBytes - this.#bytes);
+    const maxBytes = Math.min(wantedBytes, this.request.memory?.allowance() ?? wantedBytes);
     const found = partition.read(asked, {
       isolation: this.request.isolation,
       maxBytes,
       minOneBatch: this.#bytes === 0,
     });
-    if (!(found instanceof Promise)) return this.#keep(index, found);
+    const isShort = maxBytes < wantedBytes;
+    if (!(found instanceof Promise)) return this.#keep(index, found, isShort);
     // What a read under way may bring counts as taken: reads go to disk side by side and stay within the request's limit together.
     const reservedBytes = Math.max(1, maxBytes);
     this.#bytes += reservedBytes;
+    this.#take(reservedBytes);
     this.#reading ??= [];
     this.#reading.push(
       found.then((result) => {
         this.#bytes -= reservedBytes;
-        this.#keep(index, result);
+        this.#take(result.sizeBytes - reservedBytes);
+        this.#keep(index, result, isShort);
       }),
     );
   }
@@ -117,8 +123,14 @@ class Pass {
     }
   }
 
+  /** Gives back the memory that was taken: what was read is in the hands of who asked, or lost. */
+  release(): void {
+    this.#take(-this.#takenBytes);
+  }
+
   /** What was found, counted as handed out. */
   answer(): FetchResult[] {
+    this.release();
     for (const { topic, partition, code, sizeBytes } of this.results) {
       if (code !== ErrorCode.NONE) this.#door.counters.fetchRefused(code);
       else if (sizeBytes > 0) this.#door.find(topic, partition)?.counters.bytesOut.inc(sizeBytes);
@@ -140,7 +152,14 @@ class Pass {
     return targets;
   }
 
-  #keep(index: number, result: FetchResult): void {
+  #take(bytes: number): void {
+    this.#takenBytes += bytes;
+    if (bytes !== 0) this.request.memory?.take(bytes);
+  }
+
+  /** @param isShort memory let it read less than was asked for: what it found has to do */
+  #keep(index: number, result: FetchResult, isShort = false): void {
+    if (isShort && result.sizeBytes > 0) this.#mustAnswer = true;
     this.results[index] = result;
     this.#bytes += result.sizeBytes;
     if (result.code !== ErrorCode.NONE || result.divergingEpoch !== undefined) this.#mustAnswer = true;
@@ -203,7 +222,13 @@ class WaitingFetch implements Waiting {
 
   #afterReads(): void {
     const { pass, reject } = this.#of;
-    pass.reads().then(() => this.proceed(), reject);
+    pass.reads().then(
+      () => this.proceed(),
+      (cause: unknown) => {
+        pass.release();
+        reject(cause);
+      },
+    );
   }
 
   #listen(): void {
