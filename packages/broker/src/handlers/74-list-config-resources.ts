@@ -1,6 +1,6 @@
 /**
  * ListConfigResources, key 74, v0-1: the names that may be described, by type. Version 0 knows client metrics only (KIP-714); from
- * version 1 on no type means all types (KIP-1142).
+ * version 1 on no type means all types (KIP-1142). The defaults of all brokers, whose name is empty, may be described but are not listed.
  */
 import { CLUSTER_RESOURCE_NAME, ConfigResourceType, ErrorCode, type ResponseInput } from '@odradek/protocol';
 import type { HandlerOf, Services } from './context.ts';
@@ -9,7 +9,7 @@ type Resource = ResponseInput<74>['configResources'][number];
 
 const listed: ReadonlyMap<number, (services: Services) => readonly string[]> = new Map([
   [ConfigResourceType.BROKER_LOGGER, (services) => brokerNames(services)],
-  [ConfigResourceType.BROKER, (services) => [...brokerNames(services), '']],
+  [ConfigResourceType.BROKER, (services) => brokerNames(services)],
   [ConfigResourceType.TOPIC, (services) => Array.from(services.image().topics.all(), ({ name }) => name)],
   [ConfigResourceType.GROUP, (services) => services.image().configs.names(ConfigResourceType.GROUP)],
   [ConfigResourceType.CLIENT_METRICS, (services) => services.image().configs.names(ConfigResourceType.CLIENT_METRICS)],

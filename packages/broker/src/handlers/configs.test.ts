@@ -208,7 +208,7 @@ test('configs: groups and client metrics keep what is set, tell their defaults, 
     (
       await client.request(ApiKey.ListConfigResources, version, version === 0 ? {} : { resourceTypes })
     ).configResources.map(({ resourceType, resourceName }) => `${resourceType}:${resourceName}`);
-  expect(await list(1, [])).toEqual(['8:1', '4:1', '4:', '2:t', '32:g', '16:m']);
+  expect(await list(1, [])).toEqual(['8:1', '4:1', '2:t', '32:g', '16:m']);
   expect(await list(1, [GROUP, GROUP])).toEqual(['32:g']);
   expect(await list(0, [])).toEqual(['16:m']);
   expect((await client.request(ApiKey.ListConfigResources, 1, { resourceTypes: [3] })).errorCode).toBe(
