@@ -167,6 +167,17 @@ test('metadata: authorized operations are told when they are asked for', async (
   await node.close();
 });
 
+test('metadata: asking for an internal topic makes it as its coordinator needs it, and none whose coordinator is not built', async () => {
+  const node = await startSimNode();
+  const asked = { ...named('__consumer_offsets', '__transaction_state'), allowAutoTopicCreation: true };
+  const { topics } = await node.connect().request(ApiKey.Metadata, 12, asked);
+  expect(topics.map(({ name, errorCode, partitions }) => [name, errorCode, partitions.length])).toEqual([
+    ['__consumer_offsets', ErrorCode.NONE, 3],
+    ['__transaction_state', ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 0],
+  ]);
+  await node.close();
+});
+
 test('metadata: the topic of groups is internal', async () => {
   const node = await startSimNode();
   const client = node.connect();
@@ -192,6 +203,7 @@ test('metadata: each listener tells its own address, and one that names no host 
   };
   expect(await brokersBy(inside?.port ?? 0, '172.17.0.2')).toEqual([`172.17.0.2:${inside?.port}`]);
   expect(await brokersBy(inside?.port ?? 0, '127.0.0.1')).toEqual([`127.0.0.1:${inside?.port}`]);
+  expect(await brokersBy(inside?.port ?? 0, '::1')).toEqual([`localhost:${inside?.port}`]);
   expect(await brokersBy(outside?.port ?? 0, '172.17.0.2')).toEqual(['broker.example.org:19092']);
   expect(node.broker.advertised.map(({ name, host }) => [name, host])).toEqual([
     ['INSIDE', 'localhost'],

@@ -48,8 +48,9 @@ export function awaitLeaders(names: readonly string[], services: Services, liste
 
 async function create(name: string, services: Services, caller: Caller): Promise<number> {
   if (isInternalTopic(name)) {
+    // One whose coordinator is not built is not made: a client sees no such topic.
     const internal = await services.createInternalTopic(name);
-    return internal.ok ? ErrorCode.NONE : internal.code;
+    return internal.ok ? ErrorCode.NONE : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
   }
   const { NO_NUM_PARTITIONS, NO_REPLICATION_FACTOR } = createTopicsRequestConstants;
   const topic = {

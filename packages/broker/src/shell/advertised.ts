@@ -32,3 +32,8 @@ export function openListeners(config: NodeConfig): ReadonlySet<string> {
   });
   return new Set(open.map(({ name }) => name));
 }
+
+/** What a client is told that came in by an address of this machine. Some clients cannot read `::1:9092`, and both families are listened on. */
+export function hostFor(localAddress: string): string {
+  return localAddress === '::1' ? 'localhost' : localAddress;
+}

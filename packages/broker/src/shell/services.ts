@@ -1,6 +1,6 @@
 /** What handlers may touch, made of the rooms of this broker. */
 import type { Limits } from '@odradek/base';
-import { openListeners } from './advertised.ts';
+import { hostFor, openListeners } from './advertised.ts';
 import { ANONYMOUS_PRINCIPAL } from '@odradek/protocol';
 import type { ReadMemory, Replicas } from '@odradek/replication';
 import { allowAll } from '../core/authorizer.ts';
@@ -45,7 +45,11 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     createInternalTopic: (topic) => coordinator.createInternalTopic(topic),
     authorizer: allowAll,
     logLevels: options.logLevels,
-    reach: ({ listener, localHost }) => ({ listener, nodeId, ownHost: open.has(listener) ? localHost : undefined }),
+    reach: ({ listener, localHost }) => ({
+      listener,
+      nodeId,
+      ownHost: open.has(listener) ? hostFor(localHost) : undefined,
+    }),
     advertised: () => advertised,
   };
 }
