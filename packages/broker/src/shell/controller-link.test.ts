@@ -207,8 +207,11 @@ test('controller session: it asks until it is unfenced, then its heart beats on 
   expect(controller.beats.length - before).toBe(4);
   expect(controller.beats.at(-1)?.metadataOffset).toBe(2);
   controller.beatReply = () => refuse(ErrorCode.STALE_BROKER_EPOCH, 'somebody else is broker 1 now');
-  await clock.advance(500);
+  await clock.advance(2_000);
   expect(lines.map(({ message }) => message)).toEqual(['heartbeat refused: somebody else is broker 1 now']);
+  controller.beatReply = () => ok({ fenced: false, shouldShutDown: false });
+  await clock.advance(1_000);
+  expect(lines.slice(1).map(({ message }) => message)).toEqual(['heartbeats are taken again']);
 });
 
 test('controller session: unfencing that never comes is given up at the deadline', async () => {

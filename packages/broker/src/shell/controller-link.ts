@@ -49,6 +49,8 @@ export class ControllerSession {
   #registered: { readonly brokerId: number; readonly brokerEpoch: number } | undefined;
   #beatTimer: TimerHandle | undefined;
   #stopping = false;
+  /** Why the last heartbeat was refused; it is told once, not at every beat. */
+  #refusedWhy = '';
 
   constructor(options: ControllerSessionOptions) {
     this.#options = options;
@@ -203,11 +205,18 @@ export class ControllerSession {
     this.#beatTimer = this.#options.clock.after(this.#options.heartbeatMs, () => {
       this.#beat(false).then(
         (beat) => {
-          if (!beat.ok) this.#options.log.warn({ code: beat.code }, `heartbeat refused: ${beat.why}`);
+          this.#tellRefused(beat);
           this.#armBeat();
         },
         (error: unknown) => this.#options.bug(error),
       );
     });
+  }
+
+  #tellRefused(beat: Outcome<unknown>): void {
+    const why = beat.ok ? '' : beat.why;
+    if (!beat.ok && why !== this.#refusedWhy) this.#options.log.warn({ code: beat.code }, `heartbeat refused: ${why}`);
+    if (beat.ok && this.#refusedWhy !== '') this.#options.log.info({}, 'heartbeats are taken again');
+    this.#refusedWhy = why;
   }
 }
