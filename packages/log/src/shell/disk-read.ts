@@ -1,5 +1,4 @@
 /** Reads of what is no longer in memory: asynchronous, in whole batches, from one segment at a time. */
-import type { FileHandle } from '@odradek/base';
 import { batch } from '@odradek/protocol';
 import type { ReadRequest, ReadResult } from '../types.ts';
 import type { Segment } from './segment.ts';
@@ -22,14 +21,9 @@ export async function readSegment(
   bounds: DiskReadBounds,
 ): Promise<ReadResult | undefined> {
   const end = segment.sizeBytes;
-  const handle = segment.handle();
+  const from = await segment.indexes.floorPositionLater(request.fromOffset);
   const lookAhead = Math.min(request.maxBytes, bounds.chunkBytes) + bounds.indexIntervalBytes + batch.HEADER_BYTES;
-  const found = await findBatch(handle, {
-    from: segment.floorPosition(request.fromOffset),
-    end,
-    offset: request.fromOffset,
-    lookAhead,
-  });
+  const found = await findBatch(segment, { from, end, offset: request.fromOffset, lookAhead });
   if (found === undefined) return undefined;
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
@@ -44,7 +38,7 @@ export async function readSegment(
     });
     if (taken.cutBatchBytes > 0 && taken.takenBytes === 0) {
       // The batch is larger than what was read: it is read as a whole, once.
-      bytes = await readAt(handle, position, Math.min(taken.cutBatchBytes, end - position));
+      bytes = await segment.read(position, Math.min(taken.cutBatchBytes, end - position));
       if (bytes.length < taken.cutBatchBytes) break;
       continue;
     }
@@ -52,8 +46,7 @@ export async function readSegment(
     sizeBytes += taken.takenBytes;
     position += taken.takenBytes;
     if (taken.stopped || position >= end || sizeBytes >= request.maxBytes) break;
-    bytes = await readAt(
-      handle,
+    bytes = await segment.read(
       position,
       Math.min(bounds.chunkBytes, request.maxBytes - sizeBytes + batch.HEADER_BYTES, end - position),
     );
@@ -66,12 +59,12 @@ type Found = { readonly position: number; readonly bytes: Buffer };
 
 /** Walks headers from `from` on to the first batch whose last offset reaches `offset`. */
 export async function findBatch(
-  handle: FileHandle,
+  segment: Segment,
   search: { readonly from: number; readonly end: number; readonly offset: number; readonly lookAhead: number },
 ): Promise<Found | undefined> {
   let position = search.from;
   while (search.end - position >= batch.HEADER_BYTES) {
-    const bytes = await readAt(handle, position, Math.min(search.lookAhead, search.end - position));
+    const bytes = await segment.read(position, Math.min(search.lookAhead, search.end - position));
     let at = 0;
     while (bytes.length - at >= batch.HEADER_BYTES) {
       const size = batch.sizeInBytes(bytes, at);
@@ -101,9 +94,4 @@ function takeWhole(
     at += size;
   }
   return { takenBytes: at, cutBatchBytes: 0, stopped: at === 0 };
-}
-
-export async function readAt(handle: FileHandle, position: number, lengthBytes: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(lengthBytes);
-  return bytes.subarray(0, await handle.read(bytes, 0, lengthBytes, position));
 }

@@ -172,7 +172,7 @@ function* recoverSegment(segment: Segment, rebuilding: Rebuilding): Generator<un
   }
   const cutBytes = scan.leftBytes;
   if (cutBytes > 0) segment.cutAt(scan.position);
-  segment.rewriteIndexFiles();
+  segment.indexes.rewrite();
   yield;
   return { endOffset, cutBytes, why };
 }
@@ -201,7 +201,7 @@ function enterRecovered(segment: Segment, scan: BatchScan, rebuilding: Rebuildin
   if (epoch >= 0 && (rebuilding.epochs.latest ?? -1) < epoch)
     rebuilding.epochs.assign(epoch, batch.baseOffset(window, at));
   const aborted = applyBatch(rebuilding.producers, window, at);
-  if (aborted !== undefined) segment.addAborted(aborted);
+  if (aborted !== undefined) segment.indexes.addAborted(aborted);
   return lastOffset + 1;
 }
 

@@ -71,6 +71,37 @@ describe('append and read', () => {
   });
 });
 
+describe('reads from disk', () => {
+  const many = { ...limits.tiny, openSegmentFilesMax: 2, tailCacheBytesMax: 1, readChunkBytes: 128 };
+
+  test('many at once with few open files: a file that is closed for another read is opened again', async () => {
+    const manager = await openManager({ limits: many });
+    const logs = Array.from({ length: 10 }, (_, index) => openLog(manager, small, index));
+    for (const log of logs)
+      for (let round = 0; round < 9; round += 1) append(log, makeBatch({ values: ['x'.repeat(90)] }));
+    const reads = await Promise.all(logs.map((log) => readAll(log)));
+    expect(reads.map((batches) => batches.length)).toEqual(logs.map(() => 9));
+    const byTime = await Promise.all(logs.map((log) => log.offsetForTimestamp(NOW_MS, 9)));
+    expect(byTime.map((found) => found?.offset)).toEqual(logs.map(() => 0));
+  });
+
+  test('one that meets a truncation or a deletion on its way gives what is there then, or says that it is gone', async () => {
+    const log = openLog(await openManager({ limits: many }), { ...small, retentionBytes: 0 });
+    for (let round = 0; round < 9; round += 1) append(log, makeBatch({ values: ['x'.repeat(90)] }));
+    const request = { maxBytes: 2_000, upToOffset: 9, minOneBatch: true };
+    const [early, late] = [log.read({ ...request, fromOffset: 0 }), log.read({ ...request, fromOffset: 7 })];
+    log.truncateTo(6);
+    expect(await late).toMatchObject({ ok: false, code: ErrorCode.OFFSET_OUT_OF_RANGE });
+    const read = await early;
+    expect(read.ok && batch.baseOffset(Buffer.concat(read.value.chunks), 0)).toBe(0);
+    const again = log.read({ ...request, fromOffset: 0 });
+    log.deleteOldSegments(NOW_MS, 6);
+    expect(await again).toMatchObject({ ok: false, code: ErrorCode.OFFSET_OUT_OF_RANGE });
+    log.truncateFullyAndStartAt(50);
+    expect(await log.read({ ...request, fromOffset: 50 })).toMatchObject({ ok: true });
+  });
+});
+
 describe('segments', () => {
   test('roll by size; names are the base offset in 20 digits', async () => {
     const files = new SimFiles();

@@ -209,7 +209,7 @@ export class Log implements PartitionLog, Flushable, ReadableLog {
     for (let index = Math.max(0, segmentIndexOf(segments, fromOffset)); index < segments.length; index += 1) {
       const segment = segments[index];
       if (segment === undefined) break;
-      if (collectAborted(segment.aborted(), { fromOffset, upToOffset }, found)) break;
+      if (collectAborted(segment.indexes.aborted(), { fromOffset, upToOffset }, found)) break;
     }
     return found;
   }
@@ -330,7 +330,7 @@ export class Log implements PartitionLog, Flushable, ReadableLog {
         const active = this.#active(state);
         active.seal();
         // Nothing checks the indexes after an orderly stop, so they must be as durable as the records.
-        if (active.indexesUnsynced) this.#durability.sealed(active);
+        if (active.indexes.unsynced) this.#durability.sealed(active);
         if (state.lastSnapshotOffset < this.#logEndOffset) this.#takeSnapshot(state);
       });
       await this.flush();
@@ -458,12 +458,12 @@ export class Log implements PartitionLog, Flushable, ReadableLog {
       if (epoch >= 0 && epoch !== state.epochs.latest && state.epochs.assign(epoch, batch.baseOffset(records, at)))
         this.#durability.epochsDirty = true;
       const aborted = applyBatch(state.producers, records, at);
-      if (aborted !== undefined) segment.addAborted(aborted);
+      if (aborted !== undefined) segment.indexes.addAborted(aborted);
       position += sizeBytes;
       at += sizeBytes;
     }
     this.#tail.append(records, plan.firstOffset, plan.lastOffset);
-    if (segment.indexesWaiting) this.#quietly(() => segment.saveIndexes());
+    if (segment.indexes.waiting) this.#quietly(() => segment.saveIndexes());
     this.#flushAfter(records.length);
     assert(position === segment.sizeBytes, 'the segment ends where the last batch does', {
       position,

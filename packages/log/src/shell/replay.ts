@@ -66,7 +66,7 @@ function replay(segments: readonly Segment[], fromOffset: number, endOffset: num
   segments.forEach((segment, index) => {
     const next = segments[index + 1];
     if (segment.baseOffset >= endOffset || (next !== undefined && next.baseOffset <= fromOffset)) return;
-    const scan = segment.scan(fromOffset <= segment.baseOffset ? 0 : segment.floorPosition(fromOffset));
+    const scan = segment.scan(fromOffset <= segment.baseOffset ? 0 : segment.indexes.floorPosition(fromOffset));
     while (scan.look(false)) {
       if (batch.baseOffset(scan.window, scan.at) >= endOffset) return;
       if (batch.lastOffset(scan.window, scan.at) >= fromOffset) {

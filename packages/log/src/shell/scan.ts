@@ -5,7 +5,8 @@ import { batch } from '@odradek/protocol';
 const WINDOW_LEAST_BYTES = 4 * 1024;
 
 export class BatchScan {
-  readonly #handle: FileHandle;
+  /** Asked each time: others may have needed the room of an open file meanwhile. */
+  readonly #handle: () => FileHandle;
   readonly #end: number;
   /** Bytes of the file from `#windowAt` on. */
   window: Buffer = Buffer.alloc(0);
@@ -17,7 +18,7 @@ export class BatchScan {
   sizeBytes = 0;
 
   /** @param from where a batch begins @param end bytes of the file that count */
-  constructor(handle: FileHandle, from: number, end: number, windowBytes: number) {
+  constructor(handle: () => FileHandle, from: number, end: number, windowBytes: number) {
     this.#handle = handle;
     this.#end = end;
     this.position = from;
@@ -38,7 +39,7 @@ export class BatchScan {
     if (this.at >= 0 && this.at + bytes <= this.window.length) return true;
     const wanted = Math.min(this.leftBytes, Math.max(bytes, this.#memory.length));
     if (wanted > this.#memory.length) this.#memory = Buffer.allocUnsafe(wanted);
-    const got = this.#handle.readSync(this.#memory, 0, wanted, this.position);
+    const got = this.#handle().readSync(this.#memory, 0, wanted, this.position);
     this.window = this.#memory.subarray(0, got);
     this.#windowAt = this.position;
     return got >= bytes;

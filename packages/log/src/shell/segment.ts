@@ -2,29 +2,16 @@
 import { assert } from '@odradek/base';
 import type { FileHandle, Files } from '@odradek/base';
 import { batch } from '@odradek/protocol';
-import { OffsetIndex, TimeIndex } from '../core/indexes.ts';
-import type { Rows } from '../core/indexes.ts';
-import type { AbortedEntry } from '../core/producers.ts';
 import type { SegmentFacts } from '../core/roll.ts';
-import { TXN_ENTRY_BYTES, decodeAborted, encodeAborted } from '../core/txn-index.ts';
-import { readBytes } from './checkpoints.ts';
 import { CachedFile } from './file-cache.ts';
 import type { FileCache } from './file-cache.ts';
-import type { IndexCache, IndexHolder } from './index-cache.ts';
-import {
-  DELETED_SUFFIX,
-  LOG_SUFFIX,
-  OFFSET_INDEX_SUFFIX,
-  SEGMENT_SUFFIXES,
-  TIME_INDEX_SUFFIX,
-  TXN_INDEX_SUFFIX,
-  offsetName,
-} from './names.ts';
+import type { IndexCache } from './index-cache.ts';
+import { DELETED_SUFFIX, LOG_SUFFIX, SEGMENT_SUFFIXES, offsetName } from './names.ts';
 import { BatchScan } from './scan.ts';
+import { SegmentIndexes } from './segment-indexes.ts';
 
-/** Index rows kept back before they are written to file together. */
-const UNSAVED_ROWS_MAX = 128;
 const UNKNOWN = -2;
+const NO_BYTES = Buffer.alloc(0);
 
 export type SegmentWorld = {
   readonly files: Files;
@@ -48,7 +35,7 @@ export type PlacedBatch = {
   readonly maxTimestampMs: number;
 };
 
-export class Segment implements IndexHolder {
+export class Segment {
   readonly baseOffset: number;
   readonly createdMs: number;
   readonly jitterMs: number;
@@ -56,21 +43,15 @@ export class Segment implements IndexHolder {
   sizeBytes: number;
   /** The file was made longer than its content (log.preallocate). */
   preallocated = false;
+  readonly indexes: SegmentIndexes;
   readonly #world: SegmentWorld;
   readonly #log: CachedFile;
-  #index: OffsetIndex | undefined;
-  #times: TimeIndex | undefined;
-  #aborted: AbortedEntry[] | undefined;
-  /** Rows of the transaction index that are on file. */
-  #abortedSaved = 0;
   #bytesSinceEntry = 0;
   #firstTimestampMs = UNKNOWN;
   #largestTimestampMs = UNKNOWN;
   #largestTimestampOffset = 0;
   /** Cut since the last sync: the next segment may not be written before that is durable. */
   #cutUnsynced = false;
-  /** The index files were written or cut since they were last synced. */
-  indexesUnsynced = false;
   /** Its files are removed or renamed: a sync that is under way must not make new ones. */
   #gone = false;
   /** A write failed: bytes past `sizeBytes` may be on file. */
@@ -84,6 +65,7 @@ export class Segment implements IndexHolder {
     this.jitterMs = birth.jitterMs;
     this.sizeBytes = sizeBytes;
     this.#log = new CachedFile(world.fileCache, this.path(LOG_SUFFIX));
+    this.indexes = new SegmentIndexes(world, birth.baseOffset, (suffix) => this.path(suffix));
   }
 
   /** Makes the empty files of a new segment. @param preallocateBytes 0: the file grows as it is written */
@@ -95,9 +77,8 @@ export class Segment implements IndexHolder {
       log.truncateSync(preallocateBytes);
       segment.preallocated = true;
     }
-    segment.resetIndexes();
-    world.files.open(segment.path(OFFSET_INDEX_SUFFIX), 'write').close();
-    world.files.open(segment.path(TIME_INDEX_SUFFIX), 'write').close();
+    segment.#reset();
+    segment.indexes.create();
     return segment;
   }
 
@@ -130,33 +111,23 @@ export class Segment implements IndexHolder {
       this.#largestTimestampOffset = placed.lastOffset;
     }
     if (this.#bytesSinceEntry > indexIntervalBytes) {
-      const { index, times } = this.indexes();
-      index.add(placed.lastOffset, placed.position);
+      const { offsets, times } = this.indexes.get();
+      offsets.add(placed.lastOffset, placed.position);
       times.add(this.#largestTimestampMs, this.#largestTimestampOffset);
       this.#bytesSinceEntry = 0;
     }
     this.#bytesSinceEntry += placed.sizeBytes;
   }
 
-  get indexesWaiting(): boolean {
-    return (
-      (this.#index?.rows.unsavedCount ?? 0) >= UNSAVED_ROWS_MAX || this.#abortedSaved < (this.#aborted?.length ?? 0)
-    );
-  }
-
   /** Writes index rows that are not on file yet. */
   saveIndexes(): void {
-    if (this.#gone) return;
-    this.#saveAborted();
-    if (this.#index === undefined || this.#times === undefined) return;
-    this.#saveRows(this.#index.rows, OFFSET_INDEX_SUFFIX);
-    this.#saveRows(this.#times.rows, TIME_INDEX_SUFFIX);
-    this.#world.indexCache.note(this, this.#residentBytes());
+    if (!this.#gone) this.indexes.save();
   }
 
   /** The segment will not grow: its last time entry tells the largest timestamp, and a preallocated tail is cut. */
   seal(): void {
-    if (this.largestTimestampMs >= 0) this.indexes().times.add(this.#largestTimestampMs, this.#largestTimestampOffset);
+    if (this.largestTimestampMs >= 0)
+      this.indexes.get().times.add(this.#largestTimestampMs, this.#largestTimestampOffset);
     this.saveIndexes();
     if (this.#cutUnsynced) {
       // Otherwise a power cut could bring back what was cut, followed by a new segment that knows nothing of it.
@@ -172,7 +143,6 @@ export class Segment implements IndexHolder {
   /** Makes everything written so far durable. @param withIndexes for a segment that recovery will not scan again */
   async sync(withIndexes: boolean): Promise<void> {
     if (this.#gone) return;
-    this.#saveAborted();
     const cutBefore = this.#cutUnsynced;
     this.#cutUnsynced = false;
     try {
@@ -181,90 +151,13 @@ export class Segment implements IndexHolder {
       this.#cutUnsynced ||= cutBefore;
       throw cause;
     }
-    if (withIndexes) this.indexesUnsynced = false;
-    const suffixes = withIndexes ? [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX] : [TXN_INDEX_SUFFIX];
-    for (const suffix of suffixes) {
-      if (this.#gone) return;
-      if (suffix === TXN_INDEX_SUFFIX && this.aborted().length === 0) continue;
-      const handle = this.#world.files.open(this.path(suffix), 'write');
-      try {
-        await handle.sync();
-      } catch (cause) {
-        this.indexesUnsynced = true;
-        throw cause;
-      } finally {
-        handle.close();
-      }
-    }
+    await this.indexes.sync(withIndexes, () => this.#gone);
   }
 
-  indexes(): { readonly index: OffsetIndex; readonly times: TimeIndex } {
-    if (this.#index !== undefined && this.#times !== undefined) return { index: this.#index, times: this.#times };
-    const index = new OffsetIndex(this.baseOffset);
-    const times = new TimeIndex(this.baseOffset);
-    index.adopt(readBytes(this.#world.files, this.path(OFFSET_INDEX_SUFFIX)) ?? Buffer.alloc(0));
-    times.adopt(readBytes(this.#world.files, this.path(TIME_INDEX_SUFFIX)) ?? Buffer.alloc(0));
-    this.#index = index;
-    this.#times = times;
-    this.#world.indexCache.note(this, this.#residentBytes());
-    return { index, times };
-  }
-
-  /** Both indexes with every row in memory. */
-  wholeIndexes(): { readonly index: OffsetIndex; readonly times: TimeIndex } {
-    const { index, times } = this.indexes();
-    if (index.rows.first > 0)
-      index.rows.restore(readBytes(this.#world.files, this.path(OFFSET_INDEX_SUFFIX)) ?? Buffer.alloc(0));
-    if (times.rows.first > 0)
-      times.rows.restore(readBytes(this.#world.files, this.path(TIME_INDEX_SUFFIX)) ?? Buffer.alloc(0));
-    this.#world.indexCache.note(this, this.#residentBytes());
-    return { index, times };
-  }
-
-  /** A position at or before that of the batch that holds `offset`, from which a scan finds it. */
-  floorPosition(offset: number): number {
-    const { index } = this.indexes();
-    return (index.covers(offset) ? index : this.wholeIndexes().index).lookup(offset);
-  }
-
-  evictIndexes(): number {
-    this.#index?.rows.evict();
-    this.#times?.rows.evict();
-    return this.#residentBytes();
-  }
-
+  /** Before recovery enters every batch anew. */
   resetIndexes(): void {
-    this.#index = new OffsetIndex(this.baseOffset);
-    this.#times = new TimeIndex(this.baseOffset);
-    this.#aborted = [];
-    this.#abortedSaved = 0;
-    this.#bytesSinceEntry = 0;
-    this.#firstTimestampMs = UNKNOWN;
-    this.#largestTimestampMs = -1;
-    this.#largestTimestampOffset = this.baseOffset;
-  }
-
-  /** After {@link resetIndexes} and new entries: the files say the same as memory, and nothing more. */
-  rewriteIndexFiles(): void {
-    const { index, times } = this.indexes();
-    this.#truncateFile(OFFSET_INDEX_SUFFIX, 0);
-    this.#truncateFile(TIME_INDEX_SUFFIX, 0);
-    assert(index.rows.first === 0, 'a rebuilt index is resident');
-    this.#saveRows(index.rows, OFFSET_INDEX_SUFFIX);
-    this.#saveRows(times.rows, TIME_INDEX_SUFFIX);
-    if (this.#world.files.stat(this.path(TXN_INDEX_SUFFIX)) !== undefined) this.#truncateFile(TXN_INDEX_SUFFIX, 0);
-    this.#abortedSaved = 0;
-    this.#saveAborted();
-    this.#world.indexCache.note(this, this.#residentBytes());
-  }
-
-  aborted(): readonly AbortedEntry[] {
-    return this.#loadAborted();
-  }
-
-  /** A row for the transaction index; {@link saveIndexes} brings it to the file. */
-  addAborted(entry: AbortedEntry): void {
-    this.#loadAborted().push(entry);
+    this.#reset();
+    this.indexes.reset();
   }
 
   /** -1 when no record has a timestamp. */
@@ -289,26 +182,33 @@ export class Segment implements IndexHolder {
   }
 
   facts(): SegmentFacts {
-    const { index, times } = this.indexes();
+    const { offsets, times } = this.indexes.get();
     return {
       baseOffset: this.baseOffset,
       sizeBytes: this.sizeBytes,
       firstTimestampMs: this.sizeBytes === 0 ? -1 : this.firstTimestampMs,
       createdMs: this.createdMs,
       jitterMs: this.jitterMs,
-      offsetEntries: index.rows.count,
+      offsetEntries: offsets.rows.count,
       timeEntries: times.rows.count,
     };
   }
 
+  /** Bytes of the file without holding anybody up: fewer at its end, none once the segment has been removed. */
+  async read(position: number, lengthBytes: number): Promise<Buffer> {
+    if (this.#gone) return NO_BYTES;
+    const bytes = Buffer.allocUnsafeSlow(lengthBytes);
+    return bytes.subarray(0, await this.handle().read(bytes, 0, lengthBytes, position));
+  }
+
   scan(fromPosition: number): BatchScan {
-    return new BatchScan(this.handle(), fromPosition, this.sizeBytes, this.#world.scanWindowBytes);
+    return new BatchScan(() => this.handle(), fromPosition, this.sizeBytes, this.#world.scanWindowBytes);
   }
 
   /** One past the last offset, found from the index's last entry on. */
   readEndOffset(): number {
     let end = this.baseOffset;
-    const scan = this.scan(this.indexes().index.lastPosition);
+    const scan = this.scan(this.indexes.get().offsets.lastPosition);
     while (scan.look(false)) {
       end = batch.lastOffset(scan.window, scan.at) + 1;
       scan.skip();
@@ -319,8 +219,7 @@ export class Segment implements IndexHolder {
   /** Cuts the first batch that reaches `offset`, and all after it. @returns one past the last offset that is left */
   truncateTo(offset: number): number {
     let endOffset = this.baseOffset;
-    const { index, times } = this.wholeIndexes();
-    const scan = this.scan(index.lookup(offset - 1));
+    const scan = this.scan(this.indexes.floorPosition(offset - 1));
     while (scan.look(false)) {
       const lastOffset = batch.lastOffset(scan.window, scan.at);
       if (lastOffset >= offset) break;
@@ -334,14 +233,7 @@ export class Segment implements IndexHolder {
     this.#torn = false;
     this.#cutUnsynced = true;
     this.preallocated = false;
-    index.truncateTo(offset);
-    times.truncateTo(offset);
-    this.#truncateFile(
-      OFFSET_INDEX_SUFFIX,
-      index.rows.count * index.rows.rowBytes - index.rows.unsavedCount * index.rows.rowBytes,
-    );
-    this.#truncateFile(TIME_INDEX_SUFFIX, (times.rows.count - times.rows.unsavedCount) * times.rows.rowBytes);
-    this.#truncateAborted(offset);
+    this.indexes.truncateTo(offset);
     this.#bytesSinceEntry = 0;
     if (this.sizeBytes === 0) this.#firstTimestampMs = UNKNOWN;
     this.#readLargestTimestamp('scanRest');
@@ -357,7 +249,7 @@ export class Segment implements IndexHolder {
 
   closeFiles(): void {
     this.#log.close();
-    this.#world.indexCache.forget(this);
+    this.indexes.forget();
   }
 
   /** Gives the files the names under which they wait for their removal. @returns these names */
@@ -393,14 +285,14 @@ export class Segment implements IndexHolder {
 
   /** The last row of a time index that was closed in order tells the largest timestamp; after a cut, what follows it is looked at. */
   #readLargestTimestamp(how: 'trustIndex' | 'scanRest'): void {
-    const { times } = this.indexes();
+    const { times } = this.indexes.get();
     const row = times.rows.count === 0 ? undefined : { timestampMs: times.lastTimestampMs, offset: times.lastOffset };
     let timestampMs = row?.timestampMs ?? -1;
     let offset = row?.offset ?? this.baseOffset;
     this.#largestTimestampMs = timestampMs;
     this.#largestTimestampOffset = offset;
     if (row !== undefined && how === 'trustIndex') return;
-    const scan = this.scan(row === undefined ? 0 : this.floorPosition(row.offset));
+    const scan = this.scan(row === undefined ? 0 : this.indexes.floorPosition(row.offset));
     while (scan.look(false)) {
       const seenMs = batch.maxTimestamp(scan.window, scan.at);
       if (seenMs > timestampMs) {
@@ -413,62 +305,10 @@ export class Segment implements IndexHolder {
     this.#largestTimestampOffset = offset;
   }
 
-  #saveRows(rows: Rows, suffix: string): void {
-    if (rows.unsavedCount === 0) return;
-    const handle = this.#world.files.open(this.path(suffix), 'write');
-    try {
-      const { bytes, position } = rows.unsaved();
-      this.indexesUnsynced = true;
-      handle.writeSync([bytes], position);
-      rows.markSaved();
-    } finally {
-      handle.close();
-    }
-  }
-
-  #truncateFile(suffix: string, sizeBytes: number): void {
-    const handle = this.#world.files.open(this.path(suffix), 'write');
-    try {
-      if (handle.sizeBytes() <= sizeBytes) return;
-      this.indexesUnsynced = true;
-      handle.truncateSync(sizeBytes);
-    } finally {
-      handle.close();
-    }
-  }
-
-  #truncateAborted(offset: number): void {
-    const kept = this.aborted().filter((entry) => entry.lastOffset < offset);
-    if (kept.length === this.#aborted?.length) return;
-    this.#abortedSaved = Math.min(this.#abortedSaved, kept.length);
-    this.#truncateFile(TXN_INDEX_SUFFIX, this.#abortedSaved * TXN_ENTRY_BYTES);
-    this.#aborted = kept;
-  }
-
-  #loadAborted(): AbortedEntry[] {
-    if (this.#aborted === undefined) {
-      this.#aborted = decodeAborted(
-        readBytes(this.#world.files, this.path(TXN_INDEX_SUFFIX)) ?? Buffer.alloc(0),
-        this.baseOffset,
-      );
-      this.#abortedSaved = this.#aborted.length;
-    }
-    return this.#aborted;
-  }
-
-  #saveAborted(): void {
-    const waiting = this.#aborted?.slice(this.#abortedSaved) ?? [];
-    if (waiting.length === 0) return;
-    const handle = this.#world.files.open(this.path(TXN_INDEX_SUFFIX), 'write');
-    try {
-      handle.writeSync([encodeAborted(waiting)], this.#abortedSaved * TXN_ENTRY_BYTES);
-      this.#abortedSaved += waiting.length;
-    } finally {
-      handle.close();
-    }
-  }
-
-  #residentBytes(): number {
-    return (this.#index?.rows.residentBytes ?? 0) + (this.#times?.rows.residentBytes ?? 0);
+  #reset(): void {
+    this.#bytesSinceEntry = 0;
+    this.#firstTimestampMs = UNKNOWN;
+    this.#largestTimestampMs = -1;
+    this.#largestTimestampOffset = this.baseOffset;
   }
 }

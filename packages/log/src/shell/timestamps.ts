@@ -2,7 +2,7 @@
 import { StorageFault, limits } from '@odradek/base';
 import { RecordCursor, batch, decompress } from '@odradek/protocol';
 import type { OffsetAndTimestamp } from '../types.ts';
-import { findBatch, readAt } from './disk-read.ts';
+import { findBatch } from './disk-read.ts';
 import type { Segment } from './segment.ts';
 
 /** Offsets in [logStartOffset, upToOffset) count. */
@@ -21,7 +21,7 @@ export async function findByTimestamp(
     if (end <= range.logStartOffset) continue;
     if (segment.baseOffset >= range.upToOffset) break;
     if (segment.largestTimestampMs < timestampMs) continue;
-    const afterOffset = segment.wholeIndexes().times.lastOffsetBefore(timestampMs);
+    const afterOffset = (await segment.indexes.wholeLater()).times.lastOffsetBefore(timestampMs);
     const from = Math.max(afterOffset + 1, range.logStartOffset);
     const found = await firstInSegment(
       segment,
@@ -89,11 +89,10 @@ async function* batchesOf(
   isWanted: (maxTimestampMs: number) => boolean,
 ): AsyncGenerator<Buffer> {
   const end = segment.sizeBytes;
-  const handle = segment.handle();
   let offset = range.logStartOffset;
-  let from = segment.floorPosition(offset);
+  let from = await segment.indexes.floorPositionLater(offset);
   for (;;) {
-    const found = await findBatch(handle, { from, end, offset, lookAhead: SCAN_BYTES });
+    const found = await findBatch(segment, { from, end, offset, lookAhead: SCAN_BYTES });
     if (found === undefined) return;
     let at = 0;
     while (found.bytes.length - at >= batch.HEADER_BYTES) {
@@ -102,7 +101,7 @@ async function* batchesOf(
       if (size < batch.HEADER_BYTES) return;
       if (isWanted(batch.maxTimestamp(found.bytes, at))) {
         const isHere = at + size <= found.bytes.length;
-        const whole = isHere ? found.bytes.subarray(at, at + size) : await readAt(handle, found.position + at, size);
+        const whole = isHere ? found.bytes.subarray(at, at + size) : await segment.read(found.position + at, size);
         if (whole.length < size) return;
         yield whole;
       }
