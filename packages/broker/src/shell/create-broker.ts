@@ -5,10 +5,9 @@
  *   applied (partitions open, coordinators load) → the controller unfences it → requests are served
  */
 import { limits as allLimits, ok, randomUuid } from '@odradek/base';
-import type { Limits, Logger, Metrics, NodeConfig, Outcome, Ports } from '@odradek/base';
-import type { ControllerLink, Endpoint, MetadataImage } from '@odradek/metadata';
+import type { Limits, Outcome } from '@odradek/base';
+import type { Endpoint, MetadataImage } from '@odradek/metadata';
 import { Replicas } from '@odradek/replication';
-import type { LogLevels } from '../core/broker-loggers.ts';
 import { builtFeatures } from '../core/built-features.ts';
 import { Gate } from '../gate.ts';
 import { handlers } from '../handlers/registry.ts';
@@ -19,25 +18,9 @@ import { CoordinatorLink } from './coordinator-link.ts';
 import { DynamicConfig } from './dynamic-config.ts';
 import { type BoundListener, Listeners } from './listener.ts';
 import { BrokerLogs } from './logs.ts';
+import type { BrokerOptions } from './options.ts';
 import { Requests } from './requests.ts';
 import { servicesOf } from './services.ts';
-
-export type BrokerOptions = {
-  readonly ports: Ports;
-  readonly config: NodeConfig;
-  readonly clusterId: string;
-  readonly link: ControllerLink;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-  readonly logLevels: LogLevels;
-  /** What is advertised for a listener that names no host. */
-  readonly hostName: string;
-  readonly limits?: Limits;
-  /** A broken claim: the process must stop, and say why. */
-  readonly onBug: (error: unknown) => void;
-  /** The world has failed so that the broker cannot go on: the node should stop in order. */
-  readonly onFault?: (fault: Error) => void;
-};
 
 export type BrokerState = 'starting' | 'running' | 'stopping' | 'stopped';
 

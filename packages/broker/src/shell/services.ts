@@ -9,9 +9,9 @@ import type { Services } from '../handlers/context.ts';
 import { advertised } from '../handlers/registry.ts';
 import type { ControllerSession } from './controller-link.ts';
 import type { CoordinatorLink } from './coordinator-link.ts';
-import type { BrokerOptions } from './create-broker.ts';
 import type { DynamicConfig } from './dynamic-config.ts';
 import { ProducerIds } from './producer-ids.ts';
+import type { BrokerOptions } from './options.ts';
 
 export type Furniture = {
   readonly limits: Limits;

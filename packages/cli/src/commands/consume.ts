@@ -10,7 +10,8 @@ import {
   type RecordFormatter,
 } from '../core/record-format.ts';
 import { CommandError, exitCode, usageError } from '../core/refusal.ts';
-import { parseStartOffset, type StartOffset } from '../start-offset.ts';
+import { parseStartOffset } from '../start-offset.ts';
+import type { ConsumePlan } from '../shell/consume-plan.ts';
 import { connectionOptions, explain } from '../shell/client.ts';
 import { Output } from '../shell/output.ts';
 import { note } from '../shell/terminal.ts';
@@ -32,22 +33,6 @@ type Options = {
   fetchMaxBytes: string;
   json?: boolean;
   quiet?: boolean;
-};
-
-export type ConsumePlan = {
-  readonly bootstrap: string;
-  readonly topic: string;
-  readonly partition: number | undefined;
-  readonly start: StartOffset;
-  readonly group: string | undefined;
-  readonly maxMessages: number;
-  /** Give up after so long without a record; Infinity waits for ever. */
-  readonly timeoutMs: number;
-  readonly exitAtEnd: boolean;
-  readonly committedOnly: boolean;
-  readonly format: RecordFormatter;
-  readonly fetchMaxBytes: number;
-  readonly quiet: boolean;
 };
 
 export function consumeCommand(): Command {

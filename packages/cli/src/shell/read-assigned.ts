@@ -1,6 +1,6 @@
 /** Reads partitions without a group: one fetch loop a leader, each with at most one fetch under way. */
 import { Consumer, type ClusterMetadata, type KafkaRecord, type RecordsBatch } from '@platformatic/kafka';
-import type { ConsumePlan } from '../commands/consume.ts';
+import type { ConsumePlan } from './consume-plan.ts';
 import { CommandError } from '../core/refusal.ts';
 import type { Connection } from './client.ts';
 import type { Output } from './output.ts';

@@ -1,6 +1,6 @@
 /** Reads as a member of a consumer group: offsets are committed for what has been written to stdout, and no further. */
 import { Consumer, type Message, type MessagesStream } from '@platformatic/kafka';
-import type { ConsumePlan } from '../commands/consume.ts';
+import type { ConsumePlan } from './consume-plan.ts';
 import type { ConsumedRecord } from '../core/record-format.ts';
 import type { Connection } from './client.ts';
 import type { Output } from './output.ts';
