@@ -37,7 +37,10 @@ export type LogConfig = {
 export type AppendOrigin = 'client' | 'coordinator' | 'replication';
 
 export type AppendRequest = {
-  /** One or more whole record batches (v2), back to back. Assigning offsets rewrites their headers in place. */
+  /**
+   * One or more whole record batches (v2), back to back. Assigning offsets rewrites their headers in place, and the log may keep the memory for
+   * readers: it must not be changed afterwards.
+   */
   readonly records: Buffer;
   readonly origin: AppendOrigin;
   readonly leaderEpoch: number;

@@ -14,7 +14,8 @@ import {
 } from './checkpoints.ts';
 import type { OffsetRow } from './checkpoints.ts';
 import { listLog, recover } from './load.ts';
-import type { LogIdentity, LogOpening } from './log.ts';
+import type { LogOpening } from './log-body.ts';
+import type { LogIdentity } from './log.ts';
 import {
   LOCK,
   LOG_START_CHECKPOINT,

@@ -215,7 +215,7 @@ export class LogManager implements LogKeeper {
         const other = this.#logs.get(key);
         if (other !== undefined)
           throw new StorageFault(identity.directory, `${key} lies in ${other.logDirectory} too; remove one of them`);
-        this.#logs.set(key, new Log(this.#world, this, identity, this.#options.defaults, opening));
+        this.#logs.set(key, new Log(this.#world, this, { identity, config: this.#options.defaults, opening }));
       }
       this.removeLater(toRemove, this.#options.defaults.fileDeleteDelayMs);
     } catch (cause) {
@@ -237,7 +237,7 @@ export class LogManager implements LogKeeper {
       const state = { segments: [segment], epochs: new Epochs(), producers: new Producers(), lastSnapshotOffset: -1 };
       const loaded = { state, logStartOffset: 0, logEndOffset: 0, recoveryPoint: 0 };
       const identity = { ...partition, logDirectory: dir.path, directory };
-      return new Log(this.#world, this, identity, config, { kind: 'loaded', loaded, isNew: true });
+      return new Log(this.#world, this, { identity, config, opening: { kind: 'loaded', loaded, isNew: true } });
     } catch (cause) {
       if (cause instanceof StorageFault) this.faulted(dir.path, cause);
       throw cause;
