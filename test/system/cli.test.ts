@@ -1,6 +1,10 @@
 /** The command line as people and scripts meet it: processes, their output, their exit codes, their time. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '@odradek/testkit';
+import { freePort, untilAnswers } from '@odradek/testkit';
 import { must, odradek, run, type Ran } from '../support/run.ts';
 import { freshName, target, type Target } from '../support/target.ts';
 
@@ -270,4 +274,17 @@ test('a reader that goes away ends consume with the next write, without a compla
     .join(' ');
   const { code, stdout, stderr } = await run(['sh', '-c', `${command} | head -1`], { withinMs: 20_000 });
   expect([code, stdout.toString(), stderr]).toEqual([0, '0\n', '']);
+});
+
+test('start becomes the node itself: the same process answers clients and obeys signals', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'odradek-start-'));
+  const [port, controllerPort] = [await freePort(), await freePort()];
+  const listeners = `listeners=PLAINTEXT://localhost:${port},CONTROLLER://localhost:${controllerPort}`;
+  const [file = '', ...args] = odradek('start', '--override', `log.dirs=${directory}/data`, '--override', listeners);
+  const child = spawn(file, args, { stdio: 'ignore' });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  expect(await untilAnswers(port, 20_000, () => child.exitCode !== null)).toBe(true);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  rmSync(directory, { recursive: true, force: true });
 });

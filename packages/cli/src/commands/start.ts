@@ -8,6 +8,8 @@ export function startCommand(): Command {
     .description('run one node: a broker and a controller, on localhost:9092, with data under ./data')
     .option('--config <file>', 'a server.properties as for Apache Kafka in KRaft mode')
     .option('--override <key=value...>', 'set a configuration key, after the file and the environment')
+    .option('--cluster-id <id>', 'what an empty data directory is formatted with')
+    .option('--log-level <level>', 'debug, info, warn or error')
     .allowUnknownOption()
     .allowExcessArguments()
     .addHelpText('after', EXAMPLES)
