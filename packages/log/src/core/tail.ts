@@ -26,6 +26,7 @@ type Piece = {
   endOffset: number;
   /** Offset and position of batches within, in turn and ascending. */
   readonly marks: number[];
+  /** All the memory that it keeps from being freed; 0 when the piece before it keeps the same. */
   readonly chargeBytes: number;
   dropped: boolean;
   next: Piece | undefined;
@@ -76,7 +77,7 @@ export class Tail {
   /** Those before `#first` are gone. */
   #pieces: Piece[] = [];
   #first = 0;
-  #nextSlabBytes = SLAB_LEAST_BYTES;
+  #slabBytes = SLAB_LEAST_BYTES;
 
   constructor(cache: TailCache) {
     this.#cache = cache;
@@ -91,16 +92,19 @@ export class Tail {
   append(records: Buffer, firstOffset: number, lastOffset: number): void {
     const size = records.length;
     const last = this.#pieces.at(-1);
-    if (last !== undefined && !last.dropped && size <= last.bytes.length - last.usedBytes) {
+    if (size >= OWN_PIECE_BYTES && records.buffer.byteLength <= size * PINNED_RATIO_MAX) {
+      const isCharged = last !== undefined && last.bytes.buffer === records.buffer;
+      const chargeBytes = isCharged ? 0 : records.buffer.byteLength;
+      this.#addPiece({ bytes: records, usedBytes: size, firstOffset, endOffset: lastOffset + 1, chargeBytes });
+    } else if (last !== undefined && size <= last.bytes.length - last.usedBytes) {
       records.copy(last.bytes, last.usedBytes);
       if (last.usedBytes - (last.marks.at(-1) ?? 0) >= MARK_INTERVAL_BYTES)
         last.marks.push(firstOffset, last.usedBytes);
       last.usedBytes += size;
       last.endOffset = lastOffset + 1;
-      return;
+    } else {
+      this.#addSlab(records, firstOffset, lastOffset);
     }
-    if (size >= OWN_PIECE_BYTES) this.#addPiece(ownBytes(records), size, firstOffset, lastOffset);
-    else this.#addSlab(records, firstOffset, lastOffset);
   }
 
   /** @returns undefined when `fromOffset` lies before what is held */
@@ -145,7 +149,7 @@ export class Tail {
     }
     this.#pieces = [];
     this.#first = 0;
-    this.#nextSlabBytes = SLAB_LEAST_BYTES;
+    this.#slabBytes = SLAB_LEAST_BYTES;
   }
 
   /** Called by the cache, always with this log's oldest piece. */
@@ -159,27 +163,19 @@ export class Tail {
     }
   }
 
+  /** Slabs double while they fill up one after another; a log of few small batches holds a small one. */
   #addSlab(records: Buffer, firstOffset: number, lastOffset: number): void {
-    const capacity = Math.max(this.#nextSlabBytes, records.length);
-    this.#nextSlabBytes = Math.min(this.#cache.slabMostBytes, capacity * 2);
-    const slab = Buffer.allocUnsafeSlow(capacity);
+    const last = this.#pieces.at(-1);
+    if (last === undefined || last.bytes.length !== this.#slabBytes) this.#slabBytes = SLAB_LEAST_BYTES;
+    else this.#slabBytes = Math.min(this.#cache.slabMostBytes, this.#slabBytes * 2);
+    const slab = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, records.length));
     records.copy(slab);
-    this.#addPiece(slab, records.length, firstOffset, lastOffset);
+    const usedBytes = records.length;
+    this.#addPiece({ bytes: slab, usedBytes, firstOffset, endOffset: lastOffset + 1, chargeBytes: slab.length });
   }
 
-  #addPiece(bytes: Buffer, usedBytes: number, firstOffset: number, lastOffset: number): void {
-    const chargeBytes = bytes.length;
-    const piece: Piece = {
-      tail: this,
-      bytes,
-      usedBytes,
-      firstOffset,
-      endOffset: lastOffset + 1,
-      marks: [],
-      chargeBytes,
-      dropped: false,
-      next: undefined,
-    };
+  #addPiece(fresh: Pick<Piece, 'bytes' | 'usedBytes' | 'firstOffset' | 'endOffset' | 'chargeBytes'>): void {
+    const piece: Piece = { ...fresh, tail: this, marks: [], dropped: false, next: undefined };
     this.#pieces.push(piece);
     this.#cache.admit(piece);
   }
@@ -195,13 +191,6 @@ export class Tail {
     }
     return low - 1 < this.#first ? -1 : low - 1;
   }
-}
-
-function ownBytes(records: Buffer): Buffer {
-  if (records.buffer.byteLength <= records.length * PINNED_RATIO_MAX) return records;
-  const own = Buffer.allocUnsafeSlow(records.length);
-  records.copy(own);
-  return own;
 }
 
 /** Where the batch begins that holds `offset`, or the first after it. */

@@ -172,6 +172,7 @@ function* recoverSegment(segment: Segment, rebuilding: Rebuilding): Generator<un
   }
   const cutBytes = scan.leftBytes;
   if (cutBytes > 0) segment.cutAt(scan.position);
+  segment.noteLargestTimestamp();
   segment.indexes.rewrite();
   yield;
   return { endOffset, cutBytes, why };

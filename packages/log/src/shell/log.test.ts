@@ -317,6 +317,21 @@ describe('by timestamp', () => {
     await check(openLog(await openManager({ files }), small));
   });
 
+  test('a segment that was recovered and then closed in order knows its youngest record', async () => {
+    const files = new SimFiles();
+    const first = openLog(await openManager({ files }), small);
+    // The third is too near to the second for a row of its own in the index; the fourth begins the next segment.
+    for (const [index, value] of ['x'.repeat(90), 'b', 'c', 'x'.repeat(90)].entries()) {
+      append(first, makeBatch({ values: [value], timestampMs: NOW_MS + index }));
+    }
+    files.killProcess();
+    const recovered = await openManager({ files });
+    await recovered.close();
+    const log = openLog(await openManager({ files }), small);
+    expect(await log.offsetOfMaxTimestamp(3)).toMatchObject({ offset: 2 });
+    expect(await log.offsetForTimestamp(NOW_MS + 2, 4)).toMatchObject({ offset: 2 });
+  });
+
   test('of equal largest timestamps the earliest record counts', async () => {
     const log = openLog(await openManager(), small);
     append(log, makeBatch({ values: ['a'], timestampMs: NOW_MS + 5 }));

@@ -64,14 +64,15 @@ export class SegmentIndexes implements IndexHolder {
     return indexes;
   }
 
-  /** The same without holding anybody up while the disk is read. */
-  async wholeLater(): Promise<Indexes> {
-    const first = this.#indexes;
-    if (first !== undefined && first.offsets.rows.first === 0 && first.times.rows.first === 0) return first;
+  /** Reads what {@link whole} needs without holding anybody up. By the time the caller goes on, others may have needed the room again. */
+  async wholeLater(): Promise<void> {
+    const known = this.#indexes;
+    if (known !== undefined && known.offsets.rows.first === 0 && known.times.rows.first === 0) return;
     const offsets = await this.#readFileLater(OFFSET_INDEX_SUFFIX);
     const times = await this.#readFileLater(TIME_INDEX_SUFFIX);
     // Meanwhile another may have read them, or rows may have been cut, saved or let go: only then the files are read again, from the cache.
-    return this.#indexes === undefined ? this.#adopt(offsets, times) : this.whole();
+    if (this.#indexes === undefined) this.#adopt(offsets, times);
+    else this.whole();
   }
 
   /** A position at or before that of the batch that holds `offset`, from which a scan finds it. */

@@ -126,8 +126,7 @@ export class Segment {
 
   /** The segment will not grow: its last time entry tells the largest timestamp, and a preallocated tail is cut. */
   seal(): void {
-    if (this.largestTimestampMs >= 0)
-      this.indexes.get().times.add(this.#largestTimestampMs, this.#largestTimestampOffset);
+    this.noteLargestTimestamp();
     this.saveIndexes();
     if (this.#cutUnsynced) {
       // Otherwise a power cut could bring back what was cut, followed by a new segment that knows nothing of it.
@@ -138,6 +137,12 @@ export class Segment {
       this.handle().truncateSync(this.sizeBytes);
       this.preallocated = false;
     }
+  }
+
+  /** The last row of a time index tells the largest timestamp of the segment: who opens it next trusts that. */
+  noteLargestTimestamp(): void {
+    if (this.largestTimestampMs < 0) return;
+    this.indexes.get().times.add(this.#largestTimestampMs, this.#largestTimestampOffset);
   }
 
   /** Makes everything written so far durable. @param withIndexes for a segment that recovery will not scan again */

@@ -21,7 +21,9 @@ export async function findByTimestamp(
     if (end <= range.logStartOffset) continue;
     if (segment.baseOffset >= range.upToOffset) break;
     if (segment.largestTimestampMs < timestampMs) continue;
-    const afterOffset = (await segment.indexes.wholeLater()).times.lastOffsetBefore(timestampMs);
+    await segment.indexes.wholeLater();
+    // Once more, without a wait: others may have needed the room in between.
+    const afterOffset = segment.indexes.whole().times.lastOffsetBefore(timestampMs);
     const from = Math.max(afterOffset + 1, range.logStartOffset);
     const found = await firstInSegment(
       segment,
