@@ -325,7 +325,7 @@ describe('by timestamp', () => {
       append(first, makeBatch({ values: [value], timestampMs: NOW_MS + index }));
     }
     files.killProcess();
-    const recovered = await openManager({ files });
+    const recovered = await openManager({ files, config: small });
     await recovered.close();
     const log = openLog(await openManager({ files }), small);
     expect(await log.offsetOfMaxTimestamp(3)).toMatchObject({ offset: 2 });
