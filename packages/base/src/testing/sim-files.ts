@@ -1,15 +1,12 @@
 /**
  * Files in memory with the manners of a real disk: what was not synced is lost, torn or kept by chance when the power goes; directory changes
  * live only once their directory is synced; space ends; devices fail. Every change is a write point at which a test may cut the power.
- *
- * How the power cut is drawn. A file keeps what its last sync covered. Of the changes after it a prefix survives, the last one of them
- * possibly torn: some of its sectors are there, others are not (zeros where the file grew). A directory keeps the entries of its last sync
- * and a prefix of the changes after it; files that no entry names any more are gone.
  */
 import { StorageFault } from '../outcome.ts';
 import type { FileHandle, Files, FileStat, OpenMode, Random } from '../ports.ts';
+import { applyChange, directoryNode, fileNode, settle } from './sim-disk.ts';
+import type { Change, DirectoryNode, FileNode, Node } from './sim-disk.ts';
 
-const SECTOR_BYTES = 512;
 const DEFAULT_CAPACITY_BYTES = 2 ** 40;
 
 /** Thrown by every operation from the moment the power goes until `restart`. Not a StorageFault: nobody is there to handle it. */
@@ -19,27 +16,6 @@ export class PowerCut extends Error {
     this.name = 'PowerCut';
   }
 }
-
-type Change =
-  | { readonly kind: 'write'; readonly at: number; readonly bytes: Buffer }
-  | { readonly kind: 'truncate'; readonly size: number };
-
-type FileNode = {
-  readonly kind: 'file';
-  content: Content;
-  /** What a power cut leaves at least. */
-  synced: Content;
-  /** Since `synced`, in order. */
-  changes: Change[];
-  modifiedMs: number;
-};
-type DirectoryNode = {
-  readonly kind: 'directory';
-  entries: Map<string, Node>;
-  syncedEntries: Map<string, Node>;
-  changes: ((entries: Map<string, Node>) => void)[];
-};
-type Node = FileNode | DirectoryNode;
 
 export type FaultPoint =
   | 'open'
@@ -464,98 +440,6 @@ class SimHandle implements FileHandle {
     this.#door.alive();
     if (this.#closed) throw new Error(`a closed file is used: ${this.path}`);
   }
-}
-
-/** Bytes that grow; holes read as zeros. */
-class Content {
-  #bytes: Buffer;
-  size: number;
-
-  constructor(bytes: Buffer = Buffer.alloc(0)) {
-    this.#bytes = bytes;
-    this.size = bytes.length;
-  }
-
-  clone(): Content {
-    return new Content(Buffer.from(this.#bytes.subarray(0, this.size)));
-  }
-
-  read(at: number, length: number): Buffer {
-    return Buffer.from(this.#bytes.subarray(at, Math.min(this.size, at + length)));
-  }
-
-  copyTo(into: Uint8Array, at: number, length: number, position: number): number {
-    const end = Math.min(this.size, position + length);
-    if (end <= position) return 0;
-    into.set(this.#bytes.subarray(position, end), at);
-    return end - position;
-  }
-
-  write(at: number, bytes: Uint8Array): void {
-    this.resize(Math.max(this.size, at + bytes.length));
-    this.#bytes.set(bytes, at);
-  }
-
-  resize(size: number): void {
-    if (size > this.#bytes.length) {
-      const larger = Buffer.alloc(Math.max(size, this.#bytes.length * 2, 256));
-      this.#bytes.copy(larger, 0, 0, this.size);
-      this.#bytes = larger;
-    } else if (size < this.size) {
-      this.#bytes.fill(0, size, this.size);
-    }
-    this.size = size;
-  }
-}
-
-function applyChange(content: Content, change: Change): void {
-  if (change.kind === 'write') content.write(change.at, change.bytes);
-  else content.resize(change.size);
-}
-
-/** Decides what of a tree survives. */
-function settle(directory: DirectoryNode, luck: Random, settled: Set<Node>): void {
-  const survivors = luck.below(directory.changes.length + 1);
-  const entries = new Map(directory.syncedEntries);
-  for (const change of directory.changes.slice(0, survivors)) change(entries);
-  directory.entries = entries;
-  directory.syncedEntries = new Map(entries);
-  directory.changes = [];
-  for (const node of entries.values()) {
-    if (settled.has(node)) continue;
-    settled.add(node);
-    if (node.kind === 'directory') settle(node, luck, settled);
-    else settleFile(node, luck);
-  }
-}
-
-function settleFile(node: FileNode, luck: Random): void {
-  const survivors = luck.below(node.changes.length + 1);
-  for (const change of node.changes.slice(0, survivors)) applyChange(node.synced, change);
-  const torn = node.changes[survivors];
-  if (torn?.kind === 'write' && luck.below(2) === 0) tear(node.synced, torn, luck);
-  node.content = node.synced.clone();
-  node.changes = [];
-}
-
-/** Some sectors of a write arrive; where the file grew over the others, zeros are found. */
-function tear(content: Content, change: { readonly at: number; readonly bytes: Buffer }, luck: Random): void {
-  const end = change.at + change.bytes.length;
-  if (luck.below(2) === 0) content.resize(Math.max(content.size, end));
-  let at = change.at;
-  while (at < end) {
-    const sectorEnd = Math.min(end, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES);
-    if (luck.below(2) === 0) content.write(at, change.bytes.subarray(at - change.at, sectorEnd - change.at));
-    at = sectorEnd;
-  }
-}
-
-function fileNode(nowMs: number): FileNode {
-  return { kind: 'file', content: new Content(), synced: new Content(), changes: [], modifiedMs: nowMs };
-}
-
-function directoryNode(): DirectoryNode {
-  return { kind: 'directory', entries: new Map(), syncedEntries: new Map(), changes: [] };
 }
 
 function parts(path: string): string[] {
