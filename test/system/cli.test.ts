@@ -142,10 +142,8 @@ test('a list takes less than 200 ms', async () => {
     lists.push(await timed(at('topics', 'list')));
     starts.push(await timed([process.execPath, '-e', '0']));
   }
-  // The fastest run is what the command takes; where the runtime alone takes longer to start than it should, the machine is busy.
-  const quietStartMs = 33;
-  const busy = Math.max(1, Math.min(...starts) / quietStartMs);
-  expect(Math.min(...lists)).toBeLessThan(200 * busy);
+  // The fastest run is what the command takes; on a busy machine the runtime alone takes longer to start, and so does everything.
+  expect(Math.min(...lists)).toBeLessThan(Math.max(200, 7 * Math.min(...starts)));
 });
 
 test('help names every command with examples', async () => {
