@@ -259,9 +259,27 @@ test('produce tells what it wrote as JSON, and refuses a line that lacks what wa
   const wrong = await run(at('produce', '--topic', topic, '--property', 'parse.key=true'), { input: 'no separator\n' });
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toMatch(/line 1: no key separator/);
+  const second = await run(
+    at('produce', '--topic', topic, '--property', 'parse.key=true', '--property', 'key.separator=:'),
+    {
+      input: 'k:v\nnone\nk:w\n',
+    },
+  );
+  expect(second.code).toBe(2);
+  expect(second.stderr).toMatch(/line 2: no key separator ":"; 1 record before it was written/);
+  expect(await consume(topic)).toBe('a\nbb\nv\n');
   const large = await run(at('produce', '--topic', topic), { input: `${'x'.repeat(2_000_000)}\n` });
   expect(large.code).toBe(1);
   expect(large.stderr).toMatch(/MESSAGE_TOO_LARGE/);
+});
+
+test('produce to a partition that the topic does not have is refused, and nothing is written', async () => {
+  const topic = await newTopic('cli-partition', '--partitions', '2');
+  const wrong = await run(at('produce', '--topic', topic, '--partition', '7'), { input: 'lost\n' });
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr).toContain(`topic '${topic}' has no partition 7: it has 0 to 1`);
+  await produce(topic, 'kept\n', '--partition', '1');
+  expect(await consume(topic, '--property', 'print.partition=true')).toBe('Partition:1\tkept\n');
 });
 
 test('a reader that goes away ends consume with the next write, without a complaint', async () => {

@@ -4,7 +4,7 @@ import type { CompressionAlgorithmValue, MessageToProduce, Producer } from '@pla
 import { LineSplitter } from '../core/lines.ts';
 import { LineRefused, lineParser, type LineRecord } from '../core/line-record.ts';
 import { collectProperty, parseWhole } from '../core/options.ts';
-import { CommandError, exitCode, usageError } from '../core/refusal.ts';
+import { CommandError, exitCode, noPartition, usageError } from '../core/refusal.ts';
 import { connectionOptions, explain } from '../shell/client.ts';
 import { note, printJson, Progress } from '../shell/terminal.ts';
 
@@ -117,9 +117,10 @@ async function produce(plan: Plan): Promise<void> {
   });
   const sender = new Sender(producer, plan);
   try {
+    await mustHavePartition(producer, plan);
     await sendLines(sender, plan);
   } catch (error) {
-    if (error instanceof LineRefused) throw new CommandError(error.message, exitCode.usage);
+    if (error instanceof CommandError) throw error;
     throw explain(`cannot write to topic '${plan.topic}'`, error);
   } finally {
     sender.progress.clear();
@@ -139,7 +140,30 @@ async function produce(plan: Plan): Promise<void> {
   }
 }
 
+/** The client library takes a partition modulo their count, so one that does not exist would be another, and nobody told. */
+async function mustHavePartition(producer: Producer<Buffer, Buffer, Buffer, Buffer>, plan: Plan): Promise<void> {
+  if (plan.partition === undefined) return;
+  const metadata = await producer.metadata({ topics: [plan.topic], autocreateTopics: true });
+  const count = metadata.topics.get(plan.topic)?.partitionsCount ?? 0;
+  if (plan.partition >= count) throw noPartition(plan.topic, plan.partition, count);
+}
+
 async function sendLines(sender: Sender, plan: Plan): Promise<void> {
+  try {
+    await readLines(sender, plan);
+  } catch (error) {
+    if (!(error instanceof LineRefused)) throw error;
+    // What stood before the line is written whatever batch it was in, so that a second run can begin at the line.
+    await sender.finish();
+    const count = sender.progress.records;
+    const before =
+      count === 0 ? '' : `; ${count} ${count === 1 ? 'record before it was' : 'records before it were'} written`;
+    throw new CommandError(`${error.message}${before}`, exitCode.usage);
+  }
+  await sender.finish();
+}
+
+async function readLines(sender: Sender, plan: Plan): Promise<void> {
   const splitter = new LineSplitter();
   let number = 0;
   const take = (lines: readonly Buffer[]): boolean => {
@@ -158,7 +182,6 @@ async function sendLines(sender: Sender, plan: Plan): Promise<void> {
   }
   const last = splitter.end();
   if (last !== undefined) take([last]);
-  await sender.finish();
 }
 
 /** Fills the next batch while one is on its way: one request at a time keeps the order of lines. */

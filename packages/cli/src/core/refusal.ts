@@ -26,6 +26,10 @@ export function usageError(message: string): CommandError {
   return new CommandError(message, exitCode.usage);
 }
 
+export function noPartition(topic: string, partition: number, count: number): CommandError {
+  return new CommandError(`topic '${topic}' has no partition ${partition}: it has 0 to ${count - 1}`);
+}
+
 /** @param cause the system's words, as `ECONNREFUSED` */
 export function cannotConnect(address: string, cause: string): CommandError {
   const hints: Record<string, string> = {

@@ -1,7 +1,7 @@
 /** Reads partitions without a group: one fetch loop a leader, each with at most one fetch under way. */
 import { Consumer, type ClusterMetadata, type KafkaRecord, type RecordsBatch } from '@platformatic/kafka';
 import type { ConsumePlan } from './consume-plan.ts';
-import { CommandError } from '../core/refusal.ts';
+import { CommandError, noPartition } from '../core/refusal.ts';
 import type { Connection } from './client.ts';
 import type { Output } from './output.ts';
 import type { ConsumedRecord } from '../core/record-format.ts';
@@ -61,7 +61,7 @@ async function startPositions(consumer: Client, plan: ConsumePlan, metadata: Clu
   if (described === undefined) throw new CommandError(`topic '${topic}' is unknown`);
   const count = described.partitionsCount;
   if (plan.partition !== undefined && plan.partition >= count) {
-    throw new CommandError(`topic '${topic}' has no partition ${plan.partition}: it has 0 to ${count - 1}`);
+    throw noPartition(topic, plan.partition, count);
   }
   const partitions =
     plan.partition === undefined ? Array.from({ length: count }, (_, index) => index) : [plan.partition];
