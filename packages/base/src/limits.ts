@@ -29,6 +29,8 @@ export type Limits = {
   readonly indexCacheBytesMax: number;
   /** Bytes appended to one log after which they are synced in the background, so that no append meets a wall of dirty pages. */
   readonly backgroundSyncBytes: number;
+  /** Logs to be flushed from which on a stop syncs their file systems as a whole. */
+  readonly syncTogetherLogs: number;
   /** Free bytes of a log directory below which produce is refused, so that checkpoints and markers can still be written. */
   readonly diskReserveBytes: number;
   /** Bytes of one file read. */
@@ -67,6 +69,7 @@ export const production: Limits = {
   openSegmentFilesMax: 4_096,
   indexCacheBytesMax: 16 * MIB,
   backgroundSyncBytes: 16 * MIB,
+  syncTogetherLogs: 256,
   diskReserveBytes: 1 * MIB,
   readChunkBytes: 1 * MIB,
   coordinatorQueuedOpsMax: 100_000,
@@ -93,6 +96,7 @@ export const tiny: Limits = {
   openSegmentFilesMax: 8,
   indexCacheBytesMax: 256,
   backgroundSyncBytes: 16 * 1024,
+  syncTogetherLogs: 4,
   diskReserveBytes: 4 * 1024,
   readChunkBytes: 4 * 1024,
   coordinatorQueuedOpsMax: 32,

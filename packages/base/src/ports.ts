@@ -54,6 +54,11 @@ export interface Files {
   syncDirectory(path: string): void;
   /** The same without holding the caller: durable when it resolves. */
   syncDirectoryLater(path: string): Promise<void>;
+  /**
+   * Makes everything on the file system of `path` durable, names included: for thousands of files at once.
+   * @returns false: the machine has no such call or it failed, and nothing can be said of any file
+   */
+  syncFileSystem(path: string): Promise<boolean>;
   /** Bytes that may still be written on the file system of `path`. */
   freeBytes(path: string): number;
   /** Size of the file system of `path`. */

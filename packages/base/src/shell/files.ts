@@ -1,4 +1,5 @@
 /** The machine's files behind the `Files` port. Whatever fails leaves as a `StorageFault` with the path and the system's code. */
+import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -29,6 +30,7 @@ export function systemFiles(): Files {
     remove: (path) => guarded(path, () => fs.rmSync(path, { recursive: true, force: true })),
     syncDirectory: (path) => guarded(path, () => syncDirectory(path)),
     syncDirectoryLater,
+    syncFileSystem,
     freeBytes: (path) => guarded(path, () => freeBytes(path)),
     totalBytes: (path) => guarded(path, () => totalBytes(path)),
     lock: (path) => takeLock(locks, path),
@@ -233,6 +235,15 @@ async function syncDirectoryLater(path: string): Promise<void> {
   } finally {
     directory.close();
   }
+}
+
+/** The runtime has no syncfs(2) of its own; the system's `sync` does nothing else. */
+function syncFileSystem(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const sync = spawn('sync', ['-f', path], { stdio: 'ignore' });
+    sync.once('error', () => resolve(false));
+    sync.once('exit', (code) => resolve(code === 0));
+  });
 }
 
 function freeBytes(path: string): number {

@@ -77,6 +77,16 @@ export function applyChange(content: Content, change: Change): void {
   else content.resize(change.size);
 }
 
+/** What a tree holds now survives every power cut. */
+export function syncAll(directory: DirectoryNode): void {
+  directory.syncedEntries = new Map(directory.entries);
+  directory.changes = [];
+  for (const node of directory.entries.values()) {
+    if (node.kind === 'directory') syncAll(node);
+    else for (const change of node.changes.splice(0)) applyChange(node.synced, change);
+  }
+}
+
 /** Decides what of a tree survives a power cut, and collects it in `settled`. */
 export function settle(directory: DirectoryNode, luck: Random, settled: Set<Node>): void {
   const survivors = luck.below(directory.changes.length + 1);

@@ -146,3 +146,17 @@ test('sim files: a device that fails, a file system that is read-only, a lock th
   files.killProcess();
   expect(files.lock('/d/.lock')).toBe(true);
 });
+
+test('sim files: a sync of the file system keeps all that was there when it began, names and bytes', async () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const files = new SimFiles();
+    files.makeDirectory('/d');
+    write(files, '/d/f', 'abc');
+    const syncing = files.syncFileSystem('/d');
+    write(files, '/d/later', 'x');
+    expect(await syncing).toBe(true);
+    files.cutPowerNow();
+    files.restart(new Prng(seed));
+    expect(text(files, '/d/f')).toBe('abc');
+  }
+});

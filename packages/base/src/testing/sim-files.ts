@@ -4,7 +4,7 @@
  */
 import { StorageFault } from '../outcome.ts';
 import type { FileHandle, Files, FileStat, OpenMode, Random } from '../ports.ts';
-import { applyChange, directoryNode, fileNode, settle } from './sim-disk.ts';
+import { applyChange, directoryNode, fileNode, settle, syncAll } from './sim-disk.ts';
 import type { Change, DirectoryNode, FileNode, Node } from './sim-disk.ts';
 
 const DEFAULT_CAPACITY_BYTES = 2 ** 40;
@@ -27,7 +27,8 @@ export type FaultPoint =
   | 'rename'
   | 'remove'
   | 'makeDirectory'
-  | 'syncDirectory';
+  | 'syncDirectory'
+  | 'syncFileSystem';
 
 export type SimFilesOptions = {
   readonly capacityBytes?: number;
@@ -221,6 +222,15 @@ export class SimFiles implements Files {
     this.#point();
     node.syncedEntries = new Map(node.entries);
     node.changes = [];
+  }
+
+  async syncFileSystem(path: string): Promise<boolean> {
+    this.#alive();
+    if (this.#fault?.('syncFileSystem', path) !== undefined) return false;
+    syncAll(this.#root);
+    this.#point();
+    await this.#turn();
+    return true;
   }
 
   async syncDirectoryLater(path: string): Promise<void> {

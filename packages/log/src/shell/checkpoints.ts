@@ -3,7 +3,7 @@
  * shutdown marker. Each is replaced as a whole: written beside, synced, renamed, so that a crash leaves the old or the new one.
  */
 import { StorageFault, isUuid } from '@odradek/base';
-import type { Files } from '@odradek/base';
+import type { FileHandle, Files } from '@odradek/base';
 import type { EpochStart } from '../core/epochs.ts';
 import { CLEAN_SHUTDOWN, EPOCH_CHECKPOINT, META_PROPERTIES, PARTITION_METADATA } from './names.ts';
 
@@ -17,18 +17,36 @@ export type Durability = 'durable' | 'later';
 
 /** Replaces `path` by `text`. */
 export function replaceText(files: Files, path: string, text: string, durability: Durability): void {
-  const temporary = `${path}.tmp`;
-  const handle = files.open(temporary, 'write');
+  const handle = files.open(temporaryOf(path), 'write');
   try {
-    const bytes = Buffer.from(text);
-    if (handle.sizeBytes() > 0) handle.truncateSync(0);
-    if (bytes.length > 0) handle.writeSync([bytes], 0);
+    rewrite(handle, text);
     if (durability === 'durable') handle.syncNow();
   } finally {
     handle.close();
   }
-  files.rename(temporary, path);
+  files.rename(temporaryOf(path), path);
   if (durability === 'durable') files.syncDirectory(parentOf(path));
+}
+
+/** Where the next content of `path` is written before it takes its name. */
+export function temporaryOf(path: string): string {
+  return `${path}.tmp`;
+}
+
+/** The first half of replacing `path`: whoever calls has it synced before the rename. */
+export function writeBeside(files: Files, path: string, text: string): void {
+  const handle = files.open(temporaryOf(path), 'write');
+  try {
+    rewrite(handle, text);
+  } finally {
+    handle.close();
+  }
+}
+
+function rewrite(handle: FileHandle, text: string): void {
+  const bytes = Buffer.from(text);
+  if (handle.sizeBytes() > 0) handle.truncateSync(0);
+  if (bytes.length > 0) handle.writeSync([bytes], 0);
 }
 
 /** @returns undefined when there is no such file */
@@ -70,9 +88,13 @@ export function readOffsetCheckpoint(files: Files, path: string): OffsetRow[] {
   return rows;
 }
 
-export function writeOffsetCheckpoint(files: Files, path: string, rows: readonly OffsetRow[]): void {
+export function offsetCheckpointText(rows: readonly OffsetRow[]): string {
   const lines = rows.map((row) => `${row.topic} ${row.partition} ${row.offset}\n`);
-  replaceText(files, path, `${CHECKPOINT_VERSION}\n${rows.length}\n${lines.join('')}`, 'durable');
+  return `${CHECKPOINT_VERSION}\n${rows.length}\n${lines.join('')}`;
+}
+
+export function writeOffsetCheckpoint(files: Files, path: string, rows: readonly OffsetRow[]): void {
+  replaceText(files, path, offsetCheckpointText(rows), 'durable');
 }
 
 /** `epoch startOffset` a line, under the same two lines. */

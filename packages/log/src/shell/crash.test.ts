@@ -62,7 +62,7 @@ class Workload {
       files: this.#files,
       clock: this.#clock,
       config,
-      limits: { ...limits.tiny, backgroundSyncBytes: 1_500 },
+      limits: { ...limits.tiny, backgroundSyncBytes: 1_500, syncTogetherLogs: this.#luck.below(2) * 100 },
     });
   }
 
@@ -212,6 +212,7 @@ function lying(files: SimFiles, lie: 'sync' | 'syncDirectory'): Files {
     rename: (from, to) => files.rename(from, to),
     remove: (path) => files.remove(path),
     syncDirectory: (path) => (lie === 'syncDirectory' ? undefined : files.syncDirectory(path)),
+    syncFileSystem: (path) => (lie === 'syncDirectory' ? Promise.resolve(true) : files.syncFileSystem(path)),
     syncDirectoryLater: (path) => (lie === 'syncDirectory' ? Promise.resolve() : files.syncDirectoryLater(path)),
     freeBytes: (path) => files.freeBytes(path),
     totalBytes: (path) => files.totalBytes(path),

@@ -4,6 +4,7 @@
  */
 import { StorageFault } from '@odradek/base';
 import type { Files } from '@odradek/base';
+import { temporaryOf, writeBeside } from './checkpoints.ts';
 import { replaceTextLater, syncFile } from './flusher.ts';
 import { EPOCH_CHECKPOINT, PARTITION_METADATA } from './names.ts';
 import type { Segment } from './segment.ts';
@@ -73,6 +74,28 @@ export class Durability {
       this.cutDirty ||= cutDirty;
       throw cause;
     }
+  }
+
+  /** Writes what waits in memory, without a sync; epochs beside their file, which must not be replaced by what could still be torn. */
+  writeOut(target: Pick<SyncTarget, 'directory' | 'active' | 'epochsText'>): void {
+    for (const segment of this.#sealed) segment.saveIndexes();
+    target.active.saveIndexes();
+    if (this.epochsDirty) writeBeside(this.#files, `${target.directory}/${EPOCH_CHECKPOINT}`, target.epochsText());
+  }
+
+  /** What {@link writeOut} wrote has been synced. */
+  rename(directory: string): void {
+    const path = `${directory}/${EPOCH_CHECKPOINT}`;
+    if (this.epochsDirty) this.#files.rename(temporaryOf(path), path);
+  }
+
+  /** The whole file system has been synced after {@link rename}: only the segments are asked once more, for a fault that nobody has seen. */
+  syncedFromOutside(active: Segment): void {
+    this.namesDirty = false;
+    this.newborn = false;
+    this.epochsDirty = false;
+    active.indexes.unsynced = false;
+    this.forget([active]);
   }
 
   async #syncSealed(target: SyncTarget): Promise<void> {

@@ -21,11 +21,18 @@ import type { Segment } from './segment.ts';
 import type { LogWorld } from './world.ts';
 
 const RELATIVE_OFFSET_MAX = 0x7fff_ffff;
+/** Read again in well under a millisecond. */
+const SOON_REPLAYED_BYTES = 64 * 1024;
 
 /** How a log comes into being: with its state read, or (after an orderly stop) with its offsets known and the rest read on first use. */
 export type LogOpening =
   | { readonly kind: 'loaded'; readonly loaded: Loaded; readonly isNew: boolean }
-  | { readonly kind: 'closedCleanly'; readonly logStartOffset: number; readonly logEndOffset: number };
+  | {
+      readonly kind: 'closedCleanly';
+      readonly logStartOffset: number;
+      readonly logEndOffset: number;
+      readonly sizeBytes: number;
+    };
 
 export class LogBody implements ReadableLog {
   readonly tail: Tail;
@@ -52,6 +59,7 @@ export class LogBody implements ReadableLog {
     this.logEndOffset = offsets.logEndOffset;
     this.recoveryPoint = isLoaded ? opening.loaded.recoveryPoint : opening.logEndOffset;
     this.#state = isLoaded ? opening.loaded.state : undefined;
+    this.#sizeBytes = isLoaded ? -1 : opening.sizeBytes;
     // Creation and recovery may have made files.
     this.durability = new Durability(world.files, { newborn: isLoaded && opening.isNew, namesDirty: isLoaded });
   }
@@ -205,7 +213,14 @@ export class LogBody implements ReadableLog {
     const { active, state } = this;
     active.seal();
     if (active.indexes.unsynced) this.durability.sealed(active);
-    if (state.lastSnapshotOffset < this.logEndOffset) this.#takeSnapshot(state);
+    if (state.lastSnapshotOffset < this.logEndOffset && !this.#isSoonReplayed(state)) this.#takeSnapshot(state);
+  }
+
+  /** After {@link seal}: writes what only memory holds, so that a sync of the files makes the log durable. */
+  writeOut(): void {
+    const { epochs } = this.state;
+    const { directory, active } = this;
+    this.durability.writeOut({ directory, active, epochsText: () => epochsText(epochs.entries()) });
   }
 
   /** Makes durable what was written before the call. @param syncFailed see SyncTarget */
@@ -226,6 +241,13 @@ export class LogBody implements ReadableLog {
     this.generation += 1;
     this.tail.clear();
     for (const segment of this.#state?.segments ?? []) segment.closeFiles();
+  }
+
+  /** A short log without producers tells as much when it is read again, and thousands of them close in no time. */
+  #isSoonReplayed({ producers, segments, lastSnapshotOffset }: LogState): boolean {
+    const [only, another] = segments;
+    const isShort = only !== undefined && another === undefined && only.sizeBytes <= SOON_REPLAYED_BYTES;
+    return isShort && producers.size === 0 && lastSnapshotOffset < 0;
   }
 
   #load(): LogState {

@@ -2,6 +2,7 @@
 import { StorageFault } from '@odradek/base';
 import type { Files } from '@odradek/base';
 import type { LogConfig, LogDirStatus } from '../types.ts';
+import { CheckpointFile } from './checkpoint-file.ts';
 import {
   hasCleanShutdown,
   parentOf,
@@ -10,7 +11,6 @@ import {
   readPartitionMetadata,
   removeCleanShutdown,
   writeCleanShutdown,
-  writeOffsetCheckpoint,
 } from './checkpoints.ts';
 import type { OffsetRow } from './checkpoints.ts';
 import { listLog, recover } from './load.ts';
@@ -18,9 +18,11 @@ import type { LogOpening } from './log-body.ts';
 import type { LogIdentity } from './log.ts';
 import {
   LOCK,
+  LOG_SUFFIX,
   LOG_START_CHECKPOINT,
   RECOVERY_POINT_CHECKPOINT,
   isDeleteDirectory,
+  offsetName,
   parsePartitionDirectory,
 } from './names.ts';
 import type { LogWorld } from './world.ts';
@@ -38,6 +40,8 @@ export type CheckpointedLog = {
 export class LogDir {
   readonly path: string;
   readonly #world: LogWorld;
+  readonly #recoveryPoints: CheckpointFile;
+  readonly #logStarts: CheckpointFile;
   #directoryId = '';
   #offline: string | undefined;
   #full: string | undefined;
@@ -48,6 +52,8 @@ export class LogDir {
   constructor(world: LogWorld, path: string) {
     this.#world = world;
     this.path = path;
+    this.#recoveryPoints = new CheckpointFile(world.files, `${path}/${RECOVERY_POINT_CHECKPOINT}`);
+    this.#logStarts = new CheckpointFile(world.files, `${path}/${LOG_START_CHECKPOINT}`);
   }
 
   get online(): boolean {
@@ -140,17 +146,22 @@ export class LogDir {
     return { logs, toRemove };
   }
 
-  /** Nothing but the listing is read: where the log ends is what the checkpoint of an orderly stop says. */
+  /** Nothing but names and sizes is read: where the log ends is what the checkpoint of an orderly stop says. */
   #openClean(directory: string, known: KnownOffsets): LogOpening | undefined {
     const { baseOffsets } = listLog(this.#world, directory);
     const [first, last] = [baseOffsets[0], baseOffsets.at(-1)];
     const { recoveryPoint } = known;
     if (first === undefined || last === undefined || recoveryPoint === undefined || recoveryPoint < last)
       return undefined;
+    let sizeBytes = 0;
+    for (const baseOffset of baseOffsets) {
+      sizeBytes += this.#world.files.stat(`${directory}/${offsetName(baseOffset, LOG_SUFFIX)}`)?.sizeBytes ?? 0;
+    }
     return {
       kind: 'closedCleanly',
       logStartOffset: Math.max(first, known.logStartOffset ?? 0),
       logEndOffset: recoveryPoint,
+      sizeBytes,
     };
   }
 
@@ -175,16 +186,21 @@ export class LogDir {
   }
 
   writeRecoveryPoints(logs: Iterable<CheckpointedLog>): void {
-    const rows = Array.from(logs, (log) => ({ topic: log.topic, partition: log.partition, offset: log.recoveryPoint }));
-    writeOffsetCheckpoint(this.#world.files, `${this.path}/${RECOVERY_POINT_CHECKPOINT}`, rows);
+    this.#recoveryPoints.writeNow(recoveryPointRows(logs));
   }
 
   writeLogStarts(logs: Iterable<CheckpointedLog>): void {
-    const rows: OffsetRow[] = [];
-    for (const log of logs) {
-      if (log.logStartOffset > 0) rows.push({ topic: log.topic, partition: log.partition, offset: log.logStartOffset });
-    }
-    writeOffsetCheckpoint(this.#world.files, `${this.path}/${LOG_START_CHECKPOINT}`, rows);
+    this.#logStarts.writeNow(logStartRows(logs));
+  }
+
+  /** As {@link writeRecoveryPoints}, without holding others up. */
+  writeRecoveryPointsLater(logs: () => Iterable<CheckpointedLog>): Promise<void> {
+    return this.#recoveryPoints.writeLater(() => recoveryPointRows(logs()));
+  }
+
+  /** As {@link writeLogStarts}, without holding others up. */
+  writeLogStartsLater(logs: () => Iterable<CheckpointedLog>): Promise<void> {
+    return this.#logStarts.writeLater(() => logStartRows(logs()));
   }
 
   /** The last thing of an orderly stop. */
@@ -214,6 +230,18 @@ function makeDurably(files: Files, path: string): void {
 }
 
 type KnownOffsets = { readonly recoveryPoint: number | undefined; readonly logStartOffset: number | undefined };
+
+function recoveryPointRows(logs: Iterable<CheckpointedLog>): OffsetRow[] {
+  return Array.from(logs, (log) => ({ topic: log.topic, partition: log.partition, offset: log.recoveryPoint }));
+}
+
+function logStartRows(logs: Iterable<CheckpointedLog>): OffsetRow[] {
+  const rows: OffsetRow[] = [];
+  for (const log of logs) {
+    if (log.logStartOffset > 0) rows.push({ topic: log.topic, partition: log.partition, offset: log.logStartOffset });
+  }
+  return rows;
+}
 
 function byLog(rows: readonly OffsetRow[]): Map<string, number> {
   return new Map(rows.map((row) => [`${row.topic}-${row.partition}`, row.offset]));

@@ -1,3 +1,4 @@
+import { Prng } from '@odradek/base';
 import { SimClock, SimFiles } from '@odradek/base/testing';
 import { expect, test } from 'vitest';
 import { testLogConfig } from '../testing/config.ts';
@@ -64,6 +65,7 @@ test('manager: a start after an orderly stop reads no record and writes no log',
   const files = new SimFiles();
   const first = await openManager({ files });
   append(openLog(first), makeBatch({ values: ['a', 'b'] }));
+  const sizeBytes = first.get('topic', 0)?.sizeBytes ?? 0;
   await first.close();
   expect(files.list('/data')).toContain('.kafka_cleanshutdown');
   const touched: string[] = [];
@@ -74,6 +76,8 @@ test('manager: a start after an orderly stop reads no record and writes no log',
   });
   const second = await openManager({ files });
   expect(second.get('topic', 0)?.logEndOffset).toBe(2);
+  // Whoever asks how much lies there (a scrape does) opens nothing either.
+  expect(second.get('topic', 0)?.sizeBytes).toBe(sizeBytes);
   expect(touched).toEqual([]);
   expect(files.list('/data')).not.toContain('.kafka_cleanshutdown');
 });
@@ -119,4 +123,44 @@ test('checkpoints: offsets and meta.properties come back as they were written, i
   const meta = { clusterId: 'abc', nodeId: 4, directoryId: OTHER_ID };
   writeMetaProperties(files, '/data', meta);
   expect(readMetaProperties(files, '/data')).toEqual(meta);
+});
+
+test.for(['together', 'each for itself'] as const)(
+  'manager: a stop with many logs makes all of them durable, %s, and marks them clean',
+  async (how) => {
+    const files = new SimFiles();
+    const first = await openManager({ files });
+    for (let partition = 0; partition < 6; partition += 1) {
+      append(openLog(first, {}, partition), makeBatch({ values: [`of ${partition}`], producerId: 7, baseSequence: 0 }));
+    }
+    let fileSyncs = 0;
+    files.failWhen((point) => {
+      if (point === 'sync') fileSyncs += 1;
+      return point === 'syncFileSystem' && how === 'each for itself' ? 'EIO' : undefined;
+    });
+    await first.close();
+    files.failWhen(undefined);
+    // One per log, three for checkpoints and marker: nothing else of a log is synced by itself.
+    if (how === 'together') expect(fileSyncs).toBe(6 + 3);
+    else expect(fileSyncs).toBeGreaterThan(6 * 3);
+    files.cutPowerNow();
+    files.restart(new Prng(1));
+    expect(files.list('/data')).toContain('.kafka_cleanshutdown');
+    const second = await openManager({ files });
+    for (let partition = 0; partition < 6; partition += 1) {
+      const log = openLog(second, {}, partition);
+      expect(await readAll(log)).toHaveLength(1);
+      expect([log.topicId, log.latestEpoch, log.activeProducers().length]).toEqual([TOPIC_ID, 0, 1]);
+    }
+  },
+);
+
+test('manager: a fault that only a segment knows of takes its clean marker, though the file system was synced', async () => {
+  const files = new SimFiles();
+  const manager = await openManager({ files });
+  for (let partition = 0; partition < 6; partition += 1)
+    append(openLog(manager, {}, partition), makeBatch({ values: ['a'] }));
+  files.failWhen((point, path) => (point === 'sync' && path.includes('/topic-3/') ? 'EIO' : undefined));
+  await manager.close();
+  expect(files.list('/data')).not.toContain('.kafka_cleanshutdown');
 });

@@ -8,6 +8,7 @@ import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
 import type { AppendOrigin, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
 import { writePartitionMetadata } from './checkpoints.ts';
+import { syncTogether } from './closing.ts';
 import { createSegment } from './load.ts';
 import { LogDir } from './log-dir.ts';
 import { Log } from './log.ts';
@@ -75,8 +76,8 @@ export class LogManager implements LogKeeper {
     const { config } = this.#options;
     this.#every(config.retentionCheckIntervalMs, () => this.#retain(highWatermarkOf));
     this.#every(config.flushSchedulerIntervalMs, () => this.#flushDue());
-    this.#every(config.flushOffsetCheckpointIntervalMs, async () => this.checkpointRecoveryPoints());
-    this.#every(config.flushStartOffsetCheckpointIntervalMs, async () => this.checkpointLogStarts());
+    this.#every(config.flushOffsetCheckpointIntervalMs, () => this.#checkpointRecoveryPointsLater());
+    this.#every(config.flushStartOffsetCheckpointIntervalMs, () => this.#checkpointLogStartsLater());
     this.#every(config.producerIdExpirationCheckIntervalMs, () => this.#expireProducers());
     this.#every(SPACE_CHECK_INTERVAL_MS, async () => this.#checkSpace());
   }
@@ -152,11 +153,14 @@ export class LogManager implements LogKeeper {
     this.#closing = true;
     for (const timer of this.#timers) timer.cancel();
     const unclean = new Set<string>();
+    const online = this.#dirs.filter((dir) => dir.online).map((dir) => dir.path);
+    await syncTogether(this.#world, { logs: this.#logs.values(), directories: online, deadlineMs }, () =>
+      this.#breathe(),
+    );
     const waiting = Array.from(this.#logs.values());
     const closeSome = async (): Promise<void> => {
       for (let log = waiting.pop(); log !== undefined; log = waiting.pop()) {
-        const isLate = deadlineMs !== undefined && this.#world.clock.monotonicMs() > deadlineMs;
-        if (isLate || !(await this.#closeLog(log))) unclean.add(log.logDirectory);
+        if (this.#isLate(deadlineMs) || !(await this.#closeLog(log))) unclean.add(log.logDirectory);
         await this.#breathe();
       }
     };
@@ -286,6 +290,31 @@ export class LogManager implements LogKeeper {
       this.#world.logger.error({ path: dir.path, fault: cause.message }, 'log directory: a checkpoint was not written');
       this.faulted(dir.path, cause);
     }
+  }
+
+  /** As {@link #within}, for what takes its time. */
+  async #withinLater(dir: LogDir, act: () => Promise<void>): Promise<void> {
+    if (!dir.online) return;
+    try {
+      await act();
+    } catch (cause) {
+      this.#within(dir, () => {
+        throw cause;
+      });
+    }
+  }
+
+  async #checkpointRecoveryPointsLater(): Promise<void> {
+    for (const dir of this.#dirs)
+      await this.#withinLater(dir, () => dir.writeRecoveryPointsLater(() => this.#logsIn(dir)));
+  }
+
+  async #checkpointLogStartsLater(): Promise<void> {
+    for (const dir of this.#dirs) await this.#withinLater(dir, () => dir.writeLogStartsLater(() => this.#logsIn(dir)));
+  }
+
+  #isLate(deadlineMs: number | undefined): boolean {
+    return deadlineMs !== undefined && this.#world.clock.monotonicMs() > deadlineMs;
   }
 
   async #forEachLog(act: (log: Log) => void | Promise<void>, logs: Iterable<Log>): Promise<void> {

@@ -242,6 +242,30 @@ export class Log implements PartitionLog, Flushable {
     return isDue ? this.flush() : Promise.resolve();
   }
 
+  /** Closing it takes more than letting go of its files. */
+  get mustFlushToClose(): boolean {
+    if (this.#closed || this.#offline !== undefined || !this.#body.isLoaded) return false;
+    return this.recoveryPoint < this.logEndOffset || this.hasLooseEnds;
+  }
+
+  /** Writes everything that an orderly start relies on. Nothing is synced, and nothing may be appended any more. Throws StorageFault. */
+  seal(): void {
+    this.#guard(() => {
+      this.#body.seal();
+      this.#body.writeOut();
+    });
+  }
+
+  /** What {@link seal} wrote has been synced: it takes its names. Throws StorageFault. */
+  renameSealed(): void {
+    this.#guard(() => this.#body.durability.rename(this.#body.directory));
+  }
+
+  /** All of it, names too, has been made durable by somebody else: the flush has only to ask the segment whether that went well. */
+  syncedFromOutside(): void {
+    this.#body.durability.syncedFromOutside(this.#body.active);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     if (this.#body.isLoaded && this.#offline === undefined) {
