@@ -4,8 +4,17 @@ import type { RunningBroker } from '@odradek/broker';
 
 export function watchNode(metrics: MetricsRegistry, broker: RunningBroker): void {
   type Directory = ReturnType<RunningBroker['replicas']['logDirs']>[number];
-  const directory = (path: string): Directory | undefined =>
-    broker.replicas.logDirs().find((each) => each.path === path);
+  let seen: readonly Directory[] | undefined;
+  /** One look serves all samples of a scrape. */
+  const directory = (path: string): Directory | undefined => {
+    if (seen === undefined) {
+      seen = broker.replicas.logDirs();
+      queueMicrotask(() => {
+        seen = undefined;
+      });
+    }
+    return seen.find((each) => each.path === path);
+  };
   for (const { path } of broker.replicas.logDirs()) {
     const labels = { directory: path };
     metrics.sample('odradek_log_directory_online', labels, () => (directory(path)?.online === true ? 1 : 0));
