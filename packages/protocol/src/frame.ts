@@ -1,7 +1,7 @@
 /**
  * Splits a byte stream into frames: int32 size, then that many bytes. A frame that lies within one chunk is a slice
  * of it; one that spans chunks is gathered in a buffer that grows with what arrived, so that announcing 100 MB costs
- * the sender 100 MB.
+ * the sender 25 MB. One of which a quarter has arrived gets its whole buffer: most frames are copied once.
  */
 import { ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
@@ -9,6 +9,8 @@ import { ErrorCode } from './errors.ts';
 
 const SIZE_BYTES = 4;
 const GATHER_BYTES_MIN = 16 * 1_024;
+/** A buffer is at most so many times as large as what has arrived for it, or as {@link GATHER_BYTES_MIN}. */
+const GATHER_AHEAD = 4;
 const EMPTY = Buffer.alloc(0);
 
 export class FrameSplitter {
@@ -89,8 +91,8 @@ export class FrameSplitter {
   private gather(chunk: Buffer, at: number, count: number): void {
     const needed = this.gatheredBytes + count;
     if (needed > this.gathered.length) {
-      // Doubling keeps the copying linear; the frame's own size is the end of it.
-      const grown = Math.min(this.frameBytes, Math.max(needed, this.gathered.length * 2, GATHER_BYTES_MIN));
+      // Growing by a factor keeps the copying linear; the frame's own size is the end of it.
+      const grown = Math.min(this.frameBytes, Math.max(needed * GATHER_AHEAD, GATHER_BYTES_MIN));
       const larger = Buffer.allocUnsafeSlow(grown);
       this.gathered.copy(larger, 0, 0, this.gatheredBytes);
       this.gathered = larger;
