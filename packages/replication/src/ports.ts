@@ -8,8 +8,10 @@ export type TopicSettings = { readonly log: LogConfig; readonly minInsyncReplica
 export interface LogsPort {
   /** Every log that lies in a directory that is online. */
   all(): Iterable<PartitionLog>;
-  /** The log of a partition, made when there is none. May throw StorageFault. */
+  /** The log of a partition, made when there is none. May throw StorageFault, also while an unreadable directory may hold it. */
   open(topic: string, partition: number, topicId: string, config: LogConfig): PartitionLog;
+  /** The log of a partition that has just come into being, so that it cannot lie anywhere yet. May throw StorageFault. */
+  openNew(topic: string, partition: number, topicId: string, config: LogConfig): PartitionLog;
   /** Renames a log's directory aside, keeps its data and forgets it: what metadata does not know is never deleted. */
   setAside(log: PartitionLog): void;
   status(): readonly LogDirStatus[];

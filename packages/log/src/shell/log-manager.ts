@@ -91,8 +91,21 @@ export class LogManager implements LogKeeper {
     return this.#logs.get(partitionKey(topic, partition));
   }
 
-  /** The log of a partition, made in the least loaded directory when there is none. Throws StorageFault. */
+  /**
+   * The log of a partition, made in the least loaded directory when there is none. Throws StorageFault, also while a directory that could
+   * not be read may hold it.
+   */
   open(topic: string, partition: number, topicId: string, config: LogConfig): PartitionLog {
+    return this.#open({ topic, partition, topicId }, config, false);
+  }
+
+  /** As {@link open}, for a partition that has just come into being: it lies in no directory yet, not in an unreadable one either. */
+  openNew(topic: string, partition: number, topicId: string, config: LogConfig): PartitionLog {
+    return this.#open({ topic, partition, topicId }, config, true);
+  }
+
+  #open(at: { topic: string; partition: number; topicId: string }, config: LogConfig, isNew: boolean): PartitionLog {
+    const { topic, partition, topicId } = at;
     const existing = this.#logs.get(partitionKey(topic, partition));
     if (existing !== undefined && existing.topicId !== topicId && existing.topicId !== '') {
       this.#world.logger.warn(
@@ -106,7 +119,8 @@ export class LogManager implements LogKeeper {
       this.#adopted.add(existing);
       return existing;
     }
-    const log = this.#create({ topic, partition, topicId }, config);
+    if (!isNew) this.#refuseWhileUnread();
+    const log = this.#create(at, config);
     this.#logs.set(partitionKey(topic, partition), log);
     this.#adopted.add(log);
     return log;
@@ -248,14 +262,16 @@ export class LogManager implements LogKeeper {
     }
   }
 
+  #refuseWhileUnread(): void {
+    const unread = this.#dirs.find((dir) => !dir.contentKnown);
+    if (unread === undefined) return;
+    throw new StorageFault(
+      unread.path,
+      'this directory could not be read, so the partition may lie there; it is not made anew elsewhere',
+    );
+  }
+
   #leastLoaded(): LogDir {
-    const unknown = this.#dirs.find((dir) => !dir.contentKnown);
-    if (unknown !== undefined) {
-      throw new StorageFault(
-        unknown.path,
-        'this directory could not be read, so the partition may lie there; it is not made anew elsewhere',
-      );
-    }
     const [only, another] = this.#dirs;
     if (only?.online === true && another === undefined) return only;
     const counts = new Map<LogDir, number>();

@@ -140,6 +140,25 @@ test('hosting: a directory that fails takes its own partitions offline and no ot
   expect(before.metrics.value('odradek_partitions', { state: 'leading' })).toBe(2);
 });
 
+test('hosting: while a directory cannot be read, new partitions are made on the others and old ones wait for it', async () => {
+  const before = await Rig.open({ logDirs: ['/a', '/b'] });
+  await before.createTopic('old', { partitions: 2 });
+  for (const partition of [0, 1]) now(before.produce('old', { partition }));
+  before.replicas.close();
+  await before.logs.close();
+  before.files.failWhen((_point, path) => (path.startsWith('/b') ? 'EIO' : undefined));
+  const { files, clock, image } = before;
+  const rig = await Rig.open({ files, clock, image, logDirs: ['/a', '/b'] });
+  await rig.createTopic('new', { partitions: 2 });
+  expect(now(rig.produce('new', { partition: 0 }))).toMatchObject([{ code: 0, baseOffset: 0 }]);
+  expect(now(rig.produce('new', { partition: 1 }))).toMatchObject([{ code: 0, baseOffset: 0 }]);
+  const codes = [0, 1].map((partition) => now(rig.produce('old', { partition }))[0]?.code);
+  expect(codes.toSorted((a = 0, b = 0) => a - b)).toEqual([0, ErrorCode.KAFKA_STORAGE_ERROR]);
+  rig.files.failWhen(() => undefined);
+  const healed = await restart(rig, { logDirs: ['/a', '/b'] });
+  expect([end(healed, 'old', 0), end(healed, 'old', 1), end(healed, 'new', 0)].toSorted()).toEqual([1, 1, 2]);
+});
+
 test('hosting: what cannot be made is offline, refused as such, and said so', async () => {
   const { lines, log } = listening();
   const rig = await Rig.open({ log });

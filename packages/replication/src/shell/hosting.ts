@@ -63,7 +63,7 @@ export class Hosting {
     }
     for (const topic of image.topics.all()) {
       for (const partition of topic.partitions) {
-        this.#apply(topic, partition);
+        this.#apply(topic, partition, false);
         await this.#breathe();
       }
     }
@@ -79,8 +79,8 @@ export class Hosting {
       }
       this.#forgetIfEmpty(topic.name);
     }
-    for (const { topic, after } of delta.partitions()) {
-      this.#apply(topic, after);
+    for (const { topic, before, after } of delta.partitions()) {
+      this.#apply(topic, after, before === undefined);
       await this.#breathe();
     }
     await this.#reconfigure(delta);
@@ -143,22 +143,26 @@ export class Hosting {
     return partition?.replicas.includes(this.#options.nodeId) === true;
   }
 
-  #apply(topic: TopicImage, image: PartitionImage): void {
+  /** @param isNew no metadata named it before */
+  #apply(topic: TopicImage, image: PartitionImage, isNew: boolean): void {
     const { name } = topic;
     const { partition: index } = image;
     const before = this.find(name, index);
     if (before !== undefined && before.log.topicId !== topic.id) this.#drop(name, index);
     if (!this.#isMine(image)) return this.#drop(name, index);
     const settings = this.#settingsOf(name);
-    const partition = this.find(name, index) ?? this.#open(topic, index, settings);
+    const partition = this.find(name, index) ?? this.#open(topic, index, { ...settings, isNew });
     if (partition === undefined) return;
     const { leader, leaderEpoch, replicas, isr } = image;
     partition.assign({ leader, leaderEpoch, replicas, isr, minInsyncReplicas: settings.minInsyncReplicas });
   }
 
-  #open(topic: TopicImage, index: number, settings: TopicSettings): Partition | undefined {
+  #open(topic: TopicImage, index: number, as: TopicSettings & { isNew: boolean }): Partition | undefined {
+    const { logs } = this.#options;
     try {
-      const log = this.#options.logs.open(topic.name, index, topic.id, settings.log);
+      const log = as.isNew
+        ? logs.openNew(topic.name, index, topic.id, as.log)
+        : logs.open(topic.name, index, topic.id, as.log);
       const highWatermark = this.#checkpointed(topic.name, index);
       const counters = this.#options.counters.ofTopic(topic.name);
       const partition = new Partition(log, { highWatermark, counters }, this.#room);
