@@ -33,8 +33,13 @@ function plan(args: readonly string[]): Plan {
       dir: { type: 'string', default: 'data/dev' },
       json: { type: 'boolean', default: false },
       override: { type: 'string', multiple: true, default: [] },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`);
+    process.exit(0);
+  }
   const nodes = whole('--nodes', values.nodes, 1, 1_000);
   if (nodes > 1) throw new WrongUsage(`--nodes ${nodes}: a cluster of several nodes is not built yet; only 1 works`);
   const config = Object.fromEntries(values.override.map(splitOverride));

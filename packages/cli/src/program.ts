@@ -57,14 +57,19 @@ async function build(wanted: string | undefined): Promise<Command> {
   for (const [name, { summary, load }] of Object.entries(commands)) {
     program.addCommand(name === wanted ? await load() : new Command(name).description(summary).helpOption(false));
   }
-  quiet(program);
+  settle(program);
   return program;
 }
 
-/** Errors become values here instead of an exit inside the parser. */
-function quiet(command: Command): void {
+/** For every command: errors become values here instead of an exit inside the parser, and help names no default that is empty. */
+function settle(command: Command): void {
   command.exitOverride().configureOutput({ writeErr: () => undefined, outputError: () => undefined });
-  for (const inner of command.commands) quiet(inner);
+  for (const option of command.options) {
+    const value: unknown = option.defaultValue;
+    const empty = (Array.isArray(value) && value.length === 0) || (value instanceof Map && value.size === 0);
+    if (empty) option.defaultValueDescription = 'none';
+  }
+  for (const inner of command.commands) settle(inner);
 }
 
 function tell(error: unknown, args: readonly string[]): number {

@@ -54,6 +54,14 @@ export async function startNode(options: NodeOptions): Promise<Outcome<RunningNo
   if (!prepared.ok) return prepared;
   const { clusterId, formatted } = prepared.value;
   for (const { path, why } of prepared.value.unusable) log.error({ path }, `the data directory is left out: ${why}`);
+  if (formatted.length > 0 && formatted.length < directories.length) {
+    for (const path of formatted) {
+      log.warn(
+        { path },
+        `the data directory ${path} was empty and is formatted beside used ones: partitions that lay there before come back empty`,
+      );
+    }
+  }
   log.info(
     { nodeId: config.nodeId, clusterId, directories, formatted },
     `node ${config.nodeId} of cluster ${clusterId}: ${config.get('process.roles').join(' and ')}, data in ${directories.join(', ')}`,

@@ -46,7 +46,9 @@ async function start(given: StartArguments): Promise<void> {
   });
   if (!loaded.ok) {
     const count = loaded.problems.length === 1 ? 'a mistake' : `${loaded.problems.length} mistakes`;
-    cannotStart(`the configuration has ${count}:\n${loaded.problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    const listed = (lines: readonly string[]): string => lines.map((line) => `\n  - ${line}`).join('');
+    const aside = loaded.warnings.length === 0 ? '' : `\nnot in the way of a start:${listed(loaded.warnings)}`;
+    cannotStart(`the configuration has ${count}:${listed(loaded.problems)}${aside}`);
   }
   const metrics = new MetricsRegistry();
   metrics.gauge('odradek_build_info', { version: packageJson.version, kafka: kafkaVersion }).set(1);

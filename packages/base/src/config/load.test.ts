@@ -151,6 +151,18 @@ test('load: every mistake is told at once, with the key, the value, its place an
   }
 });
 
+test('load: keys that do not fit each other are told with the values that are wrong by themselves, without their echoes', () => {
+  const told = problems({
+    file: 'process.roles=broker,controller\nnode.id=x\nlisteners=PLAINTEXT://:9092\nadvertised.listeners=PLAINTEXT://0.0.0.0:9092\nlog.dirs=/a,/a\nnum.partitions=0\ncontroller.quorum.voters=7@h:1',
+  });
+  expect(told.map((line) => line.slice(0, 20))).toEqual([
+    "node.id = 'x' (serve",
+    "num.partitions = '0'",
+    'advertised.listeners',
+    'log.dirs names /a tw',
+  ]);
+});
+
 test('load: a file must say roles and node id', () => {
   expect(problems({ file: 'listeners=PLAINTEXT://:9092' }).join('\n')).toMatch(
     /process.roles is missing[^]*node.id is missing/,

@@ -32,7 +32,7 @@ export type Loaded =
       /** Keys that somebody set and that do nothing here, by reason. */
       readonly withoutEffect: readonly { readonly why: string; readonly keys: readonly string[] }[];
     }
-  | { readonly ok: false; readonly problems: readonly string[] };
+  | { readonly ok: false; readonly problems: readonly string[]; readonly warnings: readonly string[] };
 
 /** A value and the place to look for it, for messages. */
 type Given = { readonly value: string; readonly from: string };
@@ -74,9 +74,12 @@ export function loadNodeConfig(sources: ConfigSources): Loaded {
 
   const properties = checkEach(given, { problems, warnings }, sources.workingDirectory);
   const config = new NodeConfig(properties);
-  // Values that are wrong by themselves would only give second mistakes here.
-  if (problems.length === 0) checkTogether(config, { problems, warnings });
-  if (problems.length > 0) return { ok: false, problems };
+  const together = { problems: [] as string[], warnings };
+  checkTogether(config, together);
+  // What speaks of a key whose own value is wrong or missing may be no more than its echo.
+  const echoes = Object.keys(brokerTable).filter((name) => problems.some((problem) => problem.startsWith(`${name} `)));
+  problems.push(...together.problems.filter((problem) => !echoes.some((name) => problem.includes(name))));
+  if (problems.length > 0) return { ok: false, problems, warnings };
   return { ok: true, config, clusterId: environment.clusterId, warnings, withoutEffect: withoutEffect(given) };
 }
 
