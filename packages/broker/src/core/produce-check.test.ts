@@ -51,5 +51,9 @@ test('fetch: zstd is found in any batch, also when the parts are cut within one'
   const both = Buffer.concat([plain, zstd]);
   expect(holdsZstd([plain, plain])).toBe(false);
   expect(holdsZstd([both])).toBe(true);
-  expect(holdsZstd([both.subarray(0, 75), both.subarray(75)])).toBe(true);
+  for (let cut = 1; cut < both.length; cut += 1) {
+    expect(holdsZstd([both.subarray(0, cut), both.subarray(cut)]), `cut at ${cut}`).toBe(true);
+    const twice = Buffer.concat([plain, plain]);
+    expect(holdsZstd([twice.subarray(0, cut), twice.subarray(cut, cut + 3), twice.subarray(cut + 3)])).toBe(false);
+  }
 });

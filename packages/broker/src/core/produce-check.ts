@@ -52,14 +52,39 @@ export function isTransactional(records: Buffer): boolean {
 
 /** Whether any of some batches, back to back, is compressed with zstd, which Fetch before version 10 cannot carry (KIP-110). */
 export function holdsZstd(chunks: readonly Buffer[]): boolean {
-  const [first] = chunks;
-  const records = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
   let at = 0;
-  while (at + HEADER_BYTES <= records.length) {
-    if (batch.compressionOf(records, at) === CompressionType.ZSTD) return true;
-    at += batch.sizeInBytes(records, at);
+  for (let index = 0; index < chunks.length;) {
+    const chunk = chunks[index];
+    if (chunk === undefined) break;
+    if (at >= chunk.length) {
+      at -= chunk.length;
+      index += 1;
+      continue;
+    }
+    const isWithin = at + HEADER_BYTES <= chunk.length;
+    // Megabytes may follow: only a header that lies across chunks is copied.
+    const header = isWithin ? chunk : headerAcross(chunks.slice(index), at);
+    if (header.length < HEADER_BYTES) return false;
+    const headerAt = isWithin ? at : 0;
+    if (batch.compressionOf(header, headerAt) === CompressionType.ZSTD) return true;
+    at += batch.sizeInBytes(header, headerAt);
   }
   return false;
+}
+
+/** @returns fewer bytes than a header when the chunks end before */
+function headerAcross(chunks: readonly Buffer[], at: number): Buffer {
+  const parts: Buffer[] = [];
+  let missing = HEADER_BYTES;
+  let from = at;
+  for (const chunk of chunks) {
+    const part = chunk.subarray(from, from + missing);
+    from = 0;
+    parts.push(part);
+    missing -= part.length;
+    if (missing === 0) break;
+  }
+  return Buffer.concat(parts);
 }
 
 function noBatch(version: number): RecordsFault {
