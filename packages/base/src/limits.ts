@@ -65,7 +65,7 @@ export const production: Limits = {
   firstLeaderWaitMs: 5_000,
   fetchSessionPartitionsMax: 1_000_000,
   waitersMax: 1_000_000,
-  tailCacheBytesMax: 64 * MIB,
+  tailCacheBytesMax: 32 * MIB,
   openSegmentFilesMax: 4_096,
   indexCacheBytesMax: 16 * MIB,
   backgroundSyncBytes: 16 * MIB,
