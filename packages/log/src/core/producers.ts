@@ -241,9 +241,13 @@ function checkSequenceOf(batch: ProducerBatch, entry: ProducerEntry): Refusal | 
   const lastSequence = entry.batches.at(-1)?.lastSequence ?? -1;
   const wanted = lastSequence === SEQUENCE_MAX ? 0 : lastSequence + 1;
   if (batch.firstSequence === wanted) return undefined;
+  const why =
+    batch.firstSequence > wanted
+      ? 'a batch before it is missing here'
+      : 'it was written before, too long ago to say where, or it differs from what was written';
   return refuse(
     ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-    `producer ${batch.producerId} sends sequence ${batch.firstSequence}, want ${wanted}: a batch before it is missing here`,
+    `producer ${batch.producerId} sends sequence ${batch.firstSequence}, and ${wanted} is next: ${why}`,
   );
 }
 
