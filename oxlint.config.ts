@@ -130,6 +130,7 @@ export default {
     'vitest/no-conditional-tests': 'off',
     'vitest/expect-expect': 'off',
     'vitest/no-standalone-expect': 'off',
+    'vitest/no-conditional-expect': 'off',
     // The second argument is what a failure says.
     'vitest/valid-expect': ['error', { maxArgs: 2 }],
     'vitest/require-mock-type-parameters': 'off',

@@ -14,6 +14,8 @@ async function restart(rig: Rig, options: { logDirs?: readonly string[]; log?: L
 const end = (rig: Rig, topic: string, partition = 0): number | undefined =>
   rig.replicas.partitionState(topic, partition)?.logEndOffset;
 
+const ascending = (one = 0, other = 0): number => one - other;
+
 /** Warnings and errors, as people would read them. */
 function listening(): { readonly lines: string[]; readonly log: Logger } {
   const lines: string[] = [];
@@ -153,10 +155,10 @@ test('hosting: while a directory cannot be read, new partitions are made on the 
   expect(now(rig.produce('new', { partition: 0 }))).toMatchObject([{ code: 0, baseOffset: 0 }]);
   expect(now(rig.produce('new', { partition: 1 }))).toMatchObject([{ code: 0, baseOffset: 0 }]);
   const codes = [0, 1].map((partition) => now(rig.produce('old', { partition }))[0]?.code);
-  expect(codes.toSorted((a = 0, b = 0) => a - b)).toEqual([0, ErrorCode.KAFKA_STORAGE_ERROR]);
+  expect(codes.toSorted(ascending)).toEqual([0, ErrorCode.KAFKA_STORAGE_ERROR]);
   rig.files.failWhen(() => undefined);
   const healed = await restart(rig, { logDirs: ['/a', '/b'] });
-  expect([end(healed, 'old', 0), end(healed, 'old', 1), end(healed, 'new', 0)].toSorted()).toEqual([1, 1, 2]);
+  expect([end(healed, 'old', 0), end(healed, 'old', 1), end(healed, 'new', 0)].toSorted(ascending)).toEqual([1, 1, 2]);
 });
 
 test('hosting: what cannot be made is offline, refused as such, and said so', async () => {
