@@ -43,6 +43,8 @@ export type FileStat = { readonly kind: 'file' | 'directory'; readonly sizeBytes
 
 /** A tree of files. Paths are absolute. Directory changes (create, rename, remove) are durable after `syncDirectory` of the parent. */
 export interface Files {
+  /** Another thread of this process finds the same files under the same paths. */
+  readonly seenByThreads?: boolean;
   open(path: string, mode: OpenMode): FileHandle;
   stat(path: string): FileStat | undefined;
   /** Names of the entries, sorted; empty when the directory is missing. */

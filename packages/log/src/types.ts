@@ -167,6 +167,20 @@ export type LogManagerConfig = {
   readonly recoveryThreadsPerDataDir: number;
 };
 
+/** How compaction goes about its work, for all logs of a node. */
+export type CleanerConfig = {
+  readonly enabled: boolean;
+  /** Logs that are compacted at the same time, each in a thread of its own. 0: none. */
+  readonly threads: number;
+  readonly backoffMs: number;
+  /** Of all threads together: the table of keys, and what is read and written at once. */
+  readonly dedupeBufferBytes: number;
+  readonly loadFactor: number;
+  readonly ioBufferBytes: number;
+  /** Of all threads together. */
+  readonly bytesPerSecond: number;
+};
+
 export type LogDirStatus = {
   readonly path: string;
   /** From its meta.properties (`directory.id`). */

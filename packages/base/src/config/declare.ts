@@ -16,7 +16,6 @@ export const noEffectReasons = {
   streams: 'streams groups are not built yet',
   consumerProtocol: 'the consumer group protocol of KIP-848 is not built yet; groups use the classic one',
   transactions: 'transactions are not built yet',
-  compaction: 'log compaction is not built yet',
   quotas: 'quotas are not built yet',
   metadataLog: 'the metadata log is kept in LevelDB, which has limits of its own',
   metrics: 'metrics are served at /metrics in the Prometheus format instead of being reported by plug-ins',

@@ -50,7 +50,6 @@ export const topicKeys = {
     default: 86_400_000,
     min: 0,
     brokerKey: 'log.cleaner.delete.retention.ms',
-    noEffect: 'compaction',
     doc: 'How long a compacted topic keeps tombstones. Shorter: space comes back sooner, but a consumer that reads slower than this misses deletions.',
   }),
   'file.delete.delay.ms': key({
@@ -126,7 +125,6 @@ export const topicKeys = {
     default: LONG_MAX,
     min: 1,
     brokerKey: 'log.cleaner.max.compaction.lag.ms',
-    noEffect: 'compaction',
     source: 'KIP-354',
     doc: 'The longest that a record may wait for compaction. Lower: superseded values go away for certain by then, at the cost of more cleaning.',
   }),
@@ -167,7 +165,6 @@ export const topicKeys = {
     min: 0,
     max: 1,
     brokerKey: 'log.cleaner.min.cleanable.ratio',
-    noEffect: 'compaction',
     doc: 'Share of a compacted log that must be uncleaned before it is compacted. Lower: fewer duplicates on disk, more cleaning.',
   }),
   'min.compaction.lag.ms': key({
@@ -175,7 +172,6 @@ export const topicKeys = {
     default: 0,
     min: 0,
     brokerKey: 'log.cleaner.min.compaction.lag.ms',
-    noEffect: 'compaction',
     source: 'KIP-58',
     doc: 'How long a record is safe from compaction. Higher: consumers see every value for at least this long.',
   }),

@@ -109,6 +109,31 @@ export const catalogue = {
     help: '1 while a data directory works, 0 after it failed.',
   }),
   odradek_log_segments_deleted_total: metric({ kind: 'counter', labels: [], help: 'Segments removed by retention.' }),
+  odradek_cleaner_runs_total: metric({
+    kind: 'counter',
+    labels: ['outcome'],
+    help: 'Compactions of a log, by how they ended (done, stopped, failed).',
+  }),
+  odradek_cleaner_bytes_total: metric({
+    kind: 'counter',
+    labels: ['direction'],
+    help: 'Bytes of segments that compaction has read and written.',
+  }),
+  odradek_cleaner_max_dirty_percent: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Share of the dirtiest compacted log that waits for compaction, when the cleaner last looked.',
+  }),
+  odradek_cleaner_seconds_since_run: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Time since the cleaner last looked for work or finished some; growing without end: it is stuck or disabled.',
+  }),
+  odradek_cleaner_uncleanable_partitions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Partitions that compaction leaves alone since their data turned out to be damaged.',
+  }),
   odradek_open_segment_files: metric({
     kind: 'gauge',
     labels: [],

@@ -18,6 +18,7 @@ const SQLITE_BUSY = 5;
 export function systemFiles(): Files {
   const locks = new Map<string, DatabaseSync>();
   return {
+    seenByThreads: true,
     open: (path, mode) =>
       new SystemFile(
         path,

@@ -1,6 +1,7 @@
 /** The logs of a broker by its configuration, and the checkpoint of high watermarks beside them: one file a directory, all partitions at once. */
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import { LogManager } from '@odradek/log';
+import type { CleanerConfig } from '@odradek/log';
 import { HighWatermarks, type HighWatermarksOptions, readHighWatermarks, type Replicas } from '@odradek/replication';
 import { topicSettings } from '@odradek/replication';
 
@@ -14,6 +15,18 @@ export type LogsOptions = {
   /** No directory is left that works: the broker has nothing to serve. */
   readonly onFault: (fault: Error) => void;
 };
+
+function cleanerSettings(config: NodeConfig): CleanerConfig {
+  return {
+    enabled: config.get('log.cleaner.enable'),
+    threads: config.get('log.cleaner.threads'),
+    backoffMs: config.get('log.cleaner.backoff.ms'),
+    dedupeBufferBytes: config.get('log.cleaner.dedupe.buffer.size'),
+    loadFactor: config.get('log.cleaner.io.buffer.load.factor'),
+    ioBufferBytes: config.get('log.cleaner.io.buffer.size'),
+    bytesPerSecond: config.get('log.cleaner.io.max.bytes.per.second'),
+  };
+}
 
 export class BrokerLogs {
   readonly manager: LogManager;
@@ -44,6 +57,7 @@ export class BrokerLogs {
       logger: log,
       metrics,
       defaults: topicSettings(config.topic(new Map())).log,
+      cleaner: () => cleanerSettings(config),
       config: {
         logDirs: config.logDirs,
         nodeId: config.nodeId,

@@ -4,7 +4,7 @@
  * file may be let go; what looks them up again asks for the file first (`covers`).
  */
 import { assert } from '@odradek/base';
-import { readInt64, writeInt64 } from '@odradek/protocol';
+import { batch, readInt64, writeInt64 } from '@odradek/protocol';
 
 export const OFFSET_ENTRY_BYTES = 8;
 export const TIME_ENTRY_BYTES = 12;
@@ -261,4 +261,9 @@ function saneTimeRows(file: Buffer): number {
     lastRelative = relative;
   }
   return rows;
+}
+
+/** The largest timestamp of a batch's records, -1 when it has none: one that compaction emptied still tells the time it had. */
+export function largestTimestampOf(bytes: Buffer, at: number): number {
+  return batch.recordsCount(bytes, at) === 0 ? batch.NO_TIMESTAMP : batch.maxTimestamp(bytes, at);
 }

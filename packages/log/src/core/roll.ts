@@ -28,12 +28,17 @@ export function mustRoll(segment: SegmentFacts, incoming: Incoming, nowMs: numbe
   if (segment.timeEntries >= Math.floor(config.segmentIndexBytes / TIME_ENTRY_BYTES) - 1) return true;
   const waitedMs =
     segment.firstTimestampMs >= 0 ? incoming.maxTimestampMs - segment.firstTimestampMs : nowMs - segment.createdMs;
-  return waitedMs > config.segmentMs - segment.jitterMs;
+  return waitedMs > segmentMsOf(config) - segment.jitterMs;
 }
 
 /** Without an append: the wall clock against the first record. */
 export function isOverdue(segment: SegmentFacts, nowMs: number, config: LogConfig): boolean {
   if (segment.sizeBytes === 0) return false;
   const sinceMs = segment.firstTimestampMs >= 0 ? segment.firstTimestampMs : segment.createdMs;
-  return nowMs - sinceMs > config.segmentMs - segment.jitterMs;
+  return nowMs - sinceMs > segmentMsOf(config) - segment.jitterMs;
+}
+
+/** Only sealed segments are compacted: a bound on how long a record may wait for that is one on the age of a segment (KIP-354). */
+function segmentMsOf(config: LogConfig): number {
+  return config.cleanupCompact ? Math.min(config.segmentMs, config.maxCompactionLagMs) : config.segmentMs;
 }

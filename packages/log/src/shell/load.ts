@@ -5,6 +5,7 @@
 import { StorageFault, assert } from '@odradek/base';
 import { batch } from '@odradek/protocol';
 import { Epochs } from '../core/epochs.ts';
+import { largestTimestampOf } from '../core/indexes.ts';
 import { applyBatch } from '../core/producer-batches.ts';
 import { Producers } from '../core/producers.ts';
 import { judgeBatch } from '../core/recovery.ts';
@@ -15,14 +16,16 @@ import {
   DELETED_SUFFIX,
   EPOCH_CHECKPOINT,
   LOG_SUFFIX,
+  OFFSET_INDEX_SUFFIX,
   SEGMENT_SUFFIXES,
   SWAP_SUFFIX,
+  TIME_INDEX_SUFFIX,
   offsetName,
   parseOffsetName,
 } from './names.ts';
 import { rebuildProducers, snapshotOffsets, snapshotPath, writeSnapshot } from './replay.ts';
 import { Segment } from './segment.ts';
-import type { BatchScan } from './scan.ts';
+import { BatchScan } from './scan.ts';
 import type { LogWorld } from './world.ts';
 
 /** Everything of a log that is read from its directory. */
@@ -47,20 +50,36 @@ export type Loaded = {
   readonly logStartOffset: number;
   readonly logEndOffset: number;
   readonly recoveryPoint: number;
+  /** Sealed segments that recovery has looked at: nobody knows whether they are durable. */
+  readonly unsynced: readonly Segment[];
 };
 
 /** What listing the directory tells, without opening anything. */
-export type Listing = { readonly baseOffsets: readonly number[]; readonly hasEpochs: boolean };
+export type Listing = {
+  readonly baseOffsets: readonly number[];
+  readonly hasEpochs: boolean;
+  /** A compaction was cut off while its segment was swapped in, or an index is missing: recovery has something to do, however the stop was. */
+  readonly unfinished: boolean;
+};
 
 export function listLog(world: LogWorld, directory: string): Listing {
   const baseOffsets: number[] = [];
   let hasEpochs = false;
-  for (const name of world.files.list(directory)) {
+  const names = new Set(world.files.list(directory));
+  let unfinished = false;
+  for (const name of names) {
     if (name === EPOCH_CHECKPOINT) hasEpochs = true;
     const parsed = parseOffsetName(name);
-    if (parsed?.suffix === LOG_SUFFIX) baseOffsets.push(parsed.offset);
+    unfinished ||= name.endsWith(SWAP_SUFFIX);
+    if (parsed?.suffix !== LOG_SUFFIX) continue;
+    baseOffsets.push(parsed.offset);
+    unfinished ||= lacksIndex(names, parsed.offset);
   }
-  return { baseOffsets: baseOffsets.toSorted((left, right) => left - right), hasEpochs };
+  return { baseOffsets: baseOffsets.toSorted((left, right) => left - right), hasEpochs, unfinished };
+}
+
+function lacksIndex(names: ReadonlySet<string>, baseOffset: number): boolean {
+  return [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX].some((suffix) => !names.has(offsetName(baseOffset, suffix)));
 }
 
 /** Opens what was closed in order: the log ends where its checkpoint says, and no file is scanned. */
@@ -77,18 +96,16 @@ export function loadClean(world: LogWorld, input: LoadInput): Loaded {
     epochs: loadEpochs(world, input.directory),
     logEndOffset,
     recoveryPoint: logEndOffset,
+    unsynced: [],
   });
 }
 
 /** Opens a log that was not closed in order. Each step is short; the value is there at the end. */
 export function* recover(world: LogWorld, input: LoadInput): Generator<undefined, Loaded, undefined> {
+  yield* finishSwaps(world, input.directory);
   removeLeftovers(world, input.directory);
   const segments = openSegments(world, input);
-  // The segment before the recovery point as well when it lies exactly between two: the indexes of the sealed one may not be durable yet.
-  const firstUnsure = Math.max(
-    0,
-    segments.findLastIndex((segment) => segment.baseOffset < input.recoveryPoint),
-  );
+  const firstUnsure = firstUnsureOf(world, input, segments);
   const unsure = segments[firstUnsure];
   const epochs = loadEpochs(world, input.directory);
   const producers = new Producers();
@@ -101,7 +118,8 @@ export function* recover(world: LogWorld, input: LoadInput): Generator<undefined
       unsure.baseOffset,
       producers,
     );
-    epochs.truncateFromEnd(unsure.baseOffset);
+    // Compaction may have taken the batches that began an epoch; what the checkpoint says of offsets below the recovery point is durable.
+    epochs.truncateFromEnd(Math.max(unsure.baseOffset, input.recoveryPoint));
   }
   let logEndOffset = unsure?.baseOffset ?? 0;
   for (let index = firstUnsure; index < segments.length; index += 1) {
@@ -117,8 +135,9 @@ export function* recover(world: LogWorld, input: LoadInput): Generator<undefined
     });
     logEndOffset = result.endOffset;
     // A segment begins where the one before it ended. If that one ends earlier now, its last batches never reached the disk, though no torn
-    // byte shows it, and what lies after the hole was not synced either.
-    const isWhole = result.cutBytes === 0 && (limit === Infinity || limit === logEndOffset);
+    // byte shows it, and what lies after the hole was not synced either. Below the recovery point a hole is what Kafka's compaction has left.
+    const isWhole =
+      result.cutBytes === 0 && (limit === Infinity || limit === logEndOffset || limit <= input.recoveryPoint);
     if (isWhole) continue;
     world.logger.warn(
       { path: segment.path(LOG_SUFFIX), cutBytes: result.cutBytes, logEndOffset, why: result.why },
@@ -138,7 +157,20 @@ export function* recover(world: LogWorld, input: LoadInput): Generator<undefined
     epochs,
     logEndOffset,
     recoveryPoint: Math.min(input.recoveryPoint, logEndOffset),
+    unsynced: segments.slice(firstUnsure, -1),
   });
+}
+
+/** Index of the first segment that is to be scanned. */
+function firstUnsureOf(world: LogWorld, input: LoadInput, segments: readonly Segment[]): number {
+  // The segment before the recovery point as well when it lies exactly between two: the indexes of the sealed one may not be durable yet.
+  const lastKnown = Math.max(
+    0,
+    segments.findLastIndex((segment) => segment.baseOffset < input.recoveryPoint),
+  );
+  const names = new Set(world.files.list(input.directory));
+  const unindexed = segments.findIndex((segment) => lacksIndex(names, segment.baseOffset));
+  return unindexed < 0 ? lastKnown : Math.min(lastKnown, unindexed);
 }
 
 type Recovered = { readonly endOffset: number; readonly cutBytes: number; readonly why: string };
@@ -193,7 +225,7 @@ function judgeNext(scan: BatchScan, nextOffset: number, offsetLimit: number): Re
 function enterRecovered(segment: Segment, scan: BatchScan, rebuilding: Rebuilding): number {
   const { window, at } = scan;
   const lastOffset = batch.lastOffset(window, at);
-  const maxTimestampMs = batch.maxTimestamp(window, at);
+  const maxTimestampMs = largestTimestampOf(window, at);
   segment.enter(
     { position: scan.position, sizeBytes: scan.sizeBytes, lastOffset, maxTimestampMs },
     rebuilding.config.indexIntervalBytes,
@@ -226,7 +258,14 @@ function startAnew(
 function finish(
   world: LogWorld,
   input: LoadInput,
-  found: { segments: Segment[]; producers: Producers; epochs: Epochs; logEndOffset: number; recoveryPoint: number },
+  found: {
+    segments: Segment[];
+    producers: Producers;
+    epochs: Epochs;
+    logEndOffset: number;
+    recoveryPoint: number;
+    unsynced: readonly Segment[];
+  },
 ): Loaded {
   const { segments, epochs, producers, logEndOffset } = found;
   if (segments.length === 0) segments.push(createSegment(world, input, logEndOffset));
@@ -236,7 +275,7 @@ function finish(
   epochs.truncateFromStart(logStartOffset);
   const snapshots = snapshotOffsets(world.files, input.directory);
   const state: LogState = { segments, epochs, producers, lastSnapshotOffset: snapshots.at(-1) ?? -1 };
-  return { state, logStartOffset, logEndOffset, recoveryPoint: found.recoveryPoint };
+  return { state, logStartOffset, logEndOffset, recoveryPoint: found.recoveryPoint, unsynced: found.unsynced };
 }
 
 function openSegments(world: LogWorld, input: LoadInput): Segment[] {
@@ -275,6 +314,52 @@ function loadEpochs(world: LogWorld, directory: string): Epochs {
   return epochs;
 }
 
+/**
+ * A compaction that was cut off while its segment was swapped in (swap.ts): when the new log has its `.swap` name, it counts and what it was
+ * made of goes; indexes alone do not count. Its indexes are made anew, since which of two of a name are whose cannot be told.
+ */
+function* finishSwaps(world: LogWorld, directory: string): Generator<undefined, void, undefined> {
+  const { files } = world;
+  const swaps = files.list(directory).filter((name) => name.endsWith(SWAP_SUFFIX));
+  if (swaps.length === 0) return;
+  for (const name of swaps) {
+    const parsed = parseOffsetName(name.slice(0, -SWAP_SUFFIX.length));
+    if (parsed?.suffix !== LOG_SUFFIX) continue;
+    const path = `${directory}/${name}`;
+    const endOffset = yield* endOfSwap(world, path, parsed.offset);
+    world.logger.info({ path, endOffset }, 'a compaction that was cut off is finished');
+    for (const baseOffset of listLog(world, directory).baseOffsets) {
+      if (baseOffset < parsed.offset || (baseOffset >= endOffset && baseOffset > parsed.offset)) continue;
+      for (const suffix of SEGMENT_SUFFIXES) files.remove(`${directory}/${offsetName(baseOffset, suffix)}`);
+    }
+    for (const suffix of SEGMENT_SUFFIXES) {
+      if (suffix !== LOG_SUFFIX) files.remove(`${directory}/${offsetName(parsed.offset, suffix)}`);
+    }
+    files.syncDirectory(directory);
+    files.rename(path, `${directory}/${offsetName(parsed.offset, LOG_SUFFIX)}`);
+  }
+  for (const name of swaps) files.remove(`${directory}/${name}`);
+  files.syncDirectory(directory);
+}
+
+function* endOfSwap(world: LogWorld, path: string, baseOffset: number): Generator<undefined, number, undefined> {
+  const handle = world.files.open(path, 'read');
+  try {
+    const scan = new BatchScan(() => handle, 0, handle.sizeBytes(), world.scanWindowBytes);
+    let endOffset = baseOffset;
+    for (let sinceYield = 0; scan.look(false); scan.skip()) {
+      endOffset = batch.lastOffset(scan.window, scan.at) + 1;
+      sinceYield += scan.sizeBytes;
+      if (sinceYield < YIELD_BYTES) continue;
+      sinceYield = 0;
+      yield;
+    }
+    return endOffset;
+  } finally {
+    handle.close();
+  }
+}
+
 /** Files on their way out, of an unfinished compaction, and indexes and snapshots whose segment is gone. */
 function removeLeftovers(world: LogWorld, directory: string): void {
   const names = world.files.list(directory);
@@ -290,8 +375,6 @@ function removeLeftovers(world: LogWorld, directory: string): void {
       parsed !== undefined &&
       parsed.suffix !== LOG_SUFFIX &&
       SEGMENT_SUFFIXES.some((suffix) => suffix === parsed.suffix);
-    if (name.endsWith(SWAP_SUFFIX))
-      throw new StorageFault(path, 'a compaction was cut off here; finish it with the broker that began it');
     if (name.endsWith(DELETED_SUFFIX) || name.endsWith(CLEANED_SUFFIX) || name.endsWith('.tmp'))
       world.files.remove(path);
     else if (isIndex && !bases.has(parsed.offset)) world.files.remove(path);

@@ -5,6 +5,9 @@
 import { StorageFault, assert } from '@odradek/base';
 import { batch } from '@odradek/protocol';
 import type { AppendPlan } from '../core/append.ts';
+import { cleanableOf } from '../core/cleanable.ts';
+import type { Cleanable } from '../core/cleanable.ts';
+import { largestTimestampOf } from '../core/indexes.ts';
 import { applyBatch } from '../core/producer-batches.ts';
 import { segmentsDue } from '../core/retention.ts';
 import { isOverdue, mustRoll } from '../core/roll.ts';
@@ -18,6 +21,8 @@ import { segmentIndexOf } from './log-reader.ts';
 import type { ReadableLog } from './log-reader.ts';
 import { rebuildProducers, snapshotOffsets, snapshotPath, writeSnapshot } from './replay.ts';
 import type { Segment } from './segment.ts';
+import { Swap } from './swap.ts';
+import type { CleanedSegment, SwappedLog } from './swap.ts';
 import type { LogWorld } from './world.ts';
 
 const RELATIVE_OFFSET_MAX = 0x7fff_ffff;
@@ -34,7 +39,7 @@ export type LogOpening =
       readonly sizeBytes: number;
     };
 
-export class LogBody implements ReadableLog {
+export class LogBody implements ReadableLog, SwappedLog {
   readonly tail: Tail;
   readonly durability: Durability;
   directory: string;
@@ -44,9 +49,12 @@ export class LogBody implements ReadableLog {
   /** Every offset below it is durable. */
   recoveryPoint: number;
   generation = 0;
+  /** Offsets below it have been compacted. */
+  cleanedTo = 0;
   readonly #world: LogWorld;
   #state: LogState | undefined;
   #sizeBytes = -1;
+  #swap: Swap | undefined;
 
   constructor(world: LogWorld, directory: string, config: LogConfig, opening: LogOpening) {
     this.#world = world;
@@ -62,6 +70,8 @@ export class LogBody implements ReadableLog {
     this.#sizeBytes = isLoaded ? -1 : opening.sizeBytes;
     // Creation and recovery may have made files.
     this.durability = new Durability(world.files, { newborn: isLoaded && opening.isNew, namesDirty: isLoaded });
+    // What recovery has written, and what a killed process left to the page cache, is not durable because it was read.
+    if (isLoaded) for (const segment of opening.loaded.unsynced) this.durability.sealed(segment);
   }
 
   /** What is known besides the offsets; read when it is first needed. */
@@ -143,8 +153,72 @@ export class LogBody implements ReadableLog {
     return segmentsDue({ segments, logStartOffset, logEndOffset, highWatermark, nowMs, config });
   }
 
+  /** What compaction would find. */
+  cleanable(nowMs: number, lastStableOffset: number): Cleanable {
+    const { cleanedTo, logStartOffset, config } = this;
+    // Times cost a look into files after a start, and mostly no lag is asked for.
+    const youngCount = config.minCompactionLagMs > 0;
+    const oldCount = config.maxCompactionLagMs < nowMs;
+    const timeOf = (segment: Segment, timestampMs: number): number =>
+      timestampMs >= 0 ? timestampMs : segment.modifiedMs();
+    const segments = this.segments.map((segment) => ({
+      baseOffset: segment.baseOffset,
+      sizeBytes: segment.sizeBytes,
+      largestTimestampMs: youngCount ? timeOf(segment, segment.largestTimestampMs) : -Infinity,
+      firstTimestampMs: oldCount ? timeOf(segment, segment.firstTimestampMs) : Infinity,
+    }));
+    return cleanableOf({ segments, cleanedTo, logStartOffset, lastStableOffset, nowMs, config });
+  }
+
+  areCurrent(sources: readonly Segment[]): boolean {
+    const { segments } = this.state;
+    const [first] = sources;
+    const from = first === undefined ? -1 : segments.indexOf(first);
+    // The active segment is never a source.
+    return (
+      from >= 0 && from + sources.length < segments.length && sources.every((one, at) => segments[from + at] === one)
+    );
+  }
+
+  /** Puts what compaction has written in the place of its sources. @returns see Swap.run */
+  async swapIn(sources: readonly Segment[], cleaned: CleanedSegment): Promise<string[] | undefined> {
+    assert(this.#swap === undefined, 'one swap at a time');
+    const swap = new Swap(this.#world, this, { sources, cleaned, nowMs: this.#world.clock.nowMs() });
+    this.#swap = swap;
+    try {
+      return await swap.run();
+    } finally {
+      this.#swap = undefined;
+    }
+  }
+
+  replace(sources: readonly Segment[], made: Segment): string[] {
+    assert(this.areCurrent(sources), 'what is replaced is there');
+    this.generation += 1;
+    const { state } = this;
+    const bases = new Set(sources.map(({ baseOffset }) => baseOffset));
+    bases.delete(made.baseOffset);
+    state.segments.splice(
+      state.segments.findIndex((segment) => segment === sources[0]),
+      sources.length,
+      made,
+    );
+    this.durability.forget(sources);
+    this.#sizeBytes = -1;
+    const paths = sources.flatMap((segment) => segment.markDeleted());
+    this.#removeSnapshots((offset) => bases.has(offset));
+    return paths;
+  }
+
+  /** Before files are cut or dropped: no swap may be half-way. */
+  settle(): void {
+    this.#swap?.settle();
+    this.#swap = undefined;
+  }
+
   /** Renames the files of the oldest segments aside. @returns their new names */
   dropOldest(count: number): string[] {
+    this.settle();
     this.generation += 1;
     const { state } = this;
     const dropped = state.segments.splice(0, count);
@@ -175,6 +249,8 @@ export class LogBody implements ReadableLog {
 
   /** Cuts every batch that reaches `offset`; {@link lowerTo} has gone before. */
   cutTo(offset: number): void {
+    this.settle();
+    this.cleanedTo = Math.min(this.cleanedTo, offset);
     const { state } = this;
     const last = Math.max(0, segmentIndexOf(state.segments, offset));
     const later = state.segments.splice(last + 1);
@@ -190,6 +266,8 @@ export class LogBody implements ReadableLog {
 
   /** Drops everything and begins with an empty segment; {@link lowerTo} has gone before. */
   startAnew(offset: number): void {
+    this.settle();
+    this.cleanedTo = 0;
     const { state } = this;
     this.durability.forget(state.segments);
     for (const segment of state.segments.toReversed()) segment.removeFiles();
@@ -238,6 +316,7 @@ export class LogBody implements ReadableLog {
 
   /** Lets go of open files and memory. */
   closeFiles(): void {
+    this.settle();
     this.generation += 1;
     this.tail.clear();
     for (const segment of this.#state?.segments ?? []) segment.closeFiles();
@@ -270,7 +349,7 @@ export class LogBody implements ReadableLog {
       position,
       sizeBytes: batch.sizeInBytes(records, at),
       lastOffset: batch.lastOffset(records, at),
-      maxTimestampMs: batch.maxTimestamp(records, at),
+      maxTimestampMs: largestTimestampOf(records, at),
     };
     segment.enter(placed, this.config.indexIntervalBytes);
     const epoch = batch.partitionLeaderEpoch(records, at);

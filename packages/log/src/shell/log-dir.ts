@@ -17,6 +17,7 @@ import { listLog, recover } from './load.ts';
 import type { LogOpening } from './log-body.ts';
 import type { LogIdentity } from './log.ts';
 import {
+  CLEANER_CHECKPOINT,
   LOCK,
   LOG_SUFFIX,
   LOG_START_CHECKPOINT,
@@ -148,7 +149,8 @@ export class LogDir {
 
   /** Nothing but names and sizes is read: where the log ends is what the checkpoint of an orderly stop says. */
   #openClean(directory: string, known: KnownOffsets): LogOpening | undefined {
-    const { baseOffsets } = listLog(this.#world, directory);
+    const { baseOffsets, unfinished } = listLog(this.#world, directory);
+    if (unfinished) return undefined;
     const [first, last] = [baseOffsets[0], baseOffsets.at(-1)];
     const { recoveryPoint } = known;
     if (first === undefined || last === undefined || recoveryPoint === undefined || recoveryPoint < last)
@@ -201,6 +203,11 @@ export class LogDir {
   /** As {@link writeLogStarts}, without holding others up. */
   writeLogStartsLater(logs: () => Iterable<CheckpointedLog>): Promise<void> {
     return this.#logStarts.writeLater(() => logStartRows(logs()));
+  }
+
+  /** Up to where each log was compacted, by the last word of the cleaner. */
+  cleanedOffsets(): OffsetRow[] {
+    return this.#readCheckpoint(CLEANER_CHECKPOINT);
   }
 
   /** The last thing of an orderly stop. */

@@ -6,8 +6,9 @@ import { StorageFault, partitionKey } from '@odradek/base';
 import type { Limits, Logger, Metrics, TimerHandle } from '@odradek/base';
 import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
-import type { AppendOrigin, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
+import type { AppendOrigin, CleanerConfig, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
 import { writePartitionMetadata } from './checkpoints.ts';
+import { Cleaner } from './cleaner.ts';
 import { syncTogether } from './closing.ts';
 import { createSegment } from './load.ts';
 import { LogDir } from './log-dir.ts';
@@ -34,6 +35,8 @@ export type LogManagerOptions = {
   readonly metrics?: Metrics;
   /** Until a log's topic is known. */
   readonly defaults: LogConfig;
+  /** Asked before each round of compaction: the keys may change while the node runs. Left out: nothing is compacted by itself. */
+  readonly cleaner?: () => CleanerConfig;
   /** A directory went offline. */
   readonly onOffline?: (status: LogDirStatus) => void;
 };
@@ -50,6 +53,7 @@ export class LogManager implements LogKeeper {
   readonly #adopted = new Set<Log>();
   readonly #timers = new Set<TimerHandle>();
   readonly #startsWaiting = new Set<LogDir>();
+  readonly #cleaner: Cleaner;
   #sliceEndMs = 0;
   #closing = false;
 
@@ -58,6 +62,11 @@ export class LogManager implements LogKeeper {
     this.#world = createWorld(options.ports, options.limits, options.logger);
     options.metrics?.sample('odradek_open_segment_files', {}, () => this.#world.fileCache.openCount);
     this.#dirs = options.config.logDirs.map((path) => new LogDir(this.#world, path));
+    this.#cleaner = new Cleaner(this.#world, options.metrics, {
+      logs: () => this.#cleanableLogs(),
+      breathe: () => this.#breathe(),
+      faulted: (log, fault) => this.faulted(log, fault),
+    });
   }
 
   /** Locks and reads every log directory. Throws StorageFault when none of them can be used. */
@@ -80,6 +89,18 @@ export class LogManager implements LogKeeper {
     this.#every(config.flushStartOffsetCheckpointIntervalMs, () => this.#checkpointLogStartsLater());
     this.#every(config.producerIdExpirationCheckIntervalMs, () => this.#expireProducers());
     this.#every(SPACE_CHECK_INTERVAL_MS, async () => this.#checkSpace());
+    const { cleaner } = this.#options;
+    if (cleaner?.().enabled === true) {
+      this.#every(
+        () => cleaner().backoffMs,
+        async () => void (await this.#cleaner.round(cleaner(), highWatermarkOf)),
+      );
+    }
+  }
+
+  /** Compacts whatever is due now. @returns how many compactions came to their end */
+  compact(config: CleanerConfig, highWatermarkOf: HighWatermarkOf): Promise<number> {
+    return this.#cleaner.round(config, highWatermarkOf);
   }
 
   /** Every log that lies in a directory that is online. */
@@ -166,6 +187,7 @@ export class LogManager implements LogKeeper {
     if (this.#closing) return;
     this.#closing = true;
     for (const timer of this.#timers) timer.cancel();
+    await this.#cleaner.stop();
     const unclean = new Set<string>();
     const online = this.#dirs.filter((dir) => dir.online).map((dir) => dir.path);
     await syncTogether(this.#world, { logs: this.#logs.values(), directories: online, deadlineMs }, () =>
@@ -219,7 +241,10 @@ export class LogManager implements LogKeeper {
   deleted(topic: string, partition: number): void {
     const key = partitionKey(topic, partition);
     const log = this.#logs.get(key);
-    if (log !== undefined) this.#adopted.delete(log);
+    if (log !== undefined) {
+      this.#adopted.delete(log);
+      this.#cleaner.forget(log);
+    }
     this.#logs.delete(key);
   }
 
@@ -234,6 +259,10 @@ export class LogManager implements LogKeeper {
         if (other !== undefined)
           throw new StorageFault(identity.directory, `${key} lies in ${other.logDirectory} too; remove one of them`);
         this.#logs.set(key, new Log(this.#world, this, { identity, config: this.#options.defaults, opening }));
+      }
+      for (const { topic, partition, offset } of dir.cleanedOffsets()) {
+        const log = this.#logs.get(partitionKey(topic, partition));
+        if (log?.logDirectory === dir.path) log.noteCleaned(offset);
       }
       this.removeLater(toRemove, this.#options.defaults.fileDeleteDelayMs);
     } catch (cause) {
@@ -253,7 +282,7 @@ export class LogManager implements LogKeeper {
       writePartitionMetadata(files, directory, partition.topicId, 'later');
       const segment = createSegment(this.#world, { directory, config }, 0);
       const state = { segments: [segment], epochs: new Epochs(), producers: new Producers(), lastSnapshotOffset: -1 };
-      const loaded = { state, logStartOffset: 0, logEndOffset: 0, recoveryPoint: 0 };
+      const loaded = { state, logStartOffset: 0, logEndOffset: 0, recoveryPoint: 0, unsynced: [] };
       const identity = { ...partition, logDirectory: dir.path, directory };
       return new Log(this.#world, this, { identity, config, opening: { kind: 'loaded', loaded, isNew: true } });
     } catch (cause) {
@@ -290,6 +319,13 @@ export class LogManager implements LogKeeper {
   #dirOf(path: string): LogDir | undefined {
     for (const dir of this.#dirs) if (dir.path === path) return dir;
     return undefined;
+  }
+
+  *#cleanableLogs(): IterableIterator<Log> {
+    for (const log of this.#adopted) {
+      if (log.config.cleanupCompact && log.fault === undefined && this.#dirOf(log.logDirectory)?.online === true)
+        yield log;
+    }
   }
 
   *#logsIn(dir: LogDir): IterableIterator<Log> {
@@ -401,10 +437,11 @@ export class LogManager implements LogKeeper {
     }
   }
 
-  #every(intervalMs: number, act: () => Promise<void>): void {
+  #every(interval: number | (() => number), act: () => Promise<void>): void {
+    const intervalMs = typeof interval === 'number' ? interval : interval();
     if (intervalMs >= NEVER_MS) return;
     this.#after(intervalMs, () => {
-      const again = (): void => this.#every(intervalMs, act);
+      const again = (): void => this.#every(interval, act);
       act().then(again, (cause: unknown) => {
         queueMicrotask(() => {
           throw cause; // a bug: it must not pass in silence

@@ -2,6 +2,7 @@
  * What is asked of a log's files without holding anybody up. Segments may be cut or dropped while a read waits for the disk: the log counts
  * such changes, and a read that meets one begins again.
  */
+import { batch } from '@odradek/protocol';
 import type { OffsetAndTimestamp, ReadRequest, ReadResult } from '../types.ts';
 import { readSegment } from './disk-read.ts';
 import type { DiskReadBounds } from './disk-read.ts';
@@ -64,13 +65,30 @@ export function segmentIndexOf(segments: readonly Segment[], offset: number): nu
 
 async function readSegments(log: ReadableLog, request: ReadRequest, bounds: DiskReadBounds): Promise<ReadResult> {
   const { generation, segments } = log;
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
   for (let index = Math.max(0, segmentIndexOf(segments, request.fromOffset)); index < segments.length; index += 1) {
     const segment = segments[index];
+    const room = request.maxBytes - sizeBytes;
     if (segment === undefined || segment.baseOffset >= request.upToOffset) break;
-    const result = await readSegment(segment, request, bounds);
-    if (result !== undefined || generation !== log.generation) return result ?? NOTHING_READ;
+    if (sizeBytes > 0 && room <= 0) break;
+    const minOneBatch = request.minOneBatch && sizeBytes === 0;
+    const result = await readSegment(segment, { ...request, maxBytes: room, minOneBatch }, bounds);
+    if (generation !== log.generation) return NOTHING_READ;
+    if (result === undefined) continue;
+    chunks.push(...result.chunks);
+    sizeBytes += result.sizeBytes;
+    // Compaction leaves batches without records at the end of segments. A client that goes by the records it got would ask for the same for ever.
+    if (result.sizeBytes === 0 || result.chunks.some(holdsRecords)) break;
   }
-  return NOTHING_READ;
+  return sizeBytes === 0 ? NOTHING_READ : { chunks, sizeBytes };
+}
+
+function holdsRecords(chunk: Buffer): boolean {
+  for (let at = 0; at < chunk.length; at += batch.sizeInBytes(chunk, at)) {
+    if (batch.recordsCount(chunk, at) > 0) return true;
+  }
+  return false;
 }
 
 async function lookup<T>(log: ReadableLog, upToOffset: number, find: (range: OffsetRange) => Promise<T>): Promise<T> {

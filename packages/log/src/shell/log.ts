@@ -7,6 +7,8 @@ import type { Outcome, Refusal } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { AppendPlan, planAppend, sealPlan } from '../core/append.ts';
 import { judgeProducer } from '../core/producer-batches.ts';
+import type { Cleanable } from '../core/cleanable.ts';
+import type { LastOfProducer } from '../core/compaction.ts';
 import type { KeptBatch } from '../core/producers.ts';
 import { collectAborted } from '../core/txn-index.ts';
 import type {
@@ -29,6 +31,8 @@ import { LogBody } from './log-body.ts';
 import type { LogOpening } from './log-body.ts';
 import { NOTHING_READ, offsetForTimestamp, offsetOfMaxTimestamp, readFromDisk, segmentIndexOf } from './log-reader.ts';
 import { asideDirectoryName } from './names.ts';
+import type { Segment } from './segment.ts';
+import type { CleanedSegment } from './swap.ts';
 import { isFullDisk } from './world.ts';
 import type { LogKeeper, LogWorld } from './world.ts';
 
@@ -274,6 +278,58 @@ export class Log implements PartitionLog, Flushable {
     }
     this.#closed = true;
     this.#body.closeFiles();
+  }
+
+  // What the cleaner asks of the log.
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Offsets below it have been compacted. */
+  get cleanedTo(): number {
+    return this.#body.cleanedTo;
+  }
+
+  noteCleaned(upToOffset: number): void {
+    this.#body.cleanedTo = Math.min(upToOffset, this.logEndOffset);
+  }
+
+  get directory(): string {
+    return this.#body.directory;
+  }
+
+  segments(): readonly Segment[] {
+    return this.#guard(() => this.#body.segments);
+  }
+
+  /** What compaction would find now. */
+  cleanable(nowMs: number, highWatermark: number): Cleanable {
+    return this.#guard(() => this.#body.cleanable(nowMs, this.lastStableOffset(highWatermark)));
+  }
+
+  /** Where the last batch of each producer lies that is still known. */
+  lastOfProducers(): Map<number, LastOfProducer> {
+    const found = new Map<number, LastOfProducer>();
+    for (const { producerId, epoch, batches } of this.#state.producers.entries()) {
+      found.set(producerId, { lastDataOffset: batches.at(-1)?.lastOffset ?? -1, epoch });
+    }
+    return found;
+  }
+
+  /** Puts what compaction has written in the place of its sources. @returns false when these have changed meanwhile */
+  async swapIn(sources: readonly Segment[], cleaned: CleanedSegment): Promise<boolean> {
+    if (this.#closed || this.#offline !== undefined) return false;
+    try {
+      const paths = await this.#body.swapIn(sources, cleaned);
+      if (paths === undefined) return false;
+      this.#keeper.removeLater(paths, this.config.fileDeleteDelayMs);
+      return true;
+    } catch (cause) {
+      if (this.#closed) return false; // its directory has been renamed under the swap, which recovery would finish
+      if (cause instanceof StorageFault) this.#goOffline(cause);
+      throw cause;
+    }
   }
 
   delete(): void {

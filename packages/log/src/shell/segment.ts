@@ -2,6 +2,7 @@
 import { assert } from '@odradek/base';
 import type { FileHandle, Files } from '@odradek/base';
 import { batch } from '@odradek/protocol';
+import { largestTimestampOf } from '../core/indexes.ts';
 import type { SegmentFacts } from '../core/roll.ts';
 import { CachedFile } from './file-cache.ts';
 import type { FileCache } from './file-cache.ts';
@@ -25,6 +26,8 @@ export type SegmentBirth = {
   readonly baseOffset: number;
   readonly createdMs: number;
   readonly jitterMs: number;
+  /** Behind the names of its files while compaction has not given them their final ones. */
+  readonly fileSuffix?: string;
 };
 
 /** A batch as it lies in the file, for the indexes. */
@@ -41,6 +44,8 @@ export class Segment {
   readonly jitterMs: number;
   directory: string;
   sizeBytes: number;
+  #logSuffix: string;
+  #indexSuffix: string;
   /** The file was made longer than its content (log.preallocate). */
   preallocated = false;
   readonly indexes: SegmentIndexes;
@@ -64,6 +69,8 @@ export class Segment {
     this.createdMs = birth.createdMs;
     this.jitterMs = birth.jitterMs;
     this.sizeBytes = sizeBytes;
+    this.#logSuffix = birth.fileSuffix ?? '';
+    this.#indexSuffix = this.#logSuffix;
     this.#log = new CachedFile(world.fileCache, this.path(LOG_SUFFIX));
     this.indexes = new SegmentIndexes(world, birth.baseOffset, (suffix) => this.path(suffix));
   }
@@ -83,7 +90,21 @@ export class Segment {
   }
 
   path(suffix: string): string {
-    return `${this.directory}/${offsetName(this.baseOffset, suffix)}`;
+    const fileSuffix = suffix === LOG_SUFFIX ? this.#logSuffix : this.#indexSuffix;
+    return `${this.directory}/${offsetName(this.baseOffset, suffix)}${fileSuffix}`;
+  }
+
+  /** Gives the files of a segment that compaction has made their final names: the indexes first, then the log, which is what recovery goes by. */
+  unsuffix(which: 'indexes' | 'log'): void {
+    for (const suffix of SEGMENT_SUFFIXES) {
+      if ((suffix === LOG_SUFFIX) !== (which === 'log')) continue;
+      const path = this.path(suffix);
+      const final = `${this.directory}/${offsetName(this.baseOffset, suffix)}`;
+      if (path !== final && this.#world.files.stat(path) !== undefined) this.#world.files.rename(path, final);
+    }
+    if (which === 'indexes') this.#indexSuffix = '';
+    else this.#logSuffix = '';
+    this.#log.path = this.path(LOG_SUFFIX);
   }
 
   handle(): FileHandle {
@@ -182,7 +203,7 @@ export class Segment {
     if (this.#firstTimestampMs !== UNKNOWN) return this.#firstTimestampMs;
     const scan = this.scan(0);
     if (!scan.look(false)) return -1;
-    this.#firstTimestampMs = batch.maxTimestamp(scan.window, scan.at);
+    this.#firstTimestampMs = largestTimestampOf(scan.window, scan.at);
     return this.#firstTimestampMs;
   }
 
@@ -299,7 +320,7 @@ export class Segment {
     if (row !== undefined && how === 'trustIndex') return;
     const scan = this.scan(row === undefined ? 0 : this.indexes.floorPosition(row.offset));
     while (scan.look(false)) {
-      const seenMs = batch.maxTimestamp(scan.window, scan.at);
+      const seenMs = largestTimestampOf(scan.window, scan.at);
       if (seenMs > timestampMs) {
         timestampMs = seenMs;
         offset = batch.lastOffset(scan.window, scan.at);

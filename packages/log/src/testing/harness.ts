@@ -67,11 +67,13 @@ export type BatchWish = BatchOptions & {
   readonly values: readonly string[];
   readonly timestampMs?: number;
   readonly keys?: readonly (string | null)[];
+  /** Tombstones: the values only count. */
+  readonly nullValues?: boolean;
 };
 
 /** One record per value; timestamps count up from `timestampMs`. */
 export function makeBatch(wish: BatchWish): Buffer {
-  const { values, timestampMs = NOW_MS, keys, ...options } = wish;
+  const { values, timestampMs = NOW_MS, keys, nullValues = false, ...options } = wish;
   return buildBatch(
     options,
     values.map((value, index) => {
@@ -79,7 +81,7 @@ export function makeBatch(wish: BatchWish): Buffer {
       return {
         timestampMs: timestampMs + index,
         key: key === undefined || key === null ? null : Buffer.from(key),
-        value: Buffer.from(value),
+        value: nullValues ? null : Buffer.from(value),
       };
     }),
   );

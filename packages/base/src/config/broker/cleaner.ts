@@ -7,14 +7,12 @@ export const cleanerKeys = {
     default: 15_000,
     min: 0,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     doc: 'How long the cleaner rests when nothing is to be cleaned.',
   }),
   'log.cleaner.dedupe.buffer.size': key({
     type: 'long',
     default: 134_217_728,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     doc: 'Memory of all cleaners for finding superseded keys. More: fewer passes over large logs.',
   }),
   'log.cleaner.delete.retention.ms': key({
@@ -22,20 +20,17 @@ export const cleanerKeys = {
     default: 86_400_000,
     min: 0,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     doc: 'How long compacted topics keep tombstones.',
   }),
   'log.cleaner.enable': key({
     type: 'boolean',
     default: true,
-    noEffect: 'compaction',
     doc: 'Whether compacted topics are compacted at all.',
   }),
   'log.cleaner.io.buffer.load.factor': key({
     type: 'double',
     default: 0.9,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     doc: "How full the cleaner's table of keys may get. Higher: fewer passes, more collisions.",
   }),
   'log.cleaner.io.buffer.size': key({
@@ -43,14 +38,12 @@ export const cleanerKeys = {
     default: 524_288,
     min: 0,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     doc: 'Memory of all cleaners for reading and writing.',
   }),
   'log.cleaner.io.max.bytes.per.second': key({
     type: 'double',
     default: Number.MAX_VALUE,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     doc: 'Bytes a second that cleaning may read and write, so that it leaves the disk to clients.',
   }),
   'log.cleaner.max.compaction.lag.ms': key({
@@ -58,7 +51,6 @@ export const cleanerKeys = {
     default: LONG_MAX,
     min: 1,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     source: 'KIP-354',
     doc: 'The longest that a record may wait for compaction.',
   }),
@@ -68,7 +60,6 @@ export const cleanerKeys = {
     min: 0,
     max: 1,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     doc: 'Share of a log that must be uncleaned before it is compacted.',
   }),
   'log.cleaner.min.compaction.lag.ms': key({
@@ -76,7 +67,6 @@ export const cleanerKeys = {
     default: 0,
     min: 0,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     source: 'KIP-58',
     doc: 'How long a record is safe from compaction.',
   }),
@@ -85,7 +75,6 @@ export const cleanerKeys = {
     default: 1,
     min: 0,
     reload: 'cluster-wide',
-    noEffect: 'compaction',
     doc: 'Logs that are compacted at the same time.',
   }),
 } as const;
