@@ -3,7 +3,14 @@ import { limits, Prng, UUID_ZERO } from '@odradek/base';
 import type { Ports } from '@odradek/base';
 import { drain, SimClock, SimFiles, SimNetwork, type SimSocket } from '@odradek/base/testing';
 import { MemoryStore } from '@odradek/controller';
-import { apiByKey, decodeResponse, encodeRequest, ErrorCode, FrameSplitter } from '@odradek/protocol';
+import {
+  apiByKey,
+  ConfigResourceType,
+  decodeResponse,
+  encodeRequest,
+  ErrorCode,
+  FrameSplitter,
+} from '@odradek/protocol';
 import type { ApiKey, RequestInput, ResponseOf } from '@odradek/protocol';
 import { afterEach, expect, test } from 'vitest';
 import { startTestNode } from '../testing/node.ts';
@@ -379,4 +386,10 @@ test('offsets: those of a deleted topic are gone, also for a new topic of its na
   await client.call(20, { topics: [{ name: 'orders', topicId: UUID_ZERO }], timeoutMs: 1_000 });
   await clock.advance(100);
   expect((await client.call(9, { groups: [{ groupId: 'g', topics: null }] }, 9)).groups[0]?.topics).toEqual([]);
+});
+
+test('groups: offsets.topic.segment.bytes below what a topic may have still gives a coordinator', async () => {
+  const { node } = await ready({ 'offsets.topic.segment.bytes': '8192' });
+  const configs = node.broker.image().configs.of(ConfigResourceType.TOPIC, '__consumer_offsets');
+  expect(configs.get('segment.bytes')).toBe('1048576');
 });

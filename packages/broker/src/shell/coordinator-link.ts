@@ -2,7 +2,7 @@
  * Where the group coordinator meets the broker: its log is a topic of this cluster, led here or elsewhere. This file gives it that log
  * through the replicas' door, makes the topic when it is first needed, and tells it which partitions it leads, as metadata says.
  */
-import { ok, refuse } from '@odradek/base';
+import { config as configuration, ok, refuse } from '@odradek/base';
 import type { Clock, Limits, Logger, Metrics, NodeConfig, Outcome, Random } from '@odradek/base';
 import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
 import type { CoordinatorLog, GroupConfig } from '@odradek/coordinator';
@@ -131,9 +131,12 @@ export class CoordinatorLink {
     const settings = config();
     const replicationFactor = Math.min(settings.get('offsets.topic.replication.factor'), aliveCount);
     const numPartitions = settings.get('offsets.topic.num.partitions');
+    // Its own key may be smaller than any topic may be.
+    const segmentBytesMin = configuration.topicKeys['segment.bytes'].min;
+    const segmentBytes = Math.max(settings.get('offsets.topic.segment.bytes'), segmentBytesMin);
     const configs = [
       { name: 'cleanup.policy', value: 'compact' },
-      { name: 'segment.bytes', value: String(settings.get('offsets.topic.segment.bytes')) },
+      { name: 'segment.bytes', value: String(segmentBytes) },
       { name: 'compression.type', value: 'producer' },
     ];
     const topics = [{ name: GROUP_TOPIC, numPartitions, replicationFactor, assignments: [], configs }];
@@ -146,7 +149,9 @@ export class CoordinatorLink {
       log.info({ numPartitions, replicationFactor }, 'created __consumer_offsets for the first group');
       return ok(undefined);
     }
-    return refuse(code, created?.errorMessage ?? '__consumer_offsets could not be created');
+    const why = created?.errorMessage ?? 'the controller gave no reason';
+    log.warn({ code, why }, `groups cannot be served, since __consumer_offsets could not be created: ${why}`);
+    return refuse(code, why);
   }
 }
 
