@@ -18,7 +18,7 @@ test('byte budget: beyond the bound only who holds nothing goes on, beyond twice
 test('byte budget: who waits goes on in the order of waiting, each once, when bytes come back', () => {
   const budget = new ByteBudget(100);
   const order: string[] = [];
-  budget.change(300);
+  budget.change(400);
   budget.wait(() => order.push('first'));
   budget.wait(() => {
     order.push('second');
@@ -27,6 +27,9 @@ test('byte budget: who waits goes on in the order of waiting, each once, when by
   budget.wait(() => order.push('third'));
   budget.change(-100);
   expect(order).toEqual([]);
+  // Between the bound and its double one goes on for each time that bytes come back.
+  budget.change(-100);
+  expect(order).toEqual(['first']);
   budget.change(-150);
   // What the second took makes the third wait on.
   expect(order).toEqual(['first', 'second']);
@@ -34,6 +37,37 @@ test('byte budget: who waits goes on in the order of waiting, each once, when by
   expect(order).toEqual(['first', 'second', 'third']);
   budget.change(-50);
   expect(order).toHaveLength(3);
+});
+
+test('byte budget: above the bound, one that cannot go on does not keep the next from being asked', () => {
+  const budget = new ByteBudget(100);
+  const order: string[] = [];
+  const stuck = (): void => {
+    order.push('stuck');
+    budget.wait(stuck);
+  };
+  budget.change(300);
+  budget.wait(stuck);
+  budget.wait(() => order.push('able'));
+  budget.wait(() => order.push('later'));
+  budget.change(-150);
+  expect(order).toEqual(['stuck', 'able']);
+});
+
+test('byte budget: thousands that give bytes back as they go on are woken without nesting', () => {
+  const budget = new ByteBudget(10);
+  let gone = 0;
+  const count = 50_000;
+  budget.change(100);
+  for (let each = 0; each < count; each += 1) {
+    budget.wait(() => {
+      gone += 1;
+      budget.change(1);
+      budget.change(-1);
+    });
+  }
+  budget.change(-95);
+  expect([gone, budget.waitingCount]).toEqual([count, 0]);
 });
 
 test('byte budget: one that waits again while it is woken does not spin', () => {

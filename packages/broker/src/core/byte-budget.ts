@@ -14,6 +14,8 @@ export class ByteBudget {
   #heldBytes = 0;
   #finisher: object | undefined;
   readonly #waiting = new Set<() => void>();
+  #waking = false;
+  #givenBack = false;
 
   constructor(maxBytes: number) {
     assert(maxBytes > 0, 'a budget is more than nothing', { maxBytes });
@@ -71,11 +73,31 @@ export class ByteBudget {
   change(deltaBytes: number): void {
     this.#heldBytes += deltaBytes;
     assert(this.#heldBytes >= 0, 'bytes given back were taken', { heldBytes: this.#heldBytes });
-    if (deltaBytes >= 0 || this.#waiting.size === 0) return;
+    if (deltaBytes < 0 && this.#waiting.size > 0) this.#wake();
+  }
+
+  /** Who goes on may give bytes back at once: that is another round here, not a call within a call for each that waits. */
+  #wake(): void {
+    this.#givenBack = true;
+    if (this.#waking) return;
+    this.#waking = true;
+    try {
+      while (this.#givenBack) {
+        this.#givenBack = false;
+        this.#wakeRound();
+      }
+    } finally {
+      this.#waking = false;
+    }
+  }
+
+  /** Below the bound everyone is asked; between it and its double, until one has gone on. */
+  #wakeRound(): void {
     for (const goOn of Array.from(this.#waiting)) {
-      if (this.over) return;
-      // Going on may give bytes back again and wake others of this list.
-      if (this.#waiting.delete(goOn)) goOn();
+      if (this.#heldBytes > 2 * this.maxBytes) return;
+      if (!this.#waiting.delete(goOn)) continue;
+      goOn();
+      if (this.over && !this.#waiting.has(goOn)) return;
     }
   }
 
