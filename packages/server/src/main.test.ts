@@ -98,6 +98,16 @@ test('process: SIGINT right after the start, before it is ready, still stops it 
   expect(await node.ended).toMatchObject({ code: 0, signal: null });
 });
 
+test('process: a second signal ends it at once, with its own code', async () => {
+  const node = start([...local(fresh()), '--override', 'odradek.http.port=-1']);
+  await node.line('ready in');
+  // While it is stopped both signals gather, so that the second one comes before the first stop can be through.
+  for (const signal of ['SIGSTOP', 'SIGTERM', 'SIGINT', 'SIGCONT'] as const) node.child.kill(signal);
+  const { code, out } = await node.ended;
+  expect([128 + 2, 128 + 15]).toContain(code);
+  expect(out.match(/: stopping"/g)).toHaveLength(1);
+});
+
 test("process: a properties file of Kafka's, the cluster id from the environment, a directory from --override", async () => {
   const file = join(root, 'server.properties');
   writeFileSync(
