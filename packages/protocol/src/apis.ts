@@ -27,6 +27,8 @@ type Row = {
   readonly raft?: true;
   /** Advertised only while a metrics reporter takes client telemetry. */
   readonly telemetry?: true;
+  /** Not Kafka's: answered to anyone, but told only to clients of this house. */
+  readonly own?: true;
 };
 
 const both = ['broker', 'controller'] as const;
@@ -140,6 +142,8 @@ const rows = {
   DescribeShareGroupOffsets: { key: 90, versions: [0, 1], flexibleFrom: 0, on: broker },
   AlterShareGroupOffsets: { key: 91, versions: [0, 0], flexibleFrom: 0, on: broker },
   DeleteShareGroupOffsets: { key: 92, versions: [0, 0], flexibleFrom: 0, on: broker },
+  DescribeGroupLag: { key: 10000, versions: [0, 0], flexibleFrom: 0, on: broker, own: true },
+  ExplainGroups: { key: 10001, versions: [0, 0], flexibleFrom: 0, on: broker, own: true },
 } as const satisfies Record<string, Row>;
 
 const schemas: typeof messages = messages;
@@ -167,6 +171,8 @@ export type Api = {
   readonly clusterAction: boolean;
   readonly forwardable: boolean;
   readonly raft: boolean;
+  /** One that Kafka does not have: a client that is not of this house is not told of it. */
+  readonly own: boolean;
   readonly request: Message;
   readonly response: Message;
 };
@@ -195,6 +201,7 @@ function api(name: ApiName, row: Row): Api {
     clusterAction: row.clusterAction ?? false,
     forwardable: row.forwardable ?? false,
     raft: row.raft ?? false,
+    own: row.own ?? false,
     request: schemas[`${name}Request`],
     response: schemas[`${name}Response`],
   };
@@ -202,14 +209,13 @@ function api(name: ApiName, row: Row): Api {
 
 export const apis: readonly Api[] = Object.entries(rows).map(([name, row]) => api(name as ApiName, row));
 
-const byKey: (Api | undefined)[] = [];
-for (const row of apis) byKey[row.key] = row;
+const byKey: ReadonlyMap<number, Api> = new Map(apis.map((row) => [row.key, row]));
 
 /** @returns the row, or undefined for a key that is unknown or gone (4-7) */
 export function apiByKey(key: ApiKey): Api;
 export function apiByKey(key: number): Api | undefined;
 export function apiByKey(key: number): Api | undefined {
-  return byKey[key];
+  return byKey.get(key);
 }
 
 /** The schema of a request; its type follows the key. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { apis } from './apis.ts';
 import * as messages from './messages/index.ts';
+import * as own from './messages/own/index.ts';
 import type { Message } from './schema.ts';
 import { checkVector } from './testing/golden.ts';
 import { vectorsOf } from './testing/vectors.ts';
@@ -25,14 +26,15 @@ test('messages: the vectors leave no version of any message out', () => {
     vectorsOf('golden.jsonl.gz').map((vector) => `${String(vector['message'])} ${String(vector['version'])}`),
   );
   const missing: string[] = [];
-  for (const schema of Object.values(messages as unknown as Record<string, Message>)) {
+  const kafkas = Object.entries(messages as unknown as Record<string, Message>).filter(([name]) => !(name in own));
+  for (const [, schema] of kafkas) {
     for (let version = schema.minVersion; version <= schema.maxVersion; version += 1) {
       if (!seen.has(`${schema.name} ${version}`)) missing.push(`${schema.name} ${version}`);
     }
   }
   expect(missing).toEqual([]);
-  expect(Object.keys(messages).length).toBe(273);
-  expect(apis.length).toBe(89);
+  expect(kafkas.length).toBe(273);
+  expect(apis.filter((api) => !api.own).length).toBe(89);
 });
 
 test.for([

@@ -88,6 +88,7 @@ export * from './89-streams-group-describe.ts';
 export * from './90-describe-share-group-offsets.ts';
 export * from './91-alter-share-group-offsets.ts';
 export * from './92-delete-share-group-offsets.ts';
+export * from './own/index.ts';
 export * from './records/headers.ts';
 export * from './records/consumer-protocol.ts';
 export * from './records/principal.ts';
