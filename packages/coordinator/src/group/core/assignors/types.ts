@@ -25,5 +25,8 @@ export type AssignTopics = {
   racksOf(topicId: string, partition: number): readonly string[];
 };
 
-/** A member that is given nothing may be left out. No partition is given twice, none of a topic that the member does not subscribe to. */
-export type Assign = (spec: AssignSpec, topics: AssignTopics) => Map<string, Map<string, Set<number>>>;
+/**
+ * An entry for every member: its `assigned` itself where nothing changes, and no topic without a partition. Every partition of a topic that
+ * somebody subscribes to is given to one subscriber. The order of members and topics in the input changes nothing.
+ */
+export type Assign = (spec: AssignSpec, topics: AssignTopics) => ReadonlyMap<string, PartitionsByTopic>;
