@@ -5,8 +5,8 @@
 import { config as configuration, ok, refuse } from '@odradek/base';
 import type { Clock, Limits, Logger, Metrics, NodeConfig, Outcome, Random } from '@odradek/base';
 import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
-import type { CoordinatorLog, GroupConfig } from '@odradek/coordinator';
-import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
+import type { CoordinatorLog, GroupConfig, GroupTopic, MigrationPolicy } from '@odradek/coordinator';
+import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage, TopicImage } from '@odradek/metadata';
 import { ANONYMOUS_PRINCIPAL, ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { CompressionType } from '@odradek/protocol';
 import type { ReplicasPort } from '@odradek/replication';
@@ -58,6 +58,10 @@ export class CoordinatorLink {
       metrics: options.metrics,
       limits,
       config: () => (this.#groupConfig ??= this.#readGroupConfig()),
+      topics: {
+        byName: (name) => groupTopic(options.image(), options.image().topics.byName(name)),
+        byId: (id) => groupTopic(options.image(), options.image().topics.byId(id)),
+      },
       partitionCount: () => options.image().topics.byName(GROUP_TOPIC)?.partitions.length,
     });
   }
@@ -155,7 +159,29 @@ export class CoordinatorLink {
   }
 }
 
+function groupTopic(image: MetadataImage, topic: TopicImage | undefined): GroupTopic | undefined {
+  if (topic === undefined) return undefined;
+  return {
+    name: topic.name,
+    id: topic.id,
+    partitionCount: topic.partitions.length,
+    racksOf: (partition) => {
+      const racks = new Set<string>();
+      for (const id of topic.partitions[partition]?.replicas ?? []) {
+        const rack = image.cluster.broker(id)?.rack ?? '';
+        if (rack !== '') racks.add(rack);
+      }
+      return Array.from(racks);
+    },
+  };
+}
+
 function groupConfigOf(config: NodeConfig, batchBytesMax: number): GroupConfig {
+  const settings = {
+    sessionTimeoutMs: config.get('group.consumer.session.timeout.ms'),
+    heartbeatIntervalMs: config.get('group.consumer.heartbeat.interval.ms'),
+    assignmentIntervalMs: config.get('group.consumer.assignment.interval.ms'),
+  };
   return {
     groupMaxSize: config.get('group.max.size'),
     initialRebalanceDelayMs: config.get('group.initial.rebalance.delay.ms'),
@@ -165,5 +191,13 @@ function groupConfigOf(config: NodeConfig, batchBytesMax: number): GroupConfig {
     offsetsRetentionMs: config.get('offsets.retention.minutes') * MINUTE_MS,
     offsetsRetentionCheckIntervalMs: config.get('offsets.retention.check.interval.ms'),
     recordBytesMax: Math.max(0, batchBytesMax - BATCH_OVERHEAD_BYTES),
+    consumer: {
+      enabled: config.get('group.coordinator.rebalance.protocols').includes('consumer'),
+      assignors: config.get('group.consumer.assignors'),
+      maxSize: config.get('group.consumer.max.size'),
+      migrationPolicy: config.get('group.consumer.migration.policy') as MigrationPolicy,
+      regexRefreshMs: config.get('group.consumer.regex.refresh.interval.ms'),
+      ofGroup: () => settings,
+    },
   };
 }

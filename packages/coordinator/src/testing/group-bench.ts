@@ -19,6 +19,7 @@ import type {
 } from '../group/core/kinds.ts';
 import { GroupMachine } from '../group/core/machine.ts';
 import { decodeRecord } from '../group/core/records.ts';
+import { BenchTopics } from './bench-topics.ts';
 import { Shard } from '../runtime/core/shard.ts';
 import type { KeyValue } from '../runtime/ports.ts';
 
@@ -31,6 +32,14 @@ export const benchConfig: GroupConfig = {
   offsetsRetentionMs: 7 * 24 * 3_600_000,
   offsetsRetentionCheckIntervalMs: 600_000,
   recordBytesMax: 1_000_000,
+  consumer: {
+    enabled: true,
+    assignors: ['uniform', 'range'],
+    maxSize: 1_000,
+    migrationPolicy: 'bidirectional',
+    regexRefreshMs: 600_000,
+    ofGroup: () => ({ sessionTimeoutMs: 45_000, heartbeatIntervalMs: 5_000, assignmentIntervalMs: 0 }),
+  },
 };
 
 const BATCH_BYTES_MAX = 1_000_000;
@@ -70,6 +79,7 @@ export class Ask<K extends GroupOpKind> {
 
 export class GroupBench {
   readonly config: GroupConfig;
+  readonly topics: BenchTopics;
   nowMs: number;
   readonly #shard: Shard<GroupKinds>;
   readonly #answers = new Map<number, Outcome<unknown>>();
@@ -84,12 +94,18 @@ export class GroupBench {
 
   constructor(
     config: Partial<GroupConfig> = {},
-    from?: { readonly log: readonly KeyValue[]; readonly nowMs: number; readonly nextMemberId: number },
+    from?: {
+      readonly log: readonly KeyValue[];
+      readonly topics: BenchTopics;
+      readonly nowMs: number;
+      readonly nextMemberId: number;
+    },
   ) {
+    this.topics = from?.topics ?? new BenchTopics();
     this.config = { ...benchConfig, ...config };
     this.nowMs = from?.nowMs ?? 1_000_000;
     this.#nextMemberId = from?.nextMemberId ?? 1;
-    this.#shard = new Shard(new GroupMachine(() => this.config));
+    this.#shard = new Shard(new GroupMachine(() => this.config, this.topics));
     for (const record of from?.log ?? []) {
       assert(this.#shard.replay(record), 'the machine reads its own records');
       this.committed.push(record);
@@ -105,6 +121,7 @@ export class GroupBench {
       { ...this.config, ...config },
       {
         log: this.committed,
+        topics: this.topics,
         nowMs: this.nowMs,
         nextMemberId: this.#nextMemberId,
       },

@@ -16,6 +16,34 @@ export type GroupConfig = {
   readonly offsetsRetentionCheckIntervalMs: number;
   /** The largest record that the internal topic takes; a group that outgrows it is refused before it is written. */
   readonly recordBytesMax: number;
+  readonly consumer: ConsumerGroupConfig;
+};
+
+/** Of groups of the consumer protocol (KIP-848). */
+export type ConsumerGroupConfig = {
+  /** [group.coordinator.rebalance.protocols has `consumer`, and the feature group.version is finalized at 1 or more] */
+  readonly enabled: boolean;
+  /** [group.consumer.assignors] Names; the first is the one of groups whose members prefer none. */
+  readonly assignors: readonly string[];
+  /** [group.consumer.max.size] */
+  readonly maxSize: number;
+  /** [group.consumer.migration.policy] */
+  readonly migrationPolicy: MigrationPolicy;
+  /** [group.consumer.regex.refresh.interval.ms] */
+  readonly regexRefreshMs: number;
+  /** What may be set for one group (resource GROUP); without that the broker's keys. Cheap: asked for at every heartbeat. */
+  ofGroup(groupId: string): ConsumerGroupSettings;
+};
+
+export type MigrationPolicy = 'disabled' | 'upgrade' | 'downgrade' | 'bidirectional';
+
+export type ConsumerGroupSettings = {
+  /** [consumer.session.timeout.ms, group.consumer.session.timeout.ms] */
+  readonly sessionTimeoutMs: number;
+  /** [consumer.heartbeat.interval.ms, group.consumer.heartbeat.interval.ms] */
+  readonly heartbeatIntervalMs: number;
+  /** [consumer.assignment.interval.ms, group.consumer.assignment.interval.ms] */
+  readonly assignmentIntervalMs: number;
 };
 
 /** A new member that waits in its first join cannot beat; it is given this long before it counts as gone. Kafka's figure. */

@@ -1,5 +1,9 @@
 /** The words of the group coordinator: what is asked of a group shard, what it answers, records, is reminded of, and tells. */
+import type { ConsumerGroupPartitionMetadataValue } from '@odradek/protocol';
 import type { OpId, Out } from '../../runtime/core/machine.ts';
+import type { ConsumerEvent, ConsumerOps, TopicPartitions } from './consumer/kinds.ts';
+
+export type * from './consumer/kinds.ts';
 
 export type JoinProtocol = { readonly name: string; readonly metadata: Buffer };
 
@@ -50,6 +54,7 @@ type MemberOp = {
   readonly groupId: string;
   readonly memberId: string;
   readonly groupInstanceId: string | null;
+  /** The member epoch in a consumer group. */
   readonly generation: number;
 };
 
@@ -139,6 +144,9 @@ export type FetchOp = {
   readonly topics:
     | readonly { readonly topic: string; readonly topicId: string; readonly partitions: readonly number[] }[]
     | null;
+  /** Who asks (OffsetFetch 9 and later); null or left out, with an epoch below 0: an admin client. */
+  readonly memberId?: string | null;
+  readonly memberEpoch?: number;
 };
 export type FetchedPartition = {
   readonly partition: number;
@@ -158,7 +166,7 @@ export type DeleteOffsetsOp = {
 };
 
 /** Each op with its answer. Answers are outcomes: a refusal carries the code of the whole. */
-export type GroupOps = {
+export type GroupOps = ConsumerOps & {
   join: { op: JoinOp; reply: JoinReply };
   sync: { op: SyncOp; reply: SyncReply };
   heartbeat: { op: MemberOp; reply: null };
@@ -208,8 +216,92 @@ export type OffsetValue = {
   /** The zero uuid when it was not known. */
   readonly topicId: string;
 };
+
+/** A member of a consumer group: what it said of itself. */
+export type ConsumerMemberValue = {
+  readonly groupInstanceId: string | null;
+  readonly rackId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly subscribedTopicNames: readonly string[];
+  /** null or '': it subscribes by names alone. */
+  readonly subscribedTopicRegex: string | null;
+  readonly rebalanceTimeoutMs: number;
+  readonly serverAssignor: string | null;
+  /** Of a member that speaks the classic protocol (KIP-848 migration). */
+  readonly classic: ClassicMemberValue | null;
+};
+export type ClassicMemberValue = { readonly sessionTimeoutMs: number; readonly protocols: readonly JoinProtocol[] };
+
+/** Partitions with the member epochs in which they were assigned (KIP-1251), in the same order. */
+export type AssignedPartitions = readonly {
+  readonly topicId: string;
+  readonly partitions: readonly number[];
+  /** null in records of versions that did not keep them. */
+  readonly assignmentEpochs: readonly number[] | null;
+}[];
+/** What a member owns, and is to give back before it owns anything new. */
+export type CurrentAssignmentValue = {
+  readonly memberEpoch: number;
+  readonly previousMemberEpoch: number;
+  /** Kafka's number of the member's state. */
+  readonly state: number;
+  readonly assigned: AssignedPartitions;
+  readonly revoking: AssignedPartitions;
+};
+export type ResolvedRegexValue = {
+  readonly topics: readonly string[];
+  /** Offset of the metadata that it was resolved against. */
+  readonly metadataOffset: number;
+  readonly resolvedMs: number;
+};
+
+/** Records of consumer groups (KIP-848). A null value deletes. */
+export type ConsumerRecord =
+  | {
+      readonly kind: 'consumerGroup';
+      readonly groupId: string;
+      readonly value: { readonly epoch: number; readonly metadataHash: bigint } | null;
+    }
+  | {
+      /** Kafka 4.0 and older kept the topics themselves where later ones keep a hash: read, and only ever deleted. */
+      readonly kind: 'consumerPartitionMetadata';
+      readonly groupId: string;
+      readonly value: ConsumerGroupPartitionMetadataValue | null;
+    }
+  | {
+      readonly kind: 'consumerMember';
+      readonly groupId: string;
+      readonly memberId: string;
+      readonly value: ConsumerMemberValue | null;
+    }
+  | {
+      readonly kind: 'targetMetadata';
+      readonly groupId: string;
+      readonly value: { readonly assignmentEpoch: number; readonly assignedMs: number } | null;
+    }
+  | {
+      readonly kind: 'targetMember';
+      readonly groupId: string;
+      readonly memberId: string;
+      readonly value: TopicPartitions | null;
+    }
+  | {
+      readonly kind: 'currentAssignment';
+      readonly groupId: string;
+      readonly memberId: string;
+      readonly value: CurrentAssignmentValue | null;
+    }
+  | {
+      readonly kind: 'resolvedRegex';
+      readonly groupId: string;
+      readonly regex: string;
+      readonly value: ResolvedRegexValue | null;
+    };
+
 /** A null value deletes. */
 export type GroupRecord =
+  | ConsumerRecord
   | { readonly kind: 'group'; readonly groupId: string; readonly value: GroupValue | null }
   | {
       readonly kind: 'offset';
@@ -224,10 +316,21 @@ export type GroupTimer =
   | { readonly kind: 'initialJoin'; readonly groupId: string; readonly delayMs: number; readonly remainingMs: number }
   | { readonly kind: 'join'; readonly groupId: string }
   | { readonly kind: 'sync'; readonly groupId: string; readonly generation: number }
+  /** No heartbeat of a member within its session timeout. */
+  | { readonly kind: 'consumerSession'; readonly groupId: string; readonly memberId: string }
+  /** A member has not given back what it was asked to in that epoch within its rebalance timeout. */
+  | { readonly kind: 'revocation'; readonly groupId: string; readonly memberId: string; readonly memberEpoch: number }
+  /** A classic member in a consumer group did not join, or not ask for its assignment, in time. */
+  | { readonly kind: 'classicJoin'; readonly groupId: string; readonly memberId: string }
+  | { readonly kind: 'classicSync'; readonly groupId: string; readonly memberId: string }
+  /** The assignment interval is over: a target that was put off is computed. */
+  | { readonly kind: 'assign'; readonly groupId: string }
+  | { readonly kind: 'refreshRegexes'; readonly groupId: string }
   | { readonly kind: 'expireOffsets' };
 
 /** For log lines and metrics: why a group moves, in words for a person. */
 export type GroupEvent =
+  | ConsumerEvent
   | {
       readonly kind: 'rebalanceStarted';
       readonly groupId: string;

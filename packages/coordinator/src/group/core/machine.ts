@@ -2,7 +2,8 @@
  * The group shard: all groups whose ids fall on one partition of `__consumer_offsets`, with their offsets. This is the switch; the files
  * beside it compute. Classic groups live in `classic/`.
  */
-import { ok, unreachable } from '@odradek/base';
+import { ok, refuse, unreachable } from '@odradek/base';
+import { ErrorCode } from '@odradek/protocol';
 import type { Machine } from '../../runtime/core/machine.ts';
 import type { KeyValue } from '../../runtime/ports.ts';
 import { ClassicGroup, NO_ASSIGNMENT } from './classic/group.ts';
@@ -25,6 +26,7 @@ import type {
 } from './kinds.ts';
 import { Offsets } from './offsets.ts';
 import { decodeRecord, encodeRecord } from './records.ts';
+import type { GroupTopics } from './topics.ts';
 import { setSession, timerKeys } from './turn.ts';
 import type { Turn } from './turn.ts';
 
@@ -33,11 +35,13 @@ const CLASSIC_TYPE = 'classic';
 
 export class GroupMachine implements Machine<GroupKinds> {
   readonly #config: () => GroupConfig;
+  readonly #topics: GroupTopics;
   readonly #groups = new Map<string, ClassicGroup>();
   readonly #offsets = new Offsets();
 
-  constructor(config: () => GroupConfig) {
+  constructor(config: () => GroupConfig, topics: GroupTopics) {
     this.#config = config;
+    this.#topics = topics;
   }
 
   handle(op: GroupOp, id: OpId, out: GroupOut): void {
@@ -65,6 +69,11 @@ export class GroupMachine implements Machine<GroupKinds> {
         return deleteOffsets(turn, op, id);
       case 'topicsDeleted':
         return topicsDeleted(turn, op.topics, id);
+      case 'consumerHeartbeat':
+      case 'consumerDescribe':
+      case 'regexResolved':
+      case 'topicsChanged':
+        return out.reply(id, refuse(ErrorCode.UNSUPPORTED_VERSION, 'groups of the consumer protocol are not served'));
       default:
         return unreachable(op);
     }
@@ -84,6 +93,13 @@ export class GroupMachine implements Machine<GroupKinds> {
         return completeJoin(turn, group);
       case 'sync':
         return syncPhaseOver(turn, group, timer.generation);
+      case 'consumerSession':
+      case 'revocation':
+      case 'classicJoin':
+      case 'classicSync':
+      case 'assign':
+      case 'refreshRegexes':
+        return;
       default:
         return unreachable(timer);
     }
@@ -97,6 +113,7 @@ export class GroupMachine implements Machine<GroupKinds> {
       else this.#groupFor(groupId, record.value.stateSinceMs).adopt(record.value);
       return;
     }
+    if (record.kind !== 'offset') return;
     if (record.value === null) {
       this.#offsets.delete(groupId, record.topic, record.partition);
       if (group?.isForgettable === true && !this.#offsets.hasAny(groupId)) this.#groups.delete(groupId);
@@ -133,6 +150,7 @@ export class GroupMachine implements Machine<GroupKinds> {
     return {
       groups: this.#groups,
       offsets: this.#offsets,
+      topics: this.#topics,
       config: this.#config(),
       out,
       recordBytes: (groupId, value) => {

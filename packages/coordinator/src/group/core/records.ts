@@ -2,7 +2,7 @@
  * Groups and offsets as records of `__consumer_offsets`, in Kafka's own schemas, so that Kafka's tools read the topic and we read Kafka's.
  * Key: int16 record type, then the key; value: int16 version, then the value; no value deletes.
  */
-import { UUID_ZERO, assert } from '@odradek/base';
+import { UUID_ZERO } from '@odradek/base';
 import {
   GroupMetadataKey,
   GroupMetadataValue,
@@ -10,16 +10,12 @@ import {
   LegacyOffsetCommitValue,
   OffsetCommitKey,
   OffsetCommitValue,
-  decodeMessage,
-  encodeMessage,
 } from '@odradek/protocol';
-import type { Message } from '@odradek/protocol';
 import type { KeyValue } from '../../runtime/ports.ts';
+import { decodeConsumerRecord, encodeConsumerRecord } from './consumer/records.ts';
 import type { GroupRecord, GroupValue, OffsetValue } from './kinds.ts';
+import { decodeKey, decodeValue, encodeKey, encodeValue, recordType } from './record-parts.ts';
 
-const PREFIX_BYTES = 2;
-/** The only version of any key. */
-const KEY_VERSION = 0;
 /** Newest without tagged fields: what Kafka writes. */
 const GROUP_VALUE_VERSION = 3;
 /** 3: with a leader epoch; 4: with a topic id too; 1: the only one with an expiry time. */
@@ -29,43 +25,40 @@ const OFFSET_VALUE_VERSION_EXPIRY = 1;
 
 export function encodeRecord(record: GroupRecord): KeyValue {
   if (record.kind === 'group') {
-    const key = prefixed(GroupMetadataKey.id, encodeMessage(GroupMetadataKey, KEY_VERSION, { group: record.groupId }));
+    const key = encodeKey(GroupMetadataKey, { group: record.groupId });
     return { key, value: record.value === null ? null : encodeGroup(record.value) };
   }
+  if (record.kind !== 'offset') return encodeConsumerRecord(record);
   const { groupId, topic, partition } = record;
-  const key = prefixed(
-    OffsetCommitKey.id,
-    encodeMessage(OffsetCommitKey, KEY_VERSION, { group: groupId, topic, partition }),
-  );
+  const key = encodeKey(OffsetCommitKey, { group: groupId, topic, partition });
   return { key, value: record.value === null ? null : encodeOffset(record.value) };
 }
 
-/** @returns undefined for kinds that are not ours to read: of later versions, or of groups of other types */
+/** @returns undefined for kinds that are not known here: of later versions, or of groups of further types */
 export function decodeRecord(raw: KeyValue): GroupRecord | undefined {
-  if (raw.key.length < PREFIX_BYTES) return undefined;
-  const type = raw.key.readInt16BE(0);
+  const type = recordType(raw.key);
   switch (type) {
     case GroupMetadataKey.id: {
-      const key = decodePart(GroupMetadataKey, KEY_VERSION, raw.key);
+      const key = decodeKey(GroupMetadataKey, raw.key);
       const value = raw.value === null ? null : decodeValue(GroupMetadataValue, raw.value);
       if (key === undefined || value === undefined) return undefined;
       return { kind: 'group', groupId: key.group, value: value === null ? null : groupOf(value) };
     }
     case OffsetCommitKey.id:
     case LegacyOffsetCommitKey.id: {
-      const key = decodePart(OffsetCommitKey, KEY_VERSION, raw.key);
+      const key = decodeKey(OffsetCommitKey, raw.key);
       if (key === undefined) return undefined;
       const offset = raw.value === null ? null : decodeOffset(type, raw.value);
       if (offset === undefined) return undefined;
       return { kind: 'offset', groupId: key.group, topic: key.topic, partition: key.partition, value: offset };
     }
     default:
-      return undefined;
+      return decodeConsumerRecord(type, raw);
   }
 }
 
 function encodeGroup(value: GroupValue): Buffer {
-  const body = encodeMessage(GroupMetadataValue, GROUP_VALUE_VERSION, {
+  return encodeValue(GroupMetadataValue, GROUP_VALUE_VERSION, {
     protocolType: value.protocolType,
     generation: value.generation,
     protocol: value.protocolName,
@@ -82,7 +75,6 @@ function encodeGroup(value: GroupValue): Buffer {
       assignment: member.assignment,
     })),
   });
-  return prefixed(GROUP_VALUE_VERSION, body);
 }
 
 function groupOf(value: GroupMetadataValue): GroupValue {
@@ -113,7 +105,7 @@ function encodeOffset(value: OffsetValue): Buffer {
       : value.topicId === UUID_ZERO
         ? OFFSET_VALUE_VERSION
         : OFFSET_VALUE_VERSION_TOPIC_ID;
-  const body = encodeMessage(OffsetCommitValue, version, {
+  return encodeValue(OffsetCommitValue, version, {
     offset: value.offset,
     leaderEpoch: value.leaderEpoch,
     metadata: value.metadata,
@@ -121,7 +113,6 @@ function encodeOffset(value: OffsetValue): Buffer {
     expireTimestamp: value.expireMs,
     topicId: value.topicId,
   });
-  return prefixed(version, body);
 }
 
 function decodeOffset(type: number, bytes: Buffer): OffsetValue | undefined {
@@ -141,23 +132,4 @@ function decodeOffset(type: number, bytes: Buffer): OffsetValue | undefined {
     expireMs: value.expireTimestamp,
     topicId: value.topicId,
   };
-}
-
-function prefixed(prefix: number, parts: readonly Buffer[]): Buffer {
-  let length = PREFIX_BYTES;
-  for (const part of parts) length += part.length;
-  const bytes = Buffer.allocUnsafe(length);
-  let at = bytes.writeInt16BE(prefix, 0);
-  for (const part of parts) at += part.copy(bytes, at);
-  assert(at === length, 'a record is written to its end');
-  return bytes;
-}
-
-function decodeValue<T>(schema: Message<T>, bytes: Buffer): T | undefined {
-  return bytes.length < PREFIX_BYTES ? undefined : decodePart(schema, bytes.readInt16BE(0), bytes);
-}
-
-function decodePart<T>(schema: Message<T>, version: number, bytes: Buffer): T | undefined {
-  const outcome = decodeMessage(schema, version, bytes, PREFIX_BYTES);
-  return outcome.ok ? outcome.value : undefined;
 }

@@ -6,9 +6,11 @@ import type { ClassicGroup, Member } from './classic/group.ts';
 import type { GroupConfig } from './config.ts';
 import type { GroupOut, GroupValue } from './kinds.ts';
 import type { Offsets } from './offsets.ts';
+import type { GroupTopics } from './topics.ts';
 
 export type Turn = {
   readonly groups: Map<string, ClassicGroup>;
+  readonly topics: GroupTopics;
   readonly offsets: Offsets;
   readonly config: GroupConfig;
   readonly out: GroupOut;

@@ -20,6 +20,7 @@ import type {
 } from '../core/kinds.ts';
 import { GroupMachine } from '../core/machine.ts';
 import { groupPartitionFor } from '../core/partition-for.ts';
+import type { GroupTopics } from '../core/topics.ts';
 
 /** What handlers ask of the group coordinator. */
 export interface GroupsPort {
@@ -41,6 +42,7 @@ export type GroupCoordinatorOptions = {
   readonly logger: Logger;
   readonly limits: Pick<Limits, 'coordinatorQueuedOpsMax' | 'coordinatorBatchBytesMax'>;
   readonly config: () => GroupConfig;
+  readonly topics: GroupTopics;
   /** Partitions of `__consumer_offsets`; undefined while the topic does not exist. */
   readonly partitionCount: () => number | undefined;
   /** Left out: nobody counts. */
@@ -54,7 +56,7 @@ export class GroupCoordinator implements GroupsPort {
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
-    const { log, clock, limits, config, metrics } = options;
+    const { log, clock, limits, config, topics, metrics } = options;
     const logger = options.logger.child({ room: 'groups' });
     this.#runtime = new CoordinatorRuntime<GroupKinds>({
       log,
@@ -62,7 +64,7 @@ export class GroupCoordinator implements GroupsPort {
       logger,
       limits,
       topicBatchBytesMax: () => config().recordBytesMax,
-      machine: () => new GroupMachine(config),
+      machine: () => new GroupMachine(config, topics),
       told: (_partition, event) => {
         writeDown(logger, event);
         if (metrics !== undefined) count(metrics, event);
@@ -142,7 +144,8 @@ function uuidText(bytes: Uint8Array): string {
 }
 
 function count(metrics: Metrics, event: GroupEvent): void {
-  if (event.kind === 'rebalanceDone') metrics.counter('odradek_group_rebalances_total', {}).inc();
+  if (event.kind === 'rebalanceDone' || event.kind === 'groupReconciled')
+    metrics.counter('odradek_group_rebalances_total', {}).inc();
   if (event.kind === 'offsetsExpired') metrics.counter('odradek_offsets_expired_total', {}).inc(event.count);
 }
 
@@ -164,6 +167,18 @@ function writeDown(logger: Logger, event: GroupEvent): void {
         fields,
         'committed offsets expired: their group was empty for longer than offsets.retention.minutes',
       );
+    case 'resolveRegex':
+      return logger.debug(fields, 'regular expressions of a group are looked up');
+    case 'groupEpochBumped':
+      return logger.info(fields, 'group rebalances');
+    case 'targetAssigned':
+      return logger.info(fields, 'group has a new assignment');
+    case 'groupReconciled':
+      return logger.info(fields, 'group is stable');
+    case 'memberLost':
+      return logger.info(fields, 'group has lost a member');
+    case 'groupConverted':
+      return logger.info(fields, 'group has changed its protocol');
     default:
       return unreachable(kind);
   }
