@@ -3,3 +3,5 @@ export type { Ended, ProcessOptions } from './shell/process.ts';
 export { Kafka, startKafka } from './shell/start-kafka.ts';
 export type { Broker, StartOptions, TopicOptions } from './shell/start-kafka.ts';
 export { Wire } from './shell/wire.ts';
+export type { Group, GroupMember, GroupWait } from './shell/groups.ts';
+export type { TestClock } from './shell/virtual-clock.ts';

@@ -9,6 +9,7 @@ import {
   config as configuration,
   MetricsRegistry,
   silent,
+  type Clock,
   type Logger,
   type NodeConfig,
   type Ports,
@@ -18,7 +19,11 @@ import { SimFiles } from '@odradek/base/testing';
 import { ApiKey, ErrorCode, errorName } from '@odradek/protocol';
 import { startNode, type RunningNode } from '@odradek/server';
 import { MemoryStore } from '@odradek/server/testing';
-import { Wire } from './wire.ts';
+import { Calls } from './calls.ts';
+import { describeGroup, isAsWanted, shown, stateWanted } from './groups.ts';
+import type { Group, GroupWait } from './groups.ts';
+import { VirtualClock } from './virtual-clock.ts';
+import type { TestClock } from './virtual-clock.ts';
 
 export type StartOptions = {
   /** How many brokers; only 1 until the cluster is there. */
@@ -27,6 +32,11 @@ export type StartOptions = {
   readonly storage?: 'memory' | 'directory';
   /** Where the files go; a temporary directory, removed at the end, when left out. Implies `directory`. */
   readonly directory?: string;
+  /**
+   * `real` (the default): the machine's. `virtual`: runs as the machine's does, and `kafka.clock.advance('7d')` moves the node's ahead at
+   * once. The clients' clocks stay real: see the README for what they notice.
+   */
+  readonly clock?: 'real' | 'virtual';
   /** Configuration keys, as a properties file has them. */
   readonly config?: Readonly<Record<string, string | number | boolean>>;
   /** Who hears what the node says; nobody when left out. */
@@ -54,6 +64,15 @@ const defaults = {
   'log.segment.delete.delay.ms': 0,
 };
 
+/**
+ * Under a virtual clock: connections that are open are not idle because a test says that a week has passed, and a node of one process is
+ * not cut off from its own controller.
+ */
+const virtualDefaults = {
+  'connections.max.idle.ms': -1,
+  'broker.session.timeout.ms': 86_400_000,
+};
+
 /** Starts a Kafka and resolves when it serves clients. @throws with the reason when it cannot start */
 export async function startKafka(options: StartOptions = {}): Promise<Kafka> {
   const brokers = options.brokers ?? 1;
@@ -63,13 +82,15 @@ export async function startKafka(options: StartOptions = {}): Promise<Kafka> {
   const temporary = !inMemory && options.directory === undefined;
   const directory = inMemory ? MEMORY_ROOT : (options.directory ?? mkdtempSync(join(tmpdir(), 'odradek-test-')));
   const system = systemPorts();
-  const ports: Ports = inMemory ? { ...system, files: new SimFiles() } : system;
+  const virtual = options.clock === 'virtual' ? new VirtualClock(system.clock) : undefined;
+  const clock = virtual ?? system.clock;
+  const ports: Ports = inMemory ? { ...system, clock, files: new SimFiles() } : { ...system, clock };
   const bugs: unknown[] = [];
   const log = options.log ?? silent;
   const started = await awake(
     startNode({
       ports,
-      config: configOf(directory, options.config ?? {}),
+      config: configOf(directory, { ...(virtual === undefined ? {} : virtualDefaults), ...options.config }),
       log: { ...levelled(log) },
       metrics: new MetricsRegistry(),
       hostName: 'localhost',
@@ -81,7 +102,14 @@ export async function startKafka(options: StartOptions = {}): Promise<Kafka> {
   const cleanUp = (): void => {
     if (temporary) rmSync(directory, { recursive: true, force: true });
   };
-  return new Kafka(started.value, { directory: inMemory ? undefined : directory, bugs, cleanUp });
+  const place = { directory: inMemory ? undefined : directory, bugs, cleanUp };
+  return new Kafka(started.value, place, virtual ?? unmoved(clock));
+}
+
+/** The machine's clock: to be read only. */
+function unmoved(clock: Clock): TestClock {
+  const why = "this Kafka runs on the machine's clock, which cannot be advanced: startKafka({ clock: 'virtual' })";
+  return { nowMs: () => clock.nowMs(), advance: () => Promise.reject(new Error(why)) };
 }
 
 /** The node's timers do not keep a process alive; a script that has nothing else to do must all the same see the end of this. */
@@ -140,14 +168,18 @@ export class Kafka {
   readonly clusterId: string;
   /** Where the files are; undefined in memory. */
   readonly directory: string | undefined;
+  /** The node's clock; it can be advanced when the node was started with `clock: 'virtual'`. */
+  readonly clock: TestClock;
   readonly #node: RunningNode;
   readonly #place: Place;
-  #client: Promise<Wire> | undefined;
+  readonly #calls: Calls;
   #stopped: Promise<void> | undefined;
 
-  constructor(node: RunningNode, place: Place) {
+  constructor(node: RunningNode, place: Place, clock: TestClock) {
     this.#node = node;
     this.#place = place;
+    this.#calls = new Calls(node.bootstrap);
+    this.clock = clock;
     this.bootstrap = node.bootstrap;
     this.clusterId = node.clusterId;
     this.directory = place.directory;
@@ -156,11 +188,10 @@ export class Kafka {
 
   /** Creates a topic; it takes records when this resolves. @throws when the broker refuses it */
   async createTopic(name: string, options: TopicOptions = {}): Promise<void> {
-    const wire = await this.#wire();
     const configs = Object.entries(options.config ?? {}).map(([key, value]) => ({ name: key, value: String(value) }));
     const topic = { name, numPartitions: options.partitions ?? 1, replicationFactor: -1, assignments: [], configs };
     const request = { topics: [topic], timeoutMs: WAIT_MS, validateOnly: false };
-    const { topics } = await wire.call(ApiKey.CreateTopics, request);
+    const { topics } = await this.#calls.call(ApiKey.CreateTopics, request);
     const [created] = topics;
     if (created !== undefined && created.errorCode !== ErrorCode.NONE) {
       throw new Error(`topic '${name}': ${errorName(created.errorCode)}: ${created.errorMessage ?? 'no message'}`);
@@ -171,8 +202,7 @@ export class Kafka {
   /** Waits until a topic exists and every partition has a leader. @param withinMs milliseconds until it throws */
   async waitForTopic(name: string, withinMs: number = WAIT_MS): Promise<void> {
     await this.waitFor(`topic '${name}' has leaders`, withinMs, async () => {
-      const wire = await this.#wire();
-      const { topics } = await wire.call(ApiKey.Metadata, { topics: [{ name }], allowAutoTopicCreation: false });
+      const { topics } = await this.#calls.call(ApiKey.Metadata, { topics: [{ name }], allowAutoTopicCreation: false });
       const partitions = topics[0]?.partitions ?? [];
       return partitions.length > 0 && partitions.every(({ leaderId }) => leaderId >= 0);
     });
@@ -180,9 +210,8 @@ export class Kafka {
 
   /** The high watermark of a partition: the offset after the last record that consumers see. */
   async endOffset(topic: string, partition = 0): Promise<number> {
-    const wire = await this.#wire();
     const asked = [{ name: topic, partitions: [{ partitionIndex: partition, timestamp: -1 }] }];
-    const { topics } = await wire.call(ApiKey.ListOffsets, { replicaId: -1, isolationLevel: 0, topics: asked });
+    const { topics } = await this.#calls.call(ApiKey.ListOffsets, { replicaId: -1, isolationLevel: 0, topics: asked });
     const found = topics[0]?.partitions[0];
     if (found === undefined || found.errorCode !== ErrorCode.NONE) {
       throw new Error(`${topic}-${partition}: ${errorName(found?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR)}`);
@@ -199,11 +228,30 @@ export class Kafka {
   /** Waits until a group has committed at least `offset` for a partition. */
   async waitForCommit(group: string, topic: string, partition: number, offset: number): Promise<void> {
     await this.waitFor(`group '${group}' commits offset ${offset} of ${topic}-${partition}`, WAIT_MS, async () => {
-      const wire = await this.#wire();
       const groups = [{ groupId: group, topics: [{ name: topic, partitionIndexes: [partition] }] }];
-      const answer = await wire.call(ApiKey.OffsetFetch, { groups }, OFFSET_FETCH_BY_NAME);
+      const answer = await this.#calls.call(ApiKey.OffsetFetch, { groups }, OFFSET_FETCH_BY_NAME);
       return (answer.groups[0]?.topics[0]?.partitions[0]?.committedOffset ?? -1) >= offset;
     });
+  }
+
+  /**
+   * Waits until a group of either protocol is as it is wanted: `waitForGroup('billing', { members: 3 })` for a stable group of three.
+   * @returns the group, with who owns what
+   * @throws with what was seen last when it does not come to that
+   */
+  async waitForGroup(groupId: string, wanted: GroupWait = {}): Promise<Group> {
+    const { members, timeoutMs = WAIT_MS } = wanted;
+    const count = members === undefined ? '' : ` with ${members} members`;
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const group = await describeGroup(this.#calls, groupId);
+      if (isAsWanted(group, wanted)) return group;
+      if (performance.now() > deadline) {
+        const claim = `group '${groupId}' is ${stateWanted(wanted)}${count}`;
+        throw new Error(`not within ${timeoutMs} ms: ${claim}; it is ${shown(group)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
   }
 
   /** Polls `holds` until it is true. @throws with the claim when it stays false */
@@ -226,15 +274,11 @@ export class Kafka {
   }
 
   async #stop(): Promise<void> {
-    (await this.#client)?.close();
+    this.#calls.close();
     await awake(this.#node.stop());
     this.#place.cleanUp();
     const [bug] = this.#place.bugs;
     if (bug !== undefined) throw new Error('the broker broke one of its own claims', { cause: bug });
-  }
-
-  #wire(): Promise<Wire> {
-    return (this.#client ??= Wire.open(this.bootstrap));
   }
 }
 
