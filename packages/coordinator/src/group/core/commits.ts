@@ -175,23 +175,48 @@ export function expireOffsets(turn: Turn): void {
 function expireGroup(turn: Turn, group: ClassicGroup): void {
   const { out, offsets } = turn;
   const { groupId } = group;
-  const expired = offsets.ofGroup(groupId).filter(({ value }) => isExpired(turn, group, value));
+  const kept = offsets.ofGroup(groupId).map((each) => ({ ...each, atMs: expiresAtMs(turn, group, each.value) }));
+  const expired = kept.filter(({ atMs }) => out.nowMs >= atMs);
   for (const { topic, partition } of expired) out.write({ kind: 'offset', groupId, topic, partition, value: null });
   if (expired.length > 0) {
     const topics = Array.from(new Set(expired.map(({ topic }) => topic)));
     out.tell({ kind: 'offsetsExpired', groupId, topics, count: expired.length });
   }
+  warnOfExpiry(
+    turn,
+    groupId,
+    kept.filter(({ atMs }) => out.nowMs < atMs),
+  );
   if (offsets.hasAny(groupId) || group.pendingJoins.size > 0 || !turn.groups.has(groupId)) return;
   removeGroup(turn, group, 'it is empty and has no offsets');
 }
 
 /** Counted from the last of: the commit, the time the group became empty. A commit that named its own retention ends by that. */
-function isExpired(turn: Turn, group: ClassicGroup, value: OffsetValue): boolean {
-  const { nowMs } = turn.out;
-  if (value.expireMs !== -1) return nowMs >= value.expireMs;
+function expiresAtMs(turn: Turn, group: ClassicGroup, value: OffsetValue): number {
+  if (value.expireMs !== -1) return value.expireMs;
   const emptySinceMs = group.protocolType === null ? -1 : group.stateSinceMs;
-  return nowMs - Math.max(value.commitMs, emptySinceMs) >= turn.config.offsetsRetentionMs;
+  return Math.max(value.commitMs, emptySinceMs) + turn.config.offsetsRetentionMs;
 }
+
+/** Tells once of offsets that go soon: in the last tenth of their retention, but at least one check ahead. */
+function warnOfExpiry(
+  turn: Turn,
+  groupId: string,
+  kept: readonly { readonly topic: string; readonly atMs: number }[],
+): void {
+  const { out, offsets, config } = turn;
+  const marginMs = Math.max(config.offsetsRetentionMs * EXPIRY_WARNING_SHARE, config.offsetsRetentionCheckIntervalMs);
+  const soon = kept.filter(({ atMs }) => atMs - out.nowMs <= marginMs);
+  if (soon.length === 0) offsets.unwarn(groupId);
+  else if (offsets.warn(groupId)) {
+    const topics = Array.from(new Set(soon.map(({ topic }) => topic)));
+    const atMs = soon.reduce((first, each) => Math.min(first, each.atMs), Infinity);
+    out.tell({ kind: 'offsetsExpireSoon', groupId, topics, count: soon.length, atMs });
+  }
+}
+
+/** The part of `offsets.retention.minutes` before its end in which a warning is given. */
+const EXPIRY_WARNING_SHARE = 0.1;
 
 function removeGroup(turn: Turn, group: ClassicGroup, why: string): void {
   const { out } = turn;

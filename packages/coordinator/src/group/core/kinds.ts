@@ -2,8 +2,10 @@
 import type { ConsumerGroupPartitionMetadataValue } from '@odradek/protocol';
 import type { OpId, Out } from '../../runtime/core/machine.ts';
 import type { ConsumerEvent, ConsumerOps, TopicPartitions } from './consumer/kinds.ts';
+import type { InsightEvent, InsightOps, MemberName, RebalanceReason } from './insight/kinds.ts';
 
 export type * from './consumer/kinds.ts';
+export type * from './insight/kinds.ts';
 
 export type JoinProtocol = { readonly name: string; readonly metadata: Buffer };
 
@@ -166,20 +168,21 @@ export type DeleteOffsetsOp = {
 };
 
 /** Each op with its answer. Answers are outcomes: a refusal carries the code of the whole. */
-export type GroupOps = ConsumerOps & {
-  join: { op: JoinOp; reply: JoinReply };
-  sync: { op: SyncOp; reply: SyncReply };
-  heartbeat: { op: MemberOp; reply: null };
-  leave: { op: LeaveOp; reply: LeaveReply };
-  describe: { op: { readonly groupId: string }; reply: DescribedGroup };
-  list: { op: ListOp; reply: readonly ListedGroup[] };
-  delete: { op: { readonly groupId: string }; reply: null };
-  commit: { op: CommitOp; reply: PartitionCodes };
-  fetch: { op: FetchOp; reply: FetchReply };
-  deleteOffsets: { op: DeleteOffsetsOp; reply: PartitionCodes };
-  /** Topics that are no more: their offsets go, in every group. */
-  topicsDeleted: { op: { readonly topics: readonly string[] }; reply: null };
-};
+export type GroupOps = ConsumerOps &
+  InsightOps & {
+    join: { op: JoinOp; reply: JoinReply };
+    sync: { op: SyncOp; reply: SyncReply };
+    heartbeat: { op: MemberOp; reply: null };
+    leave: { op: LeaveOp; reply: LeaveReply };
+    describe: { op: { readonly groupId: string }; reply: DescribedGroup };
+    list: { op: ListOp; reply: readonly ListedGroup[] };
+    delete: { op: { readonly groupId: string }; reply: null };
+    commit: { op: CommitOp; reply: PartitionCodes };
+    fetch: { op: FetchOp; reply: FetchReply };
+    deleteOffsets: { op: DeleteOffsetsOp; reply: PartitionCodes };
+    /** Topics that are no more: their offsets go, in every group. */
+    topicsDeleted: { op: { readonly topics: readonly string[] }; reply: null };
+  };
 export type GroupOpKind = keyof GroupOps;
 export type GroupOpOf<K extends GroupOpKind> = { readonly kind: K } & GroupOps[K]['op'];
 export type GroupOp = { [K in GroupOpKind]: GroupOpOf<K> }[GroupOpKind];
@@ -331,12 +334,13 @@ export type GroupTimer =
 /** For log lines and metrics: why a group moves, in words for a person. */
 export type GroupEvent =
   | ConsumerEvent
+  | InsightEvent
   | {
       readonly kind: 'rebalanceStarted';
       readonly groupId: string;
       readonly generation: number;
       readonly members: number;
-      readonly why: string;
+      readonly reason: RebalanceReason;
     }
   | {
       readonly kind: 'rebalanceJoined';
@@ -345,10 +349,23 @@ export type GroupEvent =
       readonly members: number;
       readonly protocolName: string;
       readonly tookMs: number;
+      /** Whose assignment is waited for from now on. */
+      readonly leader: MemberName | null;
+      /** Who came last. */
+      readonly last: MemberName | null;
+      /** The first rebalance of an empty group waits `group.initial.rebalance.delay.ms` for more members. */
+      readonly initial: boolean;
       /** Members that did not come back in time. */
-      readonly lost: readonly string[];
+      readonly lost: readonly MemberName[];
     }
-  | { readonly kind: 'rebalanceDone'; readonly groupId: string; readonly generation: number; readonly tookMs: number }
+  | {
+      readonly kind: 'rebalanceDone';
+      readonly groupId: string;
+      readonly generation: number;
+      readonly tookMs: number;
+      /** Partitions given to a member that did not own them before; -1 when the assignment cannot be read here. */
+      readonly movedPartitions: number;
+    }
   | { readonly kind: 'groupEmptied'; readonly groupId: string; readonly generation: number }
   | { readonly kind: 'groupDeleted'; readonly groupId: string; readonly why: string }
   | {

@@ -13,6 +13,9 @@ import { completeJoin, initialDelayOver, prepareRebalance, syncPhaseOver } from 
 import { sync } from './classic/sync.ts';
 import { commit, deleteGroup, deleteOffsets, expireOffsets, fetch, groupNotFound, topicsDeleted } from './commits.ts';
 import type { GroupConfig } from './config.ts';
+import { noEnds } from './insight/ends.ts';
+import type { PartitionEnds } from './insight/ends.ts';
+import { lag, peek } from './insight/lag.ts';
 import type {
   DescribedGroup,
   GroupKinds,
@@ -36,12 +39,14 @@ const CLASSIC_TYPE = 'classic';
 export class GroupMachine implements Machine<GroupKinds> {
   readonly #config: () => GroupConfig;
   readonly #topics: GroupTopics;
+  readonly #ends: PartitionEnds;
   readonly #groups = new Map<string, ClassicGroup>();
   readonly #offsets = new Offsets();
 
-  constructor(config: () => GroupConfig, topics: GroupTopics) {
+  constructor(config: () => GroupConfig, topics: GroupTopics, ends: PartitionEnds = noEnds) {
     this.#config = config;
     this.#topics = topics;
+    this.#ends = ends;
   }
 
   handle(op: GroupOp, id: OpId, out: GroupOut): void {
@@ -69,6 +74,10 @@ export class GroupMachine implements Machine<GroupKinds> {
         return deleteOffsets(turn, op, id);
       case 'topicsDeleted':
         return topicsDeleted(turn, op.topics, id);
+      case 'peek':
+        return peek(turn, op.groupId, id);
+      case 'lag':
+        return lag(turn, this.#ends, op, id);
       case 'consumerHeartbeat':
       case 'consumerDescribe':
       case 'regexResolved':
@@ -129,11 +138,11 @@ export class GroupMachine implements Machine<GroupKinds> {
     for (const group of this.#groups.values()) {
       for (const member of group.members.values()) setSession(turn, group, member);
       if (group.members.size > turn.config.groupMaxSize)
-        prepareRebalance(
-          turn,
-          group,
-          `it has ${group.members.size} members, group.max.size is ${turn.config.groupMaxSize}`,
-        );
+        prepareRebalance(turn, group, {
+          cause: 'limit',
+          who: null,
+          why: `it has ${group.members.size} members, group.max.size is ${turn.config.groupMaxSize}`,
+        });
     }
     out.timer(timerKeys.expireOffsets, turn.config.offsetsRetentionCheckIntervalMs, { kind: 'expireOffsets' });
   }

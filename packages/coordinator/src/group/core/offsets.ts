@@ -6,6 +6,8 @@ type ByTopic = Map<string, ByPartition>;
 
 export class Offsets {
   readonly #groups = new Map<string, ByTopic>();
+  /** Groups whose coming expiry was told. Not replicated: another coordinator tells once more. */
+  readonly #warned = new Set<string>();
 
   get(groupId: string, topic: string, partition: number): OffsetValue | undefined {
     return this.#groups.get(groupId)?.get(topic)?.get(partition);
@@ -17,6 +19,7 @@ export class Offsets {
     let partitions = topics.get(topic);
     if (partitions === undefined) topics.set(topic, (partitions = new Map()));
     partitions.set(partition, value);
+    this.#warned.delete(groupId);
   }
 
   delete(groupId: string, topic: string, partition: number): void {
@@ -25,7 +28,20 @@ export class Offsets {
     if (topics === undefined || partitions === undefined || !partitions.delete(partition)) return;
     if (partitions.size > 0) return;
     topics.delete(topic);
-    if (topics.size === 0) this.#groups.delete(groupId);
+    if (topics.size > 0) return;
+    this.#groups.delete(groupId);
+    this.#warned.delete(groupId);
+  }
+
+  /** @returns whether this is the first warning since the group's offsets were last out of danger */
+  warn(groupId: string): boolean {
+    if (this.#warned.has(groupId)) return false;
+    this.#warned.add(groupId);
+    return true;
+  }
+
+  unwarn(groupId: string): void {
+    this.#warned.delete(groupId);
   }
 
   hasAny(groupId: string): boolean {

@@ -167,6 +167,13 @@ function writeDown(logger: Logger, event: GroupEvent): void {
         fields,
         'committed offsets expired: their group was empty for longer than offsets.retention.minutes',
       );
+    case 'offsetsExpireSoon':
+      return logger.warn(
+        fields,
+        'committed offsets expire soon: their group has been empty for most of offsets.retention.minutes',
+      );
+    case 'rebalanceJoining':
+      return logger.debug(fields, 'a further reason for a rebalance under way');
     case 'resolveRegex':
       return logger.debug(fields, 'regular expressions of a group are looked up');
     case 'groupEpochBumped':

@@ -3,7 +3,7 @@
  * `sync.ts`, `members.ts` and `rebalance.ts`. What a log record says of it is `value` and `adopt`; all else is forgotten on a restart.
  */
 import { assert } from '@odradek/base';
-import type { GroupValue, JoinProtocol, MemberValue, OpId } from '../kinds.ts';
+import type { GroupValue, JoinProtocol, MemberName, MemberValue, OpId } from '../kinds.ts';
 import { subscribedTopics } from '../subscription.ts';
 import { transition } from './states.ts';
 import type { ClassicInput, ClassicState } from './states.ts';
@@ -54,6 +54,8 @@ export class ClassicGroup {
   initialRebalance = false;
   newMemberAdded = false;
   rebalanceStartedMs = 0;
+  /** Who joined last in the rebalance under way. */
+  lastJoined: Member | undefined = undefined;
   /** What its consumers subscribe to; undefined when that cannot be known. */
   topics: ReadonlySet<string> | undefined = undefined;
 
@@ -108,7 +110,10 @@ export class ClassicGroup {
     if (this.members.size === 0) this.leaderId = member.memberId;
     this.members.set(member.memberId, member);
     if (member.groupInstanceId !== null) this.#staticIds.set(member.groupInstanceId, member.memberId);
-    if (member.joining !== undefined) this.#joiningCount += 1;
+    if (member.joining !== undefined) {
+      this.#joiningCount += 1;
+      this.lastJoined = member;
+    }
     this.#count(member.protocols, 1);
     this.pendingJoins.delete(member.memberId);
   }
@@ -119,6 +124,7 @@ export class ClassicGroup {
     const member = this.members.get(memberId);
     if (member === undefined) return;
     this.members.delete(memberId);
+    if (this.lastJoined === member) this.lastJoined = undefined;
     if (member.joining !== undefined) this.#joiningCount -= 1;
     if (member.groupInstanceId !== null && this.#staticIds.get(member.groupInstanceId) === memberId)
       this.#staticIds.delete(member.groupInstanceId);
@@ -141,6 +147,7 @@ export class ClassicGroup {
   setJoining(member: Member, op: OpId | undefined): void {
     this.#joiningCount += Number(op !== undefined) - Number(member.joining !== undefined);
     member.joining = op;
+    if (op !== undefined) this.lastJoined = member;
   }
 
   setProtocols(member: Member, protocols: readonly JoinProtocol[]): void {
@@ -262,6 +269,11 @@ export class ClassicGroup {
       else this.#protocolCounts.set(name, count);
     }
   }
+}
+
+/** Who a member is, for log lines and the history. */
+export function nameOf({ memberId, groupInstanceId, clientId, clientHost }: Member): MemberName {
+  return { memberId, groupInstanceId, clientId, clientHost };
 }
 
 function fromValue(value: MemberValue, protocolName: string): Member {

@@ -270,7 +270,7 @@ test('join: a member that went away in the middle does not freeze the group', ()
   expect(bench.events.at(-1)).toMatchObject({
     kind: 'rebalanceJoined',
     members: 2,
-    lost: [gone.memberId],
+    lost: [{ memberId: gone.memberId, clientId: 'gone' }],
     tookMs: 30_000,
   });
 });

@@ -2,10 +2,10 @@
 import { ok } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { NEW_MEMBER_JOIN_TIMEOUT_MS } from '../config.ts';
-import type { JoinOp, JoinProtocol, JoinReply, OpId } from '../kinds.ts';
+import type { JoinOp, JoinProtocol, JoinReply, OpId, RebalanceReason } from '../kinds.ts';
 import { cancelSession, checkMember, invalidGroupId, setSession, timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
-import { ClassicGroup, NO_ASSIGNMENT } from './group.ts';
+import { ClassicGroup, NO_ASSIGNMENT, nameOf } from './group.ts';
 import type { Member } from './group.ts';
 import {
   answerJoin,
@@ -14,7 +14,6 @@ import {
   joinedMembers,
   joinedReply,
   maybeCompleteJoin,
-  prepareRebalance,
   rebalanceOrComplete,
   refusedJoin,
   superseded,
@@ -139,8 +138,20 @@ function rejoin(turn: Turn, group: ClassicGroup, joining: { op: JoinOp; id: OpId
   member.rebalanceTimeoutMs = op.rebalanceTimeoutMs;
   member.sessionTimeoutMs = op.sessionTimeoutMs;
   group.setJoining(member, id);
-  const cause = changed ? 'subscribes to something else' : 'asked for it as the leader';
-  rebalanceOrComplete(turn, group, `member ${member.memberId} ${cause}${clientReason(op)}`);
+  rebalanceOrComplete(turn, group, rejoinReason({ op, member, changed, wishes }));
+}
+
+/** undefined for a member that only comes back because it was asked to. */
+function rejoinReason(of: {
+  op: JoinOp;
+  member: Member;
+  changed: boolean;
+  wishes: boolean;
+}): RebalanceReason | undefined {
+  if (!of.changed && !of.wishes) return undefined;
+  const cause = of.changed ? 'subscription' : 'leader';
+  const does = of.changed ? 'subscribes to something else' : 'asked for it as the leader';
+  return { cause, who: nameOf(of.member), why: `member ${of.member.memberId} ${does}${clientReason(of.op)}` };
 }
 
 function addMember(turn: Turn, group: ClassicGroup, joining: { op: JoinOp; id: OpId; memberId: string }): void {
@@ -164,7 +175,8 @@ function addMember(turn: Turn, group: ClassicGroup, joining: { op: JoinOp; id: O
   // It does not know its id before it is answered, so it cannot beat; a client that gives up and comes anew must not leave it for ever.
   setSession(turn, group, member, NEW_MEMBER_JOIN_TIMEOUT_MS);
   const as = op.groupInstanceId === null ? '' : ` as ${op.groupInstanceId}`;
-  rebalanceOrComplete(turn, group, `member ${memberId} joined${as}${clientReason(op)}`);
+  const why = `member ${memberId} joined${as}${clientReason(op)}`;
+  rebalanceOrComplete(turn, group, { cause: 'joined', who: nameOf(member), why });
 }
 
 /** A static member restarted. In a stable group whose protocol stays the same it takes its old place, and nobody else notices. */
@@ -189,8 +201,7 @@ function returnStatic(turn: Turn, group: ClassicGroup, joining: { op: JoinOp; id
   }
   group.setJoining(member, id);
   const why = `static member ${op.groupInstanceId ?? ''} came back as ${op.newMemberId}${clientReason(op)}`;
-  if (group.state === 'PreparingRebalance') maybeCompleteJoin(turn, group);
-  else prepareRebalance(turn, group, why);
+  rebalanceOrComplete(turn, group, { cause: 'returned', who: nameOf(member), why });
 }
 
 function fence(turn: Turn, group: ClassicGroup, old: Member): void {

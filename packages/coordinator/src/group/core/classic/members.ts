@@ -2,9 +2,10 @@
 import { ok, refuse } from '@odradek/base';
 import type { Refusal } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
-import type { GroupOps, LeaveOp, LeaveReply, LeavingMember, OpId } from '../kinds.ts';
+import type { GroupOps, LeaveOp, LeaveReply, LeavingMember, MemberName, OpId, RebalanceReason } from '../kinds.ts';
 import { checkGeneration, checkMember, invalidGroupId, rebalancing, setSession, unknownMember } from '../turn.ts';
 import type { Turn } from '../turn.ts';
+import { nameOf } from './group.ts';
 import type { ClassicGroup } from './group.ts';
 import { dropMember, maybeCompleteJoin, rebalanceOrComplete } from './rebalance.ts';
 import { afterLoss, served } from './states.ts';
@@ -36,7 +37,7 @@ export function leave(turn: Turn, op: LeaveOp, id: OpId): void {
     return;
   }
   const before = group?.members.size ?? 0;
-  const left: string[] = [];
+  const left: Left[] = [];
   const members = op.members.map((leaving) => {
     const code = group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : leaveOne(turn, group, leaving, left);
     return { memberId: leaving.memberId, groupInstanceId: leaving.groupInstanceId, code };
@@ -45,26 +46,37 @@ export function leave(turn: Turn, op: LeaveOp, id: OpId): void {
   turn.out.reply(id, ok(reply));
   if (group === undefined || left.length === 0) return;
   if (group.members.size === before) pendingLost(turn, group);
-  else membersLost(turn, group, `left: ${left.join('; ')}`);
+  else {
+    const why = `left: ${left.map(({ text }) => text).join('; ')}`;
+    membersLost(turn, group, { cause: 'left', who: left.find(({ who }) => who !== null)?.who ?? null, why });
+  }
 }
 
-function leaveOne(turn: Turn, group: ClassicGroup, leaving: LeavingMember, left: string[]): number {
+/** `who` null: one that was sent back with an id and had not joined with it. */
+type Left = { readonly text: string; readonly who: MemberName | null };
+
+function leaveOne(turn: Turn, group: ClassicGroup, leaving: LeavingMember, left: Left[]): number {
   const { groupInstanceId } = leaving;
   const because = leaving.reason === null || leaving.reason === '' ? '' : ` (client: ${leaving.reason.slice(0, 255)})`;
   if (leaving.memberId === '') {
     const memberId = groupInstanceId === null ? undefined : group.staticMemberId(groupInstanceId);
     if (memberId === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
+    left.push({ text: `${memberId}${because}`, who: named(group, memberId) });
     dropMember(turn, group, memberId);
-    left.push(`${memberId}${because}`);
     return ErrorCode.NONE;
   }
   if (!group.pendingJoins.has(leaving.memberId)) {
     const refusal = checkMember(group, leaving.memberId, groupInstanceId);
     if (refusal !== undefined) return refusal.code;
   }
+  left.push({ text: `${leaving.memberId}${because}`, who: named(group, leaving.memberId) });
   dropMember(turn, group, leaving.memberId);
-  left.push(`${leaving.memberId}${because}`);
   return ErrorCode.NONE;
+}
+
+function named(group: ClassicGroup, memberId: string): MemberName | null {
+  const member = group.members.get(memberId);
+  return member === undefined ? null : nameOf(member);
 }
 
 /** No sign of life within the session timeout (or, for one that was sent back with an id, no second join). */
@@ -83,16 +95,15 @@ export function sessionOver(turn: Turn, group: ClassicGroup, memberId: string): 
   const limit = member.isNew
     ? 'the join of a new member may wait'
     : `its session timeout of ${member.sessionTimeoutMs} ms`;
-  membersLost(turn, group, `${memberId} was silent for longer than ${limit}`);
+  const why = `${memberId} was silent for longer than ${limit}`;
+  membersLost(turn, group, { cause: 'silent', who: nameOf(member), why });
 }
 
-function membersLost(turn: Turn, group: ClassicGroup, why: string): void {
+function membersLost(turn: Turn, group: ClassicGroup, reason: RebalanceReason): void {
   switch (afterLoss[group.state]) {
     case 'rebalance':
-      rebalanceOrComplete(turn, group, why);
-      break;
     case 'completeIfAllJoined':
-      maybeCompleteJoin(turn, group);
+      rebalanceOrComplete(turn, group, reason);
       break;
     case 'nothing':
       break;

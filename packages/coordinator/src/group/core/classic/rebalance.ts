@@ -5,20 +5,27 @@
 import { ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
-import type { JoinReply, SyncReply } from '../kinds.ts';
+import type { JoinReply, MemberName, RebalanceReason, SyncReply } from '../kinds.ts';
 import { cancelSession, rebalancing, setSession, timerKeys, unknownMember } from '../turn.ts';
 import type { Turn } from '../turn.ts';
-import { NO_ASSIGNMENT } from './group.ts';
+import { NO_ASSIGNMENT, nameOf } from './group.ts';
 import type { ClassicGroup, Member } from './group.ts';
 import { transitions } from './states.ts';
 
-/** Begins a rebalance, or when one is under way already, ends its first half if that was all that it waited for. */
-export function rebalanceOrComplete(turn: Turn, group: ClassicGroup, why: string): void {
-  if (transitions.rebalanceNeeded[group.state] !== undefined) prepareRebalance(turn, group, why);
-  else maybeCompleteJoin(turn, group);
+/**
+ * Begins a rebalance, or when one is under way already, ends its first half if that was all that it waited for.
+ * @param reason undefined: a member came back as it was asked to, which is no reason for one
+ */
+export function rebalanceOrComplete(turn: Turn, group: ClassicGroup, reason: RebalanceReason | undefined): void {
+  if (transitions.rebalanceNeeded[group.state] !== undefined && reason !== undefined) {
+    prepareRebalance(turn, group, reason);
+    return;
+  }
+  if (reason !== undefined) turn.out.tell({ kind: 'rebalanceJoining', groupId: group.groupId, reason });
+  maybeCompleteJoin(turn, group);
 }
 
-export function prepareRebalance(turn: Turn, group: ClassicGroup, why: string): void {
+export function prepareRebalance(turn: Turn, group: ClassicGroup, reason: RebalanceReason): void {
   const { config, out } = turn;
   if (group.state === 'CompletingRebalance') {
     for (const member of group.members.values()) {
@@ -32,7 +39,7 @@ export function prepareRebalance(turn: Turn, group: ClassicGroup, why: string): 
   group.rebalanceStartedMs = out.nowMs;
   group.move('rebalanceNeeded', out.nowMs);
   const { groupId, generation } = group;
-  out.tell({ kind: 'rebalanceStarted', groupId, generation, members: group.members.size, why });
+  out.tell({ kind: 'rebalanceStarted', groupId, generation, members: group.members.size, reason });
   if (!group.initialRebalance) {
     if (group.allJoined) completeJoin(turn, group);
     else setJoinTimer(turn, group);
@@ -73,6 +80,7 @@ export function completeJoin(turn: Turn, group: ClassicGroup): void {
   if (group.state !== 'PreparingRebalance') return;
   const { out } = turn;
   out.cancel(timerKeys.join(group.groupId));
+  const { initialRebalance: initial } = group;
   const lost = removeMissing(turn, group);
   if (group.members.size === 0) {
     beginEmptyGeneration(turn, group);
@@ -83,10 +91,20 @@ export function completeJoin(turn: Turn, group: ClassicGroup): void {
     return;
   }
   beginGeneration(turn, group);
-  const { groupId, generation } = group;
-  const tookMs = Math.max(0, out.nowMs - group.rebalanceStartedMs);
-  const protocolName = group.protocolName ?? '';
-  out.tell({ kind: 'rebalanceJoined', groupId, generation, members: group.members.size, protocolName, tookMs, lost });
+  const leader = group.leaderId === null ? undefined : group.members.get(group.leaderId);
+  out.tell({
+    kind: 'rebalanceJoined',
+    groupId: group.groupId,
+    generation: group.generation,
+    members: group.members.size,
+    protocolName: group.protocolName ?? '',
+    tookMs: Math.max(0, out.nowMs - group.rebalanceStartedMs),
+    leader: leader === undefined ? null : nameOf(leader),
+    last: group.lastJoined === undefined ? null : nameOf(group.lastJoined),
+    initial,
+    lost,
+  });
+  group.lastJoined = undefined;
 }
 
 /** The time to ask for assignments is over: members that did not are out, and the others rebalance. */
@@ -94,8 +112,11 @@ export function syncPhaseOver(turn: Turn, group: ClassicGroup, generation: numbe
   if (group.generation !== generation || group.pendingSyncs.size === 0) return;
   if (group.state !== 'CompletingRebalance' && group.state !== 'Stable') return;
   const silent = Array.from(group.pendingSyncs);
+  const first = group.members.get(silent[0] ?? '');
+  const timeoutMs = group.rebalanceTimeoutMs;
   for (const memberId of silent) dropMember(turn, group, memberId);
-  prepareRebalance(turn, group, `${silent.join(', ')} did not ask for an assignment within the rebalance timeout`);
+  const why = `${silent.join(', ')} did not ask for an assignment within the rebalance timeout of ${timeoutMs} ms`;
+  prepareRebalance(turn, group, { cause: 'late', who: first === undefined ? null : nameOf(first), why });
 }
 
 /** Takes a member out, answering what it waits for; the caller decides what follows for the group. */
@@ -181,11 +202,11 @@ function endSyncPhase(turn: Turn, group: ClassicGroup): void {
   turn.out.cancel(timerKeys.sync(group.groupId));
 }
 
-function removeMissing(turn: Turn, group: ClassicGroup): string[] {
-  const lost: string[] = [];
+function removeMissing(turn: Turn, group: ClassicGroup): MemberName[] {
+  const lost: MemberName[] = [];
   for (const member of Array.from(group.members.values())) {
     if (member.joining !== undefined || member.groupInstanceId !== null) continue;
-    lost.push(member.memberId);
+    lost.push(nameOf(member));
     dropMember(turn, group, member.memberId);
   }
   return lost;
@@ -208,6 +229,7 @@ function beginEmptyGeneration(turn: Turn, group: ClassicGroup): void {
   group.nextGeneration();
   group.protocolName = null;
   group.leaderId = null;
+  group.lastJoined = undefined;
   group.initialRebalance = false;
   group.move('nobodyLeft', out.nowMs);
   out.write({ kind: 'group', groupId: group.groupId, value: group.value(new Map(), out.nowMs) });

@@ -13,6 +13,7 @@ import {
   unknownMember,
 } from '../turn.ts';
 import type { Turn } from '../turn.ts';
+import { countMoved } from '../insight/assignments.ts';
 import type { ClassicGroup, Member } from './group.ts';
 import { answerSync, prepareRebalance } from './rebalance.ts';
 import { served } from './states.ts';
@@ -66,14 +67,15 @@ function assign(turn: Turn, group: ClassicGroup, op: SyncOp): void {
   if (bytes > config.recordBytesMax) {
     const why = `the record of group ${groupId} would take ${bytes} bytes, the offsets topic allows ${config.recordBytesMax}; use fewer members or raise max.message.bytes`;
     for (const member of group.members.values()) answerSync(turn, member, refuse(ErrorCode.UNKNOWN_SERVER_ERROR, why));
-    prepareRebalance(turn, group, why);
+    prepareRebalance(turn, group, { cause: 'limit', who: null, why });
     return;
   }
+  const movedPartitions = group.isConsumerGroup ? countMoved(group.members.values(), assignments) : -1;
   out.write({ kind: 'group', groupId, value });
   for (const member of group.members.values())
     if (answerSync(turn, member, ok(assigned(group, member)))) setSession(turn, group, member);
-  const { generation } = group;
-  out.tell({ kind: 'rebalanceDone', groupId, generation, tookMs: Math.max(0, out.nowMs - group.rebalanceStartedMs) });
+  const tookMs = Math.max(0, out.nowMs - group.rebalanceStartedMs);
+  out.tell({ kind: 'rebalanceDone', groupId, generation: group.generation, tookMs, movedPartitions });
 }
 
 function assigned(group: ClassicGroup, member: Member): SyncReply {

@@ -1,5 +1,7 @@
 /** The words of consumer groups (KIP-848): what is asked, answered and told. Records are in `../kinds.ts` with those of all groups. */
 
+import type { RebalanceCause } from '../insight/kinds.ts';
+
 /** Partitions of topics, by topic id. */
 export type TopicPartitions = readonly { readonly topicId: string; readonly partitions: readonly number[] }[];
 
@@ -16,6 +18,8 @@ export type ConsumerHeartbeatOp = {
   readonly rackId: string | null;
   readonly clientId: string;
   readonly clientHost: string;
+  /** In whose name; what regular expressions stand for is what it may describe. */
+  readonly principal?: string;
   readonly rebalanceTimeoutMs: number;
   readonly subscribedTopicNames: readonly string[] | null;
   readonly subscribedTopicRegex: string | null;
@@ -79,15 +83,24 @@ export type ConsumerOps = {
   topicsChanged: { op: { readonly topics: readonly string[] }; reply: null };
 };
 
+/** More of who is behind an event, and which kind of reason it is: for the history of rebalances. */
+type Behind = {
+  readonly groupInstanceId?: string | null;
+  readonly clientHost?: string | null;
+  readonly cause?: RebalanceCause;
+};
+
 /** Joined to `GroupEvent`. `memberId` null: nobody in particular. */
 export type ConsumerEvent =
   | {
-      /** The shell lists the topics that match (and that `memberId`'s principal may see), then submits `regexResolved`. */
+      /** The shell lists the topics that match (and that `asker` may see), then submits `regexResolved`. */
       readonly kind: 'resolveRegex';
       readonly groupId: string;
       readonly regexes: readonly string[];
+      /** Who beat last with a regular expression; left out: nobody since the shard was loaded. */
+      readonly asker?: { readonly principal: string; readonly clientHost: string };
     }
-  | {
+  | ({
       /** A reason to move partitions: the first phase of a rebalance of a consumer group. */
       readonly kind: 'groupEpochBumped';
       readonly groupId: string;
@@ -96,7 +109,7 @@ export type ConsumerEvent =
       readonly memberId: string | null;
       readonly clientId: string | null;
       readonly why: string;
-    }
+    } & Behind)
   | {
       /** The second phase: who is to own what. */
       readonly kind: 'targetAssigned';
@@ -119,13 +132,13 @@ export type ConsumerEvent =
       /** Who came last. */
       readonly slowestMemberId: string | null;
     }
-  | {
+  | ({
       readonly kind: 'memberLost';
       readonly groupId: string;
       readonly memberId: string;
       readonly clientId: string;
       readonly why: string;
-    }
+    } & Behind)
   | {
       /** Between the protocols (KIP-848 migration). */
       readonly kind: 'groupConverted';
