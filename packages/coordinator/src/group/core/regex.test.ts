@@ -40,7 +40,7 @@ test('regex: a pattern on which backtracking would never end is answered', () =>
 });
 
 test('regex: whatever a client sends is compiled or refused', () => {
-  const syntax = fc.constantFrom(...'()[]{}*+?|\\^$.,:=!<>PpQE0129-&/', '\\p{', '(?', 'é', '\ud800');
+  const syntax = fc.constantFrom(...Array.from('()[]{}*+?|\\^$.,:=!<>PpQE0129-&/'), '\\p{', '(?', 'é', '\ud800');
   const text = fc.array(fc.oneof(syntax, fc.string({ maxLength: 2 })), { maxLength: 12 });
   fc.assert(
     fc.property(text, fc.string(), (parts, topic) => {
