@@ -124,6 +124,11 @@ export interface PartitionLog {
   offsetForTimestamp(timestampMs: number, upToOffset: number): Promise<OffsetAndTimestamp | undefined>;
   /** The record with the largest timestamp (ListOffsets -3, KIP-734); the earliest of equals. */
   offsetOfMaxTimestamp(upToOffset: number): Promise<OffsetAndTimestamp | undefined>;
+  /**
+   * When the record at `offset` came in, or the first one after it, read from the header of its batch alone: for a record within a batch the
+   * time at which the batch begins. -1 when its producer gave it no time; undefined when there is none below `upToOffset`.
+   */
+  timestampAt(offset: number, upToOffset: number): number | undefined | Promise<number | undefined>;
   /** KIP-320: the largest epoch <= `leaderEpoch` and where it ends; undefined when unknown. */
   endOffsetForEpoch(leaderEpoch: number): EpochEnd | undefined;
   epochForOffset(offset: number): number | undefined;

@@ -123,6 +123,21 @@ export interface ReplicasPort {
       readonly isFuture: boolean;
     }[];
   })[];
+  /**
+   * Where a partition that is led here begins and ends, all of one instant. `stable`: the last stable offset too (-1 without); it may have to
+   * be read from a log that nobody has opened yet. Refuses with NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR.
+   */
+  endOf(
+    topic: string,
+    partition: number,
+    stable: boolean,
+  ): Outcome<{ readonly logStartOffset: number; readonly highWatermark: number; readonly lastStableOffset: number }>;
+  /** When the first committed record at or after `offset` came in, milliseconds; by the header of its batch. undefined: there is none. */
+  timestampAt(at: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly offset: number;
+  }): Promise<Outcome<number | undefined>>;
   /** undefined when this broker does not host it. */
   partitionState(
     topic: string,

@@ -7,7 +7,7 @@ import type { OffsetAndTimestamp, ReadRequest, ReadResult } from '../types.ts';
 import { readSegment } from './disk-read.ts';
 import type { DiskReadBounds } from './disk-read.ts';
 import type { Segment } from './segment.ts';
-import { findByTimestamp, findMaxTimestamp } from './timestamps.ts';
+import { findByTimestamp, findMaxTimestamp, timeOfOffset } from './timestamps.ts';
 import type { OffsetRange } from './timestamps.ts';
 
 const ATTEMPTS_MAX = 4;
@@ -49,6 +49,13 @@ export function offsetForTimestamp(
 /** The first record with the largest timestamp; see PartitionLog. */
 export function offsetOfMaxTimestamp(log: ReadableLog, upToOffset: number): Promise<OffsetAndTimestamp | undefined> {
   return lookup(log, upToOffset, (range) => findMaxTimestamp(log.segments, range));
+}
+
+/** The time of the record at `offset`, or of the first one after it; see PartitionLog. */
+export function timestampAt(log: ReadableLog, offset: number, upToOffset: number): Promise<number | undefined> {
+  return lookup(log, upToOffset, (range) =>
+    timeOfOffset(log.segments, { ...range, logStartOffset: Math.max(offset, range.logStartOffset) }),
+  );
 }
 
 /** Index of the segment that holds `offset`; -1 when it lies before all of them. */

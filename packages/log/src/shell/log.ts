@@ -4,7 +4,7 @@
  */
 import { AssertionError, StorageFault, ok, refuse } from '@odradek/base';
 import type { Outcome, Refusal } from '@odradek/base';
-import { ErrorCode } from '@odradek/protocol';
+import { ErrorCode, batch } from '@odradek/protocol';
 import { AppendPlan, planAppend, sealPlan } from '../core/append.ts';
 import { judgeProducer } from '../core/producer-batches.ts';
 import type { Cleanable } from '../core/cleanable.ts';
@@ -29,8 +29,16 @@ import type { Flushable } from './flusher.ts';
 import type { LogState } from './load.ts';
 import { LogBody } from './log-body.ts';
 import type { LogOpening } from './log-body.ts';
-import { NOTHING_READ, offsetForTimestamp, offsetOfMaxTimestamp, readFromDisk, segmentIndexOf } from './log-reader.ts';
+import {
+  NOTHING_READ,
+  offsetForTimestamp,
+  offsetOfMaxTimestamp,
+  readFromDisk,
+  segmentIndexOf,
+  timestampAt,
+} from './log-reader.ts';
 import { asideDirectoryName } from './names.ts';
+import { timeOfBatch } from './timestamps.ts';
 import type { Segment } from './segment.ts';
 import type { CleanedSegment } from './swap.ts';
 import { isFullDisk } from './world.ts';
@@ -168,6 +176,14 @@ export class Log implements PartitionLog, Flushable {
 
   offsetOfMaxTimestamp(upToOffset: number): Promise<OffsetAndTimestamp | undefined> {
     return this.#asked(() => offsetOfMaxTimestamp(this.#body, upToOffset));
+  }
+
+  timestampAt(offset: number, upToOffset: number): number | undefined | Promise<number | undefined> {
+    const end = Math.min(upToOffset, this.logEndOffset);
+    if (offset >= end) return undefined;
+    const recent = this.#body.tail.read(offset, end, 0, true)?.chunks[0];
+    if (recent !== undefined && batch.recordsCount(recent, 0) > 0) return timeOfBatch(recent);
+    return this.#asked(() => timestampAt(this.#body, offset, end));
   }
 
   endOffsetForEpoch(leaderEpoch: number): EpochEnd | undefined {

@@ -61,6 +61,36 @@ export async function findMaxTimestamp(
   return best;
 }
 
+/**
+ * The time of the first record at or after `range.logStartOffset`, by the headers alone: of a record within a batch the time is told at which
+ * the batch begins.
+ */
+export async function timeOfOffset(segments: readonly Segment[], range: OffsetRange): Promise<number | undefined> {
+  for (const [index, segment] of segments.entries()) {
+    const end = segments[index + 1]?.baseOffset ?? Infinity;
+    if (end <= range.logStartOffset) continue;
+    if (segment.baseOffset >= range.upToOffset) break;
+    let offset = range.logStartOffset;
+    let from = await segment.indexes.floorPositionLater(offset);
+    for (;;) {
+      const found = await findBatch(segment, { from, end: segment.sizeBytes, offset, lookAhead: HEADERS_BYTES });
+      if (found === undefined || batch.baseOffset(found.bytes, 0) >= range.upToOffset) break;
+      if (batch.recordsCount(found.bytes, 0) > 0) return timeOfBatch(found.bytes);
+      offset = batch.lastOffset(found.bytes, 0) + 1;
+      from = found.position + batch.sizeInBytes(found.bytes, 0);
+    }
+  }
+  return undefined;
+}
+
+/** A few headers at once where batches are small, and not much of one where they are large. */
+const HEADERS_BYTES = 1024;
+
+/** When a batch begins; -1 when its producer gave it no time. */
+export function timeOfBatch(bytes: Buffer): number {
+  return batch.timestampTypeOf(bytes, 0) === 1 ? batch.maxTimestamp(bytes, 0) : batch.baseTimestamp(bytes, 0);
+}
+
 async function firstInSegment(
   segment: Segment,
   range: OffsetRange,

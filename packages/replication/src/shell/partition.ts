@@ -252,6 +252,15 @@ export class Partition {
     return this.log.epochForOffset(logStartOffset);
   }
 
+  /** When the first committed record at or after `offset` came in; see PartitionLog.timestampAt. */
+  async timestampAt(offset: number): Promise<Outcome<number | undefined>> {
+    try {
+      return { ok: true, value: await this.log.timestampAt(offset, this.highWatermark) };
+    } catch (cause) {
+      return refuse(ErrorCode.KAFKA_STORAGE_ERROR, storageFault(cause));
+    }
+  }
+
   deleteRecordsBefore(offset: number): Outcome<number> {
     if (!this.log.config.cleanupDelete) {
       return refuse(

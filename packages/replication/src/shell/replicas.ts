@@ -146,6 +146,26 @@ export class Replicas implements ReplicasPort {
     };
   }
 
+  endOf(topic: string, partition: number, stable: boolean): ReturnType<ReplicasPort['endOf']> {
+    const hosted = this.#hosting.find(topic, partition);
+    if (hosted === undefined) return this.#hosting.refuse({ topic, partition });
+    const refused = hosted.checkEpoch(-1);
+    if (refused !== undefined) return refuse(refused.code, refused.why);
+    try {
+      const { highWatermark } = hosted;
+      const lastStableOffset = stable ? hosted.lastStableOffset : -1;
+      return { ok: true, value: { logStartOffset: hosted.log.logStartOffset, highWatermark, lastStableOffset } };
+    } catch (cause) {
+      if (!(cause instanceof StorageFault)) throw cause;
+      return refuse(ErrorCode.KAFKA_STORAGE_ERROR, cause.message);
+    }
+  }
+
+  async timestampAt(at: At & { readonly offset: number }): Promise<Outcome<number | undefined>> {
+    const partition = this.#hosting.find(at.topic, at.partition);
+    return partition === undefined ? this.#hosting.refuse(at) : partition.timestampAt(at.offset);
+  }
+
   /** Every partition that is online here. */
   partitions(): Iterable<Partition> {
     return this.#hosting.partitions();
