@@ -39,6 +39,12 @@ export type Limits = {
   readonly coordinatorQueuedOpsMax: number;
   /** Bytes of coordinator records in one append; what is written meanwhile goes into the next one. */
   readonly coordinatorBatchBytesMax: number;
+  /** Finished rebalances that are remembered of one group; older ones are forgotten. */
+  readonly groupRebalancesKeptMax: number;
+  /** Finished rebalances that are remembered of all groups of a node together; the oldest are forgotten first. */
+  readonly rebalancesKeptMax: number;
+  /** Reasons, and lost members, that are remembered of one rebalance; further ones are counted. */
+  readonly rebalanceDetailsMax: number;
   /** Admin requests waiting at the controller. */
   readonly controllerQueuedOpsMax: number;
   /** Partitions that one admin request may make. */
@@ -74,6 +80,9 @@ export const production: Limits = {
   readChunkBytes: 1 * MIB,
   coordinatorQueuedOpsMax: 100_000,
   coordinatorBatchBytesMax: 512 * 1024,
+  groupRebalancesKeptMax: 32,
+  rebalancesKeptMax: 10_000,
+  rebalanceDetailsMax: 8,
   controllerQueuedOpsMax: 10_000,
   controllerPartitionsPerRequestMax: 10_000,
   controllerBatchRecordsMax: 10_000,
@@ -101,6 +110,9 @@ export const tiny: Limits = {
   readChunkBytes: 4 * 1024,
   coordinatorQueuedOpsMax: 32,
   coordinatorBatchBytesMax: 4 * 1024,
+  groupRebalancesKeptMax: 4,
+  rebalancesKeptMax: 16,
+  rebalanceDetailsMax: 2,
   controllerQueuedOpsMax: 16,
   controllerPartitionsPerRequestMax: 64,
   controllerBatchRecordsMax: 16,

@@ -117,7 +117,9 @@ test('leave: several at once, each with its own code; one rebalance for all', ()
   });
   expect(ask.value.members.map(({ code }) => code)).toEqual([0, ErrorCode.UNKNOWN_MEMBER_ID, 0]);
   expect(bench.events.filter(({ kind }) => kind === 'rebalanceStarted').length).toBe(2);
-  expect(bench.events.at(-1)).toMatchObject({ why: expect.stringContaining('client: scaled down') as string });
+  expect(bench.events.at(-1)).toMatchObject({
+    reason: { cause: 'left', who: { clientId: 'b' }, why: expect.stringContaining('client: scaled down') as string },
+  });
   a?.join();
   expect(a?.joined().generation).toBe(2);
 });
