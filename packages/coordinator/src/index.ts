@@ -6,6 +6,8 @@ export { GROUP_TOPIC, groupPartitionFor } from './group/core/partition-for.ts';
 export type * from './group/core/config.ts';
 export type { GroupTopic, GroupTopics } from './group/core/topics.ts';
 export type * from './group/core/kinds.ts';
+export { compileTopicRegex } from './group/core/regex.ts';
+export type { TopicRegex } from './group/core/regex.ts';
 export { GroupMachine } from './group/core/machine.ts';
 export { GroupCoordinator } from './group/shell/coordinator.ts';
 export type { GroupCoordinatorOptions, GroupsPort } from './group/shell/coordinator.ts';

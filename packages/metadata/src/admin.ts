@@ -16,6 +16,8 @@ import type {
   DeleteTopicsResponse,
   IncrementalAlterConfigsRequest,
   IncrementalAlterConfigsResponse,
+  UpdateFeaturesRequest,
+  UpdateFeaturesResponse,
 } from '@odradek/protocol';
 
 type Admin = {
@@ -24,6 +26,7 @@ type Admin = {
   createPartitions: [CreatePartitionsRequest, CreatePartitionsResponse];
   alterConfigs: [AlterConfigsRequest, AlterConfigsResponse];
   incrementalAlterConfigs: [IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse];
+  updateFeatures: [UpdateFeaturesRequest, UpdateFeaturesResponse];
   allocateProducerIds: [AllocateProducerIdsRequest, AllocateProducerIdsResponse];
 };
 

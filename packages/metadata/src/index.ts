@@ -1,5 +1,6 @@
 export type * from './admin.ts';
 export type * from './ports.ts';
+export { builtFeatures } from './core/built-features.ts';
 export { registrationRecordOf } from './core/cluster.ts';
 export type { BrokerImage, Cluster, SupportedFeature } from './core/cluster.ts';
 export type { Configs, ConfigResource } from './core/configs.ts';

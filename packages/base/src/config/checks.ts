@@ -12,7 +12,9 @@ export function checkTogether(config: NodeConfig, told: Told): void {
   checkListeners(config, told.problems);
   checkSecurity(config, told.problems);
   checkDirectories(config, told.problems);
+  checkCleaner(config, told.problems);
   checkTimes(config, told);
+  checkGroupProtocols(config, told.problems);
 }
 
 function checkRoles(config: NodeConfig, problems: string[]): void {
@@ -169,6 +171,17 @@ function checkDirectories(config: NodeConfig, problems: string[]): void {
   if (twice !== undefined) problems.push(`log.dirs names ${twice} twice`);
 }
 
+const DEDUPE_BYTES_LEAST = 1024 * 1024;
+
+function checkCleaner(config: NodeConfig, problems: string[]): void {
+  const threads = config.get('log.cleaner.threads');
+  const bufferBytes = config.get('log.cleaner.dedupe.buffer.size');
+  if (threads === 0 || bufferBytes / threads > DEDUPE_BYTES_LEAST) return;
+  problems.push(
+    `log.cleaner.dedupe.buffer.size = ${bufferBytes} must be more than 1 MiB for each of log.cleaner.threads = ${threads}`,
+  );
+}
+
 /** Kafka lets them be anything; here they are intervals of timers. */
 const positive = [
   'broker.heartbeat.interval.ms',
@@ -180,6 +193,12 @@ const positive = [
 function checkTimes(config: NodeConfig, told: Told): void {
   const ordered = [
     ['group.min.session.timeout.ms', 'group.max.session.timeout.ms'],
+    ['group.consumer.min.session.timeout.ms', 'group.consumer.session.timeout.ms'],
+    ['group.consumer.session.timeout.ms', 'group.consumer.max.session.timeout.ms'],
+    ['group.consumer.min.heartbeat.interval.ms', 'group.consumer.heartbeat.interval.ms'],
+    ['group.consumer.heartbeat.interval.ms', 'group.consumer.max.heartbeat.interval.ms'],
+    ['group.consumer.min.assignment.interval.ms', 'group.consumer.assignment.interval.ms'],
+    ['group.consumer.assignment.interval.ms', 'group.consumer.max.assignment.interval.ms'],
     ['replica.fetch.wait.max.ms', 'replica.lag.time.max.ms'],
   ] as const;
   for (const [lower, upper] of ordered) {
@@ -194,6 +213,34 @@ function checkTimes(config: NodeConfig, told: Told): void {
   if (heartbeatMs * 2 > sessionMs) {
     told.warnings.push(
       `broker.heartbeat.interval.ms = ${heartbeatMs} is more than half of broker.session.timeout.ms = ${sessionMs}: one late beat fences the broker`,
+    );
+  }
+}
+
+/** What is built, by its name and by that of Kafka's class. */
+const assignors = [
+  'uniform',
+  'range',
+  'org.apache.kafka.coordinator.group.assignor.UniformAssignor',
+  'org.apache.kafka.coordinator.group.assignor.RangeAssignor',
+];
+
+function checkGroupProtocols(config: NodeConfig, problems: string[]): void {
+  const protocols = config.get('group.coordinator.rebalance.protocols');
+  if (!protocols.includes('classic')) {
+    problems.push(
+      `group.coordinator.rebalance.protocols = ${protocols.join(',')}: the classic protocol cannot be left out, add classic`,
+    );
+  }
+  for (const name of config.get('group.consumer.assignors')) {
+    if (assignors.includes(name)) continue;
+    problems.push(`group.consumer.assignors: '${name}' is not known: assignors are uniform and range`);
+  }
+  const heartbeatMs = config.get('group.consumer.heartbeat.interval.ms');
+  const sessionMs = config.get('group.consumer.session.timeout.ms');
+  if (heartbeatMs >= sessionMs) {
+    problems.push(
+      `group.consumer.heartbeat.interval.ms = ${heartbeatMs} must be below group.consumer.session.timeout.ms = ${sessionMs}`,
     );
   }
 }

@@ -14,7 +14,6 @@ export const noEffectReasons = {
   tiered: 'tiered storage is not built',
   share: 'share groups are not built yet',
   streams: 'streams groups are not built yet',
-  consumerProtocol: 'the consumer group protocol of KIP-848 is not built yet; groups use the classic one',
   transactions: 'transactions are not built yet',
   quotas: 'quotas are not built yet',
   metadataLog: 'the metadata log is kept in LevelDB, which has limits of its own',

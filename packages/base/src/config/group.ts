@@ -7,7 +7,6 @@ export const groupKeys = {
     default: 1000,
     min: 0,
     brokerKey: 'group.consumer.assignment.interval.ms',
-    noEffect: 'consumerProtocol',
     doc: 'The least time between two new assignments of one consumer group. Higher: fewer rebalances while members come and go.',
   }),
   'consumer.heartbeat.interval.ms': key({
@@ -15,7 +14,6 @@ export const groupKeys = {
     default: 5000,
     min: 1,
     brokerKey: 'group.consumer.heartbeat.interval.ms',
-    noEffect: 'consumerProtocol',
     source: 'KIP-848',
     doc: 'How often members of the group are asked to beat. Lower: changes reach them sooner, with more requests.',
   }),
@@ -24,7 +22,6 @@ export const groupKeys = {
     default: 45_000,
     min: 1,
     brokerKey: 'group.consumer.session.timeout.ms',
-    noEffect: 'consumerProtocol',
     source: 'KIP-848',
     doc: 'Silence after which a member is taken for dead. Lower: its partitions move sooner, and short pauses count as death.',
   }),

@@ -44,8 +44,18 @@ export function validateBrokerConfig(name: string, value: string | null, scope: 
       `${name} belongs to one broker: set it on each broker by its id, not for all of them`,
     );
   }
+  const least = LEAST_AT_RUNTIME.get(name);
+  if (least !== undefined && Number(value) < least) {
+    return refuse(
+      INVALID_CONFIG,
+      `Invalid value '${value ?? ''}' for ${name}: while the broker runs it must be at least ${least}`,
+    );
+  }
   return withSpec(spec, name, value);
 }
+
+/** Properties may say 0 (nothing is compacted); a running broker does not stop it by a number of threads. */
+const LEAST_AT_RUNTIME: ReadonlyMap<string, number> = new Map([['log.cleaner.threads', 1]]);
 
 /** `listener.name.<listener>.<key>` is the key, for one listener. */
 function listenerSpec(name: string): OverrideSpec | undefined {

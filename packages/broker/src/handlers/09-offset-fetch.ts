@@ -1,6 +1,7 @@
 /**
- * OffsetFetch, key 9, v1-10: what groups have committed; several groups from version 8. Every answer waits for the writes before it, so it
- * is stable whether `requireStable` asks for that or not. Sources: KIP-88 (all topics), KIP-447, KIP-709 (several groups), KIP-848 (v9-10).
+ * OffsetFetch, key 9, v1-10: what groups have committed; several groups from version 8, members of consumer groups with their epochs from
+ * version 9. Every answer waits for the writes before it, and no offset is ever pending in a transaction here (there are none yet), so it is
+ * stable whether `requireStable` asks for that or not. Sources: KIP-88 (all topics), KIP-447, KIP-709 (several groups), KIP-848 (v9-10).
  */
 import { ErrorCode } from '@odradek/protocol';
 import type { OffsetFetchRequest, ResponseInput } from '@odradek/protocol';
@@ -10,12 +11,15 @@ import { TOPIC_ID_VERSION, nameTopic } from './group-topics.ts';
 import type { NamedTopic } from './group-topics.ts';
 
 type AskedTopic = { readonly name: string; readonly topicId: string; readonly partitionIndexes: readonly number[] };
-type AskedGroup = { readonly groupId: string; readonly topics: readonly AskedTopic[] | null };
+/** Who asks, as versions from 9 on tell it: nobody in particular with no member id and an epoch below 0. */
+type Asker = { readonly memberId: string | null; readonly memberEpoch: number };
+type AskedGroup = Asker & { readonly groupId: string; readonly topics: readonly AskedTopic[] | null };
 type GroupAnswer = NonNullable<ResponseInput<9>['groups']>[number];
 type TopicAnswer = GroupAnswer['topics'][number];
 
 const SEVERAL_GROUPS_VERSION = 8;
 const NO_TOPIC_ID = '';
+const NOBODY: Asker = { memberId: null, memberEpoch: -1 };
 
 export const offsetFetch: HandlerOf<9> = {
   async handle(request, services, caller) {
@@ -34,7 +38,7 @@ export const offsetFetch: HandlerOf<9> = {
 function askedGroups(request: OffsetFetchRequest, version: number): readonly AskedGroup[] {
   if (version >= SEVERAL_GROUPS_VERSION) return request.groups;
   const topics = request.topics?.map((topic) => ({ ...topic, topicId: NO_TOPIC_ID })) ?? null;
-  return [{ groupId: request.groupId, topics }];
+  return [{ groupId: request.groupId, topics, ...NOBODY }];
 }
 
 function shape(groups: readonly GroupAnswer[], version: number): ResponseInput<9> {
@@ -51,12 +55,13 @@ async function fetchGroup(asked: AskedGroup, services: Services, caller: Caller)
     return refusedGroup(asked, ErrorCode.GROUP_AUTHORIZATION_FAILED, caller.apiVersion);
   return asked.topics === null
     ? fetchAll(asked, services, caller)
-    : fetchNamed({ groupId, topics: asked.topics }, services, caller);
+    : fetchNamed({ ...asked, topics: asked.topics }, services, caller);
 }
 
 async function fetchAll(asked: AskedGroup, services: Services, caller: Caller): Promise<GroupAnswer> {
-  const { groupId } = asked;
-  const outcome = await services.groups.submit(groupId, { kind: 'fetch', groupId, topics: null });
+  const { groupId, memberId, memberEpoch } = asked;
+  const op = { kind: 'fetch', groupId, memberId, memberEpoch, topics: null } as const;
+  const outcome = await services.groups.submit(groupId, op);
   if (!outcome.ok) return refusedGroup(asked, outcome.code, caller.apiVersion);
   const byId = caller.apiVersion >= TOPIC_ID_VERSION;
   const topics: TopicAnswer[] = [];
@@ -72,17 +77,19 @@ async function fetchAll(asked: AskedGroup, services: Services, caller: Caller): 
 }
 
 async function fetchNamed(
-  asked: { readonly groupId: string; readonly topics: readonly AskedTopic[] },
+  asked: AskedGroup & { readonly topics: readonly AskedTopic[] },
   services: Services,
   caller: Caller,
 ): Promise<GroupAnswer> {
-  const { groupId } = asked;
+  const { groupId, memberId, memberEpoch } = asked;
   const byId = caller.apiVersion >= TOPIC_ID_VERSION;
   const named = asked.topics.map((topic) => ({ topic, named: nameTopic(topic, 'describe', services, caller) }));
   const allowed = named.filter((each) => isFetched(each.named));
   const outcome = await services.groups.submit(groupId, {
     kind: 'fetch',
     groupId,
+    memberId,
+    memberEpoch,
     topics: allowed.map((each) => ({
       topic: each.named.topic,
       topicId: each.named.topicId,

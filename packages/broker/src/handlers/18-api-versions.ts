@@ -3,8 +3,7 @@
  * the gate answers it. Sources: KIP-35, KIP-511 (client software), KIP-584 (features), KIP-1022 (levels from 0, v4).
  */
 import { type ApiVersionsRequest, ErrorCode, type ResponseInput } from '@odradek/protocol';
-import type { MetadataImage } from '@odradek/metadata';
-import { builtFeatures } from '../core/built-features.ts';
+import { builtFeatures, type MetadataImage } from '@odradek/metadata';
 import type { HandlerOf } from './context.ts';
 
 /** What clients may call themselves: no spaces or control characters, so that it can stand in a log or a metric. */

@@ -27,13 +27,15 @@ export const offsetDelete: HandlerOf<47> = {
     });
     if (!outcome.ok) return refused(outcome.code);
     let at = 0;
-    const topics = asked.map(({ topic, named }) => {
+    const answers = asked.map(({ topic, named }) => {
       if (named.code !== ErrorCode.NONE) return answered(topic, () => named.code);
       const codes = outcome.value.topics[at]?.partitions ?? [];
       at += 1;
       const byPartition = new Map(codes.map(({ partition, code }) => [partition, code]));
       return answered(topic, (partition) => byPartition.get(partition) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
     });
+    // A topic of which nothing was asked is not named, as in Kafka.
+    const topics = answers.filter(({ partitions }) => partitions.length > 0);
     return { errorCode: ErrorCode.NONE, throttleTimeMs: 0, topics };
   },
   refused: (_request, code) => refused(code),

@@ -30,14 +30,17 @@ import { createPartitions } from './37-create-partitions.ts';
 import { deleteGroups } from './42-delete-groups.ts';
 import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts';
 import { offsetDelete } from './47-offset-delete.ts';
+import { updateFeatures } from './57-update-features.ts';
 import { describeCluster } from './60-describe-cluster.ts';
+import { consumerGroupHeartbeat } from './68-consumer-group-heartbeat.ts';
+import { consumerGroupDescribe } from './69-consumer-group-describe.ts';
 import { listConfigResources } from './74-list-config-resources.ts';
 import { describeTopicPartitions } from './75-describe-topic-partitions.ts';
 import type { HandlerOf } from './context.ts';
 
 export type SupportedKey =
   | 0 | 1 | 2 | 3 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 18 | 19 | 20 | 21 | 22 | 23 | 32 | 33 | 35 | 37 | 42 | 44 | 47
-  | 60 | 74 | 75; // prettier-ignore
+  | 57 | 60 | 68 | 69 | 74 | 75; // prettier-ignore
 
 const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
   0: produce,
@@ -66,7 +69,10 @@ const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
   42: deleteGroups,
   44: incrementalAlterConfigs,
   47: offsetDelete,
+  57: updateFeatures,
   60: describeCluster,
+  68: consumerGroupHeartbeat,
+  69: consumerGroupDescribe,
   74: listConfigResources,
   75: describeTopicPartitions,
 };

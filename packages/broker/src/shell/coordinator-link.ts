@@ -5,12 +5,17 @@
 import { config as configuration, ok, refuse } from '@odradek/base';
 import type { Clock, Limits, Logger, Metrics, NodeConfig, Outcome, Random } from '@odradek/base';
 import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
-import type { CoordinatorLog, GroupConfig, GroupTopic, MigrationPolicy } from '@odradek/coordinator';
-import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage, TopicImage } from '@odradek/metadata';
+import type { CoordinatorLog, GroupConfig } from '@odradek/coordinator';
+import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
 import { ANONYMOUS_PRINCIPAL, ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { CompressionType } from '@odradek/protocol';
 import type { ReplicasPort } from '@odradek/replication';
+import type { Authorizer } from '../core/authorizer.ts';
+import { consumerProtocolProblem } from '../core/consumer-protocol.ts';
+import { groupConfigOf } from '../core/group-config.ts';
+import { ImageTopics, topicsChangedFor } from '../core/image-topics.ts';
 import { ReplicaCoordinatorLog } from './coordinator-log.ts';
+import { TopicRegexes } from './topic-regexes.ts';
 
 export type CoordinatorLinkOptions = {
   readonly nodeId: number;
@@ -22,26 +27,29 @@ export type CoordinatorLinkOptions = {
   readonly replicas: ReplicasPort;
   readonly config: () => NodeConfig;
   readonly image: () => MetadataImage;
+  readonly authorizer: Authorizer;
   readonly admin: <R extends AdminRequest>(request: R, principal: string) => Promise<Outcome<AdminReply<R>>>;
 };
 
 /** In whose name the broker asks the controller for a topic of its own. */
 const BROKER_PRINCIPAL = ANONYMOUS_PRINCIPAL;
 const CREATE_TIMEOUT_MS = 30_000;
-const MINUTE_MS = 60_000;
 /** What a record takes in a batch beside key and value, generously: subtracted from what the topic lets in. */
 const BATCH_OVERHEAD_BYTES = 512;
 
 export class CoordinatorLink {
   readonly #options: CoordinatorLinkOptions;
   readonly groups: GroupCoordinator;
+  readonly #regexes: TopicRegexes;
   #creating: Promise<Outcome<void>> | undefined;
   /** Read once and kept until metadata changes a configuration: every op asks for it. */
   #groupConfig: GroupConfig | undefined;
+  /** Why the consumer protocol is not served; it is told when it changes. */
+  #protocolProblem: string | undefined;
 
   constructor(options: CoordinatorLinkOptions) {
     this.#options = options;
-    const { clock, random, limits, replicas, config } = options;
+    const { clock, random, limits, replicas, config, image, authorizer } = options;
     const log: CoordinatorLog = new ReplicaCoordinatorLog({
       topic: GROUP_TOPIC,
       clock,
@@ -58,24 +66,29 @@ export class CoordinatorLink {
       metrics: options.metrics,
       limits,
       config: () => (this.#groupConfig ??= this.#readGroupConfig()),
-      topics: {
-        byName: (name) => groupTopic(options.image(), options.image().topics.byName(name)),
-        byId: (id) => groupTopic(options.image(), options.image().topics.byId(id)),
-      },
-      partitionCount: () => options.image().topics.byName(GROUP_TOPIC)?.partitions.length,
+      topics: new ImageTopics(image),
+      resolveRegex: (asked) => this.#regexes.resolve(asked),
+      partitionCount: () => image().topics.byName(GROUP_TOPIC)?.partitions.length,
+    });
+    this.#regexes = new TopicRegexes({
+      clock,
+      log: options.log,
+      image,
+      authorizer,
+      submit: (op) => this.groups.submit(op.groupId, op),
     });
   }
 
   /** The first metadata of all, once the replicas have applied it. */
   snapshotApplied(image: MetadataImage): void {
-    this.#groupConfig = undefined;
+    this.#configChanged();
     const partitions = image.topics.byName(GROUP_TOPIC)?.partitions ?? [];
     for (const { partition, leader, leaderEpoch } of partitions) this.#follow(partition, leader, leaderEpoch);
   }
 
   /** What a committed batch changed, once the replicas have applied it. */
-  applied(delta: MetadataDelta): void {
-    if (delta.configs.size > 0) this.#groupConfig = undefined;
+  applied(delta: MetadataDelta, image: MetadataImage): void {
+    if (delta.configs.size > 0 || delta.features.size > 0) this.#configChanged();
     const deleted: string[] = [];
     for (const topic of delta.topicsDeleted.values()) {
       if (topic.name === GROUP_TOPIC) for (const partition of this.groups.partitions()) this.groups.unload(partition);
@@ -84,6 +97,9 @@ export class CoordinatorLink {
     for (const { topic, after } of delta.partitions())
       if (topic.name === GROUP_TOPIC) this.#follow(after.partition, after.leader, after.leaderEpoch);
     if (deleted.length > 0) void this.#forgetTopics(deleted);
+    const changed = topicsChangedFor(delta, image);
+    // A shard that is not loaded yet looks at all topics once it is.
+    if (changed.length > 0) void this.groups.topicsChanged(changed);
   }
 
   /**
@@ -102,6 +118,7 @@ export class CoordinatorLink {
   }
 
   close(): void {
+    this.#regexes.close();
     this.groups.close();
   }
 
@@ -110,10 +127,25 @@ export class CoordinatorLink {
     else this.groups.unload(partition, leaderEpoch);
   }
 
+  #configChanged(): void {
+    this.#groupConfig = undefined;
+    const { config, image, log } = this.#options;
+    const problem = consumerProtocolProblem(config(), image());
+    if (problem === this.#protocolProblem) return;
+    this.#protocolProblem = problem;
+    if (problem === undefined) log.info({}, 'the consumer group protocol (group.protocol=consumer) is served');
+    else log.warn({}, `the consumer group protocol (group.protocol=consumer) is refused: ${problem}`);
+  }
+
   #readGroupConfig(): GroupConfig {
     const { config, image } = this.#options;
-    const topic = config().topic(image().configs.of(ConfigResourceType.TOPIC, GROUP_TOPIC));
-    return groupConfigOf(config(), topic.get('max.message.bytes'));
+    const { configs } = image();
+    const topic = config().topic(configs.of(ConfigResourceType.TOPIC, GROUP_TOPIC));
+    return groupConfigOf(config(), {
+      consumerEnabled: this.#protocolProblem === undefined,
+      recordBytesMax: Math.max(0, topic.get('max.message.bytes') - BATCH_OVERHEAD_BYTES),
+      overridesOf: (groupId) => configs.of(ConfigResourceType.GROUP, groupId),
+    });
   }
 
   async #forgetTopics(topics: readonly string[]): Promise<void> {
@@ -157,47 +189,4 @@ export class CoordinatorLink {
     log.warn({ code, why }, `groups cannot be served, since __consumer_offsets could not be created: ${why}`);
     return refuse(code, why);
   }
-}
-
-function groupTopic(image: MetadataImage, topic: TopicImage | undefined): GroupTopic | undefined {
-  if (topic === undefined) return undefined;
-  return {
-    name: topic.name,
-    id: topic.id,
-    partitionCount: topic.partitions.length,
-    racksOf: (partition) => {
-      const racks = new Set<string>();
-      for (const id of topic.partitions[partition]?.replicas ?? []) {
-        const rack = image.cluster.broker(id)?.rack ?? '';
-        if (rack !== '') racks.add(rack);
-      }
-      return Array.from(racks);
-    },
-  };
-}
-
-function groupConfigOf(config: NodeConfig, batchBytesMax: number): GroupConfig {
-  const settings = {
-    sessionTimeoutMs: config.get('group.consumer.session.timeout.ms'),
-    heartbeatIntervalMs: config.get('group.consumer.heartbeat.interval.ms'),
-    assignmentIntervalMs: config.get('group.consumer.assignment.interval.ms'),
-  };
-  return {
-    groupMaxSize: config.get('group.max.size'),
-    initialRebalanceDelayMs: config.get('group.initial.rebalance.delay.ms'),
-    sessionTimeoutMinMs: config.get('group.min.session.timeout.ms'),
-    sessionTimeoutMaxMs: config.get('group.max.session.timeout.ms'),
-    offsetMetadataMax: config.get('offset.metadata.max.bytes'),
-    offsetsRetentionMs: config.get('offsets.retention.minutes') * MINUTE_MS,
-    offsetsRetentionCheckIntervalMs: config.get('offsets.retention.check.interval.ms'),
-    recordBytesMax: Math.max(0, batchBytesMax - BATCH_OVERHEAD_BYTES),
-    consumer: {
-      enabled: config.get('group.coordinator.rebalance.protocols').includes('consumer'),
-      assignors: config.get('group.consumer.assignors'),
-      maxSize: config.get('group.consumer.max.size'),
-      migrationPolicy: config.get('group.consumer.migration.policy') as MigrationPolicy,
-      regexRefreshMs: config.get('group.consumer.regex.refresh.interval.ms'),
-      ofGroup: () => settings,
-    },
-  };
 }

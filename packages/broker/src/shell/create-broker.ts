@@ -6,9 +6,10 @@
  */
 import { limits as allLimits, ok, randomUuid } from '@odradek/base';
 import type { Limits, Outcome } from '@odradek/base';
+import { builtFeatures } from '@odradek/metadata';
 import type { Endpoint, MetadataImage } from '@odradek/metadata';
 import { Replicas } from '@odradek/replication';
-import { builtFeatures } from '../core/built-features.ts';
+import { allowAll } from '../core/authorizer.ts';
 import { Gate } from '../gate.ts';
 import { handlers } from '../handlers/registry.ts';
 import { advertisedEndpoints } from './advertised.ts';
@@ -96,6 +97,7 @@ class Broker {
     const logs = await BrokerLogs.open({
       ports,
       config,
+      currentConfig: () => this.#config.current,
       clusterId,
       limits: this.#limits,
       log,
@@ -176,6 +178,7 @@ class Broker {
       replicas,
       config: () => dynamic.current,
       image: () => session.image,
+      authorizer: allowAll,
       admin: (request, principal) => session.admin(request, principal),
     });
     const session: ControllerSession = new ControllerSession({
@@ -183,7 +186,7 @@ class Broker {
       clock,
       log,
       metrics,
-      followers: [dynamic, replicasFollower(replicas), coordinatorFollower(coordinator)],
+      followers: [dynamic, logs, replicasFollower(replicas), coordinatorFollower(coordinator)],
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
       bug: onBug,
     });
@@ -212,5 +215,5 @@ function replicasFollower(replicas: Replicas): MetadataFollower {
 }
 
 function coordinatorFollower(coordinator: CoordinatorLink): MetadataFollower {
-  return { snapshot: (image) => coordinator.snapshotApplied(image), changed: (delta) => coordinator.applied(delta) };
+  return { snapshot: (image) => coordinator.snapshotApplied(image), changed: (delta, image) => coordinator.applied(delta, image) };
 }

@@ -2,12 +2,17 @@
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import { LogManager } from '@odradek/log';
 import type { CleanerConfig } from '@odradek/log';
+import type { MetadataDelta } from '@odradek/metadata';
+import { ConfigResourceType } from '@odradek/protocol';
 import { HighWatermarks, type HighWatermarksOptions, readHighWatermarks, type Replicas } from '@odradek/replication';
 import { topicSettings } from '@odradek/replication';
+import type { MetadataFollower } from './controller-link.ts';
 
 export type LogsOptions = {
   readonly ports: Ports;
   readonly config: NodeConfig;
+  /** Under what the cluster has set for it by now. */
+  readonly currentConfig: () => NodeConfig;
   readonly clusterId: string;
   readonly limits: Limits;
   readonly log: Logger;
@@ -28,7 +33,7 @@ function cleanerSettings(config: NodeConfig): CleanerConfig {
   };
 }
 
-export class BrokerLogs {
+export class BrokerLogs implements MetadataFollower {
   readonly manager: LogManager;
   /** As they were when the node stopped, by `topic-partition`. */
   readonly highWatermarks: ReadonlyMap<string, number>;
@@ -43,7 +48,7 @@ export class BrokerLogs {
 
   /** Opens, and where the last stop was none, recovers every log. @throws StorageFault when no directory can be used */
   static async open(options: LogsOptions): Promise<BrokerLogs> {
-    const { ports, config, clusterId, limits, log, metrics } = options;
+    const { ports, config, currentConfig, clusterId, limits, log, metrics } = options;
     let running: LogManager | undefined;
     const manager = await LogManager.open({
       // Before it runs, the manager itself throws when no directory is left.
@@ -57,7 +62,7 @@ export class BrokerLogs {
       logger: log,
       metrics,
       defaults: topicSettings(config.topic(new Map())).log,
-      cleaner: () => cleanerSettings(config),
+      cleaner: () => cleanerSettings(currentConfig()),
       config: {
         logDirs: config.logDirs,
         nodeId: config.nodeId,
@@ -84,6 +89,14 @@ export class BrokerLogs {
       partitions: () => replicas.partitions(),
     });
     this.#checkpoint.start();
+  }
+
+  snapshot(): void {
+    this.manager.cleanerReconfigured();
+  }
+
+  changed(delta: MetadataDelta): void {
+    if (delta.configs.has(ConfigResourceType.BROKER)) this.manager.cleanerReconfigured();
   }
 
   /** @param deadlineMs monotonic: what is not closed by then is left to recovery */

@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { ErrorCode } from '@odradek/protocol';
-import { NO_LEADER } from '@odradek/metadata';
+import { MetadataImage, NO_LEADER } from '@odradek/metadata';
+import { bootstrapRecords } from './features.ts';
 import { Harness, SESSION_TIMEOUT_MS, directoryOf } from '../testing/harness.ts';
 
 test('brokers: a broker is registered fenced, its epoch being the offset of its registration', () => {
   const harness = new Harness();
   const outcome = harness.register(7);
-  expect(outcome).toEqual({ ok: true, value: { brokerEpoch: 1 } });
-  expect(harness.image.cluster.broker(7)).toMatchObject({ epoch: 1, fenced: true });
+  expect(outcome).toEqual({ ok: true, value: { brokerEpoch: bootstrapRecords(new MetadataImage()).length } });
+  expect(harness.image.cluster.broker(7)).toMatchObject({ epoch: bootstrapRecords(new MetadataImage()).length, fenced: true });
 });
 
 test('brokers: one that has not applied its own registration stays fenced, one that has is unfenced', () => {

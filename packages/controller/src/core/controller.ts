@@ -19,7 +19,7 @@ import type { ControllerContext, ControllerSettings, Decision } from './context.
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteTopics } from './delete-topics.ts';
-import { bootstrapRecords } from './features.ts';
+import { bootstrapRecords, updateFeatures } from './features.ts';
 import { allocateProducerIds } from './producer-ids.ts';
 import { BrokerSessions } from './sessions.ts';
 
@@ -123,6 +123,8 @@ function admin(context: ControllerContext, request: AdminRequest): Decision<Admi
       return alterConfigs(context, request.request);
     case 'incrementalAlterConfigs':
       return incrementalAlterConfigs(context, request.request);
+    case 'updateFeatures':
+      return updateFeatures(context, request.request);
     case 'allocateProducerIds':
       return allocateProducerIds(context, request.request);
     default:

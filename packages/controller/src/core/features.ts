@@ -1,24 +1,43 @@
 /**
- * Which feature levels a new cluster begins with. A finalized level changes what clients do (KIP-584), so only what is
- * built is finalized: groups of KIP-848, share and streams groups, transactions and ELR stay at 0 until they are.
+ * Feature levels: those that a new cluster begins with, and UpdateFeatures, which moves them. A finalized level changes
+ * what clients do (KIP-584), so only what is built is finalized. Sources: KIP-584, KIP-778 (downgrades), KIP-1022.
  */
 import { refuse, type Outcome } from '@odradek/base';
-import { record, type MetadataImage, type MetadataRecord } from '@odradek/metadata';
-import { ErrorCode, FeatureName, supportedFeatures } from '@odradek/protocol';
+import { builtFeatures, record, type MetadataImage, type MetadataRecord } from '@odradek/metadata';
+import {
+  ErrorCode,
+  FeatureName,
+  FeatureUpgradeType,
+  featureLevels,
+  metadataVersionByLevel,
+  metadataVersions,
+  supportedFeatures,
+  type UpdateFeaturesRequest,
+  type UpdateFeaturesResponse,
+} from '@odradek/protocol';
+import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
 
 /** 4.3-IV0: what the records of this controller are written by. */
 export const METADATA_VERSION_LEVEL = 30;
 
-/** What a controller writes before anything else when the log is empty. */
+/** What a controller writes before anything else when the log is empty: the levels that go with its metadata.version. */
 export function bootstrapRecords(image: MetadataImage): MetadataRecord[] {
-  if (image.features.level(FeatureName.METADATA_VERSION) > 0) return [];
-  return [record('FeatureLevelRecord', { name: FeatureName.METADATA_VERSION, featureLevel: METADATA_VERSION_LEVEL })];
+  const { METADATA_VERSION } = FeatureName;
+  if (image.features.level(METADATA_VERSION) > 0) return [];
+  const levels = new Map<FeatureName, number>([[METADATA_VERSION, METADATA_VERSION_LEVEL]]);
+  const defaults = metadataVersionByLevel(METADATA_VERSION_LEVEL)?.defaultFeatures;
+  for (const { name } of builtFeatures) {
+    if (name === METADATA_VERSION) continue;
+    const level = defaults?.[name] ?? 0;
+    if (level > 0) levels.set(name, level);
+  }
+  return Array.from(levels, ([name, featureLevel]) => record('FeatureLevelRecord', { name, featureLevel }));
 }
 
 /** @returns a refusal when the log was written by a version whose features this one does not know */
 export function unsupportedFeature(image: MetadataImage): Outcome<never> | undefined {
   for (const [name, level] of image.features.finalized()) {
-    const range = supportedFeatures.find((feature) => feature.name === name);
+    const range = builtFeatures.find((feature) => feature.name === name);
     if (range !== undefined && range.min <= level && level <= range.max) continue;
     const known =
       range === undefined ? 'it is not known here' : `levels ${range.min} to ${range.max} are supported here`;
@@ -27,6 +46,98 @@ export function unsupportedFeature(image: MetadataImage): Outcome<never> | undef
       ErrorCode.UNSUPPORTED_VERSION,
       `Feature ${name} is finalized at level ${level}, but ${known}. ${remedy}`,
     );
+  }
+  return undefined;
+}
+
+type Update = UpdateFeaturesRequest['featureUpdates'][number];
+
+/**
+ * All updates count or none. The response names no features: which versions of the API do is for the broker.
+ * `allowDowngrade` of version 0 counts for nothing, as with Kafka's own controllers.
+ */
+export function updateFeatures(
+  context: ControllerContext,
+  request: UpdateFeaturesRequest,
+): Decision<UpdateFeaturesResponse> {
+  // Of a feature that is named twice the last word counts.
+  const updates = new Map(request.featureUpdates.map((update) => [update.feature, update]));
+  const proposed = new Map(context.image.features.finalized());
+  for (const { feature, maxVersionLevel } of updates.values()) proposed.set(feature, maxVersionLevel);
+  for (const update of updates.values()) {
+    const refusal = updateProblem(context, update, proposed);
+    if (refusal === undefined) continue;
+    const errorMessage = `The update failed for all features since the following feature had an error: ${refusal}`;
+    const errorCode = ErrorCode.INVALID_UPDATE_VERSION;
+    return { records: NO_RECORDS, reply: { throttleTimeMs: 0, errorCode, errorMessage, results: [] } };
+  }
+  const records = [...updates.values()]
+    .filter(({ feature, maxVersionLevel }) => maxVersionLevel !== context.image.features.level(feature))
+    .map(({ feature, maxVersionLevel }) =>
+      record('FeatureLevelRecord', { name: feature, featureLevel: maxVersionLevel }),
+    );
+  return {
+    records: request.validateOnly ? NO_RECORDS : records,
+    reply: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null, results: [] },
+  };
+}
+
+/** @returns why the feature cannot be set so */
+function updateProblem(
+  context: ControllerContext,
+  { feature, maxVersionLevel: level, upgradeType }: Update,
+  proposed: ReadonlyMap<string, number>,
+): string | undefined {
+  const invalid = (why: string): string => `Invalid update version ${level} for feature ${feature}. ${why}`;
+  const isUpgrade = upgradeType === FeatureUpgradeType.UPGRADE;
+  const isUnsafe = upgradeType === FeatureUpgradeType.UNSAFE_DOWNGRADE;
+  if (!isUpgrade && !isUnsafe && upgradeType !== FeatureUpgradeType.SAFE_DOWNGRADE)
+    return invalid('The controller does not support the given upgrade type.');
+  if (level < 0) return invalid('A feature version cannot be less than 0.');
+  const unsupported = supportProblem(context, feature, level);
+  if (unsupported !== undefined) return invalid(unsupported);
+  const current = context.image.features.level(feature);
+  if (level < current && isUpgrade) {
+    const types = 'either safe or unsafe downgrade';
+    return invalid(`Can't downgrade the version of this feature without setting the upgrade type to ${types}.`);
+  }
+  if (level > current && !isUpgrade) return invalid("Can't downgrade to a newer version.");
+  if (feature === FeatureName.METADATA_VERSION) return metadataVersionProblem(current, level, isUnsafe);
+  if (supportedFeatures.every(({ name }) => name !== feature)) return invalid(`Feature ${feature} not found.`);
+  const missing = missingDependency(feature, level, proposed);
+  return missing === undefined ? undefined : invalid(missing);
+}
+
+/** Every node of the cluster must live up to the level: this controller, and each broker that is registered. */
+function supportProblem({ image, settings }: ControllerContext, feature: string, level: number): string | undefined {
+  const nodes = [
+    { node: `Local controller ${settings.nodeId}`, ranges: builtFeatures },
+    ...Array.from(image.cluster.brokers(), ({ id, features }) => ({ node: `Broker ${id}`, ranges: features })),
+  ];
+  for (const { node, ranges } of nodes) {
+    const range = ranges.find(({ name }) => name === feature);
+    if (range === undefined && level > 0) return `${node} does not support this feature.`;
+    if (range === undefined || (range.min <= level && level <= range.max)) continue;
+    return `${node} only supports versions ${range.min}-${range.max}`;
+  }
+  return undefined;
+}
+
+/** The way back is open only as long as no level in between has changed what metadata records hold. */
+function metadataVersionProblem(current: number, level: number, isUnsafe: boolean): string | undefined {
+  const loses = metadataVersions.some((each) => each.level > level && each.level <= current && each.didMetadataChange);
+  if (!loses) return undefined;
+  const why = isUnsafe
+    ? 'Unsafe metadata downgrade is not supported in this version.'
+    : 'Refusing to perform the requested downgrade because it might delete metadata information.';
+  return `Unsupported metadata.version downgrade from ${current} to ${level}. ${why}`;
+}
+
+function missingDependency(feature: string, level: number, proposed: ReadonlyMap<string, number>): string | undefined {
+  const dependencies = featureLevels.find((each) => each.feature === feature && each.level === level)?.dependencies;
+  for (const [name, needed] of Object.entries(dependencies ?? {})) {
+    if ((proposed.get(name) ?? 0) < needed)
+      return `${feature} could not be set to ${level} because it depends on ${name} level ${needed}`;
   }
   return undefined;
 }

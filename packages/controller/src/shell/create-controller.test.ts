@@ -68,10 +68,13 @@ test('controller: when an answer is there, the observer has applied what it stan
   await controller.close();
 });
 
-test('controller: a new cluster begins at metadata.version 30, with nothing finalized that is not built', async () => {
+test('controller: a new cluster begins at metadata.version 30, with the levels that go with it, and nothing finalized that is not built', async () => {
   const controller = await start(fresh());
   await join1(controller);
-  expect([...controller.image.features.finalized()]).toEqual([['metadata.version', 30]]);
+  expect([...controller.image.features.finalized()]).toEqual([
+    ['metadata.version', 30],
+    ['group.version', 1],
+  ]);
   await controller.close();
 });
 

@@ -1,11 +1,16 @@
 import { expect, test } from 'vitest';
 import { limits, silent, type Limits, type Logger } from '@odradek/base';
+import { MetadataImage } from '@odradek/metadata';
 import type { CommittedRecords, MetadataObserver } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { Harness, ManualClock, creation, SESSION_TIMEOUT_MS } from '../testing/harness.ts';
 import type { ControllerOp } from '../core/controller.ts';
+import { bootstrapRecords } from '../core/features.ts';
 import { MoodyStore } from '../testing/moody-store.ts';
 import { ControllerRuntime } from './runtime.ts';
+
+/** What a new controller writes before anything else. */
+const BOOTSTRAP_COUNT = bootstrapRecords(new MetadataImage()).length;
 
 function running(over: { limits?: Partial<Limits>; snapshotBytes?: number; log?: Logger } = {}) {
   const harness = new Harness();
@@ -58,12 +63,12 @@ test('runtime: nobody is answered, and no observer told, before the store says t
   const answer = runtime.submit(registerOne(harness)).then(() => (answered = true));
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
   expect(answered).toBe(false);
-  expect(heard).toEqual([['snapshot', 1]]);
+  expect(heard).toEqual([['snapshot', BOOTSTRAP_COUNT]]);
   release();
   await answer;
   expect(heard).toEqual([
-    ['snapshot', 1],
-    ['committed', 2],
+    ['snapshot', BOOTSTRAP_COUNT],
+    ['committed', BOOTSTRAP_COUNT + 1],
   ]);
 });
 
@@ -101,8 +106,8 @@ test('runtime: an observer that comes late gets one snapshot and then every batc
   release.close();
   await runtime.submit({ kind: 'registered', registration: harness.registration(3) });
   expect(heard).toEqual([
-    ['snapshot', 2],
-    ['committed', 3],
+    ['snapshot', BOOTSTRAP_COUNT + 1],
+    ['committed', BOOTSTRAP_COUNT + 2],
   ]);
 });
 
@@ -172,7 +177,7 @@ test('runtime: a silent broker is fenced when its session is over, without anybo
   await runtime.submit(registerOne(harness));
   const beat = {
     brokerId: 1,
-    brokerEpoch: 1,
+    brokerEpoch: BOOTSTRAP_COUNT,
     metadataOffset: harness.image.endOffset,
     wantFence: false,
     wantShutDown: false,

@@ -3,6 +3,7 @@
  * words.
  */
 import { NodeConfig, Prng, randomUuid, type Clock, type Outcome, type TimerHandle } from '@odradek/base';
+import { builtFeatures } from '@odradek/metadata';
 import type { AdminReply, AdminRequest, BrokerRegistration, CommittedRecords, MetadataImage } from '@odradek/metadata';
 import type { CreateTopicsRequest, CreateTopicsResponse } from '@odradek/protocol';
 import { Controller, type ControllerOp, type ControllerReply } from '../core/controller.ts';
@@ -79,7 +80,7 @@ export class Harness {
       incarnationId: randomUuid(this.#random),
       endpoints: [{ name: 'PLAINTEXT', host: 'localhost', port: 9090 + brokerId, securityProtocol: 0 }],
       rack: this.#racks[brokerId] ?? null,
-      features: [{ name: 'metadata.version', min: 7, max: 30 }],
+      features: builtFeatures,
       logDirs: [directoryOf(brokerId)],
     };
   }

@@ -2,7 +2,7 @@
  * The group coordinator of one node: finds the shard of a group, draws member ids, and writes down why groups move.
  * Broker handlers talk to it through `GroupsPort`.
  */
-import { refuse, unreachable } from '@odradek/base';
+import { randomUuid, refuse, unreachable } from '@odradek/base';
 import type { Clock, Counter, Limits, Logger, Metrics, Outcome, Random } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { CoordinatorRuntime } from '../../runtime/shell/runtime.ts';
@@ -33,6 +33,8 @@ export interface GroupsPort {
   list(filter: ListOp): Promise<Outcome<readonly ListedGroup[]>>;
   /** An id for a member that has none: what it calls itself, and luck. */
   newMemberId(name: string): string;
+  /** An id for a member of a consumer group that brings none of its own. */
+  newConsumerMemberId(): string;
 }
 
 export type GroupCoordinatorOptions = {
@@ -43,6 +45,8 @@ export type GroupCoordinatorOptions = {
   readonly limits: Pick<Limits, 'coordinatorQueuedOpsMax' | 'coordinatorBatchBytesMax'>;
   readonly config: () => GroupConfig;
   readonly topics: GroupTopics;
+  /** Finds the topics that regular expressions stand for, and submits them as `regexResolved`. */
+  readonly resolveRegex: (asked: Extract<GroupEvent, { readonly kind: 'resolveRegex' }>) => void;
   /** Partitions of `__consumer_offsets`; undefined while the topic does not exist. */
   readonly partitionCount: () => number | undefined;
   /** Left out: nobody counts. */
@@ -66,6 +70,7 @@ export class GroupCoordinator implements GroupsPort {
       topicBatchBytesMax: () => config().recordBytesMax,
       machine: () => new GroupMachine(config, topics),
       told: (_partition, event) => {
+        if (event.kind === 'resolveRegex') options.resolveRegex(event);
         writeDown(logger, event);
         if (metrics !== undefined) count(metrics, event);
       },
@@ -109,6 +114,15 @@ export class GroupCoordinator implements GroupsPort {
   /** Topics that are no more: their offsets are deleted in every group of the shards led here. */
   topicsDeleted(topics: readonly string[]): Promise<Outcome<unknown>[]> {
     return this.#runtime.submitToAll({ kind: 'topicsDeleted', topics });
+  }
+
+  /** Topics that were made, deleted or changed; groups of the shards led here look whether that moves partitions. */
+  topicsChanged(topics: readonly string[]): Promise<Outcome<unknown>[]> {
+    return this.#runtime.submitToAll({ kind: 'topicsChanged', topics });
+  }
+
+  newConsumerMemberId(): string {
+    return randomUuid(this.#options.random);
   }
 
   newMemberId(name: string): string {
