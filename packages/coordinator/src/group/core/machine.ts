@@ -116,7 +116,6 @@ export class GroupMachine implements Machine<GroupKinds> {
 
   apply(record: GroupRecord): void {
     const { groupId } = record;
-    const group = this.#groups.get(groupId);
     if (record.kind === 'group') {
       if (record.value === null) this.#forget(groupId);
       else this.#groupFor(groupId, record.value.stateSinceMs).adopt(record.value);
@@ -125,7 +124,6 @@ export class GroupMachine implements Machine<GroupKinds> {
     if (record.kind !== 'offset') return;
     if (record.value === null) {
       this.#offsets.delete(groupId, record.topic, record.partition);
-      if (group?.isForgettable === true && !this.#offsets.hasAny(groupId)) this.#groups.delete(groupId);
       return;
     }
     // An offset without a group is that of a consumer which assigns partitions itself: a simple group.
@@ -135,6 +133,9 @@ export class GroupMachine implements Machine<GroupKinds> {
 
   loaded(out: GroupOut): void {
     const turn = this.#turn(out);
+    // A simple group is its offsets: those that the log says are gone took it with them.
+    for (const group of Array.from(this.#groups.values()))
+      if (group.isForgettable && !this.#offsets.hasAny(group.groupId)) this.#groups.delete(group.groupId);
     for (const group of this.#groups.values()) {
       for (const member of group.members.values()) setSession(turn, group, member);
       if (group.members.size > turn.config.groupMaxSize)
