@@ -119,6 +119,27 @@ export const catalogue = {
     labels: ['direction'],
     help: 'Bytes of segments that compaction has read and written.',
   }),
+  odradek_cleaner_running: metric({ kind: 'gauge', labels: [], help: 'Logs that are being compacted now.' }),
+  odradek_cleaner_last_run_seconds: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'How long the last compaction of a log took.',
+  }),
+  odradek_cleaner_recopy_percent: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Bytes that the last compaction wrote of those it read; near 100: it had little to remove.',
+  }),
+  odradek_cleaner_table_percent: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'How full the table of keys was in the last compaction; 100: the log took another pass (log.cleaner.dedupe.buffer.size).',
+  }),
+  odradek_cleaner_max_delay_seconds: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'By how much the most overdue log is past max.compaction.lag.ms, when the cleaner last looked.',
+  }),
   odradek_cleaner_max_dirty_percent: metric({
     kind: 'gauge',
     labels: [],
@@ -128,6 +149,11 @@ export const catalogue = {
     kind: 'gauge',
     labels: [],
     help: 'Time since the cleaner last looked for work or finished some; growing without end: it is stuck or disabled.',
+  }),
+  odradek_cleaner_uncleanable_bytes: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Bytes of the partitions that compaction leaves alone.',
   }),
   odradek_cleaner_uncleanable_partitions: metric({
     kind: 'gauge',
@@ -148,6 +174,47 @@ export const catalogue = {
     kind: 'counter',
     labels: [],
     help: 'Rebalances that groups have finished.',
+  }),
+  odradek_group_rebalance_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    help: 'Time from the first reason of a rebalance until its group is stable or empty, or the next one begins.',
+  }),
+  odradek_group_rebalance_causes_total: metric({
+    kind: 'counter',
+    labels: ['cause'],
+    help: 'Reasons of rebalances (joined, left, silent, late, subscription, …); `odradek groups explain` tells them one by one.',
+  }),
+  odradek_group_lag_records: metric({
+    kind: 'gauge',
+    labels: ['group', 'topic', 'partition'],
+    help: 'Records between the committed offset (or the log start, if that is higher) and the high watermark; measured every 10 s.',
+  }),
+  odradek_group_lag_seconds: metric({
+    kind: 'gauge',
+    labels: ['group', 'topic', 'partition'],
+    help: 'Age of the first record that the group has not consumed; 0 without lag.',
+  }),
+  odradek_group_total_lag_records: metric({
+    kind: 'gauge',
+    labels: ['group'],
+    help: 'Lag of a group in records, over all its partitions whose lag is known.',
+  }),
+  odradek_group_max_lag_seconds: metric({
+    kind: 'gauge',
+    labels: ['group'],
+    help: 'Largest lag of a group in seconds, over all its partitions whose lag is known.',
+  }),
+  odradek_group_lag_unknown_partitions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Partitions of groups whose lag is not known: led by another broker, offline, gone, or nothing is committed.',
+  }),
+  odradek_group_lag_untold_partitions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Partitions of groups whose lag has no series of its own because there would be too many; totals count them.',
   }),
   odradek_offset_commits_total: metric({
     kind: 'counter',

@@ -31,8 +31,8 @@ export type Cleanable = {
   readonly dirtyBytes: number;
   /** Dirty bytes of those that may be cleaned, in [0, 1]. */
   readonly dirtyRatio: number;
-  /** max.compaction.lag.ms has passed for the oldest dirty record. */
-  readonly overdue: boolean;
+  /** For how long the oldest dirty record has waited beyond max.compaction.lag.ms; 0 when it has not. */
+  readonly overdueMs: number;
 };
 
 /** What compaction would find in a log now. */
@@ -57,18 +57,18 @@ export function cleanableOf(input: CleanableInput): Cleanable {
     } else cleanBytes += segment.sizeBytes;
   }
   const dirtyRatio = dirtyBytes === 0 ? 0 : dirtyBytes / (cleanBytes + dirtyBytes);
-  const overdue = dirtyBytes > 0 && nowMs - oldestDirtyMs > config.maxCompactionLagMs;
-  return { firstDirtyOffset, endOffset, cleanBytes, dirtyBytes, dirtyRatio, overdue };
+  const overdueMs = dirtyBytes === 0 ? 0 : Math.max(0, nowMs - oldestDirtyMs - config.maxCompactionLagMs);
+  return { firstDirtyOffset, endOffset, cleanBytes, dirtyBytes, dirtyRatio, overdueMs };
 }
 
 export function isDue(cleanable: Cleanable, config: LogConfig): boolean {
   if (!config.cleanupCompact || cleanable.dirtyBytes === 0) return false;
-  return cleanable.overdue || cleanable.dirtyRatio > config.minCleanableDirtyRatio;
+  return cleanable.overdueMs > 0 || cleanable.dirtyRatio > config.minCleanableDirtyRatio;
 }
 
 /** Orders what is due: what is overdue first, then the dirtiest. */
 export function moreUrgent(left: Cleanable, right: Cleanable): number {
-  if (left.overdue !== right.overdue) return left.overdue ? -1 : 1;
+  if (left.overdueMs > 0 !== right.overdueMs > 0) return left.overdueMs > 0 ? -1 : 1;
   return right.dirtyRatio - left.dirtyRatio;
 }
 

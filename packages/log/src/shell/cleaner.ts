@@ -1,85 +1,96 @@
 /**
- * Compaction over all logs of a node: looks which log is due, has it compacted where that holds nobody up, swaps in what comes back, and
- * remembers how far each log is clean (`cleaner-offset-checkpoint`). A log that is cut, deleted or closed meanwhile simply gets nothing.
+ * Compaction over all logs of a node: looks which logs are due, has as many of them compacted at once as there are threads, and remembers how
+ * far each is clean (`cleaner-offset-checkpoint`). A log that is cut, deleted or closed meanwhile simply gets nothing.
  */
 import { StorageFault } from '@odradek/base';
-import type { Files, Metrics } from '@odradek/base';
-import { groupSegments, isDue, moreUrgent } from '../core/cleanable.ts';
+import type { Metrics } from '@odradek/base';
+import { isDue, moreUrgent } from '../core/cleanable.ts';
 import type { Cleanable } from '../core/cleanable.ts';
-import { OFFSET_ENTRY_BYTES } from '../core/indexes.ts';
 import type { CleanerConfig } from '../types.ts';
+import { CleanerMetrics } from './cleaner-metrics.ts';
+import { Cleaning } from './cleaning.ts';
 import { CompactionThread } from './compaction-thread.ts';
-import { CompactionStopped, Compactor, removeCleaned } from './compactor.ts';
-import type { CompactionPlan, CompactionRunner, KeysRead } from './compactor.ts';
-import { replaceTextLater } from './flusher.ts';
-import { offsetCheckpointText } from './checkpoints.ts';
+import { CompactionStopped, Compactor } from './compactor.ts';
+import type { CompactionRunner } from './compactor.ts';
 import type { Log } from './log.ts';
 import type { HighWatermarkOf } from './log-manager.ts';
-import { CLEANER_CHECKPOINT, OFFSET_INDEX_SUFFIX } from './names.ts';
-import type { Segment } from './segment.ts';
 import { isFullDisk } from './world.ts';
 import type { LogWorld } from './world.ts';
-
-/** Smallest buffer that reading in steps makes sense with, and most bytes that may pass between two looks at the clock. */
-const IO_BUFFER_BYTES_MIN = 4 * 1024;
-const IO_BUFFER_BYTES_MAX = 16 * 1024 * 1024;
 
 export type CleanerLinks = {
   /** Logs of compacted topics that can be written. */
   readonly logs: () => Iterable<Log>;
   readonly breathe: () => Promise<void>;
   readonly faulted: (log: Log, fault: StorageFault) => void;
+  /** A log was cleaned further: how far all logs of its directory are is to be noted on file. */
+  readonly cleaned: (log: Log) => Promise<void>;
+  /** Something failed that nobody waits for. */
+  readonly bug: (cause: unknown) => void;
 };
 
+/** What it goes by; asked anew whenever it matters, since the keys may change while the node runs. */
+export type CleanerTerms = { readonly config: () => CleanerConfig; readonly highWatermarkOf: HighWatermarkOf };
+
 type Due = { readonly log: Log; readonly cleanable: Cleanable };
-type Round = { readonly config: CleanerConfig; readonly highWatermarkOf: HighWatermarkOf; readonly done: Set<Log> };
-type Source = {
-  readonly segment: Segment;
-  readonly baseOffset: number;
-  readonly sizeBytes: number;
-  readonly offsetRows: number;
-  readonly nextBaseOffset: number;
-};
 
 export class Cleaner {
   readonly #world: LogWorld;
   readonly #links: CleanerLinks;
-  readonly #metrics: Metrics | undefined;
+  readonly #metrics: CleanerMetrics;
+  #terms: CleanerTerms | undefined;
   readonly #running = new Map<Log, CompactionRunner>();
+  readonly #work = new Set<Promise<void>>();
+  /** What the last look found due, the most urgent first. */
+  #queue: Due[] = [];
+  /** Came to nothing: not tried again before the next look that somebody asked for. */
+  readonly #resting = new Set<Log>();
   /** Damaged: trying again would only find the same. */
   readonly #uncleanable = new Set<Log>();
-  /** Writes of the checkpoints, one after another. */
-  #checkpointing: Promise<void> = Promise.resolve();
-  #round: Promise<number> | undefined;
+  #looking: Promise<void> | undefined;
+  /** Something was cleaned since the last look: what is due may have changed. */
+  #progressed = false;
+  #doneCount = 0;
   #stopped = false;
-  #maxDirtyPercent = 0;
-  #lastRunMs: number;
+  /** Whoever waits until nothing is due. */
+  #rounds: PromiseWithResolvers<void>[] = [];
 
   constructor(world: LogWorld, metrics: Metrics | undefined, links: CleanerLinks) {
     this.#world = world;
     this.#links = links;
-    this.#metrics = metrics;
-    this.#lastRunMs = world.clock.monotonicMs();
-    metrics?.sample('odradek_cleaner_max_dirty_percent', {}, () => this.#maxDirtyPercent);
-    metrics?.sample('odradek_cleaner_uncleanable_partitions', {}, () => this.#uncleanable.size);
-    metrics?.sample(
-      'odradek_cleaner_seconds_since_run',
-      {},
-      () => (world.clock.monotonicMs() - this.#lastRunMs) / 1_000,
-    );
-  }
-
-  /** Compacts what is due, the most urgent first. Calls while a round runs share it. @returns compactions that came to their end */
-  round(config: CleanerConfig, highWatermarkOf: HighWatermarkOf): Promise<number> {
-    this.#round ??= this.#runRound({ config, highWatermarkOf, done: new Set() }).finally(() => {
-      this.#round = undefined;
+    this.#metrics = new CleanerMetrics(metrics, {
+      runningCount: () => this.#running.size,
+      uncleanable: () => ({ count: this.#uncleanable.size, bytes: this.#uncleanableBytes() }),
+      monotonicMs: () => world.clock.monotonicMs(),
     });
-    return this.#round;
   }
 
-  /** The log goes away. */
+  /** Looks for what is due, and begins as many compactions as there are free threads; each is followed by the next. Resolves when it has looked. */
+  wake(terms: CleanerTerms): Promise<void> {
+    this.#terms = terms;
+    this.#resting.clear();
+    return this.#look();
+  }
+
+  /** As {@link wake}, but resolves once nothing is due any more. @returns compactions that came to their end meanwhile */
+  async round(terms: CleanerTerms): Promise<number> {
+    const before = this.#doneCount;
+    const end = Promise.withResolvers<void>();
+    this.#rounds.push(end);
+    this.wake(terms).catch((cause: unknown) => this.#fail(cause));
+    await end.promise;
+    return this.#doneCount - before;
+  }
+
+  /** The keys have changed: the rate holds for what is under way too, more threads begin at once, fewer when one is free. */
+  reconfigured(): void {
+    this.#share();
+    this.#fill();
+  }
+
+  /** The log goes away, or is not compacted any more: what is under way is not to be swapped in. */
   forget(log: Log): void {
     this.#uncleanable.delete(log);
+    this.#resting.delete(log);
     // Whoever runs it learns of its end by the failure of what was asked.
     void this.#running.get(log)?.stop();
   }
@@ -87,50 +98,45 @@ export class Cleaner {
   /** Resolves once no file is touched any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#queue = [];
+    await this.#looking?.catch(() => undefined); // whoever asked for it hears of it
     await Promise.all(Array.from(this.#running.values(), (runner) => runner.stop()));
-    await this.#round?.catch(() => undefined); // whoever began it hears of it
-    await this.#checkpointing;
+    await Promise.all(this.#work);
+    this.#settle();
   }
 
-  async #runRound(round: Round): Promise<number> {
-    const lanes = Array.from({ length: round.config.threads }, () => this.#lane(round));
-    const counts = await Promise.all(lanes);
-    this.#lastRunMs = this.#world.clock.monotonicMs();
-    return counts.reduce((sum, count) => sum + count, 0);
+  #look(): Promise<void> {
+    this.#looking ??= this.#lookAtAll().finally(() => {
+      this.#looking = undefined;
+      this.#settle();
+    });
+    return this.#looking;
   }
 
-  /** One log after another until none is due. */
-  async #lane(round: Round): Promise<number> {
-    for (let count = 0; ;) {
-      const next = await this.#mostUrgent(round);
-      if (next === undefined || this.#stopped) return count;
-      if (await this.#clean(next, round)) count += 1;
-      else round.done.add(next.log);
-      this.#lastRunMs = this.#world.clock.monotonicMs();
-    }
-  }
-
-  async #mostUrgent({ highWatermarkOf, done }: Round): Promise<Due | undefined> {
-    let best: Due | undefined;
-    let maxDirtyRatio = 0;
-    const nowMs = this.#world.clock.nowMs();
+  async #lookAtAll(): Promise<void> {
+    if (this.#terms === undefined || this.#stopped) return;
+    const { highWatermarkOf } = this.#terms;
+    this.#progressed = false;
+    const due: Due[] = [];
+    const found: Cleanable[] = [];
     for (const log of Array.from(this.#links.logs())) {
-      const highWatermark = highWatermarkOf(log.topic, log.partition);
-      const isOpen = !log.isClosed && log.fault === undefined;
-      if (highWatermark === undefined || !isOpen || this.#stopped || this.#uncleanable.has(log)) continue;
-      const cleanable = this.#look(log, nowMs, highWatermark);
+      if (this.#stopped) return;
+      if (this.#uncleanable.has(log)) continue;
+      const cleanable = this.#lookAt(log, highWatermarkOf);
       await this.#links.breathe();
       if (cleanable === undefined) continue;
-      maxDirtyRatio = Math.max(maxDirtyRatio, cleanable.dirtyRatio);
-      if (this.#running.has(log) || done.has(log) || !isDue(cleanable, log.config)) continue;
-      if (best === undefined || moreUrgent(cleanable, best.cleanable) < 0) best = { log, cleanable };
+      found.push(cleanable);
+      if (isDue(cleanable, log.config)) due.push({ log, cleanable });
     }
-    this.#maxDirtyPercent = maxDirtyRatio * 100;
-    // Another lane may have taken it while this one let others have their turn.
-    return best !== undefined && this.#running.has(best.log) ? undefined : best;
+    this.#metrics.looked(found);
+    this.#queue = due.toSorted((left, right) => moreUrgent(left.cleanable, right.cleanable));
+    this.#fill();
   }
 
-  #look(log: Log, nowMs: number, highWatermark: number): Cleanable | undefined {
+  #lookAt(log: Log, highWatermarkOf: HighWatermarkOf): Cleanable | undefined {
+    const highWatermark = highWatermarkOf(log.topic, log.partition);
+    if (highWatermark === undefined || log.isClosed || log.fault !== undefined) return undefined;
+    const nowMs = this.#world.clock.nowMs();
     try {
       if (log.config.maxCompactionLagMs < log.config.segmentMs) log.rollIfDue(nowMs);
       return log.cleanable(nowMs, highWatermark);
@@ -141,162 +147,122 @@ export class Cleaner {
     }
   }
 
-  /** @returns whether the log was cleaned further than before */
-  async #clean({ log, cleanable }: Due, { config }: Round): Promise<boolean> {
+  /** Begins what is due while there are free threads. */
+  #fill(): void {
+    const terms = this.#terms;
+    if (terms === undefined) return;
+    const { threads } = terms.config();
+    while (!this.#stopped && this.#running.size < threads) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      const { log } = next;
+      if (this.#running.has(log) || this.#resting.has(log) || this.#uncleanable.has(log)) continue;
+      // It may have waited for long.
+      const cleanable = this.#lookAt(log, terms.highWatermarkOf);
+      if (cleanable === undefined || !isDue(cleanable, log.config)) continue;
+      this.#begin({ log, cleanable }, terms.config());
+    }
+  }
+
+  #begin(due: Due, config: CleanerConfig): void {
     const { files, clock } = this.#world;
     const runner = files.seenByThreads === true ? new CompactionThread() : new Compactor({ files, clock });
-    this.#running.set(log, runner);
+    this.#running.set(due.log, runner);
+    this.#share();
+    const work = this.#clean(due, runner, config)
+      .catch((cause: unknown) => this.#fail(cause))
+      .finally(() => {
+        this.#running.delete(due.log);
+        this.#work.delete(work);
+        this.#share();
+        this.#goOn();
+      });
+    this.#work.add(work);
+  }
+
+  /** A thread is free. */
+  #goOn(): void {
+    this.#fill();
+    if (this.#queue.length === 0 && this.#progressed && !this.#stopped) {
+      this.#look().catch((cause: unknown) => this.#fail(cause));
+    }
+    this.#settle();
+  }
+
+  /** The rate is that of all together: who runs alone has all of it. */
+  #share(): void {
+    const bytesPerSecond = this.#terms?.config().bytesPerSecond ?? Infinity;
+    for (const runner of this.#running.values()) runner.limit(bytesPerSecond / this.#running.size);
+  }
+
+  async #clean({ log, cleanable }: Due, runner: CompactionRunner, config: CleanerConfig): Promise<void> {
+    const { clock, logger } = this.#world;
     const startMs = clock.monotonicMs();
-    const sources = sourcesOf(files, log.segments(), cleanable.endOffset);
+    const cleaning = new Cleaning(this.#world, { log, cleanable, config, runner });
     try {
-      const endOffset = await this.#compact({ log, cleanable }, sources, runner, config);
-      if (endOffset === undefined) {
-        this.#count('stopped');
-        return false;
-      }
-      log.noteCleaned(endOffset);
-      this.#count('done');
-      await this.#checkpoint(log.logDirectory);
+      const cleaned = await cleaning.run();
+      this.#metrics.moved(cleaning);
+      this.#metrics.ended(cleaned === undefined ? 'stopped' : 'done');
+      if (cleaned === undefined || cleaned.endOffset <= cleanable.firstDirtyOffset) this.#resting.add(log);
+      if (cleaned === undefined) return;
       const seconds = (clock.monotonicMs() - startMs) / 1_000;
+      this.#metrics.cleaned(cleaned, seconds);
+      this.#progressed = true;
+      this.#doneCount += 1;
+      log.noteCleaned(cleaned.endOffset);
+      await this.#links.cleaned(log);
       const { topic, partition, sizeBytes } = log;
-      this.#world.logger.info({ topic, partition, cleanedTo: endOffset, sizeBytes, seconds }, 'log compacted');
-      return endOffset > cleanable.firstDirtyOffset;
+      logger.info({ topic, partition, cleanedTo: cleaned.endOffset, sizeBytes, seconds }, 'log compacted');
     } catch (cause) {
       await runner.stop();
-      this.#failed(log, sources, cause);
-      return false;
+      this.#metrics.moved(cleaning);
+      this.#failed(log, cleaning, cause);
     } finally {
       await runner.stop();
-      this.#running.delete(log);
     }
   }
 
-  /** @returns the new end of what is clean; undefined when the log has changed under it */
-  async #compact(
-    { log, cleanable }: Due,
-    sources: readonly Source[],
-    runner: CompactionRunner,
-    config: CleanerConfig,
-  ): Promise<number | undefined> {
-    const read = await runner.begin(this.#planOf(log, cleanable, sources, config));
-    const covered = sources.filter(({ baseOffset }) => baseOffset < read.endOffset);
-    for (const group of groupSegments(covered, log.config)) {
-      const plain = group.map(({ baseOffset, sizeBytes }) => ({ baseOffset, sizeBytes }));
-      const cleaned = await runner.clean(plain);
-      this.#metrics?.counter('odradek_cleaner_bytes_total', { direction: 'read' }).inc(cleaned.bytesRead);
-      this.#metrics?.counter('odradek_cleaner_bytes_total', { direction: 'written' }).inc(cleaned.sizeBytes);
-      if (
-        !(
-          isUnchanged(log, group) &&
-          (await log.swapIn(
-            group.map(({ segment }) => segment),
-            cleaned,
-          ))
-        )
-      ) {
-        this.#removeHalf(log, sources);
-        return undefined;
-      }
-    }
-    this.#tellFull(log, cleanable, read);
-    return read.endOffset;
-  }
-
-  #planOf(log: Log, cleanable: Cleanable, sources: readonly Source[], config: CleanerConfig): CompactionPlan {
-    const threads = Math.max(1, config.threads);
-    const ioBufferBytes = Math.floor(config.ioBufferBytes / threads / 2);
-    return {
-      directory: log.directory,
-      sources: sources.map(({ baseOffset, sizeBytes }) => ({ baseOffset, sizeBytes })),
-      baseOffsets: log.segments().map(({ baseOffset }) => baseOffset),
-      firstDirtyOffset: cleanable.firstDirtyOffset,
-      endOffset: cleanable.endOffset,
-      producers: log.lastOfProducers(),
-      nowMs: this.#world.clock.nowMs(),
-      deleteRetentionMs: log.config.deleteRetentionMs,
-      indexIntervalBytes: log.config.indexIntervalBytes,
-      unpackedBytesMax: this.#world.limits.decompressedBatchBytesMax,
-      dedupeBufferBytes: Math.floor(config.dedupeBufferBytes / threads),
-      loadFactor: config.loadFactor,
-      ioBufferBytes: Math.min(IO_BUFFER_BYTES_MAX, Math.max(IO_BUFFER_BYTES_MIN, ioBufferBytes)),
-      bytesPerSecond: config.bytesPerSecond / threads,
-    };
-  }
-
-  #tellFull(log: Log, cleanable: Cleanable, read: KeysRead): void {
-    if (read.endOffset >= cleanable.endOffset) return;
-    const { topic, partition } = log;
-    this.#world.logger.info(
-      { topic, partition, keys: read.keys, cleanedTo: read.endOffset, dirtyTo: cleanable.endOffset },
-      'the table of keys was full: the log takes more than one pass; log.cleaner.dedupe.buffer.size makes it larger',
-    );
-  }
-
-  #failed(log: Log, sources: readonly Source[], cause: unknown): void {
+  #failed(log: Log, cleaning: Cleaning, cause: unknown): void {
     const { topic, partition } = log;
     if (!(cause instanceof CompactionStopped || cause instanceof StorageFault)) throw cause;
-    this.#removeHalf(log, sources);
+    this.#resting.add(log);
+    this.#removeHalf(log, cleaning);
     // Segments that were swapped in before count as changed as well: what became of them is looked at in the next round.
-    if (cause instanceof CompactionStopped || !isUnchanged(log, sources)) {
-      this.#count('stopped');
+    if (cause instanceof CompactionStopped || !cleaning.isUnchanged()) {
+      this.#metrics.ended('stopped');
       return;
     }
-    this.#count('failed');
+    this.#metrics.ended('failed');
     this.#world.logger.error({ topic, partition, fault: cause.message }, 'compaction of a log failed');
     if (cause.systemCode === undefined) this.#uncleanable.add(log);
     else if (!isFullDisk(cause)) this.#links.faulted(log, cause);
   }
 
-  /** What was written and will not be swapped in. */
-  #removeHalf(log: Log, sources: readonly Source[]): void {
-    if (log.isClosed || log.fault !== undefined) return;
+  #removeHalf(log: Log, cleaning: Cleaning): void {
     try {
-      for (const { baseOffset } of sources) removeCleaned(this.#world.files, log.directory, baseOffset);
+      cleaning.removeHalf();
     } catch (cause) {
       if (!(cause instanceof StorageFault)) throw cause;
       this.#links.faulted(log, cause);
     }
   }
 
-  #count(outcome: 'done' | 'stopped' | 'failed'): void {
-    this.#metrics?.counter('odradek_cleaner_runs_total', { outcome }).inc();
+  /** Nothing is due and nothing runs: those who wait for that go on. */
+  #settle(): void {
+    const isIdle = this.#running.size === 0 && this.#looking === undefined && this.#queue.length === 0;
+    if (!(isIdle || this.#stopped)) return;
+    for (const round of this.#rounds.splice(0)) round.resolve();
   }
 
-  /** Losing it costs a compaction from the start, nothing else: a fault is told, not more. */
-  #checkpoint(logDirectory: string): Promise<void> {
-    this.#checkpointing = this.#checkpointing.then(async () => {
-      const { files } = this.#world;
-      const rows = Array.from(this.#links.logs())
-        .filter((log) => log.logDirectory === logDirectory && log.cleanedTo > 0)
-        .map(({ topic, partition, cleanedTo }) => ({ topic, partition, offset: cleanedTo }));
-      try {
-        await replaceTextLater(files, `${logDirectory}/${CLEANER_CHECKPOINT}`, offsetCheckpointText(rows));
-        await files.syncDirectoryLater(logDirectory);
-      } catch (cause) {
-        if (!(cause instanceof StorageFault)) throw cause;
-        this.#world.logger.warn({ logDirectory, fault: cause.message }, 'cleaner-offset-checkpoint was not written');
-      }
-    });
-    return this.#checkpointing;
+  #fail(cause: unknown): void {
+    const waiting = this.#rounds.splice(0);
+    if (waiting.length === 0) this.#links.bug(cause);
+    for (const round of waiting) round.reject(cause);
   }
-}
 
-/** The log still has these segments, and they hold what they held. */
-function isUnchanged(log: Log, sources: readonly Source[]): boolean {
-  if (log.isClosed) return false;
-  const now = new Set(log.segments());
-  return sources.every(({ segment, sizeBytes }) => now.has(segment) && segment.sizeBytes === sizeBytes);
-}
-
-/** The sealed segments below `endOffset`. */
-function sourcesOf(files: Files, segments: readonly Segment[], endOffset: number): Source[] {
-  const sources: Source[] = [];
-  for (const [index, segment] of segments.entries()) {
-    const next = segments[index + 1];
-    if (next === undefined || next.baseOffset > endOffset) break;
-    const { baseOffset, sizeBytes } = segment;
-    const offsetRows = (files.stat(segment.path(OFFSET_INDEX_SUFFIX))?.sizeBytes ?? 0) / OFFSET_ENTRY_BYTES;
-    sources.push({ segment, baseOffset, sizeBytes, offsetRows, nextBaseOffset: next.baseOffset });
+  #uncleanableBytes(): number {
+    let bytes = 0;
+    for (const log of this.#uncleanable) if (!log.isClosed && log.fault === undefined) bytes += log.sizeBytes;
+    return bytes;
   }
-  return sources;
 }

@@ -8,6 +8,9 @@ export type ThreadRequest =
   | { readonly kind: 'begin'; readonly plan: CompactionPlan }
   | { readonly kind: 'clean'; readonly group: readonly SourceSegment[] };
 
+/** Not a question: it has no answer, and may come while one is worked on. */
+export type ThreadOrder = { readonly kind: 'limit'; readonly bytesPerSecond: number };
+
 export type ThreadAnswer =
   | { readonly kind: 'keysRead'; readonly value: KeysRead }
   | { readonly kind: 'cleaned'; readonly value: CleanedGroup }
@@ -22,6 +25,8 @@ type Waiting = { readonly resolve: (answer: ThreadAnswer) => void; readonly reje
 export class CompactionThread implements CompactionRunner {
   #worker: Worker | undefined;
   #waiting: Waiting | undefined;
+  #stopped = false;
+  #bytesPerSecond = Infinity;
 
   async begin(plan: CompactionPlan): Promise<KeysRead> {
     const answer = await this.#ask({ kind: 'begin', plan });
@@ -33,14 +38,25 @@ export class CompactionThread implements CompactionRunner {
     return answer.kind === 'cleaned' ? answer.value : failed(answer);
   }
 
+  limit(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#worker?.postMessage(this.#limitOrder);
+  }
+
   async stop(): Promise<void> {
+    this.#stopped = true;
     const worker = this.#worker;
     this.#worker = undefined;
     await worker?.terminate();
     this.#settle((waiting) => waiting.reject(new CompactionStopped()));
   }
 
+  get #limitOrder(): ThreadOrder {
+    return { kind: 'limit', bytesPerSecond: this.#bytesPerSecond };
+  }
+
   #ask(request: ThreadRequest): Promise<ThreadAnswer> {
+    if (this.#stopped) return Promise.reject(new CompactionStopped());
     const worker = (this.#worker ??= this.#open());
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
@@ -52,6 +68,7 @@ export class CompactionThread implements CompactionRunner {
     const worker = new Worker(new URL(`./compaction-worker.${ENDING}`, import.meta.url), { name: 'compaction' });
     // An idle compaction must not keep the process alive.
     worker.unref();
+    worker.postMessage(this.#limitOrder);
     worker.on('message', (answer: ThreadAnswer) => this.#settle((waiting) => waiting.resolve(answer)));
     worker.on('error', (cause: unknown) => {
       const error = cause instanceof Error ? cause : new Error(String(cause));

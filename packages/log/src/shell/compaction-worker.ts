@@ -3,7 +3,7 @@ import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { StorageFault } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
-import type { ThreadAnswer, ThreadRequest } from './compaction-thread.ts';
+import type { ThreadAnswer, ThreadOrder, ThreadRequest } from './compaction-thread.ts';
 import { Compactor } from './compactor.ts';
 
 const { files, clock } = systemPorts();
@@ -28,8 +28,9 @@ const compactor = new Compactor({
 // keep logs from being compacted at all.
 if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
 
-parentPort?.on('message', (request: ThreadRequest) => {
-  void answer(request).then((value) => parentPort?.postMessage(value));
+parentPort?.on('message', (request: ThreadRequest | ThreadOrder) => {
+  if (request.kind === 'limit') compactor.limit(request.bytesPerSecond);
+  else void answer(request).then((value) => parentPort?.postMessage(value));
 });
 
 async function answer(request: ThreadRequest): Promise<ThreadAnswer> {

@@ -9,22 +9,14 @@ import type { Clock, Files, Outcome } from '@odradek/base';
 import { batch } from '@odradek/protocol';
 import { AbortedTransactions, BatchFilter, KeyReader } from '../core/compaction.ts';
 import type { LastOfProducer } from '../core/compaction.ts';
-import { largestTimestampOf } from '../core/indexes.ts';
 import { OffsetMap, SLOT_BYTES } from '../core/offset-map.ts';
 import type { AbortedEntry } from '../core/producers.ts';
 import { decodeAborted } from '../core/txn-index.ts';
 import { readBytes } from './checkpoints.ts';
-import { FileCache } from './file-cache.ts';
-import { IndexCache } from './index-cache.ts';
+import { CompactionOutput } from './compaction-output.ts';
 import { CLEANED_SUFFIX, LOG_SUFFIX, SEGMENT_SUFFIXES, TXN_INDEX_SUFFIX, offsetName } from './names.ts';
 import { BatchScan } from './scan.ts';
-import { Segment } from './segment.ts';
-
-/** Files of the output and of one source. */
-const OPEN_FILES_MAX = 8;
-/** Bytes of output between two syncs. */
-const SYNC_BYTES = 4 * 1024 * 1024;
-const OUTPUT_INDEX_BYTES_MAX = 1024 * 1024;
+import { Throttle } from './throttle.ts';
 
 export type SourceSegment = { readonly baseOffset: number; readonly sizeBytes: number };
 
@@ -45,11 +37,15 @@ export type CompactionPlan = {
   readonly dedupeBufferBytes: number;
   readonly loadFactor: number;
   readonly ioBufferBytes: number;
-  /** Bytes a second, read and written together; Infinity: as fast as it goes. */
-  readonly bytesPerSecond: number;
 };
 
-export type KeysRead = { readonly endOffset: number; readonly keys: number };
+export type KeysRead = {
+  /** Exclusive end of what the table of keys covers. */
+  readonly endOffset: number;
+  readonly keys: number;
+  /** Keys that the table takes. */
+  readonly keysMax: number;
+};
 
 export type CleanedGroup = {
   readonly baseOffset: number;
@@ -65,6 +61,8 @@ export interface CompactionRunner {
   begin(plan: CompactionPlan): Promise<KeysRead>;
   /** Writes what stays of neighbouring sources; durable when it resolves. Groups come in order. */
   clean(group: readonly SourceSegment[]): Promise<CleanedGroup>;
+  /** From now on it reads and writes, together, so many bytes a second, also where it is waiting for its turn. Before: as fast as it goes. */
+  limit(bytesPerSecond: number): void;
   /** Ends it wherever it stands; resolves once it touches no file any more. */
   stop(): Promise<void>;
 }
@@ -77,6 +75,7 @@ export type CompactorPorts = { readonly files: Files; readonly clock: Clock };
 export class Compactor implements CompactionRunner {
   readonly #ports: CompactorPorts;
   #job: Job | undefined;
+  #bytesPerSecond = Infinity;
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(ports: CompactorPorts) {
@@ -84,7 +83,7 @@ export class Compactor implements CompactionRunner {
   }
 
   begin(plan: CompactionPlan): Promise<KeysRead> {
-    const job = new Job(this.#ports, plan);
+    const job = new Job(this.#ports, plan, this.#bytesPerSecond);
     this.#job = job;
     return this.#track(job.readKeys());
   }
@@ -94,8 +93,13 @@ export class Compactor implements CompactionRunner {
     return this.#track(this.#job.clean(group));
   }
 
+  limit(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#job?.throttle.limit(bytesPerSecond);
+  }
+
   async stop(): Promise<void> {
-    if (this.#job !== undefined) this.#job.stopped = true;
+    this.#job?.stop();
     this.#job = undefined;
     await this.#running.catch(() => undefined);
   }
@@ -107,22 +111,27 @@ export class Compactor implements CompactionRunner {
 }
 
 class Job {
-  stopped = false;
+  readonly throttle: Throttle;
+  #stopped = false;
   readonly #ports: CompactorPorts;
   readonly #plan: CompactionPlan;
   readonly #map: OffsetMap;
   readonly #aborted: AbortedTransactions;
-  readonly #throttle: Throttle;
   #filter: BatchFilter | undefined;
 
-  constructor(ports: CompactorPorts, plan: CompactionPlan) {
+  constructor(ports: CompactorPorts, plan: CompactionPlan, bytesPerSecond: number) {
     this.#ports = ports;
     this.#plan = plan;
     // No more keys than offsets: a small log takes a small table.
     const wanted = Math.ceil((plan.endOffset - plan.firstDirtyOffset + 1) / plan.loadFactor) * SLOT_BYTES;
     this.#map = new OffsetMap(Math.min(plan.dedupeBufferBytes, wanted), plan.loadFactor, digest);
     this.#aborted = new AbortedTransactions(plan.baseOffsets.flatMap((base) => this.#abortedIn(base)));
-    this.#throttle = new Throttle(ports.clock, plan.bytesPerSecond);
+    this.throttle = new Throttle(ports.clock, bytesPerSecond);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.throttle.release();
   }
 
   async readKeys(): Promise<KeysRead> {
@@ -140,7 +149,7 @@ class Job {
       reader.endOffset = next;
     }
     this.#filter = new BatchFilter(this.#map, reader.endOffset, this.#aborted, this.#plan);
-    return { endOffset: reader.endOffset, keys: this.#map.count };
+    return { endOffset: reader.endOffset, keys: this.#map.count, keysMax: this.#map.keysMax };
   }
 
   async clean(group: readonly SourceSegment[]): Promise<CleanedGroup> {
@@ -149,7 +158,7 @@ class Job {
     if (filter === undefined || first === undefined) throw new CompactionStopped();
     const before = { read: filter.recordsRead, kept: filter.recordsKept };
     removeCleaned(this.#ports.files, this.#plan.directory, first.baseOffset);
-    const output = new Output(this.#ports.files, this.#plan, first.baseOffset);
+    const output = new CompactionOutput(this.#ports.files, this.#plan, first.baseOffset);
     try {
       let bytesRead = 0;
       for (const source of group) {
@@ -159,7 +168,7 @@ class Job {
           (scan) => {
             const isLast = isLastSource && scan.leftBytes === scan.sizeBytes;
             const kept = this.#demand(source, filter.filter(scan.window, scan.at, isLast));
-            if (kept !== undefined) this.#throttle.spend(output.add(kept));
+            if (kept !== undefined) this.throttle.spend(output.add(kept));
             return true;
           },
           output,
@@ -182,7 +191,11 @@ class Job {
   }
 
   /** Steps over the whole batches of a segment; others get their turn after each buffer. @param visit false ends it */
-  async #eachBatch(source: SourceSegment, visit: (scan: BatchScan) => boolean, output?: Output): Promise<void> {
+  async #eachBatch(
+    source: SourceSegment,
+    visit: (scan: BatchScan) => boolean,
+    output?: CompactionOutput,
+  ): Promise<void> {
     const path = `${this.#plan.directory}/${offsetName(source.baseOffset, LOG_SUFFIX)}`;
     const handle = this.#ports.files.open(path, 'read');
     try {
@@ -192,7 +205,7 @@ class Job {
         if (!batch.verifyCrc(scan.window, scan.at)) throw new StorageFault(path, `damaged at byte ${scan.position}`);
         if (!visit(scan)) return;
         sinceRest += scan.sizeBytes;
-        this.#throttle.spend(scan.sizeBytes);
+        this.throttle.spend(scan.sizeBytes);
         scan.skip();
         if (sinceRest < this.#plan.ioBufferBytes) continue;
         sinceRest = 0;
@@ -207,8 +220,8 @@ class Job {
   }
 
   async #rest(): Promise<void> {
-    await this.#throttle.rest();
-    if (this.stopped) throw new CompactionStopped();
+    await this.throttle.rest();
+    if (this.#stopped) throw new CompactionStopped();
   }
 
   #demand<T>(source: SourceSegment, outcome: Outcome<T>): T {
@@ -220,99 +233,6 @@ class Job {
     const path = `${this.#plan.directory}/${offsetName(baseOffset, TXN_INDEX_SUFFIX)}`;
     const bytes = readBytes(this.#ports.files, path);
     return bytes === undefined ? [] : decodeAborted(bytes, baseOffset);
-  }
-}
-
-/** The new segment while it is written. */
-class Output {
-  readonly #segment: Segment;
-  readonly #indexIntervalBytes: number;
-  readonly #bufferBytes: number;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
-  #syncedBytes = 0;
-
-  constructor(files: Files, plan: CompactionPlan, baseOffset: number) {
-    const world = {
-      files,
-      fileCache: new FileCache(files, OPEN_FILES_MAX),
-      indexCache: new IndexCache(OUTPUT_INDEX_BYTES_MAX),
-      scanWindowBytes: plan.ioBufferBytes,
-    };
-    const { directory, nowMs, indexIntervalBytes, ioBufferBytes } = plan;
-    const birth = { directory, baseOffset, createdMs: nowMs, jitterMs: 0, fileSuffix: CLEANED_SUFFIX };
-    this.#segment = Segment.create(world, birth, 0);
-    this.#indexIntervalBytes = indexIntervalBytes;
-    this.#bufferBytes = ioBufferBytes;
-  }
-
-  /** @param kept may lie in a buffer that is used again: it is copied. @returns its bytes */
-  add(kept: Buffer): number {
-    const position = this.#segment.sizeBytes + this.#waitingBytes;
-    const sizeBytes = kept.length;
-    this.#waiting.push(Buffer.from(kept));
-    this.#waitingBytes += sizeBytes;
-    const lastOffset = batch.lastOffset(kept, 0);
-    const maxTimestampMs = largestTimestampOf(kept, 0);
-    this.#segment.enter({ position, sizeBytes, lastOffset, maxTimestampMs }, this.#indexIntervalBytes);
-    if (this.#waitingBytes >= this.#bufferBytes) this.#write();
-    return sizeBytes;
-  }
-
-  addAborted(entry: AbortedEntry): void {
-    this.#segment.indexes.addAborted(entry);
-  }
-
-  /** Makes what was written durable now and then, so that nobody else's write meets a wall of dirty pages at the end. */
-  async syncSome(): Promise<void> {
-    if (this.#segment.sizeBytes - this.#syncedBytes < SYNC_BYTES) return;
-    this.#syncedBytes = this.#segment.sizeBytes;
-    await this.#segment.sync(false);
-  }
-
-  /** @returns bytes of the segment, durable with its indexes */
-  async finish(): Promise<number> {
-    if (this.#waitingBytes > 0) this.#write();
-    this.#segment.seal();
-    await this.#segment.sync(true);
-    return this.#segment.sizeBytes;
-  }
-
-  close(): void {
-    this.#segment.closeFiles();
-  }
-
-  #write(): void {
-    this.#segment.write(Buffer.concat(this.#waiting, this.#waitingBytes));
-    this.#segment.saveIndexes();
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-  }
-}
-
-/** Holds reading and writing to so many bytes a second, and lets others have their turn in between. */
-class Throttle {
-  readonly #clock: Clock;
-  readonly #bytesPerSecond: number;
-  readonly #startMs: number;
-  #bytes = 0;
-
-  constructor(clock: Clock, bytesPerSecond: number) {
-    this.#clock = clock;
-    this.#bytesPerSecond = bytesPerSecond;
-    this.#startMs = clock.monotonicMs();
-  }
-
-  spend(bytes: number): void {
-    this.#bytes += bytes;
-  }
-
-  rest(): Promise<void> {
-    const dueMs = this.#startMs + (this.#bytes / this.#bytesPerSecond) * 1_000;
-    const waitMs = Math.max(0, dueMs - this.#clock.monotonicMs());
-    return new Promise((resolve) => {
-      this.#clock.after(waitMs, resolve);
-    });
   }
 }
 

@@ -36,6 +36,7 @@ export type CheckpointedLog = {
   readonly partition: number;
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
+  readonly cleanedTo: number;
 };
 
 export class LogDir {
@@ -43,6 +44,9 @@ export class LogDir {
   readonly #world: LogWorld;
   readonly #recoveryPoints: CheckpointFile;
   readonly #logStarts: CheckpointFile;
+  readonly #cleaned: CheckpointFile;
+  /** The most that the cleaner's checkpoint may say on file, by log: whatever was ever begun to be written counts. */
+  #cleanedClaims = new Map<string, number>();
   #directoryId = '';
   #offline: string | undefined;
   #full: string | undefined;
@@ -55,6 +59,7 @@ export class LogDir {
     this.path = path;
     this.#recoveryPoints = new CheckpointFile(world.files, `${path}/${RECOVERY_POINT_CHECKPOINT}`);
     this.#logStarts = new CheckpointFile(world.files, `${path}/${LOG_START_CHECKPOINT}`);
+    this.#cleaned = new CheckpointFile(world.files, `${path}/${CLEANER_CHECKPOINT}`);
   }
 
   get online(): boolean {
@@ -207,7 +212,32 @@ export class LogDir {
 
   /** Up to where each log was compacted, by the last word of the cleaner. */
   cleanedOffsets(): OffsetRow[] {
-    return this.#readCheckpoint(CLEANER_CHECKPOINT);
+    const rows = this.#readCheckpoint(CLEANER_CHECKPOINT);
+    this.#cleanedClaims = byLog(rows);
+    return rows;
+  }
+
+  /** The checkpoint on file may say that more of the log is clean than is. */
+  claimsTooMuch(log: Pick<CheckpointedLog, 'topic' | 'partition' | 'cleanedTo'>): boolean {
+    return (this.#cleanedClaims.get(`${log.topic}-${log.partition}`) ?? 0) > log.cleanedTo;
+  }
+
+  /** From here on the file claims what is so, and nothing of logs that are gone. */
+  writeCleaned(logs: Iterable<CheckpointedLog>): void {
+    const rows = cleanedRows(logs);
+    this.#cleaned.writeNow(rows);
+    this.#cleanedClaims = byLog(rows);
+  }
+
+  /** As {@link writeCleaned}, without holding others up; claims on file only grow by it. */
+  writeCleanedLater(logs: () => Iterable<CheckpointedLog>): Promise<void> {
+    return this.#cleaned.writeLater(() => {
+      const rows = cleanedRows(logs());
+      for (const [log, offset] of byLog(rows)) {
+        this.#cleanedClaims.set(log, Math.max(offset, this.#cleanedClaims.get(log) ?? 0));
+      }
+      return rows;
+    });
   }
 
   /** The last thing of an orderly stop. */
@@ -247,6 +277,13 @@ function logStartRows(logs: Iterable<CheckpointedLog>): OffsetRow[] {
   for (const log of logs) {
     if (log.logStartOffset > 0) rows.push({ topic: log.topic, partition: log.partition, offset: log.logStartOffset });
   }
+  return rows;
+}
+
+function cleanedRows(logs: Iterable<CheckpointedLog>): OffsetRow[] {
+  const rows: OffsetRow[] = [];
+  for (const { topic, partition, cleanedTo } of logs)
+    if (cleanedTo > 0) rows.push({ topic, partition, offset: cleanedTo });
   return rows;
 }
 

@@ -3,28 +3,25 @@
  * asks for: retention, flushes, checkpoints, expiry of producers, removal of what was deleted. A directory that fails goes offline alone.
  */
 import { StorageFault, partitionKey } from '@odradek/base';
-import type { Limits, Logger, Metrics, TimerHandle } from '@odradek/base';
+import type { Limits, Logger, Metrics } from '@odradek/base';
 import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
 import type { AppendOrigin, CleanerConfig, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
+import { Agenda, raise } from './agenda.ts';
+import type { Recurring } from './agenda.ts';
 import { writePartitionMetadata } from './checkpoints.ts';
 import { Cleaner } from './cleaner.ts';
 import { syncTogether } from './closing.ts';
 import { createSegment } from './load.ts';
-import { LogDir } from './log-dir.ts';
+import type { LogDir } from './log-dir.ts';
+import { LogDirs } from './log-dirs.ts';
 import { Log } from './log.ts';
-import { createWorld, isFullDisk } from './world.ts';
+import { createWorld } from './world.ts';
 import type { LogKeeper, LogWorld, WorldPorts } from './world.ts';
 
-/** Longest slice of work before others get their turn. */
-const SLICE_MS = 5;
 const SPACE_CHECK_INTERVAL_MS = 1_000;
-/** DeleteRecords calls of so long share one write of the checkpoint. */
-const LOG_START_DELAY_MS = 20;
 /** Logs that are flushed and closed at the same time. */
 const CLOSING_MAX = 64;
-/** Intervals beyond this are Kafka's way to say never. */
-const NEVER_MS = 2 ** 53;
 
 export type LogManagerOptions = {
   readonly ports: WorldPorts;
@@ -47,25 +44,30 @@ export type HighWatermarkOf = (topic: string, partition: number) => number | und
 export class LogManager implements LogKeeper {
   readonly #world: LogWorld;
   readonly #options: LogManagerOptions;
-  readonly #dirs: LogDir[];
+  readonly #agenda: Agenda;
+  readonly #dirs: LogDirs;
   readonly #logs = new Map<string, Log>();
   /** Logs whose topic's configuration is known. */
   readonly #adopted = new Set<Log>();
-  readonly #timers = new Set<TimerHandle>();
-  readonly #startsWaiting = new Set<LogDir>();
   readonly #cleaner: Cleaner;
-  #sliceEndMs = 0;
-  #closing = false;
+  #cleaning: Recurring | undefined;
 
   private constructor(options: LogManagerOptions) {
     this.#options = options;
     this.#world = createWorld(options.ports, options.limits, options.logger);
     options.metrics?.sample('odradek_open_segment_files', {}, () => this.#world.fileCache.openCount);
-    this.#dirs = options.config.logDirs.map((path) => new LogDir(this.#world, path));
+    this.#agenda = new Agenda(options.ports.clock);
+    this.#dirs = new LogDirs(this.#world, options.config.logDirs, {
+      logs: () => this.#logs.values(),
+      after: (delayMs, act) => void this.#agenda.after(delayMs, act),
+      onOffline: (status) => options.onOffline?.(status),
+    });
     this.#cleaner = new Cleaner(this.#world, options.metrics, {
       logs: () => this.#cleanableLogs(),
-      breathe: () => this.#breathe(),
+      breathe: () => this.#agenda.breathe(),
       faulted: (log, fault) => this.faulted(log, fault),
+      cleaned: (log) => this.#dirs.checkpointCleanedLater(log.logDirectory),
+      bug: raise,
     });
   }
 
@@ -73,39 +75,42 @@ export class LogManager implements LogKeeper {
   static async open(options: LogManagerOptions): Promise<LogManager> {
     const manager = new LogManager(options);
     for (const dir of manager.#dirs) await manager.#openDir(dir);
-    const [first] = manager.#dirs;
-    if (first !== undefined && manager.#dirs.every((dir) => !dir.online)) {
-      throw new StorageFault(first.path, `no log directory can be used: ${first.refusal(false)}`);
-    }
+    manager.#dirs.demandOne();
     return manager;
   }
 
   /** Begins the work that time asks for. */
   start(highWatermarkOf: HighWatermarkOf): void {
-    const { config } = this.#options;
-    this.#every(config.retentionCheckIntervalMs, () => this.#retain(highWatermarkOf));
-    this.#every(config.flushSchedulerIntervalMs, () => this.#flushDue());
-    this.#every(config.flushOffsetCheckpointIntervalMs, () => this.#checkpointRecoveryPointsLater());
-    this.#every(config.flushStartOffsetCheckpointIntervalMs, () => this.#checkpointLogStartsLater());
-    this.#every(config.producerIdExpirationCheckIntervalMs, () => this.#expireProducers());
-    this.#every(SPACE_CHECK_INTERVAL_MS, async () => this.#checkSpace());
-    const { cleaner } = this.#options;
-    if (cleaner?.().enabled === true) {
-      this.#every(
-        () => cleaner().backoffMs,
-        async () => void (await this.#cleaner.round(cleaner(), highWatermarkOf)),
-      );
-    }
+    const { config, cleaner } = this.#options;
+    const agenda = this.#agenda;
+    agenda.every(config.retentionCheckIntervalMs, () => this.#retain(highWatermarkOf));
+    agenda.every(config.flushSchedulerIntervalMs, () => this.#flushDue());
+    agenda.every(config.flushOffsetCheckpointIntervalMs, () => this.#dirs.checkpointRecoveryPointsLater());
+    agenda.every(config.flushStartOffsetCheckpointIntervalMs, () => this.#dirs.checkpointLogStartsLater());
+    agenda.every(config.producerIdExpirationCheckIntervalMs, () => this.#expireProducers());
+    agenda.every(SPACE_CHECK_INTERVAL_MS, async () => this.#dirs.checkSpace());
+    if (cleaner?.().enabled !== true) return;
+    const terms = { config: cleaner, highWatermarkOf };
+    this.#cleaning = agenda.every(
+      () => cleaner().backoffMs,
+      () => this.#cleaner.wake(terms),
+    );
+  }
+
+  /** What the cleaner goes by has changed. */
+  cleanerReconfigured(): void {
+    this.#cleaner.reconfigured();
+    this.#cleaning?.reschedule();
   }
 
   /** Compacts whatever is due now. @returns how many compactions came to their end */
   compact(config: CleanerConfig, highWatermarkOf: HighWatermarkOf): Promise<number> {
-    return this.#cleaner.round(config, highWatermarkOf);
+    return this.#cleaner.round({ config: () => config, highWatermarkOf });
   }
 
   /** Every log that lies in a directory that is online. */
   *all(): IterableIterator<PartitionLog> {
-    for (const log of this.#logs.values()) if (this.#dirOf(log.logDirectory)?.online === true) yield log;
+    for (const log of this.#logs.values()) if (this.#dirs.isOnline(log.logDirectory)) yield log;
   }
 
   get(topic: string, partition: number): PartitionLog | undefined {
@@ -140,7 +145,7 @@ export class LogManager implements LogKeeper {
       this.#adopted.add(existing);
       return existing;
     }
-    if (!isNew) this.#refuseWhileUnread();
+    if (!isNew) this.#dirs.refuseWhileUnread();
     const log = this.#create(at, config);
     this.#logs.set(partitionKey(topic, partition), log);
     this.#adopted.add(log);
@@ -153,30 +158,19 @@ export class LogManager implements LogKeeper {
   }
 
   faulted(at: PartitionLog | string, fault: StorageFault): void {
-    const dir = this.#dirOf(typeof at === 'string' ? at : at.logDirectory);
-    if (dir === undefined || !dir.online) return;
-    if (isFullDisk(fault)) {
-      dir.isFull(fault.message);
-      return;
-    }
-    dir.takeOffline(fault.message);
-    this.#world.logger.error(
-      { path: dir.path, fault: fault.message, systemCode: fault.systemCode },
-      'log directory goes offline',
-    );
-    this.#options.onOffline?.(dir.status());
+    this.#dirs.faulted(typeof at === 'string' ? at : at.logDirectory, fault);
   }
 
   status(): readonly LogDirStatus[] {
-    return this.#dirs.map((dir) => dir.status());
+    return Array.from(this.#dirs, (dir) => dir.status());
   }
 
   checkpointRecoveryPoints(): void {
-    for (const dir of this.#dirs) this.#within(dir, () => dir.writeRecoveryPoints(this.#logsIn(dir)));
+    this.#dirs.checkpointRecoveryPoints();
   }
 
   checkpointLogStarts(): void {
-    for (const dir of this.#dirs) this.#within(dir, () => dir.writeLogStarts(this.#logsIn(dir)));
+    this.#dirs.checkpointLogStarts();
   }
 
   /**
@@ -184,56 +178,49 @@ export class LogManager implements LogKeeper {
    * @param deadlineMs when given: what is not closed by then is left to recovery, and its directory gets no clean marker
    */
   async close(deadlineMs?: number): Promise<void> {
-    if (this.#closing) return;
-    this.#closing = true;
-    for (const timer of this.#timers) timer.cancel();
+    if (this.#agenda.isClosed) return;
+    this.#agenda.close();
     await this.#cleaner.stop();
     const unclean = new Set<string>();
-    const online = this.#dirs.filter((dir) => dir.online).map((dir) => dir.path);
+    const online = Array.from(this.#dirs).flatMap(({ online: isOnline, path }) => (isOnline ? [path] : []));
     await syncTogether(this.#world, { logs: this.#logs.values(), directories: online, deadlineMs }, () =>
-      this.#breathe(),
+      this.#agenda.breathe(),
     );
     const waiting = Array.from(this.#logs.values());
     const closeSome = async (): Promise<void> => {
       for (let log = waiting.pop(); log !== undefined; log = waiting.pop()) {
         if (this.#isLate(deadlineMs) || !(await this.#closeLog(log))) unclean.add(log.logDirectory);
-        await this.#breathe();
+        await this.#agenda.breathe();
       }
     };
     await Promise.all(Array.from({ length: CLOSING_MAX }, closeSome));
-    for (const dir of this.#dirs) {
-      this.#within(dir, () => {
-        dir.writeRecoveryPoints(this.#logsIn(dir));
-        dir.writeLogStarts(this.#logsIn(dir));
-        if (!unclean.has(dir.path)) dir.markClean();
-      });
-      dir.unlock();
-    }
+    this.#dirs.close(unclean);
   }
 
   // What a log tells.
 
   refusesWrites(logDirectory: string, origin: AppendOrigin): string | undefined {
-    return this.#dirOf(logDirectory)?.refusal(origin === 'client');
+    return this.#dirs.of(logDirectory)?.refusal(origin === 'client');
   }
 
   recoveryPointLowered(logDirectory: string): void {
-    const dir = this.#dirOf(logDirectory);
-    if (dir !== undefined) dir.writeRecoveryPoints(this.#logsIn(dir));
+    this.#dirs.recoveryPointLowered(logDirectory);
+  }
+
+  cleanedLowered(log: Log): void {
+    this.#dirs.cleanedLowered(log);
+  }
+
+  compactionUnwanted(log: Log): void {
+    this.#cleaner.forget(log);
   }
 
   logStartAdvanced(logDirectory: string): void {
-    const dir = this.#dirOf(logDirectory);
-    if (dir === undefined || this.#startsWaiting.has(dir) || this.#closing) return;
-    this.#startsWaiting.add(dir);
-    this.#after(LOG_START_DELAY_MS, () => {
-      this.#startsWaiting.delete(dir);
-      this.#within(dir, () => dir.writeLogStarts(this.#logsIn(dir)));
-    });
+    this.#dirs.logStartAdvanced(logDirectory);
   }
 
   removeLater(paths: readonly string[], delayMs: number): void {
-    this.#after(delayMs, () => {
+    this.#agenda.after(delayMs, () => {
       for (const path of paths) this.#remove(path);
     });
   }
@@ -252,7 +239,7 @@ export class LogManager implements LogKeeper {
     try {
       dir.lock();
       dir.checkSpace();
-      const { logs, toRemove } = await dir.load(this.#options.defaults, () => this.#breathe());
+      const { logs, toRemove } = await dir.load(this.#options.defaults, () => this.#agenda.breathe());
       for (const { identity, opening } of logs) {
         const key = partitionKey(identity.topic, identity.partition);
         const other = this.#logs.get(key);
@@ -262,7 +249,10 @@ export class LogManager implements LogKeeper {
       }
       for (const { topic, partition, offset } of dir.cleanedOffsets()) {
         const log = this.#logs.get(partitionKey(topic, partition));
-        if (log?.logDirectory === dir.path) log.noteCleaned(offset);
+        if (log?.logDirectory !== dir.path) continue;
+        log.noteCleaned(offset);
+        // Recovery may have cut it.
+        this.#dirs.cleanedLowered(log);
       }
       this.removeLater(toRemove, this.#options.defaults.fileDeleteDelayMs);
     } catch (cause) {
@@ -274,10 +264,12 @@ export class LogManager implements LogKeeper {
   }
 
   #create(partition: { topic: string; partition: number; topicId: string }, config: LogConfig): Log {
-    const dir = this.#leastLoaded();
+    const dir = this.#dirs.leastLoaded();
     const directory = `${dir.path}/${partitionKey(partition.topic, partition.partition)}`;
     const { files } = this.#world;
     try {
+      // An earlier log of this name may have been clean up to somewhere; of this one that is not so.
+      this.#dirs.cleanedLowered({ ...partition, cleanedTo: 0, logDirectory: dir.path });
       files.makeDirectory(directory);
       writePartitionMetadata(files, directory, partition.topicId, 'later');
       const segment = createSegment(this.#world, { directory, config }, 0);
@@ -291,78 +283,10 @@ export class LogManager implements LogKeeper {
     }
   }
 
-  #refuseWhileUnread(): void {
-    const unread = this.#dirs.find((dir) => !dir.contentKnown);
-    if (unread === undefined) return;
-    throw new StorageFault(
-      unread.path,
-      'this directory could not be read, so the partition may lie there; it is not made anew elsewhere',
-    );
-  }
-
-  #leastLoaded(): LogDir {
-    const [only, another] = this.#dirs;
-    if (only?.online === true && another === undefined) return only;
-    const counts = new Map<LogDir, number>();
-    for (const dir of this.#dirs) if (dir.online) counts.set(dir, 0);
-    for (const log of this.#logs.values()) {
-      const dir = this.#dirOf(log.logDirectory);
-      const count = dir === undefined ? undefined : counts.get(dir);
-      if (dir !== undefined && count !== undefined) counts.set(dir, count + 1);
-    }
-    let best: LogDir | undefined;
-    for (const [dir, count] of counts) if (best === undefined || count < (counts.get(best) ?? 0)) best = dir;
-    if (best === undefined) throw new StorageFault(this.#dirs[0]?.path ?? 'log.dirs', 'no log directory is online');
-    return best;
-  }
-
-  #dirOf(path: string): LogDir | undefined {
-    for (const dir of this.#dirs) if (dir.path === path) return dir;
-    return undefined;
-  }
-
   *#cleanableLogs(): IterableIterator<Log> {
     for (const log of this.#adopted) {
-      if (log.config.cleanupCompact && log.fault === undefined && this.#dirOf(log.logDirectory)?.online === true)
-        yield log;
+      if (log.config.cleanupCompact && log.fault === undefined && this.#dirs.isOnline(log.logDirectory)) yield log;
     }
-  }
-
-  *#logsIn(dir: LogDir): IterableIterator<Log> {
-    for (const log of this.#logs.values()) if (log.logDirectory === dir.path) yield log;
-  }
-
-  /** Runs what touches one directory; a fault takes that directory offline and nothing else. */
-  #within(dir: LogDir, act: () => void): void {
-    if (!dir.online) return;
-    try {
-      act();
-    } catch (cause) {
-      if (!(cause instanceof StorageFault)) throw cause;
-      this.#world.logger.error({ path: dir.path, fault: cause.message }, 'log directory: a checkpoint was not written');
-      this.faulted(dir.path, cause);
-    }
-  }
-
-  /** As {@link #within}, for what takes its time. */
-  async #withinLater(dir: LogDir, act: () => Promise<void>): Promise<void> {
-    if (!dir.online) return;
-    try {
-      await act();
-    } catch (cause) {
-      this.#within(dir, () => {
-        throw cause;
-      });
-    }
-  }
-
-  async #checkpointRecoveryPointsLater(): Promise<void> {
-    for (const dir of this.#dirs)
-      await this.#withinLater(dir, () => dir.writeRecoveryPointsLater(() => this.#logsIn(dir)));
-  }
-
-  async #checkpointLogStartsLater(): Promise<void> {
-    for (const dir of this.#dirs) await this.#withinLater(dir, () => dir.writeLogStartsLater(() => this.#logsIn(dir)));
   }
 
   #isLate(deadlineMs: number | undefined): boolean {
@@ -371,15 +295,15 @@ export class LogManager implements LogKeeper {
 
   async #forEachLog(act: (log: Log) => void | Promise<void>, logs: Iterable<Log>): Promise<void> {
     for (const log of Array.from(logs)) {
-      if (this.#closing) return;
-      if (this.#dirOf(log.logDirectory)?.online !== true) continue;
+      if (this.#agenda.isClosed) return;
+      if (!this.#dirs.isOnline(log.logDirectory)) continue;
       try {
         await act(log);
       } catch (cause) {
         // The log has told of its fault; the others go on.
         if (!(cause instanceof StorageFault)) throw cause;
       }
-      await this.#breathe();
+      await this.#agenda.breathe();
     }
   }
 
@@ -411,10 +335,6 @@ export class LogManager implements LogKeeper {
     );
   }
 
-  #checkSpace(): void {
-    for (const dir of this.#dirs) this.#within(dir, () => dir.checkSpace());
-  }
-
   async #closeLog(log: Log): Promise<boolean> {
     try {
       await log.close();
@@ -435,36 +355,5 @@ export class LogManager implements LogKeeper {
         'a deleted file could not be removed; it is tried again at the next start',
       );
     }
-  }
-
-  #every(interval: number | (() => number), act: () => Promise<void>): void {
-    const intervalMs = typeof interval === 'number' ? interval : interval();
-    if (intervalMs >= NEVER_MS) return;
-    this.#after(intervalMs, () => {
-      const again = (): void => this.#every(interval, act);
-      act().then(again, (cause: unknown) => {
-        queueMicrotask(() => {
-          throw cause; // a bug: it must not pass in silence
-        });
-      });
-    });
-  }
-
-  #after(delayMs: number, act: () => void): void {
-    if (this.#closing) return;
-    const timer = this.#world.clock.after(delayMs, () => {
-      this.#timers.delete(timer);
-      act();
-    });
-    this.#timers.add(timer);
-  }
-
-  async #breathe(): Promise<void> {
-    const { clock } = this.#world;
-    if (clock.monotonicMs() < this.#sliceEndMs) return;
-    await new Promise<void>((resolve) => {
-      clock.after(0, resolve);
-    });
-    this.#sliceEndMs = clock.monotonicMs() + SLICE_MS;
   }
 }

@@ -130,7 +130,9 @@ export class Log implements PartitionLog, Flushable {
   }
 
   reconfigure(config: LogConfig): void {
+    const wasCompacted = this.config.cleanupCompact;
     this.#body.config = config;
+    if (wasCompacted && !config.cleanupCompact) this.#keeper.compactionUnwanted(this);
   }
 
   append(request: AppendRequest): AppendOutcome {
@@ -205,6 +207,7 @@ export class Log implements PartitionLog, Flushable {
       if (offset <= this.#body.logStartOffset && offset <= firstOffset) return this.#startAnew(offset);
       this.#lowerTo(offset);
       this.#body.cutTo(offset);
+      this.#keeper.cleanedLowered(this);
       this.#flusher.truncated(this.#body.logEndOffset);
     });
   }
@@ -497,6 +500,7 @@ export class Log implements PartitionLog, Flushable {
   #startAnew(offset: number): void {
     this.#lowerTo(Math.min(offset, this.logEndOffset));
     this.#body.startAnew(offset);
+    this.#keeper.cleanedLowered(this);
     this.#keeper.logStartAdvanced(this.logDirectory);
   }
 

@@ -4,6 +4,7 @@ import { TailCache } from '../core/tail.ts';
 import type { AppendOrigin } from '../types.ts';
 import { FileCache } from './file-cache.ts';
 import { IndexCache } from './index-cache.ts';
+import type { Log } from './log.ts';
 import type { SegmentWorld } from './segment.ts';
 
 export type WorldPorts = { readonly clock: Clock; readonly files: Files; readonly random: Random };
@@ -24,6 +25,10 @@ export interface LogKeeper {
   faulted(logDirectory: string, fault: StorageFault): void;
   /** A truncation went below the recovery point that is on file: it must be lowered there before the log grows again. */
   recoveryPointLowered(logDirectory: string): void;
+  /** Less of the log is clean than was: the checkpoint may not say otherwise once the log grows again. Throws StorageFault. */
+  cleanedLowered(log: Log): void;
+  /** Its topic is not compacted any more: what is under way is not wanted. */
+  compactionUnwanted(log: Log): void;
   /** DeleteRecords moved the start of a log. */
   logStartAdvanced(logDirectory: string): void;
   /** Files that have been renamed aside and may go after the delay. */
