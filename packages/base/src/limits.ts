@@ -45,6 +45,14 @@ export type Limits = {
   readonly rebalancesKeptMax: number;
   /** Reasons, and lost members, that are remembered of one rebalance; further ones are counted. */
   readonly rebalanceDetailsMax: number;
+  /** Times of records that are kept to tell the age of groups' lag. */
+  readonly lagTimestampsKeptMax: number;
+  /** How often the lag of all groups is measured for metrics. */
+  readonly groupLagRefreshMs: number;
+  /** Series of the lag of whole groups (two each); together with those of partitions below `metricSeriesMax`. */
+  readonly groupLagGroupSeriesMax: number;
+  /** Series of the lag of partitions (two each); what has no room is counted. */
+  readonly groupLagPartitionSeriesMax: number;
   /** Admin requests waiting at the controller. */
   readonly controllerQueuedOpsMax: number;
   /** Partitions that one admin request may make. */
@@ -83,6 +91,10 @@ export const production: Limits = {
   groupRebalancesKeptMax: 32,
   rebalancesKeptMax: 10_000,
   rebalanceDetailsMax: 8,
+  lagTimestampsKeptMax: 50_000,
+  groupLagRefreshMs: 10_000,
+  groupLagGroupSeriesMax: 20_000,
+  groupLagPartitionSeriesMax: 20_000,
   controllerQueuedOpsMax: 10_000,
   controllerPartitionsPerRequestMax: 10_000,
   controllerBatchRecordsMax: 10_000,
@@ -113,6 +125,10 @@ export const tiny: Limits = {
   groupRebalancesKeptMax: 4,
   rebalancesKeptMax: 16,
   rebalanceDetailsMax: 2,
+  lagTimestampsKeptMax: 8,
+  groupLagRefreshMs: 1_000,
+  groupLagGroupSeriesMax: 20,
+  groupLagPartitionSeriesMax: 20,
   controllerQueuedOpsMax: 16,
   controllerPartitionsPerRequestMax: 64,
   controllerBatchRecordsMax: 16,

@@ -2,7 +2,7 @@
  * The group coordinator of one node: finds the shard of a group, draws member ids, and writes down why groups move.
  * Broker handlers talk to it through `GroupsPort`.
  */
-import { randomUuid, refuse, unreachable } from '@odradek/base';
+import { randomUuid, refuse } from '@odradek/base';
 import type { Clock, Counter, Limits, Logger, Metrics, Outcome, Random } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { CoordinatorRuntime } from '../../runtime/shell/runtime.ts';
@@ -18,9 +18,18 @@ import type {
   ListOp,
   ListedGroup,
 } from '../core/kinds.ts';
+import { findings } from '../core/insight/findings.ts';
+import type { GroupHistory, HistoryLimits } from '../core/insight/history.ts';
+import type { GroupPeek } from '../core/insight/kinds.ts';
+import { noEnds } from '../core/insight/ends.ts';
 import { GroupMachine } from '../core/machine.ts';
 import { groupPartitionFor } from '../core/partition-for.ts';
 import type { GroupTopics } from '../core/topics.ts';
+import { Chronicle } from './chronicle.ts';
+import { LagMetrics } from './lag-metrics.ts';
+import type { LagMetricsLimits } from './lag-metrics.ts';
+import { LagMeter } from './lag.ts';
+import type { ConsumedLogs, MeasuredLag } from './lag.ts';
 
 /** What handlers ask of the group coordinator. */
 export interface GroupsPort {
@@ -35,46 +44,71 @@ export interface GroupsPort {
   newMemberId(name: string): string;
   /** An id for a member of a consumer group that brings none of its own. */
   newConsumerMemberId(): string;
+  /** How far a group is behind, of one instant. Refuses as `submit` does, and with GROUP_ID_NOT_FOUND. */
+  lag(groupId: string): Promise<Outcome<MeasuredLag>>;
+  /** Why a group rebalanced. @param limit rebalances, newest first; below 0: all that are kept */
+  explain(groupId: string, limit: number): Promise<Outcome<ExplainedGroup>>;
 }
+
+export type ExplainedGroup = GroupPeek &
+  GroupHistory & {
+    readonly nowMs: number;
+    /** What stands out over all rebalances that are kept, as sentences. */
+    readonly findings: readonly string[];
+  };
 
 export type GroupCoordinatorOptions = {
   readonly log: CoordinatorLog;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly limits: Pick<Limits, 'coordinatorQueuedOpsMax' | 'coordinatorBatchBytesMax'>;
+  readonly limits: Pick<Limits, 'coordinatorQueuedOpsMax' | 'coordinatorBatchBytesMax' | 'lagTimestampsKeptMax'> &
+    HistoryLimits &
+    LagMetricsLimits;
   readonly config: () => GroupConfig;
   readonly topics: GroupTopics;
   /** Finds the topics that regular expressions stand for, and submits them as `regexResolved`. */
   readonly resolveRegex: (asked: Extract<GroupEvent, { readonly kind: 'resolveRegex' }>) => void;
   /** Partitions of `__consumer_offsets`; undefined while the topic does not exist. */
   readonly partitionCount: () => number | undefined;
+  /** The logs that groups consume; left out: no lag is known. */
+  readonly logs?: ConsumedLogs;
   /** Left out: nobody counts. */
   readonly metrics?: Metrics;
 };
+
+const NO_LOGS: ConsumedLogs = { ...noEnds, timestampAt: () => Promise.resolve({ ok: true, value: undefined }) };
 
 export class GroupCoordinator implements GroupsPort {
   readonly #options: GroupCoordinatorOptions;
   readonly #runtime: CoordinatorRuntime<GroupKinds>;
   readonly #committed: Counter | undefined;
+  readonly #chronicle: Chronicle;
+  readonly #lagMeter: LagMeter;
+  readonly #lagMetrics: LagMetrics | undefined;
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
-    const { log, clock, limits, config, topics, metrics } = options;
+    const { log, clock, limits, config, topics, metrics, logs = NO_LOGS } = options;
     const logger = options.logger.child({ room: 'groups' });
+    const chronicle = new Chronicle({ clock, logger, limits, metrics });
+    this.#chronicle = chronicle;
     this.#runtime = new CoordinatorRuntime<GroupKinds>({
       log,
       clock,
       logger,
       limits,
       topicBatchBytesMax: () => config().recordBytesMax,
-      machine: () => new GroupMachine(config, topics),
-      told: (_partition, event) => {
+      machine: () => new GroupMachine(config, topics, logs),
+      told: (partition, event) => {
         if (event.kind === 'resolveRegex') options.resolveRegex(event);
-        writeDown(logger, event);
-        if (metrics !== undefined) count(metrics, event);
+        chronicle.told(partition, event);
       },
+      loaded: (partition) => chronicle.loaded(partition),
+      unloaded: (partition) => chronicle.unloaded(partition),
     });
+    this.#lagMeter = new LagMeter({ clock, logs, limits });
+    this.#lagMetrics = metrics === undefined ? undefined : this.#measured(metrics);
     metrics?.sample('odradek_group_operations_waiting', {}, () => this.#runtime.waitingOps());
     this.#committed = metrics?.counter('odradek_offset_commits_total', {});
   }
@@ -121,6 +155,25 @@ export class GroupCoordinator implements GroupsPort {
     return this.#runtime.submitToAll({ kind: 'topicsChanged', topics });
   }
 
+  async lag(groupId: string): Promise<Outcome<MeasuredLag>> {
+    return this.#lag(groupId, true);
+  }
+
+  async explain(groupId: string, limit: number): Promise<Outcome<ExplainedGroup>> {
+    const peeked = await this.submit(groupId, { kind: 'peek', groupId });
+    if (!peeked.ok) return peeked;
+    const partition = this.#partitionOf(groupId);
+    const all = partition === undefined ? undefined : this.#chronicle.explain(partition, groupId, ALL);
+    if (all === undefined)
+      return refuse(ErrorCode.NOT_COORDINATOR, `group ${groupId} has moved to another coordinator`);
+    const nowMs = this.#options.clock.nowMs();
+    const rebalances = limit < 0 ? all.rebalances : all.rebalances.slice(0, limit);
+    return {
+      ok: true,
+      value: { ...peeked.value, ...all, rebalances, nowMs, findings: findings(all.rebalances, nowMs) },
+    };
+  }
+
   newConsumerMemberId(): string {
     return randomUuid(this.#options.random);
   }
@@ -134,7 +187,30 @@ export class GroupCoordinator implements GroupsPort {
   }
 
   close(): void {
+    this.#lagMetrics?.close();
     this.#runtime.close();
+  }
+
+  async #lag(groupId: string, stable: boolean): Promise<Outcome<MeasuredLag>> {
+    const measured = await this.submit(groupId, { kind: 'lag', groupId, stable });
+    return measured.ok ? { ok: true, value: await this.#lagMeter.age(measured.value) } : measured;
+  }
+
+  #measured(metrics: Metrics): LagMetrics {
+    const { clock, limits } = this.#options;
+    return new LagMetrics({
+      clock,
+      metrics,
+      limits,
+      shards: () => this.#runtime.partitions(),
+      groupsOf: async (shard) => {
+        const listed = await this.#runtime.submit(shard, { kind: 'list', states: [], types: [] });
+        if (!listed.ok) return listed;
+        return { ok: true, value: (listed.value as GroupReply<'list'>).map(({ groupId }) => groupId) };
+      },
+      // Logs that nobody has opened since the start are left closed.
+      measure: (groupId) => this.#lag(groupId, false),
+    });
   }
 
   #count(reply: GroupReply<'commit'>): void {
@@ -149,58 +225,13 @@ export class GroupCoordinator implements GroupsPort {
   }
 }
 
+/** No limit. */
+const ALL = -1;
+
 /** Random (version 4) uuid in the dashed form that Kafka's member ids end in. */
 function uuidText(bytes: Uint8Array): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = Buffer.from(bytes).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
-
-function count(metrics: Metrics, event: GroupEvent): void {
-  if (event.kind === 'rebalanceDone' || event.kind === 'groupReconciled')
-    metrics.counter('odradek_group_rebalances_total', {}).inc();
-  if (event.kind === 'offsetsExpired') metrics.counter('odradek_offsets_expired_total', {}).inc(event.count);
-}
-
-function writeDown(logger: Logger, event: GroupEvent): void {
-  const { kind, ...fields } = event;
-  switch (kind) {
-    case 'rebalanceStarted':
-      return logger.info(fields, 'group rebalances');
-    case 'rebalanceJoined':
-      return logger.info(fields, 'group members have joined');
-    case 'rebalanceDone':
-      return logger.info(fields, 'group is stable');
-    case 'groupEmptied':
-      return logger.info(fields, 'group has no members left');
-    case 'groupDeleted':
-      return logger.info(fields, 'group deleted');
-    case 'offsetsExpired':
-      return logger.info(
-        fields,
-        'committed offsets expired: their group was empty for longer than offsets.retention.minutes',
-      );
-    case 'offsetsExpireSoon':
-      return logger.warn(
-        fields,
-        'committed offsets expire soon: their group has been empty for most of offsets.retention.minutes',
-      );
-    case 'rebalanceJoining':
-      return logger.debug(fields, 'a further reason for a rebalance under way');
-    case 'resolveRegex':
-      return logger.debug(fields, 'regular expressions of a group are looked up');
-    case 'groupEpochBumped':
-      return logger.info(fields, 'group rebalances');
-    case 'targetAssigned':
-      return logger.info(fields, 'group has a new assignment');
-    case 'groupReconciled':
-      return logger.info(fields, 'group is stable');
-    case 'memberLost':
-      return logger.info(fields, 'group has lost a member');
-    case 'groupConverted':
-      return logger.info(fields, 'group has changed its protocol');
-    default:
-      return unreachable(kind);
-  }
 }

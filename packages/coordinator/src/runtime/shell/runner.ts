@@ -24,6 +24,7 @@ export type RunnerOptions<K extends Kinds> = {
   /** Bytes of records in one append; asked anew for each. */
   readonly batchBytesMax: () => number;
   readonly told: (event: K['event']) => void;
+  readonly loaded: () => void;
 };
 
 /** Pause before a shard is loaded again after a refused append or load, milliseconds. */
@@ -120,6 +121,7 @@ export class ShardRunner<K extends Kinds> {
   #activate(shard: Shard<K>): void {
     this.#shard = shard;
     this.#state = 'active';
+    this.#options.loaded();
     shard.loaded(this.#now());
     this.#afterInput();
     this.#loaded.resolve();

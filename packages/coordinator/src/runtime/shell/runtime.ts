@@ -20,6 +20,10 @@ export type RuntimeOptions<K extends Kinds> = {
   readonly machine: (partition: number) => Machine<K>;
   /** Hears what machines tell, once it is committed. */
   readonly told: (partition: number, event: K['event']) => void;
+  /** A shard is served from now on: for the first time here, or again after it started over from its log. */
+  readonly loaded?: (partition: number) => void;
+  /** This node leads the partition no longer. */
+  readonly unloaded?: (partition: number) => void;
 };
 
 type Led<K extends Kinds> = { readonly leaderEpoch: number; readonly runner: ShardRunner<K> };
@@ -37,7 +41,7 @@ export class CoordinatorRuntime<K extends Kinds> {
     const led = this.#led.get(partition);
     if (led !== undefined && led.leaderEpoch >= leaderEpoch) return;
     led?.runner.close();
-    const { log, clock, logger, limits, machine, told, topicBatchBytesMax } = this.#options;
+    const { log, clock, logger, limits, machine, told, loaded, topicBatchBytesMax } = this.#options;
     const runner = new ShardRunner<K>({
       partition,
       log,
@@ -47,6 +51,7 @@ export class CoordinatorRuntime<K extends Kinds> {
       waitingOpsMax: limits.coordinatorQueuedOpsMax,
       batchBytesMax: () => Math.min(limits.coordinatorBatchBytesMax, topicBatchBytesMax()),
       told: (event) => told(partition, event),
+      loaded: () => loaded?.(partition),
     });
     this.#led.set(partition, { leaderEpoch, runner });
   }
@@ -57,6 +62,7 @@ export class CoordinatorRuntime<K extends Kinds> {
     if (led === undefined || (leaderEpoch !== undefined && leaderEpoch < led.leaderEpoch)) return;
     this.#led.delete(partition);
     led.runner.close();
+    this.#options.unloaded?.(partition);
   }
 
   /** Partitions led here, loaded or loading, ascending. */
