@@ -311,3 +311,18 @@ test('describe: metadata and protocol only while stable; the group that is not t
   });
   expect(bench.describe('none').code).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
 });
+
+test('deleteOffsets: a simple group without offsets is there until the next expiry round, and can be deleted', () => {
+  const bench = new GroupBench();
+  const remove = { kind: 'deleteOffsets', groupId: 'g', topics: [{ topic: 'orders', partitions: [0] }] } as const;
+  bench.submit<'commit'>(simpleCommit('g', 1));
+  bench.submit<'deleteOffsets'>(remove);
+  expect(bench.stateOf()).toBe('Empty');
+  expect(bench.reloaded().stateOf()).toBe('Dead');
+  expect(bench.submit<'delete'>({ kind: 'delete', groupId: 'g' }).code).toBe(ErrorCode.NONE);
+  expect(bench.stateOf()).toBe('Dead');
+  bench.submit<'commit'>(simpleCommit('g', 2));
+  bench.submit<'deleteOffsets'>(remove);
+  bench.advance(bench.config.offsetsRetentionCheckIntervalMs);
+  expect(bench.stateOf()).toBe('Dead');
+});
