@@ -3,8 +3,6 @@ import { expect, test } from 'vitest';
 import type { GroupRecord, OffsetValue } from './kinds.ts';
 import { groupPartitionFor } from './partition-for.ts';
 import { decodeRecord, encodeRecord } from './records.ts';
-import { subscribedTopics } from './subscription.ts';
-import { subscription } from '../../testing/group-bench.ts';
 
 const offset: OffsetValue = {
   offset: 42,
@@ -113,14 +111,4 @@ test('groupPartitionFor: is the non-negative Java hash of the id, modulo the par
   ]);
   for (const [groupId, hash] of hashes) expect(groupPartitionFor(groupId, 50)).toBe(Math.abs(hash) % 50);
   expect(groupPartitionFor('', 50)).toBe(0);
-});
-
-test('subscribedTopics: reads every version by its beginning, and gives up on what is no subscription', () => {
-  expect(subscribedTopics([subscription(['b', 'a']), subscription(['a', 'ü'])])).toEqual(new Set(['b', 'a', 'ü']));
-  expect(subscribedTopics([])).toEqual(new Set());
-  const whole = subscription(['orders']);
-  for (let length = 0; length < whole.length - 4; length += 1)
-    expect(subscribedTopics([whole.subarray(0, length)])).toBeUndefined();
-  const hostile = Buffer.from('00007fffffff', 'hex');
-  expect(subscribedTopics([hostile])).toBeUndefined();
 });

@@ -4,7 +4,7 @@
  */
 import { assert } from '@odradek/base';
 import type { GroupValue, JoinProtocol, MemberName, MemberValue, OpId } from '../kinds.ts';
-import { subscribedTopics } from '../subscription.ts';
+import { subscribedTopics } from '../consumer-protocol.ts';
 import { transition } from './states.ts';
 import type { ClassicInput, ClassicState } from './states.ts';
 
