@@ -1,6 +1,7 @@
 /** The commands by name, and how a command ends: results on stdout, one line on stderr when it failed, an exit code that says why. */
 import { Command, CommanderError } from 'commander';
 import description from '../package.json' with { type: 'json' };
+import { actionFirst } from './core/groups/actions.ts';
 import { CommandError, exitCode } from './core/refusal.ts';
 import { paint } from './shell/terminal.ts';
 
@@ -14,6 +15,10 @@ const commands: Record<string, Loader> = {
   topics: {
     summary: 'create, list, describe, alter and delete topics',
     load: async () => (await import('./commands/topics.ts')).topicsCommand(),
+  },
+  groups: {
+    summary: 'list, describe, explain, reset and delete consumer groups',
+    load: async () => (await import('./commands/groups.ts')).groupsCommand(),
   },
   produce: {
     summary: 'write lines of standard input to a topic',
@@ -31,6 +36,7 @@ Examples:
   $ odradek topics create --topic greetings --partitions 3
   $ echo hello | odradek produce --topic greetings
   $ odradek consume --topic greetings --from-beginning --max-messages 1
+  $ odradek groups describe --group readers
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 cannot connect, 4 timed out.`;
 
@@ -43,7 +49,7 @@ export async function run(args: readonly string[]): Promise<void> {
   });
   try {
     const program = await build(args[0]);
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(actionFirst(args), { from: 'user' });
   } catch (error) {
     process.exitCode = tell(error, args);
   }
@@ -51,7 +57,7 @@ export async function run(args: readonly string[]): Promise<void> {
 
 async function build(wanted: string | undefined): Promise<Command> {
   const program = new Command('odradek')
-    .description('Apache Kafka anew: one node, its topics, and their records')
+    .description('Apache Kafka anew: one node, its topics, their records, and the groups that read them')
     .version(description.version, '-V, --version')
     .addHelpText('after', EXAMPLES);
   for (const [name, { summary, load }] of Object.entries(commands)) {

@@ -8,7 +8,7 @@ export const exitCode = {
   usage: 2,
   /** No broker could be reached. */
   unreachable: 3,
-  /** `consume --timeout-ms` ended before `--max-messages` were read. */
+  /** `consume --timeout-ms` ended before `--max-messages` were read; or brokers asked to try again until `--timeout` was over. */
   timedOut: 4,
   interrupted: 130,
 } as const;

@@ -3,6 +3,7 @@
  * than the list. One request at a time; the newest version that both sides speak.
  */
 import { createConnection, type Socket } from 'node:net';
+import { assert } from '@odradek/base';
 import {
   ApiKey,
   apiByKey,
@@ -42,11 +43,12 @@ export async function connectAny(bootstrap: string, timeoutMs: number): Promise<
 export class AdminConnection {
   readonly timeoutMs: number;
   private readonly socket: Socket;
-  private readonly address: string;
+  readonly address: string;
   private readonly frames: FrameSplitter = new FrameSplitter(RESPONSE_BYTES_MAX);
   private versions = new Map<number, Range>();
   private correlationId = 0;
   private waiting: { take: (frame: Buffer) => void; fail: (error: CommandError) => void } | undefined;
+  private fault: CommandError | undefined;
 
   private constructor(socket: Socket, address: string, timeoutMs: number) {
     this.socket = socket;
@@ -68,19 +70,29 @@ export class AdminConnection {
     return connection;
   }
 
-  /** The newest version of an API that both sides speak. */
-  versionOf(key: ApiKey): number {
+  /** Whether the broker told of the API at all: those of this project's own are not known to other Kafkas. */
+  speaks(key: ApiKey): boolean {
+    return this.versions.has(key);
+  }
+
+  /** True once the connection is lost: it answers nothing more. */
+  get lost(): boolean {
+    return this.fault !== undefined;
+  }
+
+  /** The newest version of an API that both sides speak. @param newest not beyond this one: later ones may name things by id */
+  versionOf(key: ApiKey, newest = Number.MAX_SAFE_INTEGER): number {
     const row = apiByKey(key);
     const theirs = this.versions.get(key);
-    const version = Math.min(row.maxStable, theirs?.max ?? -1);
+    const version = Math.min(row.maxStable, newest, theirs?.max ?? -1);
     if (theirs === undefined || version < Math.max(row.min, theirs.min)) {
       throw new CommandError(`the broker at ${this.address} does not answer ${row.name} in a version known here`);
     }
     return version;
   }
 
-  async call<K extends ApiKey>(key: K, request: RequestInput<K>): Promise<ResponseOf<K>> {
-    return this.exchange(key, this.versionOf(key), request);
+  async call<K extends ApiKey>(key: K, request: RequestInput<K>, newest?: number): Promise<ResponseOf<K>> {
+    return this.exchange(key, this.versionOf(key, newest), request);
   }
 
   close(): void {
@@ -117,6 +129,8 @@ export class AdminConnection {
   }
 
   private roundTrip(parts: readonly Buffer[], name: string): Promise<Buffer> {
+    if (this.fault !== undefined) return Promise.reject(this.fault);
+    assert(this.waiting === undefined, 'one request at a time');
     return new Promise((resolve, reject) => {
       const settle = (done: () => void): void => {
         clearTimeout(late);
@@ -126,7 +140,8 @@ export class AdminConnection {
       const fail = (error: CommandError): void => settle(() => reject(error));
       const late = setTimeout(() => {
         const why = `no answer to ${name} from ${this.address} within ${this.timeoutMs} ms: is the broker busy, or not Kafka?`;
-        fail(new CommandError(why, exitCode.unreachable));
+        // What comes later would be taken for the answer to the next request.
+        this.broken(new CommandError(why, exitCode.unreachable));
       }, this.timeoutMs);
       this.waiting = { take: (frame) => settle(() => resolve(frame)), fail };
       this.socket.write(Buffer.concat(parts));
@@ -139,6 +154,7 @@ export class AdminConnection {
   }
 
   private broken(error: CommandError): void {
+    this.fault ??= error;
     this.waiting?.fail(error);
   }
 }

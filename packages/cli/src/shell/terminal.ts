@@ -85,3 +85,29 @@ export class Progress {
     if (this.live && this.shownMs > 0) writeSync(2, '\r\x1b[K');
   }
 }
+
+/** The same for things that are counted up to a known number: `described 400 of 10000 groups`. */
+export class Counted {
+  private readonly told: (done: number) => string;
+  private shownMs = performance.now();
+  private shown = false;
+  private done = 0;
+
+  constructor(verb: string, total: number, noun: string) {
+    this.told = (done) => `${verb} ${done} of ${total} ${noun}`;
+  }
+
+  add(count: number): void {
+    this.done += count;
+    const nowMs = performance.now();
+    if (process.stderr.isTTY !== true || nowMs - this.shownMs < PROGRESS_EVERY_MS) return;
+    this.shownMs = nowMs;
+    this.shown = true;
+    writeSync(2, `\r\x1b[K${this.told(this.done)}`);
+  }
+
+  clear(): void {
+    if (this.shown) writeSync(2, '\r\x1b[K');
+    this.shown = false;
+  }
+}

@@ -1,0 +1,19 @@
+/** `odradek groups members`: short for `describe --members`. */
+import type { Command } from 'commander';
+import { groupsSubcommand, withGroupOptions, type GroupOptions } from './common.ts';
+import { describe } from './describe.ts';
+
+type Options = GroupOptions & { verbose?: boolean };
+
+export function membersCommand(): Command {
+  return withGroupOptions(groupsSubcommand('members', 'list the members of groups'), 'list the members of')
+    .option('--verbose', 'more: epochs and assignments, those that are and those that are wanted')
+    .addHelpText('after', EXAMPLES)
+    .action((options: Options) => describe({ ...options, members: true }));
+}
+
+const EXAMPLES = `
+Examples:
+  $ odradek groups members --group billing
+  $ odradek groups members --group billing --verbose
+  $ odradek groups members --all-groups --json`;
