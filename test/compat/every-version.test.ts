@@ -156,7 +156,23 @@ const requests: Requests = {
     groupId: freshName('absent'),
     topics: [{ name: topic, partitions: [{ partitionIndex: 0 }] }],
   }),
+  [ApiKey.UpdateFeatures]: (version) => ({
+    featureUpdates: [{ feature: 'group.version', maxVersionLevel: 1 }],
+    ...(version >= 1 ? { validateOnly: true } : {}),
+  }),
   [ApiKey.DescribeCluster]: () => ({ includeClusterAuthorizedOperations: false }),
+  [ApiKey.ConsumerGroupHeartbeat]: (version) => ({
+    groupId: freshName('consumer'),
+    memberId: version >= 1 ? 'every-version' : '',
+    memberEpoch: 0,
+    rebalanceTimeoutMs: 10_000,
+    subscribedTopicNames: [topic],
+    topicPartitions: [],
+  }),
+  [ApiKey.ConsumerGroupDescribe]: () => ({
+    groupIds: [groupId, freshName('absent')],
+    includeAuthorizedOperations: true,
+  }),
   [ApiKey.ListConfigResources]: () => ({}),
   [ApiKey.DescribeTopicPartitions]: () => ({ topics: [{ name: topic }], responsePartitionLimit: 10, cursor: null }),
 };

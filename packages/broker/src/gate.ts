@@ -36,20 +36,20 @@ const OFFER_VERSIONS: Verdict = { kind: 'offerVersions' };
 
 /** Keeps one verdict per API, so that the usual request allocates nothing here. */
 export class Gate {
-  readonly #entries: (Verdict & { kind: 'enter' })[] = [];
+  readonly #entries = new Map<number, Verdict & { kind: 'enter' }>();
   readonly #authorizer: Authorizer;
 
   constructor(handlers: Handlers, authorizer: Authorizer) {
     this.#authorizer = authorizer;
     for (const [key, handler] of handlers) {
       const api = apiByKey(key);
-      if (api !== undefined) this.#entries[key] = { kind: 'enter', api, handler };
+      if (api !== undefined) this.#entries.set(key, { kind: 'enter', api, handler });
     }
   }
 
   /** Steps 1 to 4. */
   admit({ apiKey, apiVersion }: Knock): Verdict {
-    const entry = this.#entries[apiKey];
+    const entry = this.#entries.get(apiKey);
     if (entry === undefined) return this.#stranger(apiKey, apiVersion);
     const { api } = entry;
     if (apiVersion >= api.min && apiVersion <= api.maxStable) return entry;

@@ -230,6 +230,23 @@ describe('load: what cannot be is refused', () => {
     ['a directory twice', 'log.dirs=/a,/a', 'log.dirs names /a twice'],
     ['a configuration provider', 'broker.rack=${env:RACK}', 'refers to a configuration provider'],
     [
+      'a group default beyond its bound',
+      'group.consumer.session.timeout.ms=61000',
+      'group.consumer.session.timeout.ms = 61000 must not be above group.consumer.max.session.timeout.ms = 60000',
+    ],
+    [
+      'a group default below its bound',
+      'group.consumer.heartbeat.interval.ms=4000',
+      'group.consumer.min.heartbeat.interval.ms = 5000 must not be above group.consumer.heartbeat.interval.ms = 4000',
+    ],
+    [
+      'heartbeats that do not fit a session',
+      'group.consumer.min.session.timeout.ms=5000\ngroup.consumer.session.timeout.ms=5000',
+      'group.consumer.heartbeat.interval.ms = 5000 must be below group.consumer.session.timeout.ms = 5000',
+    ],
+    ['no classic protocol', 'group.coordinator.rebalance.protocols=consumer', 'add classic'],
+    ['an assignor of a plug-in', 'group.consumer.assignors=com.acme.Mine', 'assignors are uniform and range'],
+    [
       'session limits upside down',
       'group.min.session.timeout.ms=9000\ngroup.max.session.timeout.ms=8000',
       'must not be above',

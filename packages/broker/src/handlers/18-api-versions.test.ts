@@ -20,6 +20,21 @@ test('api versions: only features that are built are told, finalized with the of
   await node.close();
 });
 
+test('api versions: APIs of our own are told to our own clients alone, from the version on in which a client names itself', async () => {
+  const node = await startSimNode();
+  const told = async (version: number, clientSoftwareName: string): Promise<number[]> => {
+    const software = version >= 3 ? { clientSoftwareName, clientSoftwareVersion: '1' } : {};
+    const { apiKeys } = await node.connect().request(ApiKey.ApiVersions, version, software);
+    return apiKeys.map(({ apiKey }) => apiKey).filter((key) => key > 1_000);
+  };
+  expect(await told(4, 'odradek-cli')).toEqual([ApiKey.DescribeGroupLag, ApiKey.ExplainGroups]);
+  expect(await told(3, 'odradek')).toEqual([ApiKey.DescribeGroupLag, ApiKey.ExplainGroups]);
+  expect(await told(4, 'kafkajs')).toEqual([]);
+  expect(await told(4, 'my-odradek')).toEqual([]);
+  expect(await told(0, '')).toEqual([]);
+  await node.close();
+});
+
 test.for([
   ['', '1'],
   ['kafkajs', ''],

@@ -1,6 +1,6 @@
 /**
  * ApiVersions, key 18, v0-4: what this broker answers, and which features the cluster runs. A version from the future never comes here:
- * the gate answers it. Sources: KIP-35, KIP-511 (client software), KIP-584 (features), KIP-1022 (levels from 0, v4).
+ * the gate answers it. APIs that Kafka does not have are told to our own clients alone. Sources: KIP-35, KIP-511 (client software), KIP-584 (features), KIP-1022 (levels from 0, v4).
  */
 import { type ApiVersionsRequest, ErrorCode, type ResponseInput } from '@odradek/protocol';
 import { builtFeatures, type MetadataImage } from '@odradek/metadata';
@@ -9,12 +9,18 @@ import type { HandlerOf } from './context.ts';
 /** What clients may call themselves: no spaces or control characters, so that it can stand in a log or a metric. */
 const SOFTWARE_FORM = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 
+/** How the clients of this house call themselves. */
+const OUR_SOFTWARE = 'odradek';
+
 export const apiVersions: HandlerOf<18> = {
   handle(request, services, { apiVersion }) {
     if (apiVersion >= 3 && !namesItself(request)) return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] };
     const image = services.image();
+    // A strict client may stumble over keys that are not Kafka's.
+    const isOurs = apiVersion >= 3 && request.clientSoftwareName.startsWith(OUR_SOFTWARE);
     const apiKeys = services
       .advertised()
+      .filter(({ own }) => isOurs || !own)
       .map(({ key, min, max }) => ({ apiKey: key, minVersion: min, maxVersion: max }));
     return {
       errorCode: ErrorCode.NONE,

@@ -29,6 +29,9 @@ export type Caller = {
   readonly close: (why: string) => void;
 };
 
+/** `own`: not one of Kafka's. */
+export type AdvertisedApi = VersionRange & { readonly key: number; readonly own: boolean };
+
 /** The node's services, the same for every request; a handler gets it with the caller. */
 export type Services = {
   readonly nodeId: number;
@@ -59,7 +62,7 @@ export type Services = {
   /** How the caller reaches the brokers: by its listener, and this broker by the address it came in by when the listener names none. */
   readonly reach: (caller: Caller) => Reach;
   /** What ApiVersions tells of this broker: the handlers it has, in the ranges of the API table. */
-  readonly advertised: () => readonly (VersionRange & { readonly key: number })[];
+  readonly advertised: () => readonly AdvertisedApi[];
 };
 
 /**

@@ -2,7 +2,7 @@
  * Every Kafka API that this broker answers. What is here is served and advertised, in the versions of the API table; what is not is
  * neither. A key of `SupportedKey` without a handler, or a handler of the wrong type, does not compile.
  */
-import { apiByKey, type VersionRange } from '@odradek/protocol';
+import { apiByKey } from '@odradek/protocol';
 import type { AnyHandler, Handlers } from '../gate.ts';
 import { produce } from './00-produce.ts';
 import { fetch } from './01-fetch.ts';
@@ -36,11 +36,13 @@ import { consumerGroupHeartbeat } from './68-consumer-group-heartbeat.ts';
 import { consumerGroupDescribe } from './69-consumer-group-describe.ts';
 import { listConfigResources } from './74-list-config-resources.ts';
 import { describeTopicPartitions } from './75-describe-topic-partitions.ts';
-import type { HandlerOf } from './context.ts';
+import { describeGroupLag } from './10000-describe-group-lag.ts';
+import { explainGroups } from './10001-explain-groups.ts';
+import type { AdvertisedApi, HandlerOf } from './context.ts';
 
 export type SupportedKey =
   | 0 | 1 | 2 | 3 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 18 | 19 | 20 | 21 | 22 | 23 | 32 | 33 | 35 | 37 | 42 | 44 | 47
-  | 57 | 60 | 68 | 69 | 74 | 75; // prettier-ignore
+  | 57 | 60 | 68 | 69 | 74 | 75 | 10000 | 10001; // prettier-ignore
 
 const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
   0: produce,
@@ -75,6 +77,8 @@ const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
   69: consumerGroupDescribe,
   74: listConfigResources,
   75: describeTopicPartitions,
+  10000: describeGroupLag,
+  10001: explainGroups,
 };
 
 /** The gate knows no API's types: it hands each handler what the codec of its own key has decoded. */
@@ -82,8 +86,8 @@ export const handlers: Handlers = new Map(
   Object.entries(byKey).map(([key, handler]) => [Number(key), handler as AnyHandler]),
 );
 
-/** What ApiVersions tells. */
-export const advertised: readonly (VersionRange & { readonly key: number })[] = Array.from(handlers.keys(), (key) => {
-  const range = apiByKey(key)?.advertised;
-  return range === undefined ? [] : [{ key, ...range }];
+/** What ApiVersions tells; our own APIs only to clients of this house. */
+export const advertised: readonly AdvertisedApi[] = Array.from(handlers.keys(), (key) => {
+  const api = apiByKey(key);
+  return api === undefined ? [] : [{ key, ...api.advertised, own: api.own }];
 }).flat();

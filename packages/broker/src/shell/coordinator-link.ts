@@ -5,7 +5,7 @@
 import { config as configuration, ok, refuse } from '@odradek/base';
 import type { Clock, Limits, Logger, Metrics, NodeConfig, Outcome, Random } from '@odradek/base';
 import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
-import type { CoordinatorLog, GroupConfig } from '@odradek/coordinator';
+import type { ConsumedLogs, CoordinatorLog, GroupConfig } from '@odradek/coordinator';
 import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
 import { ANONYMOUS_PRINCIPAL, ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { CompressionType } from '@odradek/protocol';
@@ -67,6 +67,7 @@ export class CoordinatorLink {
       limits,
       config: () => (this.#groupConfig ??= this.#readGroupConfig()),
       topics: new ImageTopics(image),
+      logs: consumedLogs(replicas),
       resolveRegex: (asked) => this.#regexes.resolve(asked),
       partitionCount: () => image().topics.byName(GROUP_TOPIC)?.partitions.length,
     });
@@ -189,4 +190,15 @@ export class CoordinatorLink {
     log.warn({ code, why }, `groups cannot be served, since __consumer_offsets could not be created: ${why}`);
     return refuse(code, why);
   }
+}
+
+/** The logs that groups consume, as far as they are led here; of others no lag is known. */
+function consumedLogs(replicas: ReplicasPort): ConsumedLogs {
+  return {
+    endOf(topic, partition, stable) {
+      const end = replicas.endOf(topic, partition, stable);
+      return end.ok ? { kind: 'known', ...end.value } : { kind: 'unknown', why: end.why };
+    },
+    timestampAt: (topic, partition, offset) => replicas.timestampAt({ topic, partition, offset }),
+  };
 }

@@ -174,7 +174,7 @@ test('requests: no frame that a hostile client can send stops the broker', async
     { numRuns: 300 },
   );
   const { apiKeys } = await node.connect().request(ApiKey.ApiVersions, 0, {});
-  expect(apiKeys.length).toBe(handlers.size);
+  expect(apiKeys.length).toBe(Array.from(handlers.keys()).filter((each) => apiByKey(each)?.own === false).length);
   await node.close();
 });
 

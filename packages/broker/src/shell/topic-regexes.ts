@@ -38,6 +38,7 @@ export class TopicRegexes {
   }
 
   resolve(asked: Asked): void {
+    if (this.#closed) return;
     const earlier = this.#waiting.get(asked.groupId)?.regexes ?? [];
     this.#waiting.set(asked.groupId, { ...asked, regexes: [...new Set([...earlier, ...asked.regexes])] });
     if (!this.#working) void this.#work();

@@ -133,7 +133,8 @@ function boundOf(
   layers: config.Layers,
 ): { readonly name: string; readonly value: number } | undefined {
   const dot = name.indexOf('.');
-  const key = `group.${name.slice(0, dot)}.${side}${name.slice(dot)}`;
+  // The bound on streams.num.standby.replicas is the one that leaves out a word.
+  const key = `group.${name.slice(0, dot)}.${side}${name.slice(dot).replace('.num.', '.')}`;
   const value = config.describeBrokerConfig('broker', layers, [key]).find((entry) => entry.name === key)?.value;
   return value === undefined || value === null ? undefined : { name: key, value: Number(value) };
 }
