@@ -8,7 +8,10 @@ test('brokers: a broker is registered fenced, its epoch being the offset of its 
   const harness = new Harness();
   const outcome = harness.register(7);
   expect(outcome).toEqual({ ok: true, value: { brokerEpoch: bootstrapRecords(new MetadataImage()).length } });
-  expect(harness.image.cluster.broker(7)).toMatchObject({ epoch: bootstrapRecords(new MetadataImage()).length, fenced: true });
+  expect(harness.image.cluster.broker(7)).toMatchObject({
+    epoch: bootstrapRecords(new MetadataImage()).length,
+    fenced: true,
+  });
 });
 
 test('brokers: one that has not applied its own registration stays fenced, one that has is unfenced', () => {

@@ -77,7 +77,9 @@ export function validated(
       return validateGroup(context, after);
     case ConfigResourceType.BROKER:
       return validateEach(after, changed, (name, value) => {
-        const outcome = config.validateBrokerConfig(name, value, resource.name === '' ? 'default' : 'broker');
+        const checked = config.validateBrokerConfig(name, value, resource.name === '' ? 'default' : 'broker');
+        const bounded = checked.ok && name.startsWith(GROUP_PREFIX);
+        const outcome = bounded ? withinBounds(name, checked.value, context) : checked;
         // For brokers Kafka answers a bad value as a bad request; clients have come to know it so.
         return outcome.ok ? outcome : refuse(ErrorCode.INVALID_REQUEST, outcome.why);
       });
@@ -109,21 +111,31 @@ function validateGroup(context: ControllerContext, after: Entries): Outcome<Entr
   if (!kept.ok) return kept;
   const layers = layersOf(context);
   const effective = new Map(config.describeGroupConfig(kept.value, layers).map((entry) => [entry.name, entry.value]));
-  const invalid = (why: string): Outcome<never> => refuse(ErrorCode.INVALID_CONFIG, why);
   for (const [name, value] of kept.value) {
-    const min = boundOf(name, 'min', layers);
-    if (min !== undefined && Number(value) < min.value)
-      return invalid(`${name} must be greater than or equal to ${min.name} (${min.value})`);
-    const max = boundOf(name, 'max', layers);
-    if (max !== undefined && Number(value) > max.value)
-      return invalid(`${name} must be less than or equal to ${max.name} (${max.value})`);
+    const bounded = withinBounds(name, value, context);
+    if (!bounded.ok) return bounded;
   }
   for (const kind of ['consumer', 'share', 'streams']) {
     const [session, beat] = [`${kind}.session.timeout.ms`, `${kind}.heartbeat.interval.ms`];
     if (Number(effective.get(session)) <= Number(effective.get(beat)))
-      return invalid(`${session} must be greater than ${beat}`);
+      return refuse(ErrorCode.INVALID_CONFIG, `${session} must be greater than ${beat}`);
   }
   return kept;
+}
+
+/** Before the keys that are what groups go by when they have none of their own. */
+const GROUP_PREFIX = 'group.';
+
+/** @param name of a group's key, or of the broker's that stands behind it */
+function withinBounds(name: string, value: string, context: ControllerContext): Outcome<string> {
+  const layers = layersOf(context);
+  const min = boundOf(name, 'min', layers);
+  if (min !== undefined && Number(value) < min.value)
+    return refuse(ErrorCode.INVALID_CONFIG, `${name} must be greater than or equal to ${min.name} (${min.value})`);
+  const max = boundOf(name, 'max', layers);
+  if (max !== undefined && Number(value) > max.value)
+    return refuse(ErrorCode.INVALID_CONFIG, `${name} must be less than or equal to ${max.name} (${max.value})`);
+  return ok(value);
 }
 
 /** `consumer.session.timeout.ms` is bounded by `group.consumer.min.session.timeout.ms`, when there is such a key. */
@@ -132,9 +144,10 @@ function boundOf(
   side: 'min' | 'max',
   layers: config.Layers,
 ): { readonly name: string; readonly value: number } | undefined {
-  const dot = name.indexOf('.');
+  const groupName = name.startsWith(GROUP_PREFIX) ? name.slice(GROUP_PREFIX.length) : name;
+  const dot = groupName.indexOf('.');
   // The bound on streams.num.standby.replicas is the one that leaves out a word.
-  const key = `group.${name.slice(0, dot)}.${side}${name.slice(dot).replace('.num.', '.')}`;
+  const key = `${GROUP_PREFIX}${groupName.slice(0, dot)}.${side}${groupName.slice(dot).replace('.num.', '.')}`;
   const value = config.describeBrokerConfig('broker', layers, [key]).find((entry) => entry.name === key)?.value;
   return value === undefined || value === null ? undefined : { name: key, value: Number(value) };
 }

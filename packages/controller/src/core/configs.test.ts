@@ -144,6 +144,8 @@ test('incrementalAlterConfigs: unknown keys, bad values and keys that need a res
   expect(refused([BROKER, ''], 'listeners', 'PLAINTEXT://:1')).toBe(ErrorCode.INVALID_REQUEST);
   expect(refused([GROUP, 'g'], 'foo', '1')).toBe(ErrorCode.INVALID_CONFIG);
   expect(refused([GROUP, 'g'], 'consumer.session.timeout.ms', '44999')).toBe(ErrorCode.INVALID_CONFIG);
+  expect(refused([GROUP, 'g'], 'consumer.session.timeout.ms', '60001')).toBe(ErrorCode.INVALID_CONFIG);
+  expect(refused([GROUP, 'g'], 'streams.num.standby.replicas', '3')).toBe(ErrorCode.INVALID_CONFIG);
   expect(refused([BROKER_LOGGER, '1'], 'Log levels', 'INFO')).toBe(ErrorCode.INVALID_REQUEST);
 });
 
@@ -207,4 +209,12 @@ test('alterConfigs: a request that is refused leaves everything set', () => {
   const request = { resources: [resource], validateOnly: false };
   expect(harness.admin({ kind: 'alterConfigs', request }).responses[0]?.errorCode).toBe(ErrorCode.INVALID_CONFIG);
   expect(harness.image.configs.of(TOPIC, 't')).toEqual(new Map([['retention.ms', '1000']]));
+});
+
+test("configs: a broker's default of groups stays within what groups may set", () => {
+  const harness = withTopic();
+  const key = 'group.consumer.assignment.interval.ms';
+  const bound = `${key} must be less than or equal to group.consumer.max.assignment.interval.ms (15000)`;
+  expect(alter(harness, [BROKER, ''], [[key, SET, '15001']])).toEqual([ErrorCode.INVALID_REQUEST, bound]);
+  expect(alter(harness, [BROKER, ''], [[key, SET, '15000']])).toEqual(fine);
 });
