@@ -1,6 +1,8 @@
 /** Runs commands, and finds the programs of this machine that a scenario needs; what is missing is named in the test's title. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export type Ran = { readonly code: number | null; readonly stdout: Buffer; readonly stderr: string };
@@ -74,6 +76,14 @@ export function kafkaTool(): Found<(tool: string, ...args: string[]) => string[]
   if (command === undefined) return missing('no Apache Kafka tools: set ODRADEK_KAFKA_TOOL');
   if (!onPath('java')) return missing('no Java');
   return found((tool, ...args) => [...command, tool, ...args]);
+}
+
+/** Java that compiles, and the directory of Apache Kafka's jars: `ODRADEK_KAFKA_LIBS`, or what the benches have fetched. */
+export function kafkaClasses(): Found<string> {
+  if (!onPath('javac')) return missing('no Java compiler');
+  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'odradek', 'apache-kafka-4.3.1');
+  const directory = process.env['ODRADEK_KAFKA_LIBS'] ?? join(cache, 'libs');
+  return existsSync(directory) ? found(directory) : missing('no Apache Kafka jars: set ODRADEK_KAFKA_LIBS');
 }
 
 function besideTool(): string[] | undefined {

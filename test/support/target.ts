@@ -15,11 +15,19 @@ export type Target = AsyncDisposable & {
 /** So that a group of one does not wait 3 s for others. */
 const config = { 'group.initial.rebalance.delay.ms': '0' };
 
-export async function target(): Promise<Target> {
+/** Members of the new protocol beat as often as the broker says: seldom by default, and a rebalance takes some beats. */
+export const quickGroups = {
+  'group.consumer.min.heartbeat.interval.ms': '200',
+  'group.consumer.heartbeat.interval.ms': '200',
+  'group.consumer.assignment.interval.ms': '0',
+  'group.consumer.min.assignment.interval.ms': '0',
+};
+
+export async function target(more: Readonly<Record<string, string>> = {}): Promise<Target> {
   if (foreign !== undefined) {
     return { bootstrap: foreign, node: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
   }
-  const node = await spawnKafka({ config });
+  const node = await spawnKafka({ config: { ...config, ...more } });
   return { bootstrap: node.bootstrap, node, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() };
 }
 

@@ -3,5 +3,6 @@ export type { Ended, ProcessOptions } from './shell/process.ts';
 export { Kafka, startKafka } from './shell/start-kafka.ts';
 export type { Broker, StartOptions, TopicOptions } from './shell/start-kafka.ts';
 export { Wire } from './shell/wire.ts';
+export { describeGroup } from './shell/groups.ts';
 export type { Group, GroupMember, GroupWait } from './shell/groups.ts';
 export type { TestClock } from './shell/virtual-clock.ts';

@@ -27,15 +27,15 @@ export type GroupWait = {
   readonly timeoutMs?: number;
 };
 
-/** @returns undefined when no coordinator knows the group, or one cannot tell yet */
-export async function describeGroup(calls: Calls, groupId: string): Promise<Group | undefined> {
+/** @param calls a `Wire`, or whoever makes requests. @returns undefined when no coordinator knows the group, or one cannot tell yet */
+export async function describeGroup(calls: Pick<Calls, 'call'>, groupId: string): Promise<Group | undefined> {
   const { groups } = await calls.call(ApiKey.ListGroups, { statesFilter: [], typesFilter: [] });
   const listed = groups.find((group) => group.groupId === groupId);
   if (listed === undefined) return undefined;
   return listed.groupType.toLowerCase() === 'consumer' ? consumerGroup(calls, groupId) : classicGroup(calls, groupId);
 }
 
-async function classicGroup(calls: Calls, groupId: string): Promise<Group | undefined> {
+async function classicGroup(calls: Pick<Calls, 'call'>, groupId: string): Promise<Group | undefined> {
   const answer = await calls.call(ApiKey.DescribeGroups, { groups: [groupId], includeAuthorizedOperations: false });
   const [group] = answer.groups;
   if (group === undefined || group.errorCode !== ErrorCode.NONE) return undefined;
@@ -47,7 +47,7 @@ async function classicGroup(calls: Calls, groupId: string): Promise<Group | unde
   return { groupId, type: 'classic', state: group.groupState, members };
 }
 
-async function consumerGroup(calls: Calls, groupId: string): Promise<Group | undefined> {
+async function consumerGroup(calls: Pick<Calls, 'call'>, groupId: string): Promise<Group | undefined> {
   const request = { groupIds: [groupId], includeAuthorizedOperations: false };
   const [group] = (await calls.call(ApiKey.ConsumerGroupDescribe, request)).groups;
   if (group === undefined || group.errorCode !== ErrorCode.NONE) return undefined;

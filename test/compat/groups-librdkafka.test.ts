@@ -1,0 +1,42 @@
+/** Groups of librdkafka consumers (confluent-kafka for Python) growing and shrinking under load. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exact } from '../support/coverage.ts';
+import { growAndShrink, MemberProcess, Scenario } from '../support/members.ts';
+import { confluentPython } from '../support/python.ts';
+import { root, title } from '../support/run.ts';
+import { quickGroups, target, type Target } from '../support/target.ts';
+
+const need = confluentPython();
+const classic = (assignor: string): Record<string, string> => ({
+  'group.protocol': 'classic',
+  'partition.assignment.strategy': assignor,
+  'heartbeat.interval.ms': '200',
+  'session.timeout.ms': '10000',
+});
+
+describe.skipIf(need.missing !== undefined)(title('groups of librdkafka consumers', need), () => {
+  let cluster: Target;
+  let members: MemberProcess;
+
+  beforeAll(async () => {
+    cluster = await target(quickGroups);
+    const program = join(root, 'test/compat/python/group_members.py');
+    members = await MemberProcess.open([need.use ?? '', program, cluster.bootstrap]);
+  });
+
+  afterAll(async () => {
+    await members?.[Symbol.asyncDispose]();
+    await cluster?.[Symbol.asyncDispose]();
+  });
+
+  test.concurrent.each(['range', 'roundrobin', 'cooperative-sticky'])(
+    'classic, %s: from one member to five to two, every record is done once',
+    async (assignor) => {
+      await using scenario = await Scenario.begin(cluster.bootstrap, `rdkafka-${assignor}`, members);
+      const verdict = await growAndShrink(scenario, members, () => classic(assignor));
+      expect(verdict).toMatchObject(exact);
+      expect(verdict.records).toBeGreaterThan(100);
+    },
+  );
+});

@@ -1,0 +1,61 @@
+/**
+ * Groups of @platformatic/kafka consumers growing and shrinking under load. What its streams have taken in before a rebalance they hand
+ * out after it, whoever owns the partition then (with Apache Kafka just the same): nothing may be lost, but once only is not claimed.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Consumer } from '@platformatic/kafka';
+import { growAndShrink, OwnMembers, Scenario } from '../support/members.ts';
+import { quickGroups, target, type Target } from '../support/target.ts';
+
+let cluster: Target;
+
+beforeAll(async () => {
+  cluster = await target(quickGroups);
+});
+
+afterAll(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+/** Every message is committed before the next one is taken. */
+const members = new OwnMembers(async ({ name, group, subscription, settings }, tell) => {
+  const consumer = new Consumer({
+    clientId: name,
+    bootstrapBrokers: [cluster.bootstrap],
+    groupId: group,
+    maxWaitTime: 100,
+    ...(settings['protocol'] === 'consumer'
+      ? { groupProtocol: 'consumer' as const }
+      : { heartbeatInterval: 200, sessionTimeout: 10_000, rebalanceTimeout: 20_000 }),
+  });
+  const stream = await consumer.consume({
+    topics: [subscription],
+    mode: 'committed',
+    fallbackMode: 'earliest',
+    autocommit: false,
+    highWaterMark: 1,
+  });
+  const reading = (async (): Promise<void> => {
+    for await (const message of stream) {
+      const { topic, partition } = message;
+      const [startMs, from] = [Date.now(), Number(message.offset)];
+      const outcome = await Promise.resolve(message.commit()).then(
+        () => 'ok',
+        (error: Error) => error.message,
+      );
+      tell({ topic, partition, from, to: from + 1, startMs, endMs: Date.now(), outcome });
+    }
+  })();
+  return async () => {
+    await stream.close();
+    await reading;
+    await consumer.close(true);
+  };
+});
+
+test('platformatic, classic: from one member to five to two, no record is lost', async () => {
+  await using scenario = await Scenario.begin(cluster.bootstrap, 'plt-group', members);
+  const verdict = await growAndShrink(scenario, members, () => ({ protocol: 'classic' }));
+  expect(verdict).toMatchObject({ lost: [] });
+  expect(verdict.records).toBeGreaterThan(100);
+});
