@@ -1,7 +1,7 @@
 /** Where the HTTP port is opened, and what happens when its port is taken. */
 import { ok, refuse } from '@odradek/base';
 import type { Logger, MetricsRegistry, NodeConfig, Outcome } from '@odradek/base';
-import type { HttpServer, Health } from '@odradek/broker';
+import type { GroupInsight, HttpServer, Health } from '@odradek/broker';
 import { ErrorCode } from '@odradek/protocol';
 
 export type ServeHttpOptions = {
@@ -9,6 +9,7 @@ export type ServeHttpOptions = {
   readonly log: Logger;
   readonly metrics: MetricsRegistry;
   readonly health: () => Health;
+  readonly groups: GroupInsight;
 };
 
 /**
@@ -17,12 +18,12 @@ export type ServeHttpOptions = {
  * @returns undefined when the configuration wants none
  */
 export async function serveHttp(options: ServeHttpOptions): Promise<Outcome<HttpServer | undefined>> {
-  const { config, log, metrics, health } = options;
+  const { config, log, metrics, health, groups } = options;
   const port = config.get('odradek.http.port');
   if (port < 0) return ok(undefined);
   const host = config.get('odradek.http.host');
   const { startHttp } = await import('@odradek/broker/http');
-  const listen = (at: number): Promise<HttpServer> => startHttp({ host, port: at, metrics, health });
+  const listen = (at: number): Promise<HttpServer> => startHttp({ host, port: at, metrics, health, groups });
   try {
     const server = await listen(port).catch((cause: unknown) => {
       if (config.isSet('odradek.http.port') || systemCode(cause) !== 'EADDRINUSE') throw cause;

@@ -77,7 +77,9 @@ async function start(given: StartArguments): Promise<void> {
   if (!started.ok) cannotStart(started.why);
   stop.attach(started.value);
   announce(log, metrics);
-  const http = await serveHttp({ config: loaded.config, log, metrics, health: () => started.value.health() });
+  const node = started.value;
+  const { groups } = node.broker;
+  const http = await serveHttp({ config: loaded.config, log, metrics, health: () => node.health(), groups });
   if (!http.ok) {
     await started.value.stop();
     cannotStart(http.why);

@@ -17,6 +17,7 @@ import { connectionBoundsOf } from './connection-bounds.ts';
 import { ControllerSession, type MetadataFollower } from './controller-link.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
 import { DynamicConfig } from './dynamic-config.ts';
+import type { GroupInsight } from './http.ts';
 import { type BoundListener, Listeners } from './listener.ts';
 import { BrokerLogs } from './logs.ts';
 import type { BrokerOptions } from './options.ts';
@@ -33,10 +34,14 @@ export type RunningBroker = {
   readonly state: () => BrokerState;
   readonly image: () => MetadataImage;
   readonly replicas: Replicas;
+  /** What is told of groups over HTTP. */
+  readonly groups: GroupInsight;
   readonly connectionCount: () => number;
   /** Leaves the cluster in order, answers what is under way, closes every connection, flushes and closes the logs. */
   close(deadlineMs: number): Promise<void>;
 };
+
+type Furniture = { readonly replicas: Replicas; readonly session: ControllerSession; readonly groups: GroupInsight };
 
 /** The parts of a stop's time that leaving the cluster and the last answers may take; the logs get the rest. */
 const LEAVE_SHARE = 0.3;
@@ -105,7 +110,7 @@ class Broker {
       onFault: (fault) => this.#options.onFault?.(fault),
     });
     this.#logs = logs;
-    const { replicas, session } = this.#furnish(logs);
+    const { replicas, session, groups } = this.#furnish(logs);
     const advertised = advertisedEndpoints(listeners, config, this.#options.hostName);
     const joined = await session.join({
       brokerId: config.nodeId,
@@ -131,6 +136,7 @@ class Broker {
       state: () => this.#state,
       image: () => session.image,
       replicas,
+      groups,
       connectionCount: () => this.#listeners.connectionCount,
       close: (deadlineMs) => this.close(deadlineMs),
     });
@@ -152,7 +158,7 @@ class Broker {
     this.#state = 'stopped';
   }
 
-  #furnish(logs: BrokerLogs): { readonly replicas: Replicas; readonly session: ControllerSession } {
+  #furnish(logs: BrokerLogs): Furniture {
     const { ports, config, log, metrics, link, onBug } = this.#options;
     const { clock, random } = ports;
     const limits = this.#limits;
@@ -203,7 +209,7 @@ class Broker {
     this.#replicas = replicas;
     this.#coordinator = coordinator;
     this.#session = session;
-    return { replicas, session };
+    return { replicas, session, groups: coordinator.groups };
   }
 }
 
@@ -215,5 +221,8 @@ function replicasFollower(replicas: Replicas): MetadataFollower {
 }
 
 function coordinatorFollower(coordinator: CoordinatorLink): MetadataFollower {
-  return { snapshot: (image) => coordinator.snapshotApplied(image), changed: (delta, image) => coordinator.applied(delta, image) };
+  return {
+    snapshot: (image) => coordinator.snapshotApplied(image),
+    changed: (delta, image) => coordinator.applied(delta, image),
+  };
 }

@@ -1,10 +1,16 @@
-import { MetricsRegistry } from '@odradek/base';
+import { MetricsRegistry, refuse } from '@odradek/base';
+import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { startHttp } from './http.ts';
-import type { Health } from './http.ts';
+import type { GroupInsight, Health } from './http.ts';
+
+const noGroups: GroupInsight = {
+  lag: () => Promise.resolve(refuse(ErrorCode.NOT_COORDINATOR, 'another node has it')),
+  explain: () => Promise.resolve(refuse(ErrorCode.GROUP_ID_NOT_FOUND, 'there is none')),
+};
 
 async function served(health: Health, metrics = new MetricsRegistry()) {
-  const server = await startHttp({ host: '127.0.0.1', port: 0, metrics, health: () => health });
+  const server = await startHttp({ host: '127.0.0.1', port: 0, metrics, health: () => health, groups: noGroups });
   return {
     get: (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`),
     port: server.port,
@@ -47,6 +53,16 @@ test('http: a port in use is told with its code, an unknown path is a 404', asyn
     port: node.port,
     metrics: new MetricsRegistry(),
     health: () => ({ live: true, ready: true, why: '' }),
+    groups: noGroups,
   });
   await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
+test('http: what a node cannot tell of a group has a status and a sentence of its own', async () => {
+  await using node = await served({ live: true, ready: true, why: '' });
+  const lag = await node.get('/groups/a%2Fb/lag');
+  expect([lag.status, await lag.json()]).toEqual([421, { error: 'NOT_COORDINATOR', why: 'another node has it' }]);
+  const history = await node.get('/groups/g/history?limit=2');
+  expect([history.status, await history.json()]).toEqual([404, { error: 'GROUP_ID_NOT_FOUND', why: 'there is none' }]);
+  expect((await node.get('/groups/g/history?limit=many')).status).toBe(400);
 });

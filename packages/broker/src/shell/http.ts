@@ -1,10 +1,12 @@
 /**
- * The HTTP port: /livez, /readyz, /metrics. It serves no data and changes nothing. The port is open from the start; fastify and prom-client
+ * The HTTP port: /livez, /readyz, /metrics, and what the node knows of groups that it coordinates. It changes nothing. The port is open from the start; fastify and prom-client
  * (a sixth of an idle node's memory, and more time than all of its start may take) are loaded by the first request.
  */
 import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
-import type { MetricsRegistry } from '@odradek/base';
+import type { MetricsRegistry, Outcome } from '@odradek/base';
+import type { GroupsPort } from '@odradek/coordinator';
+import { ErrorCode, errorName } from '@odradek/protocol';
 
 export type HttpOptions = {
   /** '' listens on every address. */
@@ -14,7 +16,11 @@ export type HttpOptions = {
   readonly metrics: MetricsRegistry;
   /** Asked at each probe; the reason is for people. */
   readonly health: () => Health;
+  readonly groups: GroupInsight;
 };
+
+/** What is told of groups: how far they are behind, and why they rebalanced. */
+export type GroupInsight = Pick<GroupsPort, 'lag' | 'explain'>;
 
 /**
  * - `live`: the process does its work; false means that only a restart helps.
@@ -70,8 +76,36 @@ async function routes(options: HttpOptions): Promise<RequestListener> {
     const text = await shown.render();
     return reply.header('content-type', shown.contentType).send(text);
   });
+  const { groups } = options;
+  app.get<ByGroup>('/groups/:id/lag', async ({ params }, reply) => tell(reply, await groups.lag(params.id)));
+  app.get<ByGroup>('/groups/:id/history', async ({ params, query }, reply) => {
+    const limit = Number(query.limit ?? ALL);
+    if (!Number.isInteger(limit)) return reply.code(400).send({ why: `limit is ${query.limit}; give a whole number` });
+    return tell(reply, await groups.explain(params.id, limit));
+  });
   await app.ready();
   return (request, response) => app.routing(request, response);
+}
+
+type ByGroup = { Params: { id: string }; Querystring: { limit?: string } };
+type Reply = { code(status: number): { send(body: unknown): unknown } };
+const ALL = -1;
+
+function tell(reply: Reply, outcome: Outcome<object>): unknown {
+  if (outcome.ok) return reply.code(200).send(outcome.value);
+  return reply.code(statusOf(outcome.code)).send({ error: errorName(outcome.code), why: outcome.why });
+}
+
+function statusOf(code: number): number {
+  switch (code) {
+    case ErrorCode.GROUP_ID_NOT_FOUND:
+      return 404;
+    // Another node has it: the request was sent to the wrong one.
+    case ErrorCode.NOT_COORDINATOR:
+      return 421;
+    default:
+      return 503;
+  }
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

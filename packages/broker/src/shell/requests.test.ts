@@ -29,10 +29,10 @@ const flexible = (apiKey: number, apiVersion: number): Buffer => {
   return frame;
 };
 
-test('gate: ApiVersions tells exactly the handlers there are, in the ranges of the API table, Produce from 0', async () => {
+test('gate: ApiVersions tells our own clients exactly the handlers there are, in the ranges of the API table, Produce from 0', async () => {
   const node = await startSimNode();
   const { apiKeys, errorCode } = await node.connect().request(ApiKey.ApiVersions, 4, {
-    clientSoftwareName: 'test',
+    clientSoftwareName: 'odradek-test',
     clientSoftwareVersion: '1.0',
   });
   expect(errorCode).toBe(ErrorCode.NONE);
