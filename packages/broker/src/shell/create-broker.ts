@@ -184,7 +184,7 @@ class Broker {
       replicas,
       config: () => dynamic.current,
       image: () => session.image,
-      authorizer: allowAll,
+      authorizer: this.#options.authorizer ?? allowAll,
       admin: (request, principal) => session.admin(request, principal),
     });
     const session: ControllerSession = new ControllerSession({

@@ -1,6 +1,7 @@
 /** What a broker is made of: all that a process, the test kit or the simulator hands in. */
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import type { ControllerLink } from '@odradek/metadata';
+import type { Authorizer } from '../core/authorizer.ts';
 import type { LogLevels } from '../core/broker-loggers.ts';
 
 export type BrokerOptions = {
@@ -14,6 +15,8 @@ export type BrokerOptions = {
   /** What is advertised for a listener that names no host. */
   readonly hostName: string;
   readonly limits?: Limits;
+  /** Left out: everybody may do everything. */
+  readonly authorizer?: Authorizer;
   /** A broken claim: the process must stop, and say why. */
   readonly onBug: (error: unknown) => void;
   /** The world has failed so that the broker cannot go on: the node should stop in order. */

@@ -43,7 +43,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     admin: (request, principal) => session.admin(request, principal),
     createOnce: once(),
     createInternalTopic: (topic) => coordinator.createInternalTopic(topic),
-    authorizer: allowAll,
+    authorizer: options.authorizer ?? allowAll,
     logLevels: options.logLevels,
     reach: ({ listener, localHost }) => ({
       listener,

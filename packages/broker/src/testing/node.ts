@@ -5,6 +5,7 @@ import type { Limits, Logger, Ports } from '@odradek/base';
 import { createController, MemoryStore } from '@odradek/controller';
 import type { MetadataStore } from '@odradek/metadata';
 import { writeMetaProperties } from '@odradek/log';
+import type { Authorizer } from '../core/authorizer.ts';
 import type { LogLevel } from '../core/broker-loggers.ts';
 import { KafkaClient } from './kafka-client.ts';
 import { collectingLog, type Line } from './listening.ts';
@@ -30,6 +31,7 @@ export type TestNodeOptions = {
   readonly limits?: Limits;
   readonly log?: Logger;
   readonly store?: MetadataStore;
+  readonly authorizer?: Authorizer;
 };
 
 export type SimNode = TestNode & {
@@ -110,6 +112,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     logLevels: { level: () => level, setLevel: (next) => void (level = next) },
     hostName: 'localhost',
     limits,
+    ...(options.authorizer === undefined ? {} : { authorizer: options.authorizer }),
     onBug,
   });
   if (!started.ok) throw new Error(started.why);

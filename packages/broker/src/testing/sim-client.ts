@@ -4,6 +4,7 @@ import type { Limits, Ports, Socket } from '@odradek/base';
 import { drain, SimClock, SimFiles, SimNetwork } from '@odradek/base/testing';
 import { apiByKey, buildBatch, decodeResponse, encodeRequest, ErrorCode, FrameSplitter } from '@odradek/protocol';
 import type { ApiKey, BatchOptions, RequestInput, ResponseOf } from '@odradek/protocol';
+import type { Authorizer } from '../core/authorizer.ts';
 import { startTestNode } from './node.ts';
 import type { TestNode } from './node.ts';
 
@@ -24,19 +25,21 @@ export type SimNodeOptions = {
   readonly files?: SimFiles;
   /** Metadata of a node that was there before. */
   readonly store?: TestNode['store'];
+  readonly authorizer?: Authorizer;
 };
 
 export async function startSimNode(options: SimNodeOptions = {}): Promise<SimNode> {
   const clock = new SimClock();
   const files = options.files ?? new SimFiles({ nowMs: () => clock.nowMs() });
   const ports: Ports = { clock, files, network: new SimNetwork(), random: new Prng(7) };
-  const { config, limits, store } = options;
+  const { config, limits, store, authorizer } = options;
   const node = await startTestNode({
     ports,
     logDir: '/data',
     ...(config === undefined ? {} : { config }),
     ...(limits === undefined ? {} : { limits }),
     ...(store === undefined ? {} : { store }),
+    ...(authorizer === undefined ? {} : { authorizer }),
   });
   return {
     node,
