@@ -20,7 +20,10 @@ test('coverage: spans that follow each other are right, and what a refused commi
 });
 
 test('coverage: what is lost, done twice, or never written is told', () => {
-  expect(verdict(span('a', 0, 4, 0), span('b', 5, 10, 10))).toMatchObject({ lost: ['t-0: nobody has done 4 to 5'] });
+  expect(verdict(span('a', 0, 4, 0), span('b', 5, 10, 10))).toMatchObject({
+    lost: ['t-0: nobody has done 4 to 5'],
+    lostRecords: 1,
+  });
   expect(verdict(span('a', 0, 5, 0), span('b', 4, 10, 10))).toMatchObject({ twice: ['t-0: b has done 4 to 5 again'] });
   expect(verdict(span('a', 0, 9, 0))).toMatchObject({ lost: ['t-0: nobody has done 9 to 10'] });
   expect(verdict(span('a', 0, 11, 0))).toMatchObject({ twice: ['t-0: done up to 11, 10 were written'] });

@@ -29,15 +29,16 @@ export type Verdict = {
   readonly twice: readonly string[];
   readonly together: readonly string[];
   readonly records: number;
+  readonly lostRecords: number;
   /** Records that were worked on again because their commit was refused. */
   readonly again: number;
 };
 
 /** What exact once-only coverage by committed spans comes to: they follow each other without gap or overlap, in time as in offsets. */
-export const exact = { lost: [], twice: [], together: [] };
+export const exact = { lost: [], twice: [], together: [], lostRecords: 0 };
 
 export function judge(spans: readonly Span[], ends: Ends): Verdict {
-  const verdict = { lost: [] as string[], twice: [] as string[], together: [] as string[] };
+  const verdict = { lost: [] as string[], twice: [] as string[], together: [] as string[], lostRecords: 0 };
   let records = 0;
   for (const [place, end] of ends) {
     const own = spans.filter((span) => placeOf(span) === place && span.outcome === 'ok');
@@ -49,20 +50,22 @@ export function judge(spans: readonly Span[], ends: Ends): Verdict {
   return { ...verdict, records, again: refused.reduce((sum, { from, to }) => sum + to - from, 0) };
 }
 
-function cover(
-  place: string,
-  done: { spans: readonly Span[]; end: number },
-  into: { lost: string[]; twice: string[] },
-): void {
+type Found = { lost: string[]; twice: string[]; lostRecords: number };
+
+function cover(place: string, done: { spans: readonly Span[]; end: number }, into: Found): void {
   let at = 0;
+  const lost = (to: number): void => {
+    into.lost.push(`${place}: nobody has done ${at} to ${to}`);
+    into.lostRecords += to - at;
+  };
   for (const { member, from, to } of done.spans.toSorted(
     (left, right) => left.from - right.from || left.to - right.to,
   )) {
-    if (from > at) into.lost.push(`${place}: nobody has done ${at} to ${from}`);
+    if (from > at) lost(from);
     if (from < at) into.twice.push(`${place}: ${member} has done ${from} to ${Math.min(to, at)} again`);
     at = Math.max(at, to);
   }
-  if (at < done.end) into.lost.push(`${place}: nobody has done ${at} to ${done.end}`);
+  if (at < done.end) lost(done.end);
   if (at > done.end) into.twice.push(`${place}: done up to ${at}, ${done.end} were written`);
 }
 
