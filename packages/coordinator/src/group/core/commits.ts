@@ -5,8 +5,12 @@
 import { UUID_ZERO, ok, refuse } from '@odradek/base';
 import type { Refusal } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
-import type { ClassicGroup } from './classic/group.ts';
+import { ClassicGroup } from './classic/group.ts';
 import { served } from './classic/states.ts';
+import * as consumer from './consumer/commits.ts';
+import type { ConsumerGroup } from './consumer/group.ts';
+import { removeGroup as removeConsumerGroup } from './consumer/lifetime.ts';
+import { served as servedConsumer } from './consumer/states.ts';
 import type { CommitOp, DeleteOffsetsOp, FetchOp, FetchReply, FetchedPartition, OffsetValue, OpId } from './kinds.ts';
 import {
   checkGeneration,
@@ -22,7 +26,9 @@ import type { Turn } from './turn.ts';
 export function commit(turn: Turn, op: CommitOp, id: OpId): void {
   const { out, config } = turn;
   const group = turn.groups.get(op.groupId);
-  const refusal = checkCommit(group, op);
+  const consumers = turn.consumers.get(op.groupId);
+  const refusal =
+    consumers === undefined ? checkCommit(group, op) : consumer.checkCommit(consumers, op, config.offsetMetadataMax);
   if (refusal !== undefined) {
     out.reply(id, refusal);
     return;
@@ -78,6 +84,12 @@ function checkCommit(group: ClassicGroup | undefined, op: CommitOp): Refusal | u
 }
 
 export function fetch(turn: Turn, op: FetchOp, id: OpId): void {
+  const consumers = turn.consumers.get(op.groupId);
+  const refusal = consumers === undefined ? undefined : consumer.checkFetch(consumers, op);
+  if (refusal !== undefined) {
+    turn.out.reply(id, refusal);
+    return;
+  }
   const committed = turn.offsets.topicsOf(op.groupId);
   const reply: FetchReply =
     op.topics === null
@@ -113,7 +125,8 @@ function fetched(partition: number, value: OffsetValue | undefined): FetchedPart
 export function deleteOffsets(turn: Turn, op: DeleteOffsetsOp, id: OpId): void {
   const { out } = turn;
   const group = turn.groups.get(op.groupId);
-  const refusal = checkDeleteOffsets(group, op.groupId);
+  const consumers = turn.consumers.get(op.groupId);
+  const refusal = consumers === undefined ? checkDeleteOffsets(group, op.groupId) : undefined;
   if (refusal !== undefined) {
     out.reply(id, refusal);
     return;
@@ -121,7 +134,8 @@ export function deleteOffsets(turn: Turn, op: DeleteOffsetsOp, id: OpId): void {
   const topics = op.topics.map(({ topic, partitions }) => ({
     topic,
     partitions: partitions.map((partition) => {
-      if (group?.subscribesTo(topic) === true) return { partition, code: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC };
+      if (group?.subscribesTo(topic) === true || consumers?.subscribedTopics.has(topic) === true)
+        return { partition, code: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC };
       if (turn.offsets.get(op.groupId, topic, partition) !== undefined)
         out.write({ kind: 'offset', groupId: op.groupId, topic, partition, value: null });
       return { partition, code: ErrorCode.NONE };
@@ -141,8 +155,9 @@ function checkDeleteOffsets(group: ClassicGroup | undefined, groupId: string): R
 
 export function deleteGroup(turn: Turn, groupId: string, id: OpId): void {
   const { out } = turn;
-  const group = turn.groups.get(groupId);
-  const code = served.delete[group?.state ?? 'Dead'];
+  const group = turn.groups.get(groupId) ?? turn.consumers.get(groupId);
+  const code =
+    group instanceof ClassicGroup ? served.delete[group.state] : servedConsumer.delete[group?.state ?? 'Dead'];
   if (group === undefined || code === ErrorCode.GROUP_ID_NOT_FOUND) {
     out.reply(id, groupNotFound(groupId));
     return;
@@ -169,10 +184,11 @@ export function topicsDeleted(turn: Turn, topics: readonly string[], id: OpId): 
 /** Deletes what is past its time, and groups that are empty and have nothing left; then sets the next round. */
 export function expireOffsets(turn: Turn): void {
   for (const group of Array.from(turn.groups.values())) if (group.state === 'Empty') expireGroup(turn, group);
+  for (const group of Array.from(turn.consumers.values())) if (group.state === 'Empty') expireGroup(turn, group);
   turn.out.timer(timerKeys.expireOffsets, turn.config.offsetsRetentionCheckIntervalMs, { kind: 'expireOffsets' });
 }
 
-function expireGroup(turn: Turn, group: ClassicGroup): void {
+function expireGroup(turn: Turn, group: ClassicGroup | ConsumerGroup): void {
   const { out, offsets } = turn;
   const { groupId } = group;
   const kept = offsets.ofGroup(groupId).map((each) => ({ ...each, atMs: expiresAtMs(turn, group, each.value) }));
@@ -187,15 +203,21 @@ function expireGroup(turn: Turn, group: ClassicGroup): void {
     groupId,
     kept.filter(({ atMs }) => out.nowMs < atMs),
   );
-  if (offsets.hasAny(groupId) || group.pendingJoins.size > 0 || !turn.groups.has(groupId)) return;
+  if (offsets.hasAny(groupId)) return;
+  if (group instanceof ClassicGroup && (group.pendingJoins.size > 0 || !turn.groups.has(groupId))) return;
   removeGroup(turn, group, 'it is empty and has no offsets');
 }
 
 /** Counted from the last of: the commit, the time the group became empty. A commit that named its own retention ends by that. */
-function expiresAtMs(turn: Turn, group: ClassicGroup, value: OffsetValue): number {
+function expiresAtMs(turn: Turn, group: ClassicGroup | ConsumerGroup, value: OffsetValue): number {
   if (value.expireMs !== -1) return value.expireMs;
-  const emptySinceMs = group.protocolType === null ? -1 : group.stateSinceMs;
+  const emptySinceMs = group instanceof ClassicGroup ? emptySince(group) : group.emptySinceMs;
   return Math.max(value.commitMs, emptySinceMs) + turn.config.offsetsRetentionMs;
+}
+
+/** A simple group never had members. */
+function emptySince(group: ClassicGroup): number {
+  return group.protocolType === null ? -1 : group.stateSinceMs;
 }
 
 /** Tells once of offsets that go soon: in the last tenth of their retention, but at least one check ahead. */
@@ -218,7 +240,15 @@ function warnOfExpiry(
 /** The part of `offsets.retention.minutes` before its end in which a warning is given. */
 const EXPIRY_WARNING_SHARE = 0.1;
 
-function removeGroup(turn: Turn, group: ClassicGroup, why: string): void {
+function removeGroup(turn: Turn, group: ClassicGroup | ConsumerGroup, why: string): void {
+  const { groupId } = group;
+  if (group instanceof ClassicGroup) removeClassicGroup(turn, group);
+  else removeConsumerGroup(turn, group);
+  turn.out.tell({ kind: 'groupDeleted', groupId, why });
+}
+
+/** Deletes the record of a group without members. The caller tells why. */
+export function removeClassicGroup(turn: Turn, group: ClassicGroup): void {
   const { out } = turn;
   const { groupId } = group;
   for (const memberId of group.pendingJoins) out.cancel(timerKeys.session(groupId, memberId));
@@ -226,7 +256,6 @@ function removeGroup(turn: Turn, group: ClassicGroup, why: string): void {
   out.cancel(timerKeys.sync(groupId));
   if (group.recorded) out.write({ kind: 'group', groupId, value: null });
   else turn.groups.delete(groupId);
-  out.tell({ kind: 'groupDeleted', groupId, why });
 }
 
 export function groupNotFound(groupId: string): Refusal {

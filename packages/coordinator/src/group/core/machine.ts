@@ -1,6 +1,6 @@
 /**
  * The group shard: all groups whose ids fall on one partition of `__consumer_offsets`, with their offsets. This is the switch; the files
- * beside it compute. Classic groups live in `classic/`.
+ * beside it compute. Classic groups live in `classic/`, those of KIP-848 in `consumer/`.
  */
 import { ok, refuse, unreachable } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
@@ -13,10 +13,20 @@ import { completeJoin, initialDelayOver, prepareRebalance, syncPhaseOver } from 
 import { sync } from './classic/sync.ts';
 import { commit, deleteGroup, deleteOffsets, expireOffsets, fetch, groupNotFound, topicsDeleted } from './commits.ts';
 import type { GroupConfig } from './config.ts';
+import { applyConsumerRecord } from './consumer/apply.ts';
+import { classicHeartbeat, classicJoin, classicLeave, classicOver, classicSync } from './consumer/classic-members.ts';
+import { CONSUMER_PROTOCOL, CONSUMER_TYPE, consumerDescribe } from './consumer/describe.ts';
+import type { ConsumerGroup } from './consumer/group.ts';
+import { consumerHeartbeat } from './consumer/heartbeat.ts';
+import { removeGroup, revive } from './consumer/lifetime.ts';
+import { sessionOver as consumerSessionOver, revocationOver } from './consumer/members.ts';
+import { refreshRegexes, regexResolved, topicsChanged } from './consumer/regexes.ts';
+import { maybeUpdateTarget } from './consumer/target.ts';
 import { noEnds } from './insight/ends.ts';
 import type { PartitionEnds } from './insight/ends.ts';
 import { lag, peek } from './insight/lag.ts';
 import type {
+  ConsumerRecord,
   DescribedGroup,
   GroupKinds,
   GroupOp,
@@ -41,6 +51,8 @@ export class GroupMachine implements Machine<GroupKinds> {
   readonly #topics: GroupTopics;
   readonly #ends: PartitionEnds;
   readonly #groups = new Map<string, ClassicGroup>();
+  readonly #consumers = new Map<string, ConsumerGroup>();
+  readonly #topicHashes = new Map<string, bigint>();
   readonly #offsets = new Offsets();
 
   constructor(config: () => GroupConfig, topics: GroupTopics, ends: PartitionEnds = noEnds) {
@@ -53,13 +65,10 @@ export class GroupMachine implements Machine<GroupKinds> {
     const turn = this.#turn(out);
     switch (op.kind) {
       case 'join':
-        return join(turn, op, id);
       case 'sync':
-        return sync(turn, op, id);
       case 'heartbeat':
-        return heartbeat(turn, op, id);
       case 'leave':
-        return leave(turn, op, id);
+        return handleClassic(turn, op, id);
       case 'commit':
         return commit(turn, op, id);
       case 'fetch':
@@ -79,10 +88,13 @@ export class GroupMachine implements Machine<GroupKinds> {
       case 'lag':
         return lag(turn, this.#ends, op, id);
       case 'consumerHeartbeat':
+        return consumerHeartbeat(turn, op, id);
       case 'consumerDescribe':
+        return consumerDescribe(turn, op.groupId, id);
       case 'regexResolved':
+        return regexResolved(turn, op, id);
       case 'topicsChanged':
-        return out.reply(id, refuse(ErrorCode.UNSUPPORTED_VERSION, 'groups of the consumer protocol are not served'));
+        return topicsChanged(turn, op.topics, id);
       default:
         return unreachable(op);
     }
@@ -92,23 +104,27 @@ export class GroupMachine implements Machine<GroupKinds> {
     const turn = this.#turn(out);
     if (timer.kind === 'expireOffsets') return expireOffsets(turn);
     const group = this.#groups.get(timer.groupId);
-    if (group === undefined) return;
+    const consumers = this.#consumers.get(timer.groupId);
     switch (timer.kind) {
       case 'session':
-        return sessionOver(turn, group, timer.memberId);
+        return group && sessionOver(turn, group, timer.memberId);
       case 'initialJoin':
-        return initialDelayOver(turn, group, timer);
+        return group && initialDelayOver(turn, group, timer);
       case 'join':
-        return completeJoin(turn, group);
+        return group && completeJoin(turn, group);
       case 'sync':
-        return syncPhaseOver(turn, group, timer.generation);
+        return group && syncPhaseOver(turn, group, timer.generation);
       case 'consumerSession':
+        return consumers && consumerSessionOver(turn, consumers, timer.memberId);
       case 'revocation':
+        return consumers && revocationOver(turn, consumers, timer.memberId, timer.memberEpoch);
       case 'classicJoin':
       case 'classicSync':
+        return consumers && classicOver(turn, consumers, timer.kind, timer.memberId);
       case 'assign':
+        return consumers && maybeUpdateTarget(turn, consumers);
       case 'refreshRegexes':
-        return;
+        return consumers && refreshRegexes(turn, consumers);
       default:
         return unreachable(timer);
     }
@@ -117,17 +133,18 @@ export class GroupMachine implements Machine<GroupKinds> {
   apply(record: GroupRecord): void {
     const { groupId } = record;
     if (record.kind === 'group') {
-      if (record.value === null) this.#forget(groupId);
-      else this.#groupFor(groupId, record.value.stateSinceMs).adopt(record.value);
+      if (record.value === null) return this.#forget(groupId);
+      this.#consumers.delete(groupId);
+      this.#groupFor(groupId, record.value.stateSinceMs).adopt(record.value);
       return;
     }
-    if (record.kind !== 'offset') return;
+    if (record.kind !== 'offset') return this.#applyConsumer(record);
     if (record.value === null) {
       this.#offsets.delete(groupId, record.topic, record.partition);
       return;
     }
     // An offset without a group is that of a consumer which assigns partitions itself: a simple group.
-    this.#groupFor(groupId, record.value.commitMs);
+    if (!this.#consumers.has(groupId)) this.#groupFor(groupId, record.value.commitMs);
     this.#offsets.set(groupId, record.topic, record.partition, record.value);
   }
 
@@ -145,6 +162,7 @@ export class GroupMachine implements Machine<GroupKinds> {
           why: `it has ${group.members.size} members, group.max.size is ${turn.config.groupMaxSize}`,
         });
     }
+    for (const group of this.#consumers.values()) revive(turn, group);
     out.timer(timerKeys.expireOffsets, turn.config.offsetsRetentionCheckIntervalMs, { kind: 'expireOffsets' });
   }
 
@@ -159,6 +177,8 @@ export class GroupMachine implements Machine<GroupKinds> {
   #turn(out: GroupOut): Turn {
     return {
       groups: this.#groups,
+      consumers: this.#consumers,
+      topicHashes: this.#topicHashes,
       offsets: this.#offsets,
       topics: this.#topics,
       config: this.#config(),
@@ -179,6 +199,16 @@ export class GroupMachine implements Machine<GroupKinds> {
     return group;
   }
 
+  /** The group of a record takes the place of what had its id: a classic group was deleted before, or only had offsets. */
+  #applyConsumer(record: ConsumerRecord): void {
+    const { groupId } = record;
+    if (record.value !== null) this.#groups.delete(groupId);
+    const existed = this.#consumers.has(groupId);
+    applyConsumerRecord(this.#consumers, record);
+    const isGone = existed && !this.#consumers.has(groupId);
+    if (isGone && this.#offsets.hasAny(groupId)) this.#groups.set(groupId, new ClassicGroup(groupId, 0));
+  }
+
   /** A tombstone of a group whose offsets are still here (committed after it was deleted) leaves a simple group behind. */
   #forget(groupId: string): void {
     const group = this.#groups.get(groupId);
@@ -189,23 +219,54 @@ export class GroupMachine implements Machine<GroupKinds> {
 
   #describe(groupId: string, id: OpId, out: GroupOut): void {
     const group = this.#groups.get(groupId);
-    out.reply(id, group === undefined ? groupNotFound(groupId) : ok(describeGroup(group)));
+    if (group !== undefined) return out.reply(id, ok(describeGroup(group)));
+    const why = `group ${groupId} is not a classic group; ask for it as a consumer group`;
+    out.reply(id, this.#consumers.has(groupId) ? refuse(ErrorCode.GROUP_ID_NOT_FOUND, why) : groupNotFound(groupId));
   }
 
   #list(op: ListOp): ListedGroup[] {
-    const states = new Set(op.states.map((state) => state.toLowerCase()));
+    const states = new Set(op.states.map((state) => state.trim().toLowerCase()));
     const types = new Set(op.types.map((type) => type.toLowerCase()));
-    if (types.size > 0 && !types.has(CLASSIC_TYPE)) return [];
     const listed: ListedGroup[] = [];
-    for (const group of this.#groups.values())
-      if (states.size === 0 || states.has(group.state.toLowerCase()))
-        listed.push({
-          groupId: group.groupId,
-          protocolType: group.protocolType ?? '',
-          state: group.state,
-          type: CLASSIC_TYPE,
-        });
+    const add = (groupId: string, protocolType: string, state: string, type: string): void => {
+      if (states.size === 0 || states.has(state.toLowerCase())) listed.push({ groupId, protocolType, state, type });
+    };
+    if (types.size === 0 || types.has(CLASSIC_TYPE))
+      for (const { groupId, protocolType, state } of this.#groups.values())
+        add(groupId, protocolType ?? '', state, CLASSIC_TYPE);
+    if (types.size === 0 || types.has(CONSUMER_TYPE))
+      for (const { groupId, state } of this.#consumers.values()) add(groupId, CONSUMER_PROTOCOL, state, CONSUMER_TYPE);
     return listed;
+  }
+}
+
+type ClassicOp = Extract<GroupOp, { readonly kind: 'join' | 'sync' | 'heartbeat' | 'leave' }>;
+
+/** A consumer group without members makes place for a classic one; in one with members a classic client may be one of them. */
+function handleClassic(turn: Turn, op: ClassicOp, id: OpId): void {
+  const consumers = turn.consumers.get(op.groupId);
+  if (consumers === undefined || consumers.state === 'Empty') {
+    if (op.kind === 'join' && consumers !== undefined) removeGroup(turn, consumers);
+    switch (op.kind) {
+      case 'join':
+        return join(turn, op, id);
+      case 'sync':
+        return sync(turn, op, id);
+      case 'heartbeat':
+        return heartbeat(turn, op, id);
+      case 'leave':
+        return leave(turn, op, id);
+    }
+  }
+  switch (op.kind) {
+    case 'join':
+      return classicJoin(turn, consumers, op, id);
+    case 'sync':
+      return classicSync(turn, consumers, op, id);
+    case 'heartbeat':
+      return classicHeartbeat(turn, consumers, op, id);
+    case 'leave':
+      return classicLeave(turn, consumers, op, id);
   }
 }
 

@@ -4,12 +4,17 @@ import { ErrorCode } from '@odradek/protocol';
 import type { Refusal } from '@odradek/base';
 import type { ClassicGroup, Member } from './classic/group.ts';
 import type { GroupConfig } from './config.ts';
+import type { ConsumerGroup } from './consumer/group.ts';
 import type { GroupOut, GroupValue } from './kinds.ts';
 import type { Offsets } from './offsets.ts';
 import type { GroupTopics } from './topics.ts';
 
 export type Turn = {
+  /** Classic groups. A group id is in this map or in the other, never in both. */
   readonly groups: Map<string, ClassicGroup>;
+  readonly consumers: Map<string, ConsumerGroup>;
+  /** By topic name, computed when first needed; dropped when the topic changes. */
+  readonly topicHashes: Map<string, bigint>;
   readonly topics: GroupTopics;
   readonly offsets: Offsets;
   readonly config: GroupConfig;
@@ -21,6 +26,11 @@ export type Turn = {
 /** Keys of timers. The length keeps (a, bc) and (ab, c) apart. */
 export const timerKeys = {
   session: (groupId: string, memberId: string): string => `session ${groupId.length} ${groupId} ${memberId}`,
+  revocation: (groupId: string, memberId: string): string => `revocation ${groupId.length} ${groupId} ${memberId}`,
+  classicJoin: (groupId: string, memberId: string): string => `classicJoin ${groupId.length} ${groupId} ${memberId}`,
+  classicSync: (groupId: string, memberId: string): string => `classicSync ${groupId.length} ${groupId} ${memberId}`,
+  assign: (groupId: string): string => `assign ${groupId}`,
+  regexes: (groupId: string): string => `regexes ${groupId}`,
   join: (groupId: string): string => `join ${groupId}`,
   sync: (groupId: string): string => `sync ${groupId}`,
   expireOffsets: 'expireOffsets',

@@ -1,0 +1,258 @@
+/**
+ * Between the protocols (KIP-848 migration): a classic group becomes a consumer group when somebody joins it with the consumer protocol, and a
+ * classic one again when the last such member is gone. Member ids, assignments and committed offsets stay. Each way is checked before anything
+ * is written, and is nothing but records, so that a replay comes to the same groups.
+ */
+import { assert, refuse } from '@odradek/base';
+import type { Outcome, Refusal } from '@odradek/base';
+import { ErrorCode } from '@odradek/protocol';
+import type { PartitionsByTopic } from '../assignors/types.ts';
+import { CONSUMER_PROTOCOL_TYPE, ClassicGroup, NO_ASSIGNMENT } from '../classic/group.ts';
+import type { Member } from '../classic/group.ts';
+import { answerJoin, answerSync, prepareRebalance, refusedJoin } from '../classic/rebalance.ts';
+import type { ConsumerMemberValue, GroupValue, RebalanceReason } from '../kinds.ts';
+import { decodeAssignment, decodeSubscription, encodeAssignment, versionOf } from '../consumer-protocol.ts';
+import type { TopicPartitionsByName } from '../consumer-protocol.ts';
+import type { GroupTopics } from '../topics.ts';
+import { cancelSession, rebalancing, setSession as setClassicSession, timerKeys } from '../turn.ts';
+import type { Turn } from '../turn.ts';
+import type { ConsumerGroup } from './group.ts';
+import { newMemberValue, toCurrentValue, toTopicPartitions } from './member.ts';
+import type { ConsumerMember } from './member.ts';
+import { hashOf } from './target.ts';
+import { cancelTimers, setSession } from './timers.ts';
+
+/** Whether a classic group with members may become a consumer group for one who joins with the consumer protocol. Writes nothing. */
+export function checkUpgrade(turn: Turn, classic: ClassicGroup): Refusal | undefined {
+  const { migrationPolicy, maxSize } = turn.config.consumer;
+  const cannot = (why: string): Refusal =>
+    refuse(ErrorCode.GROUP_ID_NOT_FOUND, `group ${classic.groupId} has classic members and ${why}`);
+  if (migrationPolicy !== 'bidirectional' && migrationPolicy !== 'upgrade')
+    return cannot(`group.consumer.migration.policy is ${migrationPolicy}: it is not made a consumer group online`);
+  if (!classic.isConsumerGroup)
+    return cannot(`is none of consumers but of protocol type '${classic.protocolType ?? ''}'`);
+  if (classic.members.size > maxSize)
+    return cannot(`more of them (${classic.members.size}) than group.consumer.max.size allows (${maxSize})`);
+  const translated = translate(turn, classic);
+  return translated.ok ? undefined : cannot(translated.why);
+}
+
+/** A classic member as a member of a consumer group, with what it has been assigned. */
+type Translated = {
+  readonly memberId: string;
+  readonly value: ConsumerMemberValue;
+  readonly assigned: PartitionsByTopic;
+};
+
+function translate(turn: Turn, classic: ClassicGroup): Outcome<Translated[]> {
+  const translated: Translated[] = [];
+  const taken = new Map<string, Set<number>>();
+  for (const member of classic.members.values()) {
+    const subscription = decodeSubscription(metadataOf(classic, member));
+    const assignment = member.assignment.length === 0 ? NONE_YET : decodeAssignment(member.assignment);
+    if (subscription === undefined || assignment === undefined)
+      return refuse(ErrorCode.GROUP_ID_NOT_FOUND, `what ${member.memberId} tells its group is no consumer's`);
+    if ((assignment.userData?.length ?? 0) > 0) {
+      const why = `its assignor keeps data of its own that would be lost; switch to one of Kafka's before`;
+      return refuse(ErrorCode.GROUP_ID_NOT_FOUND, why);
+    }
+    const value: ConsumerMemberValue = {
+      ...newMemberValue,
+      groupInstanceId: member.groupInstanceId,
+      rackId: subscription.rackId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      subscribedTopicNames: Array.from(new Set(subscription.topics)),
+      rebalanceTimeoutMs: member.rebalanceTimeoutMs,
+      classic: { sessionTimeoutMs: member.sessionTimeoutMs, protocols: member.protocols },
+    };
+    translated.push({ memberId: member.memberId, value, assigned: byTopicId(turn, assignment.partitions, taken) });
+  }
+  return { ok: true, value: translated };
+}
+
+const NONE_YET = { partitions: [], userData: null };
+
+/** Before the first generation there is no protocol that all go by; consumers say the same in each of theirs. */
+function metadataOf(classic: ClassicGroup, member: Member): Buffer {
+  const metadata = classic.metadataOf(member);
+  return metadata.length > 0 ? metadata : (member.protocols[0]?.metadata ?? NO_ASSIGNMENT);
+}
+
+/**
+ * Topics and partitions that do not exist are left out. So is what another member has been given too: a client's assignor may do that, but
+ * the members of a consumer group do not share a partition.
+ */
+function byTopicId(turn: Turn, list: TopicPartitionsByName, taken: Map<string, Set<number>>): PartitionsByTopic {
+  const byId = new Map<string, Set<number>>();
+  for (const { topic: name, partitions } of list) {
+    const topic = turn.topics.byName(name);
+    if (topic === undefined) continue;
+    const takenHere = taken.get(topic.id) ?? new Set();
+    taken.set(topic.id, takenHere);
+    const given = byId.get(topic.id) ?? new Set();
+    for (const partition of partitions)
+      if (partition >= 0 && partition < topic.partitionCount && !takenHere.has(partition)) {
+        takenHere.add(partition);
+        given.add(partition);
+      }
+    if (given.size > 0) byId.set(topic.id, given);
+  }
+  return byId;
+}
+
+/**
+ * Makes a consumer group with the same members of a classic group that `checkUpgrade` let pass; afterwards `turn.consumers` has it. Its
+ * epoch and those of its members are the generation, its target is what the members have been assigned. Who waits in a rebalance is sent
+ * back to join again: the new group is about to have one of its own.
+ */
+export function upgrade(turn: Turn, classic: ClassicGroup): void {
+  const { out } = turn;
+  const { groupId, generation } = classic;
+  const translated = translate(turn, classic);
+  assert(translated.ok, 'only a group that may be upgraded is', { groupId });
+  dissolve(turn, classic);
+  if (classic.recorded) out.write({ kind: 'group', groupId, value: null });
+  turn.groups.delete(groupId);
+  for (const { memberId, value } of translated.value) out.write({ kind: 'consumerMember', groupId, memberId, value });
+  const group = turn.consumers.get(groupId);
+  assert(group !== undefined, 'a group that is upgraded has members', { groupId });
+  const metadataHash = hashOf(turn, group.subscribedTopics);
+  out.write({ kind: 'consumerGroup', groupId, value: { epoch: generation, metadataHash } });
+  for (const { memberId, assigned } of translated.value)
+    out.write({ kind: 'targetMember', groupId, memberId, value: toTopicPartitions(assigned) });
+  out.write({ kind: 'targetMetadata', groupId, value: { assignmentEpoch: generation, assignedMs: 0 } });
+  for (const { memberId, assigned } of translated.value) {
+    const current = owning(assigned, generation);
+    out.write({ kind: 'currentAssignment', groupId, memberId, value: toCurrentValue(current) });
+  }
+  for (const member of group.members.values()) setSession(turn, group, member);
+  group.metadataStale = false;
+  const why = `a member joined with the consumer protocol; ${group.members.size} classic ones stay in it`;
+  out.tell({ kind: 'groupConverted', groupId, to: 'consumer', why });
+}
+
+/** Ends what is under way in a classic group. */
+function dissolve(turn: Turn, classic: ClassicGroup): void {
+  const { groupId } = classic;
+  const why = `group ${groupId} becomes a consumer group; join again`;
+  for (const member of classic.members.values()) {
+    answerJoin(turn, classic, member, refusedJoin(member.memberId, ErrorCode.REBALANCE_IN_PROGRESS, why));
+    answerSync(turn, member, rebalancing(groupId));
+    cancelSession(turn, classic, member.memberId);
+  }
+  for (const memberId of classic.pendingJoins) cancelSession(turn, classic, memberId);
+  turn.out.cancel(timerKeys.join(groupId));
+  turn.out.cancel(timerKeys.sync(groupId));
+}
+
+function owning(assigned: PartitionsByTopic, epoch: number): ConsumerMember['current'] {
+  const withEpochs = Array.from(assigned, ([topicId, partitions]): [string, Map<number, number>] => [
+    topicId,
+    new Map(Array.from(partitions, (partition) => [partition, epoch])),
+  ]);
+  return { epoch, previousEpoch: epoch, state: 'stable', assigned: new Map(withEpochs), revoking: new Map() };
+}
+
+/** Whether without these members only classic ones are left, and the policy lets the group become classic again. */
+export function mayDowngrade(turn: Turn, group: ConsumerGroup, leaving: readonly ConsumerMember[]): boolean {
+  const { config } = turn;
+  const gone = new Set(leaving);
+  const staying = Array.from(group.members.values()).filter((member) => !gone.has(member));
+  if (staying.length === 0 || staying.length > config.groupMaxSize) return false;
+  if (staying.some(({ value }) => value.classic === null)) return false;
+  const { migrationPolicy } = config.consumer;
+  if (migrationPolicy !== 'bidirectional' && migrationPolicy !== 'downgrade') return false;
+  // A classic group is one record, a consumer group is many.
+  const { value } = asClassic(turn, group, staying);
+  return turn.recordBytes(group.groupId, value) <= config.recordBytesMax;
+}
+
+/** Makes a classic group of those who stay, and lets it rebalance; afterwards `turn.groups` has it. */
+export function downgrade(
+  turn: Turn,
+  group: ConsumerGroup,
+  leaving: readonly ConsumerMember[],
+  reason: RebalanceReason | undefined,
+): void {
+  const gone = new Set(leaving);
+  const staying = Array.from(group.members.values()).filter((member) => !gone.has(member));
+  const { out } = turn;
+  const { groupId } = group;
+  const { classic, value } = asClassic(turn, group, staying);
+  removeConsumerGroup(turn, group);
+  turn.groups.set(groupId, classic);
+  out.write({ kind: 'group', groupId, value });
+  for (const member of classic.members.values()) setClassicSession(turn, classic, member);
+  const why = `${reason?.why ?? 'a classic member took the place of a static one'}; only classic members are left`;
+  out.tell({ kind: 'groupConverted', groupId, to: 'classic', why });
+  if (reason !== undefined) prepareRebalance(turn, classic, reason);
+}
+
+/** The same members in a classic group, whose generation is the epoch; assigned is what the target gives them. */
+function asClassic(
+  turn: Turn,
+  group: ConsumerGroup,
+  staying: readonly ConsumerMember[],
+): { classic: ClassicGroup; value: GroupValue } {
+  const { nowMs } = turn.out;
+  const classic = new ClassicGroup(group.groupId, nowMs);
+  classic.protocolType = CONSUMER_PROTOCOL_TYPE;
+  classic.generation = group.epoch;
+  for (const { memberId, value } of staying) {
+    assert(value.classic !== null, 'only classic members are in a classic group', { memberId });
+    classic.add({
+      memberId,
+      groupInstanceId: value.groupInstanceId,
+      clientId: value.clientId,
+      clientHost: value.clientHost,
+      sessionTimeoutMs: value.classic.sessionTimeoutMs,
+      rebalanceTimeoutMs: value.rebalanceTimeoutMs,
+      protocols: value.classic.protocols,
+      assignment: NO_ASSIGNMENT,
+      isNew: false,
+      joining: undefined,
+      syncing: undefined,
+    });
+  }
+  classic.protocolName = classic.selectProtocol();
+  const assignments = new Map<string, Buffer>();
+  for (const member of classic.members.values()) {
+    const target = group.targetOf(member.memberId);
+    assignments.set(member.memberId, assignmentFor(turn.topics, target, classic.metadataOf(member)));
+  }
+  return { classic, value: classic.value(assignments, nowMs) };
+}
+
+/** An assignment as the member reads it: topics by name, in the version of its subscription. */
+export function assignmentFor(
+  topics: GroupTopics,
+  partitions: ReadonlyMap<string, Iterable<number>>,
+  subscription: Buffer,
+): Buffer {
+  const named: { topic: string; partitions: number[] }[] = [];
+  for (const [topicId, ids] of partitions) {
+    const topic = topics.byId(topicId);
+    if (topic !== undefined) named.push({ topic: topic.name, partitions: Array.from(ids).sort((a, b) => a - b) });
+  }
+  return encodeAssignment(versionOf(subscription) ?? 0, named);
+}
+
+/** Deletes all that the log knows of a consumer group but its offsets. */
+export function removeConsumerGroup(turn: Turn, group: ConsumerGroup): void {
+  const { out } = turn;
+  const { groupId } = group;
+  const memberIds = Array.from(group.members.keys());
+  for (const memberId of memberIds) cancelTimers(turn, group, memberId);
+  out.cancel(timerKeys.assign(groupId));
+  out.cancel(timerKeys.regexes(groupId));
+  for (const memberId of memberIds) out.write({ kind: 'currentAssignment', groupId, memberId, value: null });
+  for (const memberId of Array.from(group.targets.keys()))
+    out.write({ kind: 'targetMember', groupId, memberId, value: null });
+  out.write({ kind: 'targetMetadata', groupId, value: null });
+  for (const memberId of memberIds) out.write({ kind: 'consumerMember', groupId, memberId, value: null });
+  for (const regex of Array.from(group.resolved.keys()))
+    out.write({ kind: 'resolvedRegex', groupId, regex, value: null });
+  if (group.hasPartitionMetadata) out.write({ kind: 'consumerPartitionMetadata', groupId, value: null });
+  out.write({ kind: 'consumerGroup', groupId, value: null });
+}

@@ -1,0 +1,104 @@
+/**
+ * Regular expressions that members subscribe with. The shell looks up which topics they stand for, since that takes the authorizer and may
+ * take a while; the answer comes back as an op. Asked again when topics come or go, at most every `REGEX_REFRESH_MIN_MS`, and every
+ * `group.consumer.regex.refresh.interval.ms`, since what a principal may see changes too.
+ */
+import { ok } from '@odradek/base';
+import type { OpId } from '../kinds.ts';
+import { timerKeys } from '../turn.ts';
+import type { Turn } from '../turn.ts';
+import type { ConsumerGroup } from './group.ts';
+import type { RegexResolvedOp } from './kinds.ts';
+import { bumpEpoch, hashOf } from './target.ts';
+
+/** Kafka's figure. Also when the shell is asked again, if it does not answer. */
+export const REGEX_REFRESH_MIN_MS = 10_000;
+
+/** With each heartbeat: asks for what is not resolved at once, and for all of them when topics came or went. */
+export function lookAtRegexes(turn: Turn, group: ConsumerGroup): void {
+  if (group.regexCounts.size === 0) return;
+  if (group.regexesStale && group.regexesAsked.size === 0) {
+    const waitMs = group.regexesAskedMs + REGEX_REFRESH_MIN_MS - turn.out.nowMs;
+    if (group.regexesAskedMs === 0 || waitMs <= 0) return ask(turn, group, Array.from(group.regexCounts.keys()));
+    setRefresh(turn, group, Math.min(waitMs, REGEX_REFRESH_MIN_MS));
+  }
+  if (group.resolved.size >= group.regexCounts.size) return;
+  const unresolved = Array.from(group.regexCounts.keys()).filter(
+    (regex) => !group.resolved.has(regex) && !group.regexesAsked.has(regex),
+  );
+  if (unresolved.length > 0) ask(turn, group, unresolved);
+}
+
+/** The timer: it is time to look again, or the shell has not answered. */
+export function refreshRegexes(turn: Turn, group: ConsumerGroup): void {
+  group.regexesAsked.clear();
+  group.regexesStale = true;
+  // Nobody in whose name to ask: the next heartbeat is somebody.
+  if (group.asker === undefined || group.regexCounts.size === 0) return;
+  ask(turn, group, Array.from(group.regexCounts.keys()));
+}
+
+function ask(turn: Turn, group: ConsumerGroup, regexes: readonly string[]): void {
+  const { out } = turn;
+  const { groupId, asker } = group;
+  if (regexes.length === group.regexCounts.size) {
+    group.regexesStale = false;
+    group.regexesAskedMs = out.nowMs;
+  }
+  for (const regex of regexes) group.regexesAsked.add(regex);
+  setRefresh(turn, group, REGEX_REFRESH_MIN_MS);
+  out.tell({ kind: 'resolveRegex', groupId, regexes, ...(asker === undefined ? {} : { asker }) });
+}
+
+function setRefresh(turn: Turn, group: ConsumerGroup, delayMs: number): void {
+  const { groupId } = group;
+  turn.out.timer(timerKeys.regexes(groupId), delayMs, { kind: 'refreshRegexes', groupId });
+}
+
+export function regexResolved(turn: Turn, op: RegexResolvedOp, id: OpId): void {
+  const group = turn.consumers.get(op.groupId);
+  if (group !== undefined) takeIn(turn, group, op);
+  turn.out.reply(id, ok(null));
+}
+
+function takeIn(turn: Turn, group: ConsumerGroup, op: RegexResolvedOp): void {
+  const { out } = turn;
+  const { groupId } = group;
+  const changed: string[] = [];
+  for (const { regex, topics } of op.resolved) {
+    group.regexesAsked.delete(regex);
+    if (!group.regexCounts.has(regex)) continue;
+    const before = group.resolved.get(regex);
+    const isSame = before !== undefined && sameTopics(before.topicSet, topics);
+    if (isSame) continue;
+    if ((before?.topics.length ?? 0) > 0 || topics.length > 0) changed.push(regex);
+    const { metadataOffset } = op;
+    out.write({ kind: 'resolvedRegex', groupId, regex, value: { topics, metadataOffset, resolvedMs: out.nowMs } });
+  }
+  if (group.regexesAsked.size === 0)
+    setRefresh(turn, group, group.regexesStale ? REGEX_REFRESH_MIN_MS : turn.config.consumer.regexRefreshMs);
+  group.metadataStale = false;
+  const hash = hashOf(turn, group.subscribedTopics);
+  if (changed.length === 0 && hash === group.metadataHash) return;
+  const why =
+    changed.length === 0
+      ? 'topics that it subscribes to have changed'
+      : `other topics than before match ${changed.map((regex) => `'${regex}'`).join(', ')}`;
+  bumpEpoch(turn, group, hash, { cause: 'topics', who: null, why });
+}
+
+function sameTopics(before: ReadonlySet<string>, topics: readonly string[]): boolean {
+  return before.size === topics.length && topics.every((topic) => before.has(topic));
+}
+
+/** Topics were made, deleted or changed: groups that subscribe to them look again with their next heartbeat. */
+export function topicsChanged(turn: Turn, topics: readonly string[], id: OpId): void {
+  for (const topic of topics) turn.topicHashes.delete(topic);
+  for (const group of turn.consumers.values()) {
+    if (!group.metadataStale) group.metadataStale = topics.some((topic) => group.subscribedTopics.has(topic));
+    if (group.regexCounts.size === 0) continue;
+    group.regexesStale = true;
+    if (group.asker !== undefined) lookAtRegexes(turn, group);
+  }
+  turn.out.reply(id, ok(null));
+}
