@@ -79,7 +79,9 @@ async function reset(options: Options): Promise<void> {
       file,
     });
     const missing = withoutRows.map((group) => `--from-file: ${fileOf(spec)} has no row for group '${group}'`);
-    for (const { offsets } of planned) {
+    for (const { group, offsets } of planned) {
+      if (offsets.length === 0)
+        note(`warning: group '${group}' has nothing committed, so that there is nothing to reset`);
       for (const { warning } of offsets) if (warning !== undefined) note(`warning: ${warning}`);
     }
     const done = options.execute === true ? await execute(cluster, planned) : { plans: planned, failures: [] };

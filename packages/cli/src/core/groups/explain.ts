@@ -11,6 +11,9 @@ type Who = Pick<Rebalance['lost'][number], 'memberId' | 'clientId' | 'clientHost
 const LABEL_WIDTH = 9;
 const INDENT = '  ';
 
+/** A member as the story calls it; undefined when nobody is known. */
+type Namer = (who: Who) => string | undefined;
+
 /** @returns lines; rebalances in the order in which they were, although the broker tells the newest first */
 export function tellStory(group: Explained, paint: Painter): string[] {
   const { groupId, groupType, groupState, sinceMs, rebalanceCount } = group;
@@ -21,24 +24,80 @@ export function tellStory(group: Explained, paint: Painter): string[] {
   const lines = [`${paint('bold', groupId)} (${groupType}, ${groupState}): ${counted}${since}${kept}`];
   if (group.findings.length > 0) lines.push('', paint('bold', 'What stands out'));
   for (const finding of group.findings) lines.push(`${INDENT}- ${paint('yellow', finding)}`);
-  for (const rebalance of group.rebalances.toReversed()) lines.push('', ...tellRebalance(rebalance, paint));
+  const nameOf = namerOf(group);
+  const tell = new Teller(nameOf, paint);
+  for (const rebalance of group.rebalances.toReversed()) lines.push('', ...tell.rebalance(rebalance));
   return lines;
 }
 
-function tellRebalance(rebalance: Rebalance, paint: Painter): string[] {
-  const lines = [headline(rebalance, paint)];
-  const add = (label: string, text: string): void => {
-    lines.push(`${INDENT}${paint('dim', label.padEnd(LABEL_WIDTH))}${text}`);
+/** Members by their instance or client id, with the end of the member id where several go by one. */
+function namerOf({ rebalances }: Explained): Namer {
+  const plain = ({ groupInstanceId, clientId, memberId }: Who): string | undefined => {
+    return [groupInstanceId, clientId, memberId].find((name) => name !== null && name !== '') ?? undefined;
   };
-  for (const [at, { why, hint, atMs, ...who }] of rebalance.causes.entries()) {
-    const when = at === 0 ? '' : ` (${afterStart(rebalance, atMs)})`;
-    add(at === 0 ? 'why' : 'then', `${told(who, why)}${when}`);
-    if (hint !== null) add('', paint('yellow', `to do: ${hint}`));
+  const ids = new Map<string, Set<string>>();
+  const all: Who[] = rebalances.flatMap(({ causes, phases, lost }) => [...causes, ...phases, ...lost]);
+  for (const who of all) {
+    const name = plain(who);
+    if (name !== undefined && who.memberId !== null) ids.set(name, (ids.get(name) ?? new Set()).add(who.memberId));
   }
-  if (rebalance.furtherCauses > 0) add('', `and ${rebalance.furtherCauses} more causes, which are not kept`);
-  for (const [at, phase] of rebalance.phases.entries()) add(at === 0 ? 'took' : '', tellPhase(phase));
-  for (const [at, { why, ...who }] of rebalance.lost.entries()) add(at === 0 ? 'lost' : '', told(who, why));
-  return lines;
+  return (who) => {
+    const name = plain(who);
+    if (name === undefined || who.memberId === null || (ids.get(name)?.size ?? 0) < 2) return name;
+    return `${name}[..${who.memberId.slice(-6)}]`;
+  };
+}
+
+class Teller {
+  private readonly nameOf: Namer;
+  private readonly paint: Painter;
+
+  constructor(nameOf: Namer, paint: Painter) {
+    this.nameOf = nameOf;
+    this.paint = paint;
+  }
+
+  rebalance(rebalance: Rebalance): string[] {
+    const lines = [headline(rebalance, this.paint)];
+    const add = (label: string, text: string): void => {
+      lines.push(`${INDENT}${this.paint('dim', label.padEnd(LABEL_WIDTH))}${text}`);
+    };
+    for (const [at, cause] of rebalance.causes.entries()) {
+      const when = at === 0 ? '' : ` ${afterStart(rebalance, cause.atMs)}`;
+      add(at === 0 ? 'why' : 'then', `${this.deed(cause, cause.why)}${when}`);
+      if (cause.hint !== null) add('', this.paint('yellow', `to do: ${cause.hint}`));
+    }
+    if (rebalance.furtherCauses > 0) add('', `and ${rebalance.furtherCauses} more causes, which are not kept`);
+    for (const [at, phase] of rebalance.phases.entries()) add(at === 0 ? 'took' : '', this.phase(phase));
+    for (const [at, lost] of rebalance.lost.entries()) add(at === 0 ? 'lost' : '', this.deed(lost, lost.why));
+    return lines;
+  }
+
+  /** What a member did or what was done to it, and where to find the member. */
+  private deed(who: Who, why: string): string {
+    const name = this.nameOf(who);
+    if (name === undefined) return why;
+    const short = this.shortened(who, why);
+    const place = [who.clientHost, who.memberId === name ? null : who.memberId].filter((part) => part !== null);
+    const where = place.length === 0 ? '' : this.paint('dim', ` (${place.join(', ')})`);
+    return `${short.includes(name) ? short : `${name}: ${short}`}${where}`;
+  }
+
+  private phase(phase: Rebalance['phases'][number]): string {
+    const { name, tookMs, done } = phase;
+    const waited = this.nameOf(phase);
+    const detail = phase.detail === null ? '' : this.shortened(phase, phase.detail);
+    const forWhom =
+      waited === undefined || detail.includes(waited) ? '' : `, ${done ? 'longest' : 'now'} for ${waited}`;
+    return `${span(tookMs)}${done ? '' : ' so far'} ${name}${forWhom}${detail === '' ? '' : ` (${detail})`}`;
+  }
+
+  /** The broker's sentences name members by id; here they go by their shorter name. */
+  private shortened(who: Who, text: string): string {
+    const name = this.nameOf(who);
+    if (name === undefined || who.memberId === null || who.memberId === '') return text;
+    return text.replaceAll(`member ${who.memberId}`, name).replaceAll(who.memberId, name);
+  }
 }
 
 function headline(rebalance: Rebalance, paint: Painter): string {
@@ -47,7 +106,7 @@ function headline(rebalance: Rebalance, paint: Painter): string {
   const parts = [
     epoch < 0 ? undefined : `${number} ${epoch}`,
     assignor === null || assignor === '' ? undefined : `assignor ${assignor}`,
-    `members ${membersBefore} -> ${membersAfter}`,
+    membersAfter < 0 ? `members ${membersBefore}` : `members ${membersBefore} -> ${membersAfter}`,
     movedPartitions < 0 ? undefined : `${movedPartitions} ${movedPartitions === 1 ? 'partition' : 'partitions'} moved`,
   ];
   const details = parts.filter((part) => part !== undefined).join(', ');
@@ -68,28 +127,6 @@ function tellOutcome({ outcome, tookMs }: Rebalance, paint: Painter): string {
     default:
       return `${outcome} after ${took}`;
   }
-}
-
-function tellPhase(phase: Rebalance['phases'][number]): string {
-  const { name, tookMs, done, detail, ...who } = phase;
-  const waited = nameOf(who);
-  const forWhom = waited === undefined ? '' : `, ${done ? 'longest' : 'now'} for ${waited}`;
-  const still = done ? '' : ' so far';
-  return `${span(tookMs)}${still} ${name}${forWhom}${detail === null ? '' : ` (${detail})`}`;
-}
-
-function told(who: Who, why: string): string {
-  const name = nameOf(who);
-  return name === undefined ? why : `${name}: ${why}`;
-}
-
-/** @returns undefined when nobody is known */
-function nameOf({ memberId, clientId, clientHost, groupInstanceId }: Who): string | undefined {
-  const name = groupInstanceId ?? clientId ?? memberId;
-  if (name === null) return undefined;
-  const at = clientHost === null ? '' : ` at ${clientHost}`;
-  const id = memberId === null || memberId === name ? '' : ` (${memberId})`;
-  return `${name}${at}${id}`;
 }
 
 function afterStart({ startedMs }: Rebalance, atMs: number): string {
@@ -116,6 +153,7 @@ export function storyJson(group: Explained): object {
       type,
       endedMs: known(rebalance.endedMs),
       epoch: known(rebalance.epoch),
+      membersAfter: known(rebalance.membersAfter),
       movedPartitions: known(rebalance.movedPartitions),
     })),
   };

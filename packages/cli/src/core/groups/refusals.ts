@@ -22,7 +22,7 @@ const hints: Readonly<Record<number, string>> = {
   [ErrorCode.UNKNOWN_MEMBER_ID]:
     'it has members again: stop them, or wait until their sessions expire, then run this again',
   [ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC]: 'members of the group subscribe to the topic: stop them first',
-  [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]: '`odradek topics list` names the topics that exist',
+  [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]: 'there is no such topic or partition',
   [ErrorCode.INVALID_GROUP_ID]: 'a group has a name that is not empty',
 };
 
