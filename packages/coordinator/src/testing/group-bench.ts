@@ -7,6 +7,7 @@ import type { Outcome } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import type { GroupConfig } from '../group/core/config.ts';
 import type {
+  DescribedConsumerGroup,
   GroupEvent,
   GroupKinds,
   GroupOp,
@@ -19,9 +20,11 @@ import type {
 } from '../group/core/kinds.ts';
 import { GroupMachine } from '../group/core/machine.ts';
 import { decodeRecord } from '../group/core/records.ts';
-import { BenchTopics } from './bench-topics.ts';
 import { Shard } from '../runtime/core/shard.ts';
 import type { KeyValue } from '../runtime/ports.ts';
+import { BenchConsumer } from './bench-consumer.ts';
+import type { ConsumerOptions } from './bench-consumer.ts';
+import { BenchTopics } from './bench-topics.ts';
 
 export const benchConfig: GroupConfig = {
   groupMaxSize: 1_000,
@@ -88,6 +91,7 @@ export class GroupBench {
   #holding = false;
   readonly committed: KeyValue[] = [];
   #seen = 0;
+  readonly #taken = new Set<number>();
   readonly events: GroupEvent[] = [];
   /** Ops that were answered more than once would trip the bench; these wait still. */
   readonly waiting = new Set<number>();
@@ -176,6 +180,23 @@ export class GroupBench {
     return new BenchMember(this, groupId, options);
   }
 
+  consumer(groupId = 'g', options: ConsumerOptions = {}): BenchConsumer {
+    return new BenchConsumer(this, groupId, options);
+  }
+
+  /** Events of a kind that were not taken yet. */
+  takeEvents<K extends GroupEvent['kind']>(kind: K): Extract<GroupEvent, { readonly kind: K }>[] {
+    const taken = this.events.filter(
+      (event, at): event is Extract<GroupEvent, { readonly kind: K }> => event.kind === kind && !this.#taken.has(at),
+    );
+    this.events.forEach((event, at) => event.kind === kind && this.#taken.add(at));
+    return taken;
+  }
+
+  describeConsumer(groupId = 'g'): DescribedConsumerGroup {
+    return this.submit<'consumerDescribe'>({ kind: 'consumerDescribe', groupId }).value;
+  }
+
   newMemberId(name: string): string {
     const id = `${name}-${this.#nextMemberId}`;
     this.#nextMemberId += 1;
@@ -186,10 +207,10 @@ export class GroupBench {
     return this.submit({ kind: 'describe', groupId });
   }
 
-  /** State of a group as DescribeGroups tells it; 'Dead' when it does not exist. */
+  /** State of a group as ListGroups tells it; 'Dead' when it does not exist. */
   stateOf(groupId = 'g'): string {
-    const { outcome } = this.describe(groupId);
-    return outcome.ok ? outcome.value.state : 'Dead';
+    const listed = this.submit<'list'>({ kind: 'list', states: [], types: [] }).value;
+    return listed.find((group) => group.groupId === groupId)?.state ?? 'Dead';
   }
 
   timers(): number {

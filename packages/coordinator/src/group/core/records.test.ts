@@ -86,7 +86,7 @@ test('records: an offset of the oldest form (key type 0, value version 0) is rea
 test('records: what is not ours or cannot be read is let alone', () => {
   const { key } = encodeRecord({ kind: 'group', groupId: 'g', value: null });
   const unreadable: [Buffer, Buffer | null][] = [
-    [Buffer.from('00030001670000', 'hex'), null],
+    [Buffer.from('00090001670000', 'hex'), null],
     [Buffer.from('7fff', 'hex'), null],
     [Buffer.alloc(1), null],
     [Buffer.alloc(0), null],
