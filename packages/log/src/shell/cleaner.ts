@@ -254,7 +254,9 @@ export class Cleaner {
     for (const round of this.#rounds.splice(0)) round.resolve();
   }
 
+  /** A bug, or a process that is dying: nothing is begun any more. */
   #fail(cause: unknown): void {
+    this.#stopped = true;
     const waiting = this.#rounds.splice(0);
     if (waiting.length === 0) this.#links.bug(cause);
     for (const round of waiting) round.reject(cause);

@@ -250,7 +250,6 @@ export class LogBody implements ReadableLog, SwappedLog {
   /** Cuts every batch that reaches `offset`; {@link lowerTo} has gone before. */
   cutTo(offset: number): void {
     this.settle();
-    this.cleanedTo = Math.min(this.cleanedTo, offset);
     const { state } = this;
     const last = Math.max(0, segmentIndexOf(state.segments, offset));
     const later = state.segments.splice(last + 1);
@@ -366,6 +365,7 @@ export class LogBody implements ReadableLog, SwappedLog {
     this.logEndOffset = offset;
     this.logStartOffset = Math.min(this.logStartOffset, offset);
     this.recoveryPoint = Math.min(this.recoveryPoint, offset);
+    this.cleanedTo = Math.min(this.cleanedTo, offset);
     this.durability.cutDirty = true;
     this.#sizeBytes = -1;
     if (state.epochs.truncateFromEnd(offset)) this.durability.epochsDirty = true;

@@ -1,12 +1,12 @@
 /** A log manager on simulated files, and batches that are told apart by what they hold. */
 import { limits, silent } from '@odradek/base';
-import type { Clock, Files, Limits, Logger } from '@odradek/base';
+import type { Clock, Files, Limits, Logger, Metrics } from '@odradek/base';
 import { Prng } from '@odradek/base';
 import { SimClock, SimFiles } from '@odradek/base/testing';
 import { batch, buildBatch } from '@odradek/protocol';
 import type { BatchOptions } from '@odradek/protocol';
 import { LogManager } from '../shell/log-manager.ts';
-import type { AppendInfo, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
+import type { AppendInfo, CleanerConfig, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
 import { testLogConfig } from './config.ts';
 
 export const TOPIC_ID = 'AAAAAAAAAAEAAAAAAAAAAg';
@@ -38,6 +38,8 @@ export type HarnessOptions = {
   readonly onOffline?: (status: LogDirStatus) => void;
   readonly flushSchedulerIntervalMs?: number;
   readonly retentionCheckIntervalMs?: number;
+  readonly metrics?: Metrics;
+  readonly cleaner?: () => CleanerConfig;
 };
 
 export function openManager(options: HarnessOptions = {}): Promise<LogManager> {
@@ -56,6 +58,8 @@ export function openManager(options: HarnessOptions = {}): Promise<LogManager> {
     logger: options.logger ?? silent,
     defaults: testLogConfig(options.config),
     ...(options.onOffline === undefined ? {} : { onOffline: options.onOffline }),
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+    ...(options.cleaner === undefined ? {} : { cleaner: options.cleaner }),
   });
 }
 
