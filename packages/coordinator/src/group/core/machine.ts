@@ -246,7 +246,8 @@ type ClassicOp = Extract<GroupOp, { readonly kind: 'join' | 'sync' | 'heartbeat'
 function handleClassic(turn: Turn, op: ClassicOp, id: OpId): void {
   const consumers = turn.consumers.get(op.groupId);
   if (consumers === undefined || consumers.state === 'Empty') {
-    if (op.kind === 'join' && consumers !== undefined) removeGroup(turn, consumers);
+    // Only a join without a member id makes a classic group.
+    if (op.kind === 'join' && op.memberId === '' && consumers !== undefined) removeGroup(turn, consumers);
     switch (op.kind) {
       case 'join':
         return join(turn, op, id);

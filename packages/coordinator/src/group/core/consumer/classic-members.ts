@@ -1,38 +1,384 @@
-/** Requests of the classic protocol that meet a consumer group with members (KIP-848 migration). */
-import { ok } from '@odradek/base';
+/**
+ * Members that speak the classic protocol in a consumer group (KIP-848 migration). What JoinGroup, SyncGroup, Heartbeat and LeaveGroup say is
+ * translated: the generation is the member's epoch, a join is a heartbeat that tells all, a sync fetches what the member owns now, and
+ * REBALANCE_IN_PROGRESS sends it back to join when there is something to give back or to get. Nobody waits for others: each is answered at
+ * once. Codes are those of Kafka 4.3 (GroupMetadataManager.classicGroup…ToConsumerGroup).
+ */
+import { assert, ok, refuse } from '@odradek/base';
+import type { Outcome, Refusal } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
+import { CONSUMER_PROTOCOL_TYPE, NO_ASSIGNMENT } from '../classic/group.ts';
 import { refusedJoin } from '../classic/rebalance.ts';
-import type { GroupOps, JoinOp, LeaveOp, OpId, SyncOp } from '../kinds.ts';
-import { unknownMember } from '../turn.ts';
+import { decodeSubscription } from '../consumer-protocol.ts';
+import type { Subscription, TopicPartitionsByName } from '../consumer-protocol.ts';
+import type {
+  ConsumerMemberValue,
+  GroupOps,
+  JoinOp,
+  JoinReply,
+  LeaveOp,
+  LeaveReply,
+  LeavingMember,
+  OpId,
+  RebalanceReason,
+  SyncOp,
+  SyncReply,
+} from '../kinds.ts';
+import { encodeRecord } from '../records.ts';
+import type { GroupTopics } from '../topics.ts';
+import { rebalancing, timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
+import { assignmentFor, downgrade, mayDowngrade } from './convert.ts';
 import type { ConsumerGroup } from './group.ts';
+import type { TopicPartitions } from './kinds.ts';
+import { newMemberValue, regexOf } from './member.ts';
+import type { ConsumerMember } from './member.ts';
+import { findStatic, forgetRegex, lose, notMember, reconcileMember, removeMembers, replaceStatic } from './members.ts';
+import { because, maybeUpdateTarget, refreshMetadata } from './target.ts';
+import { setSession } from './timers.ts';
 
 export function classicJoin(turn: Turn, group: ConsumerGroup, op: JoinOp, id: OpId): void {
-  const why = `group ${group.groupId} has members of the consumer protocol`;
-  turn.out.reply(id, ok(refusedJoin(op.memberId, ErrorCode.INCONSISTENT_GROUP_PROTOCOL, why)));
+  const memberId = op.memberId === '' ? op.newMemberId : op.memberId;
+  const place = findPlace(turn, group, op, memberId);
+  if (!place.ok) {
+    turn.out.reply(id, ok(refusedJoin('', place.code, place.why)));
+    return;
+  }
+  if (op.requiresMemberId && op.memberId === '' && op.groupInstanceId === null) {
+    const why = 'join again with the member id given here';
+    turn.out.reply(id, ok(refusedJoin(memberId, ErrorCode.MEMBER_ID_REQUIRED, why)));
+    return;
+  }
+  turn.out.reply(id, ok(join(turn, group, op, place.value)));
+}
+
+/** Where a join belongs: the id of the member that is to be, and the one that is there already or is replaced. */
+type Place = {
+  readonly memberId: string;
+  readonly known: ConsumerMember | undefined;
+  readonly subscription: Subscription;
+  readonly value: ConsumerMemberValue;
+};
+
+/** All that may be refused is refused here, before anything is written. */
+function findPlace(turn: Turn, group: ConsumerGroup, op: JoinOp, memberId: string): Outcome<Place> {
+  const refusal = checkGroup(turn, group, op, memberId);
+  if (refusal !== undefined) return refusal;
+  const found = findJoining(group, op, memberId);
+  if (!found.ok) return found;
+  const subscription = decodeSubscription(op.protocols[0]?.metadata ?? NO_ASSIGNMENT);
+  if (subscription === undefined) {
+    const why = `what member ${memberId} subscribes to cannot be read; a consumer group takes the metadata of consumers only`;
+    return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, why);
+  }
+  const value = valueOf(op, subscription, found.value?.value ?? newMemberValue);
+  const { key, value: bytes } = encodeRecord({ kind: 'consumerMember', groupId: op.groupId, memberId, value });
+  const size = key.length + (bytes?.length ?? 0);
+  if (size <= turn.config.recordBytesMax) return ok({ memberId, known: found.value, subscription, value });
+  const why = `what member ${memberId} says of itself takes ${size} bytes, more than the topic of groups takes in one record; subscribe to fewer topics`;
+  return refuse(ErrorCode.UNKNOWN_SERVER_ERROR, why);
+}
+
+function checkGroup(turn: Turn, group: ConsumerGroup, op: JoinOp, memberId: string): Refusal | undefined {
+  const { groupId } = group;
+  const { migrationPolicy, maxSize } = turn.config.consumer;
+  if (migrationPolicy === 'disabled') {
+    const why = `group ${groupId} is a consumer group and group.consumer.migration.policy is disabled: classic members cannot join`;
+    return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, why);
+  }
+  const isIn =
+    group.members.has(memberId) ||
+    (op.groupInstanceId !== null && group.staticMember(op.groupInstanceId) !== undefined);
+  if (group.members.size >= maxSize && !isIn) {
+    const why = `group ${groupId} has ${group.members.size} members; group.consumer.max.size allows ${maxSize}`;
+    return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, why);
+  }
+  const counts = group.classicProtocolCounts;
+  const understood = op.protocols.some(({ name }) => (counts.get(name) ?? 0) === group.classicCount);
+  if (op.protocolType === CONSUMER_PROTOCOL_TYPE && understood) return undefined;
+  const theirs = `${op.protocolType || '(none)'}: ${op.protocols.map(({ name }) => name).join(', ') || '(none)'}`;
+  const why = `the classic members of consumer group ${groupId} do not all understand ${theirs}`;
+  return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, why);
+}
+
+/** A static member without a member id takes the place of the one that has its instance id, whichever protocol that speaks. */
+function findJoining(group: ConsumerGroup, op: JoinOp, memberId: string): Outcome<ConsumerMember | undefined> {
+  if (op.groupInstanceId === null) return ok(group.members.get(memberId));
+  if (op.memberId === '') return ok(group.staticMember(op.groupInstanceId));
+  return findStatic(group, op.groupInstanceId, op.memberId);
+}
+
+function valueOf(op: JoinOp, subscription: Subscription, known: ConsumerMemberValue): ConsumerMemberValue {
+  const value: ConsumerMemberValue = {
+    groupInstanceId: op.groupInstanceId ?? known.groupInstanceId,
+    rackId: subscription.rackId ?? known.rackId,
+    clientId: op.clientId,
+    clientHost: op.clientHost,
+    subscribedTopicNames: Array.from(new Set(subscription.topics)),
+    // The classic protocol knows no regular expressions of the server.
+    subscribedTopicRegex: '',
+    rebalanceTimeoutMs: op.rebalanceTimeoutMs === -1 ? known.rebalanceTimeoutMs : op.rebalanceTimeoutMs,
+    serverAssignor: known.serverAssignor,
+    classic: {
+      sessionTimeoutMs: op.sessionTimeoutMs,
+      // Copied: a slice would hold the whole frame that it came in.
+      protocols: op.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
+    },
+  };
+  return sameValue(value, known) ? known : value;
+}
+
+function sameValue(a: ConsumerMemberValue, b: ConsumerMemberValue): boolean {
+  if (a.classic === null || b.classic === null) return false;
+  const { protocols } = b.classic;
+  return (
+    a.groupInstanceId === b.groupInstanceId &&
+    a.rackId === b.rackId &&
+    a.clientId === b.clientId &&
+    a.clientHost === b.clientHost &&
+    sameTopics(a.subscribedTopicNames, b.subscribedTopicNames) &&
+    a.subscribedTopicRegex === b.subscribedTopicRegex &&
+    a.rebalanceTimeoutMs === b.rebalanceTimeoutMs &&
+    a.classic.sessionTimeoutMs === b.classic.sessionTimeoutMs &&
+    a.classic.protocols.length === protocols.length &&
+    a.classic.protocols.every(
+      ({ name, metadata }, at) => name === protocols[at]?.name && metadata.equals(protocols[at].metadata),
+    )
+  );
+}
+
+function sameTopics(a: readonly string[], b: readonly string[]): boolean {
+  const names = new Set(b);
+  return names.size === a.length && a.every((name) => names.has(name));
+}
+
+function join(turn: Turn, group: ConsumerGroup, op: JoinOp, place: Place): JoinReply {
+  const { memberId, known, value, subscription } = place;
+  const { groupId } = group;
+  const before = known?.value;
+  if (known !== undefined && known.memberId !== memberId) replaceStatic(turn, group, known, memberId);
+  if (before !== value) turn.out.write({ kind: 'consumerMember', groupId, memberId, value });
+  if (before !== undefined) forgetRegex(turn, group, regexOf(before));
+  const member = group.members.get(memberId);
+  assert(member !== undefined, 'a member that joined is there', { memberId });
+  const reason = reasonFor(group, member, before, op);
+  if (reason !== undefined || group.metadataStale) refreshMetadata(turn, group, reason);
+  // The last member of the consumer protocol came back as a classic one, under the same instance id.
+  const endsMigration = op.groupInstanceId !== null && before?.classic === null && mayDowngrade(turn, group, []);
+  const rebalances = endsMigration && group.assignmentEpoch < group.epoch;
+  if (!endsMigration) maybeUpdateTarget(turn, group);
+  if (!rebalances)
+    reconcileMember(turn, group, member, {
+      owned: byTopicId(turn.topics, subscription.owned),
+      subscriptionChanged: reason !== undefined,
+    });
+  const reply = joinedReply(member);
+  if (endsMigration) downgrade(turn, group, [], rebalances ? (reason ?? staleTarget(member)) : undefined);
+  else awaitSync(turn, group, member);
+  return reply;
+}
+
+function reasonFor(
+  group: ConsumerGroup,
+  member: ConsumerMember,
+  before: ConsumerMemberValue | undefined,
+  op: JoinOp,
+): RebalanceReason | undefined {
+  const said = op.reason === null || op.reason === '' ? '' : ` (client: ${op.reason.slice(0, REASON_CHARS_MAX)})`;
+  const regexBefore = before === undefined ? undefined : regexOf(before);
+  const { memberId, value } = member;
+  if (
+    before !== undefined &&
+    regexBefore === undefined &&
+    sameTopics(value.subscribedTopicNames, before.subscribedTopicNames)
+  )
+    return undefined;
+  if (before === undefined)
+    return value.subscribedTopicNames.length === 0
+      ? undefined
+      : because('joined', member, `${memberId} joined group ${group.groupId} with the classic protocol${said}`);
+  return because('subscription', member, `${memberId} subscribes to something else${said}`);
+}
+
+/** A client's reason goes into log lines; KIP-800 bounds it to this. */
+const REASON_CHARS_MAX = 255;
+
+function staleTarget(member: ConsumerMember): RebalanceReason {
+  return because(
+    'converted',
+    member,
+    `${member.memberId} came back as a classic member while a rebalance was under way`,
+  );
+}
+
+/** The member hears the protocol that it prefers; which one does not matter, since the assignment is made here. */
+function joinedReply(member: ConsumerMember): JoinReply {
+  return {
+    code: ErrorCode.NONE,
+    why: null,
+    memberId: member.memberId,
+    generation: member.current.epoch,
+    protocolType: CONSUMER_PROTOCOL_TYPE,
+    protocolName: preferredOf(member).name,
+    leader: '',
+    skipAssignment: false,
+    members: [],
+  };
+}
+
+function preferredOf({ value }: ConsumerMember): { readonly name: string; readonly metadata: Buffer } {
+  const preferred = value.classic?.protocols[0];
+  assert(preferred !== undefined, 'a classic member has a protocol');
+  return preferred;
+}
+
+function awaitSync(turn: Turn, group: ConsumerGroup, member: ConsumerMember): void {
+  const { groupId } = group;
+  const { memberId, value } = member;
+  member.isJoinAwaited = false;
+  turn.out.cancel(timerKeys.classicJoin(groupId, memberId));
+  turn.out.cancel(timerKeys.revocation(groupId, memberId));
+  setSession(turn, group, member);
+  const kind = 'classicSync';
+  turn.out.timer(timerKeys.classicSync(groupId, memberId), value.rebalanceTimeoutMs, { kind, groupId, memberId });
+}
+
+/** Once told to join again a member has its rebalance timeout for it; beating meanwhile does not prolong that. */
+function awaitJoin(turn: Turn, group: ConsumerGroup, member: ConsumerMember): void {
+  if (member.isJoinAwaited) return;
+  member.isJoinAwaited = true;
+  const { groupId } = group;
+  const { memberId, value } = member;
+  const kind = 'classicJoin';
+  turn.out.timer(timerKeys.classicJoin(groupId, memberId), value.rebalanceTimeoutMs, { kind, groupId, memberId });
 }
 
 export function classicSync(turn: Turn, group: ConsumerGroup, op: SyncOp, id: OpId): void {
-  turn.out.reply(id, unknownMember(group.groupId, op.memberId));
+  turn.out.reply(id, synced(turn, group, op));
+}
+
+function synced(turn: Turn, group: ConsumerGroup, op: SyncOp): Outcome<SyncReply> {
+  const found = findMember(group, op);
+  if (!found.ok) return found;
+  const member = found.value;
+  const { memberId, current } = member;
+  const preferred = preferredOf(member);
+  const { protocolType, protocolName } = op;
+  if (
+    (protocolType ?? CONSUMER_PROTOCOL_TYPE) !== CONSUMER_PROTOCOL_TYPE ||
+    (protocolName ?? preferred.name) !== preferred.name
+  ) {
+    const why = `member ${memberId} joined with ${CONSUMER_PROTOCOL_TYPE}/${preferred.name}, not with ${protocolType ?? ''}/${protocolName ?? ''}`;
+    return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, why);
+  }
+  // One that has to give back partitions first hears which ones by its assignment.
+  if (group.assignmentEpoch > current.epoch && current.state !== 'unrevoked') {
+    awaitJoin(turn, group, member);
+    return rebalancing(group.groupId);
+  }
+  turn.out.cancel(timerKeys.classicSync(group.groupId, memberId));
+  setSession(turn, group, member);
+  const owned = Array.from(current.assigned, ([topicId, epochs]): [string, Iterable<number>] => [
+    topicId,
+    epochs.keys(),
+  ]);
+  return ok({ protocolType, protocolName, assignment: assignmentFor(turn.topics, new Map(owned), preferred.metadata) });
 }
 
 export function classicHeartbeat(turn: Turn, group: ConsumerGroup, op: GroupOps['heartbeat']['op'], id: OpId): void {
-  turn.out.reply(id, unknownMember(group.groupId, op.memberId));
+  turn.out.reply(id, beaten(turn, group, op));
 }
 
-export function classicLeave(turn: Turn, _group: ConsumerGroup, op: LeaveOp, id: OpId): void {
-  const members = op.members.map(({ memberId, groupInstanceId }) => ({
-    memberId,
-    groupInstanceId,
-    code: ErrorCode.UNKNOWN_MEMBER_ID,
-  }));
-  turn.out.reply(id, ok({ members }));
+function beaten(turn: Turn, group: ConsumerGroup, op: GroupOps['heartbeat']['op']): Outcome<null> {
+  const found = findMember(group, op);
+  if (!found.ok) return found;
+  const member = found.value;
+  setSession(turn, group, member);
+  if (!hasToJoin(group, member)) return ok(null);
+  awaitJoin(turn, group, member);
+  return rebalancing(group.groupId);
 }
 
-/** A classic member did not join, or not ask for its assignment, in time. */
+/** There is a new target, something to give back, or all that it waited for has been given back by others. */
+function hasToJoin(group: ConsumerGroup, { memberId, current }: ConsumerMember): boolean {
+  if (current.epoch < group.assignmentEpoch || current.state === 'unrevoked') return true;
+  if (current.state !== 'unreleased') return false;
+  for (const [topicId, partitions] of group.targetOf(memberId))
+    for (const partition of partitions) if ((group.ownerOf(topicId, partition) ?? memberId) !== memberId) return false;
+  return true;
+}
+
+type Asking = {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly generation: number;
+};
+
+function findMember(group: ConsumerGroup, op: Asking): Outcome<ConsumerMember> {
+  const found = findNamed(group, op);
+  if (!found.ok) return found;
+  const { value, current } = found.value;
+  if (value.classic === null) {
+    const why = `member ${op.memberId} of group ${group.groupId} speaks the consumer protocol`;
+    return refuse(ErrorCode.UNKNOWN_MEMBER_ID, why);
+  }
+  if (op.generation === current.epoch) return found;
+  const why = `member ${op.memberId} of group ${group.groupId} is at generation ${current.epoch}, the request is of ${op.generation}; join again`;
+  return refuse(ErrorCode.ILLEGAL_GENERATION, why);
+}
+
+function findNamed(
+  group: ConsumerGroup,
+  { memberId, groupInstanceId }: { readonly memberId: string; readonly groupInstanceId: string | null },
+): Outcome<ConsumerMember> {
+  if (groupInstanceId !== null) return findStatic(group, groupInstanceId, memberId);
+  const member = group.members.get(memberId);
+  return member === undefined ? notMember(group, memberId) : ok(member);
+}
+
+/** Members of either protocol: an admin client removes static ones of both in this way. */
+export function classicLeave(turn: Turn, group: ConsumerGroup, op: LeaveOp, id: OpId): void {
+  const leaving = new Map<ConsumerMember, string>();
+  const members = op.members.map((one) => {
+    const { memberId, groupInstanceId } = one;
+    const found = findLeaving(group, one);
+    if (!found.ok) return { memberId, groupInstanceId, code: found.code };
+    const said = one.reason === null || one.reason === '' ? '' : ` (client: ${one.reason.slice(0, REASON_CHARS_MAX)})`;
+    leaving.set(found.value, `${found.value.memberId}${said}`);
+    return { memberId, groupInstanceId, code: ErrorCode.NONE };
+  });
+  const reply: LeaveReply = { members };
+  turn.out.reply(id, ok(reply));
+  const [first] = leaving.keys();
+  if (first === undefined) return;
+  const why = `left: ${Array.from(leaving.values()).join('; ')}`;
+  removeMembers(turn, group, Array.from(leaving.keys()), because('left', first, why));
+}
+
+function findLeaving(group: ConsumerGroup, leaving: LeavingMember): Outcome<ConsumerMember> {
+  const { memberId, groupInstanceId } = leaving;
+  const byInstance = memberId === '' && groupInstanceId !== null ? group.staticMember(groupInstanceId) : undefined;
+  return byInstance === undefined ? findNamed(group, leaving) : ok(byInstance);
+}
+
+/** A classic member was told to join again, or had joined, and has not done what comes next within its rebalance timeout. */
 export function classicOver(
-  _turn: Turn,
-  _group: ConsumerGroup,
-  _kind: 'classicJoin' | 'classicSync',
-  _memberId: string,
-): void {}
+  turn: Turn,
+  group: ConsumerGroup,
+  kind: 'classicJoin' | 'classicSync',
+  memberId: string,
+): void {
+  const member = group.members.get(memberId);
+  if (member === undefined || member.value.classic === null) return;
+  const undone = kind === 'classicJoin' ? 'join again' : 'ask for its assignment';
+  const why = `${memberId} did not ${undone} within its rebalance timeout of ${member.value.rebalanceTimeoutMs} ms`;
+  lose(turn, group, member, because('late', member, why));
+}
+
+/** What a member says that it owns. Topics that are no more it cannot own. */
+function byTopicId(topics: GroupTopics, owned: TopicPartitionsByName): TopicPartitions {
+  return owned.flatMap(({ topic, partitions }) => {
+    const topicId = topics.byName(topic)?.id;
+    return topicId === undefined ? [] : [{ topicId, partitions }];
+  });
+}

@@ -17,10 +17,11 @@ import type { GroupTopics } from '../topics.ts';
 import { cancelSession, rebalancing, setSession as setClassicSession, timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
 import type { ConsumerGroup } from './group.ts';
+import { removeGroup } from './lifetime.ts';
 import { newMemberValue, toCurrentValue, toTopicPartitions } from './member.ts';
 import type { ConsumerMember } from './member.ts';
 import { hashOf } from './target.ts';
-import { cancelTimers, setSession } from './timers.ts';
+import { setSession } from './timers.ts';
 
 /** Whether a classic group with members may become a consumer group for one who joins with the consumer protocol. Writes nothing. */
 export function checkUpgrade(turn: Turn, classic: ClassicGroup): Refusal | undefined {
@@ -180,7 +181,7 @@ export function downgrade(
   const { out } = turn;
   const { groupId } = group;
   const { classic, value } = asClassic(turn, group, staying);
-  removeConsumerGroup(turn, group);
+  removeGroup(turn, group);
   turn.groups.set(groupId, classic);
   out.write({ kind: 'group', groupId, value });
   for (const member of classic.members.values()) setClassicSession(turn, classic, member);
@@ -236,23 +237,4 @@ export function assignmentFor(
     if (topic !== undefined) named.push({ topic: topic.name, partitions: Array.from(ids).sort((a, b) => a - b) });
   }
   return encodeAssignment(versionOf(subscription) ?? 0, named);
-}
-
-/** Deletes all that the log knows of a consumer group but its offsets. */
-export function removeConsumerGroup(turn: Turn, group: ConsumerGroup): void {
-  const { out } = turn;
-  const { groupId } = group;
-  const memberIds = Array.from(group.members.keys());
-  for (const memberId of memberIds) cancelTimers(turn, group, memberId);
-  out.cancel(timerKeys.assign(groupId));
-  out.cancel(timerKeys.regexes(groupId));
-  for (const memberId of memberIds) out.write({ kind: 'currentAssignment', groupId, memberId, value: null });
-  for (const memberId of Array.from(group.targets.keys()))
-    out.write({ kind: 'targetMember', groupId, memberId, value: null });
-  out.write({ kind: 'targetMetadata', groupId, value: null });
-  for (const memberId of memberIds) out.write({ kind: 'consumerMember', groupId, memberId, value: null });
-  for (const regex of Array.from(group.resolved.keys()))
-    out.write({ kind: 'resolvedRegex', groupId, regex, value: null });
-  if (group.hasPartitionMetadata) out.write({ kind: 'consumerPartitionMetadata', groupId, value: null });
-  out.write({ kind: 'consumerGroup', groupId, value: null });
 }

@@ -203,7 +203,7 @@ export class ConsumerGroup {
   #memberFor(memberId: string): ConsumerMember {
     let member = this.members.get(memberId);
     if (member === undefined) {
-      member = { memberId, value: newMemberValue, names: new Set(), current: newMemberCurrent };
+      member = { memberId, value: newMemberValue, names: new Set(), current: newMemberCurrent, isJoinAwaited: false };
       this.members.set(memberId, member);
       if (!this.isReconciled(member)) this.#unreconciledCount += 1;
     }

@@ -24,6 +24,8 @@ export type ConsumerMember = {
   /** `value.subscribedTopicNames` */
   names: ReadonlySet<string>;
   current: CurrentAssignment;
+  /** A classic member has been told to join again, and has not yet; forgotten on a restart. */
+  isJoinAwaited: boolean;
 };
 
 export const JOINING_EPOCH = 0;
