@@ -134,35 +134,33 @@ const deleting: Scenario[] = [
   ),
 ];
 
-const finding: Scenario[] = [
-  ...upTo(6).map((version) =>
-    scenario(
-      `FindCoordinator ${version}`,
-      call('admin', [ApiKey.FindCoordinator, version], {
-        ...(version >= 1 ? { keyType: 0 } : {}),
-        ...(version >= 4 ? { coordinatorKeys: [GROUP] } : { key: GROUP }),
-      }),
-      call('admin', [ApiKey.FindCoordinator, version], {
-        ...(version >= 1 ? { keyType: 0 } : {}),
-        ...(version >= 4 ? { coordinatorKeys: [''] } : { key: '' }),
-      }),
-      version >= 1
-        ? call('admin', [ApiKey.FindCoordinator, version], {
-            keyType: 7,
-            ...(version >= 4 ? { coordinatorKeys: [GROUP, '<group.b>'] } : { key: GROUP }),
-          })
-        : [],
-      version >= 4
-        ? [
-            call('admin', [ApiKey.FindCoordinator, version], { keyType: 0, coordinatorKeys: [] }),
-            call('admin', [ApiKey.FindCoordinator, version], {
-              keyType: 0,
-              coordinatorKeys: [GROUP, GROUP, '<group.b>'],
-            }),
-          ]
-        : [],
-    ),
+const finding: Scenario[] = upTo(6).map((version) =>
+  scenario(
+    `FindCoordinator ${version}`,
+    call('admin', [ApiKey.FindCoordinator, version], {
+      ...(version >= 1 ? { keyType: 0 } : {}),
+      ...(version >= 4 ? { coordinatorKeys: [GROUP] } : { key: GROUP }),
+    }),
+    call('admin', [ApiKey.FindCoordinator, version], {
+      ...(version >= 1 ? { keyType: 0 } : {}),
+      ...(version >= 4 ? { coordinatorKeys: [''] } : { key: '' }),
+    }),
+    version >= 1
+      ? call('admin', [ApiKey.FindCoordinator, version], {
+          keyType: 7,
+          ...(version >= 4 ? { coordinatorKeys: [GROUP, '<group.b>'] } : { key: GROUP }),
+        })
+      : [],
+    version >= 4
+      ? [
+          call('admin', [ApiKey.FindCoordinator, version], { keyType: 0, coordinatorKeys: [] }),
+          call('admin', [ApiKey.FindCoordinator, version], {
+            keyType: 0,
+            coordinatorKeys: [GROUP, GROUP, '<group.b>'],
+          }),
+        ]
+      : [],
   ),
-];
+);
 
 export const admin: readonly Scenario[] = [...describing, ...listing, ...deleting, ...finding];

@@ -1,8 +1,18 @@
 /** All scenarios, by the file that their recorded answers are in. */
 import { admin } from './admin.ts';
-import { classic } from './classic.ts';
+import { joins } from './classic-joins.ts';
+import { members } from './classic-members.ts';
+import { consumer } from './consumer.ts';
+import { migration } from './migration.ts';
 import { offsets } from './offsets.ts';
 import type { Scenario } from './scenario.ts';
 import { statics } from './static.ts';
 
-export const scenarios: Readonly<Record<string, readonly Scenario[]>> = { classic, static: statics, offsets, admin };
+export const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
+  classic: [...joins, ...members],
+  static: statics,
+  offsets,
+  admin,
+  consumer,
+  migration,
+};

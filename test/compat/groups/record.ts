@@ -1,5 +1,5 @@
 /**
- * `node test/compat/groups/record.ts BOOTSTRAP [NAME…]`: plays the scenarios against an Apache Kafka and writes its answers to `golden/`.
+ * `node test/compat/groups/record.ts BOOTSTRAP [NAME…]`: plays the scenarios against an Apache Kafka and writes its answers to `test/data/groups/`.
  * The broker must be configured as `config` in `scenario.ts` says; README.md tells how.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ for (const [name, list] of Object.entries(scenarios)) {
       }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  const path = fileURLToPath(new URL(`golden/${name}.json`, import.meta.url));
+  const path = fileURLToPath(new URL(`../../data/groups/${name}.json`, import.meta.url));
   writeFileSync(path, textOf(list.map((scenario) => [scenario.name, answers[scenario.name] ?? []])));
   console.log(`${name}: ${list.length} scenarios, ${readFileSync(path).length} bytes`);
 }

@@ -1,5 +1,5 @@
 /**
- * Every group API against what Apache Kafka 4.3.1 answered (`golden/`, made by `record.ts`): the same scenarios, step by step. Where ours
+ * Every group API against what Apache Kafka 4.3.1 answered (`test/data/groups/`, made by `record.ts`): the same scenarios, step by step. Where ours
  * answers otherwise by choice, the step says so with the reason, and that it still differs is checked too.
  */
 import { readFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => kafka?.stop());
 
 for (const [file, list] of Object.entries(scenarios)) {
-  const golden = JSON.parse(readFileSync(new URL(`golden/${file}.json`, import.meta.url), 'utf8')) as Golden;
+  const golden = JSON.parse(readFileSync(new URL(`../../data/groups/${file}.json`, import.meta.url), 'utf8')) as Golden;
 
   describe(`${file}, as Apache Kafka answers:`, () => {
     test('every scenario is recorded, and none other', () => {

@@ -1,10 +1,11 @@
 /** The requests of the scenarios, each with what most of them say. */
-import { ApiKey, encodeSubscription, type RequestInput } from '@odradek/protocol';
-import { answered, call, quietly, send, until, type Chosen, type Scenario, type Step } from './scenario.ts';
+import { AlterConfigOp, ApiKey, ConfigResourceType, encodeSubscription, type RequestInput } from '@odradek/protocol';
+import { answered, call, quietly, send, until, type Chosen, type Json, type Scenario, type Step } from './scenario.ts';
 
 export const GROUP = '<group>';
 export const ORDERS = 'diff-orders';
 export const PAYMENTS = 'diff-payments';
+export const PAIR = 'diff-pair';
 const LONG_MS = 60_000;
 
 export const subscription = (...topics: string[]): Buffer => encodeSubscription(0, { topics });
@@ -211,3 +212,71 @@ export const staticPair = (change: Rest<Join> = {}): Step[] =>
     sync('a', 2, { assignments: assigns('a', 'b'), groupInstanceId: 'i-a' }),
     answered('b.sync'),
   );
+
+type Heartbeat = RequestInput<68>;
+
+/** What a member of a consumer group says first, in full. */
+const enters = {
+  memberEpoch: 0,
+  rebalanceTimeoutMs: LONG_MS,
+  subscribedTopicNames: [PAIR],
+  topicPartitions: [],
+} as const;
+
+/** A member's heartbeat: `m-a` is the id that the client `a` has made for itself (version 1). */
+export function tell(on: string, memberEpoch: number, change: Rest<Heartbeat> = {}): Step {
+  const { version = 1, as: _as, ours: _ours, ...rest } = change;
+  const body = { groupId: GROUP, memberId: `m-${on}`, memberEpoch, ...rest };
+  return call(on, [ApiKey.ConsumerGroupHeartbeat, version], body, options(change));
+}
+
+export const enter = (on: string, change: Rest<Heartbeat> = {}): Step => tell(on, 0, { ...enters, ...change });
+
+/** Beats until the answer says so; for what the coordinator does in the background. */
+export function tellUntil(
+  on: string,
+  memberEpoch: number,
+  [path, is]: readonly [string, Json],
+  change: Partial<Heartbeat> = {},
+): Step {
+  const body = { groupId: GROUP, memberId: `m-${on}`, memberEpoch, ...change };
+  return { kind: 'until', on, key: ApiKey.ConsumerGroupHeartbeat, version: 1, body, path, is };
+}
+
+/** Partitions that a member owns. */
+export const owns = (topic: string, ...partitions: number[]): Heartbeat['topicPartitions'] =>
+  partitions.length === 0 ? [] : [{ topicId: `<${topic}>`, partitions }];
+
+export function describeConsumers(change: Rest<RequestInput<69>> = {}): Step {
+  const { version = 1, as: _as, ours: _ours, ...rest } = change;
+  const body = { groupIds: [GROUP], includeAuthorizedOperations: false, ...rest };
+  return call('admin', [ApiKey.ConsumerGroupDescribe, version], body, options(change));
+}
+
+export const untilConsumers = (path: string, is: Json): Step =>
+  until([ApiKey.ConsumerGroupDescribe, 1], { groupIds: [GROUP], includeAuthorizedOperations: false }, [
+    `groups.0.${path}`,
+    is,
+  ]);
+
+/** Sets keys of the group (KIP-848's group configs). */
+export const configure = (values: Readonly<Record<string, string>>): Step =>
+  call('admin', [ApiKey.IncrementalAlterConfigs, 1], {
+    resources: [
+      {
+        resourceType: ConfigResourceType.GROUP,
+        resourceName: GROUP,
+        configs: Object.entries(values).map(([name, value]) => ({ name, configOperation: AlterConfigOp.SET, value })),
+      },
+    ],
+    validateOnly: false,
+  });
+
+export const noGroup: Chosen = {
+  because: 'a request that was refused leaves no group behind, so that bad clients do not fill the memory',
+  answers: {
+    'groups.0.errorCode': 'GROUP_ID_NOT_FOUND',
+    'groups.0.errorMessage': '<text>',
+    'groups.0.groupState': 'Dead',
+  },
+};

@@ -1,4 +1,4 @@
-/** Classic groups: joining, assignments, heartbeats, leaving; and what each says to bad input and in the wrong state. */
+/** Classic groups: joining, protocols and assignments; and what each says to bad input and in the wrong state. */
 import {
   alone,
   assigns,
@@ -20,23 +20,14 @@ import {
   untilMembers,
   untilState,
   upTo,
-  GROUP,
   ORDERS,
   PAYMENTS,
+  noGroup,
 } from './words.ts';
-import { answered, type Chosen, type Scenario } from './scenario.ts';
+import { answered, type Scenario } from './scenario.ts';
 
 const metadata = subscription(ORDERS);
 const protocol = (name: string) => ({ name, metadata });
-
-const noGroup: Chosen = {
-  because: 'a request that was refused leaves no group behind, so that bad clients do not fill the memory',
-  answers: {
-    'groups.0.errorCode': 'GROUP_ID_NOT_FOUND',
-    'groups.0.errorMessage': '<text>',
-    'groups.0.groupState': 'Dead',
-  },
-};
 
 /** One member alone in every version of every request. */
 const everyVersion: Scenario[] = upTo(9).map((version) => {
@@ -363,283 +354,11 @@ const rejoining: Scenario[] = [
   ),
 ];
 
-const pending: Scenario[] = [
-  scenario(
-    'a member id that was given out, before it joins',
-    getId('a'),
-    describe(),
-    describe(5),
-    sync('a', 0),
-    sync('a', -1),
-    beat('a', 0),
-    beat('a', -1),
-    commit('a', 0, [offset(0, 1)]),
-    commit('a', -1, [offset(0, 1)]),
-    describe(),
-  ),
-  scenario(
-    'a member id that was given out, beside a stable member',
-    alone(),
-    getId('b'),
-    describe(),
-    sync('b', 1),
-    beat('b', 1),
-    commit('b', 1, [offset(0, 1)]),
-    leave('b', [{ memberId: '<b>' }]),
-    describe(6, {
-      ours: {
-        because: 'a member that was never in the group makes nobody rebalance when it goes',
-        answers: {
-          'groups.0.groupState': 'Stable',
-          'groups.0.protocolData': 'range',
-          'groups.0.members.0.memberMetadata': `0x${metadata.toString('hex')}`,
-        },
-      },
-    }),
-    join('b', { memberId: '<b>' }),
-  ),
-  scenario(
-    'a member id that was given out leaves its empty group',
-    getId('a'),
-    leave('a', [{ memberId: '<a>' }]),
-    describe(6, { ours: noGroup }),
-    leave('a', [{ memberId: '<a>' }]),
-    join('a', { memberId: '<a>' }),
-  ),
-  scenario(
-    'a rebalance waits for a member id that was given out, until it leaves',
-    alone(),
-    getId('b'),
-    sendJoin('a', 'a.join', { memberId: '<a>' }),
-    untilState('PreparingRebalance'),
-    leave('b', [{ memberId: '<b>' }]),
-    answered('a.join'),
-  ),
-  scenario(
-    'a rebalance waits for a member id that was given out, until its session is over',
-    alone(),
-    getId('b', { sessionTimeoutMs: 500 }),
-    sendJoin('a', 'a.join', { memberId: '<a>' }),
-    untilState('PreparingRebalance'),
-    answered('a.join'),
-    join('b', { memberId: '<b>' }),
-  ),
-  scenario(
-    'a member id that was given out joins with an instance id, or asks with one',
-    getId('a'),
-    beat('a', 0, { groupInstanceId: 'i-a' }),
-    join('a', {
-      memberId: '<a>',
-      groupInstanceId: 'i-a',
-      ours: {
-        because: 'Kafka fails on it; a member that mixes both ways of joining is told to begin anew',
-        answers: { errorCode: 'UNKNOWN_MEMBER_ID', memberId: '<a>' },
-      },
-    }),
-    describe(),
-  ),
-  scenario(
-    'a member id that was given out leaves with an instance id',
-    alone(),
-    getId('b'),
-    leave('b', [{ memberId: '<b>', groupInstanceId: 'i-b' }]),
-    join('b', { memberId: '<b>' }),
-  ),
-  scenario(
-    'a member id that was given out is used by a join of another version',
-    getId('a'),
-    join('a', { memberId: '<a>', version: 1 }),
-    describe(),
-  ),
-];
-
-const leaving: Scenario[] = [
-  scenario(
-    'a batch of members that there are and that there are not',
-    pair(),
-    leave('admin', [
-      { memberId: 'nobody' },
-      { memberId: '<a>', reason: 'tired' },
-      { memberId: '', groupInstanceId: 'i-x' },
-      { memberId: '<b>', groupInstanceId: 'i-x' },
-      { memberId: '<a>' },
-    ]),
-    describe(),
-    beat('b', 2),
-  ),
-  scenario(
-    'all members leave at once',
-    pair(),
-    leave('admin', [{ memberId: '<a>' }, { memberId: '<b>' }]),
-    untilState('Empty'),
-    describe(),
-    beat('a', 2),
-    beat('b', 3),
-  ),
-  scenario(
-    'the leader leaves: the other leads after its next join',
-    pair(),
-    leave('a', [{ memberId: '<a>' }]),
-    beat('b', 2),
-    join('b', { memberId: '<b>' }),
-    sync('b', 3, { assignments: assigns('b') }),
-    describe(),
-  ),
-  scenario(
-    'a member leaves before assignments are made',
-    pairWithoutAssignment(),
-    sendSync('b', 2, 'b.sync'),
-    leave('a', [{ memberId: '<a>' }]),
-    answered('b.sync'),
-    join('b', { memberId: '<b>' }),
-  ),
-  scenario(
-    'a member leaves while another waits for it to join',
-    alone(),
-    getId('b'),
-    sendJoin('b', 'b.join', { memberId: '<b>' }),
-    untilState('PreparingRebalance'),
-    leave('a', [{ memberId: '<a>' }], { version: 2 }),
-    answered('b.join'),
-  ),
-  scenario(
-    'a member whose join waits leaves on another connection',
-    alone(),
-    getId('b'),
-    sendJoin('b', 'b.join', { memberId: '<b>' }),
-    untilState('PreparingRebalance'),
-    leave('admin', [{ memberId: '<b>' }]),
-    answered('b.join'),
-    describe(),
-  ),
-  scenario('no member at all', alone(), leave('a', []), describe()),
-  scenario(
-    'a member of an empty group',
-    alone(),
-    leave('a', [{ memberId: '<a>' }]),
-    untilState('Empty'),
-    leave('a', [{ memberId: '<a>' }]),
-    sync('a', 1),
-    sync('a', 2),
-    beat('a', 2),
-    join('a', { memberId: '<a>' }),
-  ),
-];
-
-const time: Scenario[] = [
-  scenario(
-    'a member is silent for its session timeout',
-    alone('a', { sessionTimeoutMs: 500 }),
-    untilState('Empty'),
-    describe(),
-    beat('a', 1),
-    join('a', { memberId: '<a>' }),
-  ),
-  scenario(
-    'a member of two is silent: the other hears of a rebalance',
-    alone('a', { sessionTimeoutMs: 60_000 }),
-    getId('b', { sessionTimeoutMs: 1_500 }),
-    sendJoin('b', 'b.join', { memberId: '<b>', sessionTimeoutMs: 1_500 }),
-    untilState('PreparingRebalance'),
-    join('a', { memberId: '<a>' }),
-    answered('b.join'),
-    sendSync('b', 2, 'b.sync'),
-    sync('a', 2, { assignments: assigns('a', 'b') }),
-    answered('b.sync'),
-    untilState('PreparingRebalance'),
-    join('a', { memberId: '<a>' }),
-    beat('b', 2),
-    beat('b', 3),
-  ),
-  scenario(
-    'a member that does not come back within the rebalance timeout is out',
-    alone('a', { rebalanceTimeoutMs: 1_000 }),
-    getId('b', { rebalanceTimeoutMs: 1_000 }),
-    join('b', { memberId: '<b>', rebalanceTimeoutMs: 1_000 }),
-    describe(),
-    beat('a', 1),
-    join('a', { memberId: '<a>' }),
-  ),
-  scenario(
-    'members that do not ask for assignments within the rebalance timeout are out',
-    pairWithoutAssignment({ rebalanceTimeoutMs: 1_000 }),
-    sendSync('b', 2, 'b.sync'),
-    answered('b.sync'),
-    join('b', { memberId: '<b>', rebalanceTimeoutMs: 1_000 }),
-    beat('a', 2),
-  ),
-  scenario(
-    'a member whose connection is gone while its join waits stays a member',
-    alone(),
-    getId('b'),
-    sendJoin('b', 'b.join', { memberId: '<b>' }),
-    untilState('PreparingRebalance'),
-    { kind: 'close', on: 'b' },
-    join('a', { memberId: '<a>' }),
-    describe(),
-  ),
-];
-
-const twice: Scenario[] = [
-  scenario(
-    'a second join of a member while its first waits',
-    alone(),
-    getId('b'),
-    sendJoin('b', 'b.join', { memberId: '<b>' }),
-    untilState('PreparingRebalance'),
-    sendJoin('b2', 'b.again', { memberId: '<b>' }),
-    describe(),
-    join('a', { memberId: '<a>' }),
-    answered('b.again'),
-  ),
-];
-
-/** Kafka waits for a member that it has just sent away. */
-const short = { rebalanceTimeoutMs: 2_000 } as const;
-
-const size: Scenario[] = [
-  scenario(
-    'a group as large as group.max.size lets nobody in',
-    join('m0', { as: 'm0', groupInstanceId: 'i-0' }),
-    upTo(3, 1).map((at) => sendJoin(`m${at}`, `m${at}`, { groupInstanceId: `i-${at}` })),
-    untilMembers(4),
-    join('m0', { memberId: '<m0>', groupInstanceId: 'i-0' }),
-    upTo(3, 1).map((at) => answered(`m${at}`)),
-    join('m4'),
-    join('m4', { version: 3 }),
-    join('m4', { groupInstanceId: 'i-4' }),
-    join('m4', { memberId: 'nobody' }),
-    sync('m0', 2, { groupInstanceId: 'i-0', assignments: assigns('m0') }),
-    join('m4'),
-    join('m4', { groupInstanceId: 'i-4' }),
-    join('m1', { memberId: '<m1>', groupInstanceId: 'i-1' }),
-    join('m1', { as: 'm1', groupInstanceId: 'i-1' }),
-    describe(5, { groups: [GROUP] }),
-  ),
-  scenario(
-    'a member id was given out before the group was full',
-    alone('m0', short),
-    getId('m4', short),
-    upTo(3, 1).map((at) => sendJoin(`m${at}`, `m${at}.join`, { version: 3, ...short })),
-    untilMembers(4),
-    sendJoin('m4', 'm4.join', { memberId: '<m4>', ...short }),
-    untilMembers(5),
-    join('m0', { memberId: '<m0>', ...short }),
-    untilState('CompletingRebalance'),
-    describe(),
-  ),
-];
-
-export const classic: readonly Scenario[] = [
+export const joins: readonly Scenario[] = [
   ...everyVersion,
   ...unknownGroup,
   ...badMember,
   ...protocols,
   ...assignment,
   ...rejoining,
-  ...pending,
-  ...leaving,
-  ...time,
-  ...twice,
-  ...size,
 ];
