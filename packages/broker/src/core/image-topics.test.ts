@@ -64,9 +64,15 @@ function broker(brokerId: number, rack: string | null): MetadataRecord {
 function cluster(): MetadataImage {
   const image = new MetadataImage();
   const records = [
-    ...[broker(1, 'a'), broker(2, 'a'), broker(3, 'b'), broker(4, null)],
-    ...[topic('orders', ORDERS), partition(ORDERS, 0, [1, 2, 3]), partition(ORDERS, 1, [4])],
-    ...[topic('audit', AUDIT), partition(AUDIT, 0, [1])],
+    broker(1, 'a'),
+    broker(2, 'a'),
+    broker(3, 'b'),
+    broker(4, null),
+    topic('orders', ORDERS),
+    partition(ORDERS, 0, [1, 2, 3]),
+    partition(ORDERS, 1, [4]),
+    topic('audit', AUDIT),
+    partition(AUDIT, 0, [1]),
   ];
   image.applyBatch({ records, endOffset: records.length, epoch: 1 });
   return image;
