@@ -10,6 +10,9 @@ import type { ConsumerMember, CurrentAssignment, OwnedPartitions } from './membe
 import { stateOf } from './states.ts';
 import type { ConsumerGroupState } from './states.ts';
 
+/** Of a group that has not moved yet: above 0, which is the epoch of who joins. */
+const FIRST_EPOCH = 1;
+
 export type ResolvedRegex = ResolvedRegexValue & { readonly topicSet: ReadonlySet<string> };
 
 /** The first rebalance since the group was last stable is still under way. */
@@ -17,11 +20,11 @@ export type Rebalance = { readonly sinceMs: number };
 
 export class ConsumerGroup {
   readonly groupId: string;
-  epoch = 0;
+  epoch = FIRST_EPOCH;
   /** Of the topics that it subscribes to, as they were when the epoch was last bumped. */
   metadataHash = 0n;
   /** The group epoch that the target was made for; -1 when it was deleted. */
-  #assignmentEpoch = 0;
+  #assignmentEpoch = FIRST_EPOCH;
   /** When that was; 0: never. */
   assignedMs = 0;
   readonly members = new Map<string, ConsumerMember>();
