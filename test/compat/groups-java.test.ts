@@ -14,6 +14,11 @@ const classic = (assignor: string): Record<string, string> => ({
   'heartbeat.interval.ms': '200',
   'session.timeout.ms': '10000',
 });
+/** The server assigns (KIP-848); how often members beat is the broker's to say. */
+const consumer = (assignor: string): Record<string, string> => ({
+  'group.protocol': 'consumer',
+  'group.remote.assignor': assignor,
+});
 
 describe.skipIf(need.missing !== undefined)(title('groups of Java consumers', need), () => {
   let cluster: Target;
@@ -35,6 +40,16 @@ describe.skipIf(need.missing !== undefined)(title('groups of Java consumers', ne
     async (assignor) => {
       await using scenario = await Scenario.begin(cluster.bootstrap, `java-${assignor.toLowerCase()}`, members);
       const verdict = await growAndShrink(scenario, members, () => classic(assignor));
+      expect(verdict).toMatchObject(exact);
+      expect(verdict.records).toBeGreaterThan(100);
+    },
+  );
+
+  test.concurrent.each(['uniform', 'range'])(
+    'consumer, %s: from one member to five to two, every record is done once',
+    async (assignor) => {
+      await using scenario = await Scenario.begin(cluster.bootstrap, `java-${assignor}`, members);
+      const verdict = await growAndShrink(scenario, members, () => consumer(assignor));
       expect(verdict).toMatchObject(exact);
       expect(verdict.records).toBeGreaterThan(100);
     },

@@ -12,7 +12,7 @@ const span = (member: string, from: number, to: number, startMs: number): Span =
   outcome: 'ok',
 });
 const ends = new Map([['t-0', 10]]);
-const verdict = (...spans: Span[]) => judge(spans, ends);
+const verdict = (...spans: Span[]) => judge(spans, ends, ends);
 
 test('coverage: spans that follow each other are right, and what a refused commit made be done again is counted', () => {
   const refused = { ...span('a', 4, 6, 10), outcome: 'ILLEGAL_GENERATION' };
@@ -34,4 +34,9 @@ test('coverage: two members at one partition at once are told, one member with t
   expect(verdict(span('a', 0, 4, 0), span('b', 4, 10, 4)).together).toEqual(['t-0: b began at 4 while a was at 0']);
   expect(verdict(span('a', 0, 4, 0), span('a', 4, 10, 4))).toMatchObject(exact);
   expect(verdict(span('a', 0, 4, 0), span('b', 4, 10, 5))).toMatchObject(exact);
+});
+
+test('coverage: an offset that is not committed up to the end is told', () => {
+  expect(judge([span('a', 0, 10, 0)], ends, new Map([['t-0', 9]])).behind).toEqual(['t-0: 9 is committed of 10']);
+  expect(judge([span('a', 0, 10, 0)], ends, new Map()).behind).toEqual(['t-0: nothing is committed of 10']);
 });

@@ -28,6 +28,8 @@ export type Verdict = {
   readonly lost: readonly string[];
   readonly twice: readonly string[];
   readonly together: readonly string[];
+  /** Where the group's committed offset is not the end of the partition. */
+  readonly behind: readonly string[];
   readonly records: number;
   readonly lostRecords: number;
   /** Records that were worked on again because their commit was refused. */
@@ -35,9 +37,10 @@ export type Verdict = {
 };
 
 /** What exact once-only coverage by committed spans comes to: they follow each other without gap or overlap, in time as in offsets. */
-export const exact = { lost: [], twice: [], together: [], lostRecords: 0 };
+export const exact = { lost: [], twice: [], together: [], behind: [], lostRecords: 0 };
 
-export function judge(spans: readonly Span[], ends: Ends): Verdict {
+/** @param committed the group's offsets in the end, by `topic-partition` */
+export function judge(spans: readonly Span[], ends: Ends, committed: ReadonlyMap<string, number>): Verdict {
   const verdict = { lost: [] as string[], twice: [] as string[], together: [] as string[], lostRecords: 0 };
   let records = 0;
   for (const [place, end] of ends) {
@@ -46,8 +49,11 @@ export function judge(spans: readonly Span[], ends: Ends): Verdict {
     cover(place, { spans: own, end }, verdict);
     verdict.together.push(...meetings(place, own));
   }
+  const behind = [...ends].flatMap(([place, end]) =>
+    committed.get(place) === end ? [] : [`${place}: ${committed.get(place) ?? 'nothing'} is committed of ${end}`],
+  );
   const refused = spans.filter(({ outcome }) => outcome !== 'ok');
-  return { ...verdict, records, again: refused.reduce((sum, { from, to }) => sum + to - from, 0) };
+  return { ...verdict, behind, records, again: refused.reduce((sum, { from, to }) => sum + to - from, 0) };
 }
 
 type Found = { lost: string[]; twice: string[]; lostRecords: number };

@@ -180,6 +180,8 @@ export class Writer {
 /** A topic that is new: nothing was written, and the next round tries again. */
 const notYet = new Set<number>([ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.NOT_LEADER_OR_FOLLOWER]);
 const WRITE_PAUSE_MS = 30;
+/** The last version that names topics instead of their ids. */
+const OFFSET_FETCH_BY_NAME = 9;
 export const PARTITIONS = 6;
 
 /** A topic, a group, the members that come and go in it, and the load. */
@@ -275,7 +277,15 @@ export class Scenario implements AsyncDisposable {
     // What is missing is told by the verdict, record by record.
     await eventually('everything is done', all, SETTLE_WITHIN_MS).catch(() => undefined);
     await this.stop(...this.#running.keys());
-    return judge(this.#spans(), ends);
+    const groups = [{ groupId: this.group, topics: null }];
+    const answer = await this.#wire.call(ApiKey.OffsetFetch, { groups }, OFFSET_FETCH_BY_NAME);
+    const committed = (answer.groups[0]?.topics ?? []).flatMap(({ name, partitions }) =>
+      partitions.map((own): [string, number] => [
+        placeOf({ topic: name, partition: own.partitionIndex }),
+        own.committedOffset,
+      ]),
+    );
+    return judge(this.#spans(), ends, new Map(committed));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

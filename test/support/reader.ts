@@ -1,0 +1,56 @@
+/** A member of a group that commits what it reads, and records whose times a test knows. */
+import { Consumer } from '@platformatic/kafka';
+import { buildBatch } from '@odradek/protocol';
+import { produce, type Wire } from './wire.ts';
+
+export type ReaderOptions = {
+  readonly clientId: string;
+  readonly group: string;
+  readonly topic: string;
+  readonly protocol: 'classic' | 'consumer';
+  /** Of a static member. */
+  readonly instanceId?: string;
+};
+
+/** Joins and reads from the beginning. Disposing of it leaves the group. */
+export async function openReader(bootstrap: string, options: ReaderOptions): Promise<AsyncDisposable> {
+  const consumer = new Consumer({
+    clientId: options.clientId,
+    bootstrapBrokers: [bootstrap],
+    groupId: options.group,
+    maxWaitTime: 100,
+    ...(options.instanceId === undefined ? {} : { groupInstanceId: options.instanceId }),
+    ...(options.protocol === 'consumer'
+      ? { groupProtocol: 'consumer' as const }
+      : { heartbeatInterval: 200, sessionTimeout: 10_000, rebalanceTimeout: 20_000 }),
+  });
+  const stream = await consumer.consume({
+    topics: [options.topic],
+    mode: 'committed',
+    fallbackMode: 'earliest',
+    autocommit: false,
+  });
+  const reading = (async (): Promise<void> => {
+    // A commit that a rebalance refuses is made by the next owner.
+    for await (const message of stream) await Promise.resolve(message.commit()).catch(() => undefined);
+  })();
+  return {
+    async [Symbol.asyncDispose](): Promise<void> {
+      await stream.close();
+      await reading;
+      await consumer.close(true);
+    },
+  };
+}
+
+/** One record a timestamp, in their order. */
+export async function writeAt(
+  wire: Wire,
+  topic: string,
+  index: number,
+  timestampsMs: readonly number[],
+): Promise<void> {
+  const records = timestampsMs.map((timestampMs) => ({ timestampMs, value: Buffer.from(`at ${timestampMs}`) }));
+  const { errorCode } = await produce(wire, topic, buildBatch({}, records), { index });
+  if (errorCode !== 0) throw new Error(`partition ${index} of ${topic} refused the records: error ${errorCode}`);
+}
