@@ -35,8 +35,8 @@ export class Chronicle {
 
   told(partition: number, event: GroupEvent): void {
     const { clock, logger, metrics } = this.#options;
-    const finished = this.#history.told(partition, event, clock.nowMs());
-    if (finished !== undefined) this.#finished(event.groupId, finished);
+    for (const rebalance of this.#history.told(partition, event, clock.nowMs()))
+      this.#finished(event.groupId, rebalance);
     writeDown(logger, event);
     if (metrics !== undefined) count(metrics, event);
   }

@@ -27,8 +27,7 @@ class Told {
 
   hear(): void {
     for (const event of this.bench.events.slice(this.#seen)) {
-      const ended = this.history.told(PARTITION, event, this.bench.nowMs);
-      if (ended !== undefined) this.ended.push(ended);
+      this.ended.push(...this.history.told(PARTITION, event, this.bench.nowMs));
     }
     this.#seen = this.bench.events.length;
   }
@@ -207,7 +206,7 @@ test('history: a coordinator that starts over interrupts what went on; a deleted
 test('history: a consumer group is in one rebalance from the first new epoch until all own what they are to own', () => {
   const history = new RebalanceHistory({ ...LIMITS, rebalanceDetailsMax: 8 });
   history.loaded(1, 0);
-  const bump = (groupEpoch: number, members: number, nowMs: number, memberId: string): Rebalance | undefined =>
+  const bump = (groupEpoch: number, members: number, nowMs: number, memberId: string): Rebalance[] =>
     history.told(
       1,
       {
@@ -240,7 +239,7 @@ test('history: a consumer group is in one rebalance from the first new epoch unt
   assign(1, 1, 150);
   bump(2, 2, 200, 'b');
   assign(2, 2, 210);
-  const done = history.told(
+  const [done] = history.told(
     1,
     { kind: 'groupReconciled', groupId: 'g', groupEpoch: 2, tookMs: 400, slowestMemberId: 'a' },
     500,
@@ -266,7 +265,7 @@ test('history: a consumer group is in one rebalance from the first new epoch unt
     lost: [{ memberId: 'b' }],
     causes: [{ cause: 'joined' }, { cause: 'converted' }],
   });
-  expect(bump(4, 0, 800, 'a')).toMatchObject({ outcome: 'empty', membersAfter: 0 });
+  expect(bump(4, 0, 800, 'a')).toMatchObject([{ outcome: 'empty', membersAfter: 0 }]);
 });
 
 test('findings: the same client behind several rebalances is named with advice; a quiet history says nothing', () => {
@@ -347,8 +346,7 @@ test('history: whatever is told, bounds hold, and every rebalance that begins en
       for (const partition of [0, 1]) kept.loaded(partition, nowMs);
       const begun = new Set<Rebalance>();
       const ended = new Set<Rebalance>();
-      const note = (rebalance: Rebalance | undefined): void => {
-        if (rebalance === undefined) return;
+      const note = (rebalance: Rebalance): void => {
         expect(ended.has(rebalance)).toBe(false);
         begun.add(rebalance);
         ended.add(rebalance);
@@ -357,7 +355,7 @@ test('history: whatever is told, bounds hold, and every rebalance that begins en
         if ('reload' in step) for (const { rebalance } of kept.loaded(step.reload, nowMs)) note(rebalance);
         else {
           nowMs += step.waitMs;
-          note(kept.told(step.partition, step.event, nowMs));
+          for (const rebalance of kept.told(step.partition, step.event, nowMs)) note(rebalance);
         }
         expect(kept.size).toBeLessThanOrEqual(LIMITS.rebalancesKeptMax);
         for (const partition of [0, 1])

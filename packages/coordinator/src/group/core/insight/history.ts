@@ -37,6 +37,9 @@ type Entry = {
 };
 type Shard = { sinceMs: number; readonly groups: Map<string, Entry> };
 
+/** Where an event happens, and the rebalances that it ends. */
+type At = { readonly shard: Shard; readonly ended: Rebalance[] };
+
 type Cause = { readonly who: Person; readonly cause: RebalanceCause; readonly why: string };
 
 export class RebalanceHistory {
@@ -62,12 +65,13 @@ export class RebalanceHistory {
       this.#shards.set(partition, { sinceMs: nowMs, groups: new Map() });
       return [];
     }
-    const ended: { groupId: string; rebalance: Rebalance }[] = [];
-    for (const entry of shard.groups.values()) {
-      const rebalance = this.#end(shard, entry, 'interrupted', nowMs);
-      if (rebalance !== undefined) ended.push({ groupId: entry.groupId, rebalance });
+    const interrupted: { groupId: string; rebalance: Rebalance }[] = [];
+    for (const entry of Array.from(shard.groups.values())) {
+      const ended: Rebalance[] = [];
+      this.#end({ shard, ended }, entry, 'interrupted', nowMs);
+      for (const rebalance of ended) interrupted.push({ groupId: entry.groupId, rebalance });
     }
-    return ended;
+    return interrupted;
   }
 
   /** This node coordinates these groups no longer. */
@@ -76,41 +80,47 @@ export class RebalanceHistory {
     this.#shards.delete(partition);
   }
 
-  /** @returns the rebalance that this event has ended, if any; it changes no more */
-  told(partition: number, event: GroupEvent, nowMs: number): Rebalance | undefined {
+  /** @returns the rebalances that this event has ended, if any; they change no more */
+  told(partition: number, event: GroupEvent, nowMs: number): Rebalance[] {
     const shard = this.#shards.get(partition);
-    if (shard === undefined) return undefined;
+    const ended: Rebalance[] = [];
+    if (shard === undefined) return ended;
     switch (event.kind) {
       case 'rebalanceStarted': {
         const { reason, generation, members } = event;
-        const superseded = this.#end(shard, shard.groups.get(event.groupId), 'superseded', nowMs);
+        this.#end({ shard, ended }, shard.groups.get(event.groupId), 'superseded', nowMs);
         const started = this.#begin(shard, event.groupId, { groupType: 'classic', nowMs, membersBefore: members });
         started.epoch = generation;
         this.#because(started, { ...reason, who: personOf(reason.who) }, nowMs);
         started.phases.push(phase('waiting for members', nowMs));
-        return superseded;
+        break;
       }
       case 'groupDeleted':
-        return this.#deleted(shard, event.groupId, nowMs);
+        this.#deleted({ shard, ended }, event.groupId, nowMs);
+        break;
       case 'groupEpochBumped':
-        return this.#bumped(shard, event, nowMs);
+        this.#bumped({ shard, ended }, event, nowMs);
+        break;
       case 'groupConverted':
-        return this.#converted(shard, event, nowMs);
+        this.#converted({ shard, ended }, event, nowMs);
+        break;
       case 'memberLost':
-        this.#memberLost(shard, event, nowMs);
-        return undefined;
+        this.#memberLost(shard, event);
+        break;
       case 'resolveRegex':
       case 'offsetsExpired':
       case 'offsetsExpireSoon':
-        return undefined;
+        break;
       case 'rebalanceJoining':
       case 'rebalanceJoined':
       case 'rebalanceDone':
       case 'groupEmptied':
       case 'targetAssigned':
       case 'groupReconciled':
-        return this.#progress(shard, event, nowMs);
+        this.#progress({ shard, ended }, event, nowMs);
+        break;
     }
+    return ended;
   }
 
   /** @returns undefined for a group of a shard that is not served here */
@@ -126,7 +136,7 @@ export class RebalanceHistory {
 
   /** What moves on a rebalance that is going on, or ends it. */
   #progress(
-    shard: Shard,
+    at: At,
     event: Extract<
       GroupEvent,
       {
@@ -140,24 +150,26 @@ export class RebalanceHistory {
       }
     >,
     nowMs: number,
-  ): Rebalance | undefined {
-    const entry = shard.groups.get(event.groupId);
+  ): void {
+    const entry = at.shard.groups.get(event.groupId);
     const ongoing = entry?.ongoing;
-    if (entry === undefined || ongoing === undefined) return undefined;
+    if (entry === undefined || ongoing === undefined) return;
     switch (event.kind) {
       case 'rebalanceJoining':
         this.#because(ongoing, { ...event.reason, who: personOf(event.reason.who) }, nowMs);
-        return undefined;
+        break;
       case 'rebalanceJoined':
         this.#joined(ongoing, event, nowMs);
-        return undefined;
+        break;
       case 'rebalanceDone':
         ongoing.movedPartitions = event.movedPartitions;
-        return this.#end(shard, entry, 'stable', nowMs);
+        this.#end(at, entry, 'stable', nowMs);
+        break;
       case 'groupEmptied':
         ongoing.epoch = event.generation;
         ongoing.membersAfter = 0;
-        return this.#end(shard, entry, 'empty', nowMs);
+        this.#end(at, entry, 'empty', nowMs);
+        break;
       case 'targetAssigned': {
         const computing = ongoing.phases.at(-1);
         if (computing?.name === 'computing the assignment') close(computing, nowMs);
@@ -166,7 +178,7 @@ export class RebalanceHistory {
         ongoing.membersAfter = event.members;
         ongoing.movedPartitions = Math.max(0, ongoing.movedPartitions) + event.movedPartitions;
         if (ongoing.phases.at(-1)?.name !== 'moving partitions') ongoing.phases.push(phase('moving partitions', nowMs));
-        return undefined;
+        break;
       }
       case 'groupReconciled': {
         const last = ongoing.phases.at(-1);
@@ -175,7 +187,8 @@ export class RebalanceHistory {
           last.detail = 'came last';
         }
         ongoing.epoch = event.groupEpoch;
-        return this.#end(shard, entry, 'stable', nowMs);
+        this.#end(at, entry, 'stable', nowMs);
+        break;
       }
     }
   }
@@ -196,16 +209,12 @@ export class RebalanceHistory {
     ongoing.phases.push(assigning);
   }
 
-  #bumped(
-    shard: Shard,
-    event: Extract<GroupEvent, { kind: 'groupEpochBumped' }>,
-    nowMs: number,
-  ): Rebalance | undefined {
+  #bumped(at: At, event: Extract<GroupEvent, { kind: 'groupEpochBumped' }>, nowMs: number): void {
     const { groupId, groupEpoch, members } = event;
-    const known = shard.groups.get(groupId);
-    const superseded =
-      known?.ongoing?.groupType === 'classic' ? this.#end(shard, known, 'superseded', nowMs) : undefined;
-    const ongoing = known?.ongoing ?? this.#begin(shard, groupId, { groupType: 'consumer', nowMs, membersBefore: -1 });
+    const known = at.shard.groups.get(groupId);
+    if (known?.ongoing?.groupType === 'classic') this.#end(at, known, 'superseded', nowMs);
+    const start = { groupType: 'consumer', nowMs, membersBefore: -1 } as const;
+    const ongoing = known?.ongoing ?? this.#begin(at.shard, groupId, start);
     const who = {
       memberId: event.memberId,
       clientId: event.clientId,
@@ -217,31 +226,22 @@ export class RebalanceHistory {
     this.#because(ongoing, { who, cause, why: event.why }, nowMs);
     ongoing.epoch = groupEpoch;
     ongoing.membersAfter = members;
-    const last = ongoing.phases.at(-1);
-    if (last === undefined) ongoing.phases.push(phase('computing the assignment', nowMs));
-    const entry = shard.groups.get(groupId);
-    return members === 0 ? (this.#end(shard, entry, 'empty', nowMs) ?? superseded) : superseded;
+    if (ongoing.phases.length === 0) ongoing.phases.push(phase('computing the assignment', nowMs));
+    if (members === 0) this.#end(at, at.shard.groups.get(groupId), 'empty', nowMs);
   }
 
   /** A change of protocol is told even when nobody was rebalancing: it moves every member. */
-  #converted(
-    shard: Shard,
-    event: Extract<GroupEvent, { kind: 'groupConverted' }>,
-    nowMs: number,
-  ): Rebalance | undefined {
+  #converted(at: At, event: Extract<GroupEvent, { kind: 'groupConverted' }>, nowMs: number): void {
     const { groupId, to } = event;
-    const entry = shard.groups.get(groupId);
     const groupType = to === 'classic' ? 'consumer' : 'classic';
-    const ongoing = entry?.ongoing ?? this.#begin(shard, groupId, { groupType, nowMs, membersBefore: -1 });
-    this.#because(
-      ongoing,
-      { who: personOf(null), cause: 'converted', why: `became a ${to} group: ${event.why}` },
-      nowMs,
-    );
-    return this.#end(shard, shard.groups.get(groupId), 'converted', nowMs);
+    const ongoing =
+      at.shard.groups.get(groupId)?.ongoing ?? this.#begin(at.shard, groupId, { groupType, nowMs, membersBefore: -1 });
+    const why = `became a ${to} group: ${event.why}`;
+    this.#because(ongoing, { who: personOf(null), cause: 'converted', why }, nowMs);
+    this.#end(at, at.shard.groups.get(groupId), 'converted', nowMs);
   }
 
-  #memberLost(shard: Shard, event: Extract<GroupEvent, { kind: 'memberLost' }>, _nowMs: number): void {
+  #memberLost(shard: Shard, event: Extract<GroupEvent, { kind: 'memberLost' }>): void {
     const member: MemberName = {
       memberId: event.memberId,
       clientId: event.clientId,
@@ -252,13 +252,12 @@ export class RebalanceHistory {
     this.#lose(entry.ongoing?.lost ?? entry.lost, member, event.why);
   }
 
-  #deleted(shard: Shard, groupId: string, nowMs: number): Rebalance | undefined {
-    const entry = shard.groups.get(groupId);
-    if (entry === undefined) return undefined;
-    const ended = this.#end(shard, entry, 'deleted', nowMs);
+  #deleted(at: At, groupId: string, nowMs: number): void {
+    const entry = at.shard.groups.get(groupId);
+    if (entry === undefined) return;
+    this.#end(at, entry, 'deleted', nowMs);
     this.#forgetFinished(entry);
-    shard.groups.delete(groupId);
-    return ended;
+    at.shard.groups.delete(groupId);
   }
 
   #entryOf(shard: Shard, groupId: string): Entry {
@@ -284,17 +283,17 @@ export class RebalanceHistory {
     return entry.ongoing;
   }
 
-  #end(shard: Shard, entry: Entry | undefined, outcome: RebalanceOutcome, nowMs: number): Rebalance | undefined {
+  #end({ shard, ended }: At, entry: Entry | undefined, outcome: RebalanceOutcome, nowMs: number): void {
     const rebalance = entry?.ongoing;
-    if (entry === undefined || rebalance === undefined) return undefined;
+    if (entry === undefined || rebalance === undefined) return;
     entry.ongoing = undefined;
     rebalance.outcome = outcome;
     rebalance.endedMs = Math.max(nowMs, rebalance.startedMs);
     const last = rebalance.phases.at(-1);
     if (last?.done === false && (outcome === 'stable' || outcome === 'empty')) close(last, nowMs);
     else if (last !== undefined) last.tookMs = Math.max(0, nowMs - last.startedMs);
+    ended.push(rebalance);
     this.#keep(shard, entry, rebalance);
-    return rebalance;
   }
 
   #keep(shard: Shard, entry: Entry, rebalance: Rebalance): void {

@@ -5,13 +5,12 @@
  */
 import { UUID_ZERO, ok } from '@odradek/base';
 import { groupNotFound } from '../commits.ts';
-import type { ClassicGroup } from '../classic/group.ts';
-import { nameOf } from '../classic/group.ts';
 import type { OffsetValue, OpId } from '../kinds.ts';
 import type { Turn } from '../turn.ts';
-import { assignedPartitions } from './assignments.ts';
 import type { PartitionEnds } from './ends.ts';
 import type { GroupLag, GroupPeek, InsightOps, MemberName, PartitionLag } from './kinds.ts';
+import { viewOf } from './view.ts';
+import type { GroupView } from './view.ts';
 
 const UNKNOWN = -1;
 
@@ -23,18 +22,18 @@ type Row = {
 };
 
 export function peek(turn: Turn, groupId: string, id: OpId): void {
-  const group = turn.groups.get(groupId);
+  const group = viewOf(turn, groupId);
   if (group === undefined) {
     turn.out.reply(id, groupNotFound(groupId));
     return;
   }
-  const told: GroupPeek = { groupId, state: group.state, type: typeOf(group), waitingFor: waitedFor(group) };
+  const told: GroupPeek = { groupId, state: group.state, type: group.type, waitingFor: group.waitingFor() };
   turn.out.reply(id, ok(told));
 }
 
 export function lag(turn: Turn, ends: PartitionEnds, op: InsightOps['lag']['op'], id: OpId): void {
   const { groupId } = op;
-  const group = turn.groups.get(groupId);
+  const group = viewOf(turn, groupId);
   if (group === undefined) {
     turn.out.reply(id, groupNotFound(groupId));
     return;
@@ -43,7 +42,7 @@ export function lag(turn: Turn, ends: PartitionEnds, op: InsightOps['lag']['op']
   const measured: GroupLag = {
     groupId,
     state: group.state,
-    type: typeOf(group),
+    type: group.type,
     measuredAtMs: turn.out.nowMs,
     partitions: rows.map((row) => measure(turn, ends, row, op.stable)),
   };
@@ -51,8 +50,8 @@ export function lag(turn: Turn, ends: PartitionEnds, op: InsightOps['lag']['op']
 }
 
 /** What was committed, and what is owned. */
-function rowsOf(turn: Turn, group: ClassicGroup): Row[] {
-  const owners = ownersOf(group);
+function rowsOf(turn: Turn, group: GroupView): Row[] {
+  const owners = group.owners();
   const rows: Row[] = [];
   const committed = turn.offsets.topicsOf(group.groupId);
   for (const [topic, partitions] of committed)
@@ -122,36 +121,6 @@ function noteOf(
 
 function isOfEarlierTopic(value: OffsetValue, topicId: string): boolean {
   return value.topicId !== UUID_ZERO && topicId !== UUID_ZERO && value.topicId !== topicId;
-}
-
-function ownersOf(group: ClassicGroup): Map<string, Map<number, MemberName>> {
-  const owners = new Map<string, Map<number, MemberName>>();
-  if (!group.isConsumerGroup) return owners;
-  for (const member of group.members.values()) {
-    const name = nameOf(member);
-    for (const [topic, partitions] of assignedPartitions(member.assignment) ?? [])
-      for (const partition of partitions) own(owners, topic, partition, name);
-  }
-  return owners;
-}
-
-function own(owners: Map<string, Map<number, MemberName>>, topic: string, partition: number, name: MemberName): void {
-  let partitions = owners.get(topic);
-  if (partitions === undefined) owners.set(topic, (partitions = new Map()));
-  partitions.set(partition, name);
-}
-
-function typeOf(_group: ClassicGroup): string {
-  return 'classic';
-}
-
-/** Members that have not come yet; then the leader, whose assignment all others wait for. */
-function waitedFor(group: ClassicGroup): MemberName[] {
-  const members = Array.from(group.members.values());
-  if (group.state === 'PreparingRebalance')
-    return members.filter(({ joining }) => joining === undefined).map((member) => nameOf(member));
-  if (group.state !== 'CompletingRebalance') return [];
-  return members.filter(({ memberId }) => memberId === group.leaderId).map((member) => nameOf(member));
 }
 
 function byPlace(left: Row, right: Row): number {
