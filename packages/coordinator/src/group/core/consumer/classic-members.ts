@@ -8,6 +8,7 @@ import { assert, ok, refuse } from '@odradek/base';
 import type { Outcome, Refusal } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { CONSUMER_PROTOCOL_TYPE, NO_ASSIGNMENT } from '../classic/group.ts';
+import { checkJoin } from '../classic/join.ts';
 import { refusedJoin } from '../classic/rebalance.ts';
 import { decodeSubscription } from '../consumer-protocol.ts';
 import type { Subscription, TopicPartitionsByName } from '../consumer-protocol.ts';
@@ -26,7 +27,7 @@ import type {
 } from '../kinds.ts';
 import { encodeRecord } from '../records.ts';
 import type { GroupTopics } from '../topics.ts';
-import { rebalancing, timerKeys } from '../turn.ts';
+import { checkSessionTimeout, rebalancing, timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
 import { assignmentFor, downgrade, mayDowngrade } from './convert.ts';
 import type { ConsumerGroup } from './group.ts';
@@ -38,32 +39,30 @@ import { because, maybeUpdateTarget, refreshMetadata } from './target.ts';
 import { setSession } from './timers.ts';
 
 export function classicJoin(turn: Turn, group: ConsumerGroup, op: JoinOp, id: OpId): void {
+  turn.out.reply(id, ok(checkJoin(turn, op) ?? joined(turn, group, op)));
+}
+
+function joined(turn: Turn, group: ConsumerGroup, op: JoinOp): JoinReply {
   const memberId = op.memberId === '' ? op.newMemberId : op.memberId;
+  const refusal = checkGroup(turn, group, op, memberId);
+  if (refusal !== undefined) return refusedJoin('', refusal.code, refusal.why);
+  if (op.requiresMemberId && op.memberId === '' && op.groupInstanceId === null)
+    return refusedJoin(memberId, ErrorCode.MEMBER_ID_REQUIRED, 'join again with the member id given here');
   const place = findPlace(turn, group, op, memberId);
-  if (!place.ok) {
-    turn.out.reply(id, ok(refusedJoin('', place.code, place.why)));
-    return;
-  }
-  if (op.requiresMemberId && op.memberId === '' && op.groupInstanceId === null) {
-    const why = 'join again with the member id given here';
-    turn.out.reply(id, ok(refusedJoin(memberId, ErrorCode.MEMBER_ID_REQUIRED, why)));
-    return;
-  }
-  turn.out.reply(id, ok(join(turn, group, op, place.value)));
+  return place.ok ? join(turn, group, op, place.value) : refusedJoin('', place.code, place.why);
 }
 
 /** Where a join belongs: the id of the member that is to be, and the one that is there already or is replaced. */
 type Place = {
   readonly memberId: string;
   readonly known: ConsumerMember | undefined;
-  readonly subscription: Subscription;
+  /** What the member says that it owns. */
+  readonly owned: TopicPartitions;
   readonly value: ConsumerMemberValue;
 };
 
 /** All that may be refused is refused here, before anything is written. */
 function findPlace(turn: Turn, group: ConsumerGroup, op: JoinOp, memberId: string): Outcome<Place> {
-  const refusal = checkGroup(turn, group, op, memberId);
-  if (refusal !== undefined) return refusal;
   const found = findJoining(group, op, memberId);
   if (!found.ok) return found;
   const subscription = decodeSubscription(op.protocols[0]?.metadata ?? NO_ASSIGNMENT);
@@ -71,10 +70,15 @@ function findPlace(turn: Turn, group: ConsumerGroup, op: JoinOp, memberId: strin
     const why = `what member ${memberId} subscribes to cannot be read; a consumer group takes the metadata of consumers only`;
     return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, why);
   }
+  const owned = byTopicId(turn.topics, subscription.owned);
+  if (found.value?.current.state === 'unknown' && owned.length > 0) {
+    const why = `member ${memberId} is in a state that this version does not know; give up all partitions and join again`;
+    return refuse(ErrorCode.FENCED_MEMBER_EPOCH, why);
+  }
   const value = valueOf(op, subscription, found.value?.value ?? newMemberValue);
   const { key, value: bytes } = encodeRecord({ kind: 'consumerMember', groupId: op.groupId, memberId, value });
   const size = key.length + (bytes?.length ?? 0);
-  if (size <= turn.config.recordBytesMax) return ok({ memberId, known: found.value, subscription, value });
+  if (size <= turn.config.recordBytesMax) return ok({ memberId, known: found.value, owned, value });
   const why = `what member ${memberId} says of itself takes ${size} bytes, more than the topic of groups takes in one record; subscribe to fewer topics`;
   return refuse(ErrorCode.UNKNOWN_SERVER_ERROR, why);
 }
@@ -153,7 +157,7 @@ function sameTopics(a: readonly string[], b: readonly string[]): boolean {
 }
 
 function join(turn: Turn, group: ConsumerGroup, op: JoinOp, place: Place): JoinReply {
-  const { memberId, known, value, subscription } = place;
+  const { memberId, known, value } = place;
   const { groupId } = group;
   const before = known?.value;
   if (known !== undefined && known.memberId !== memberId) replaceStatic(turn, group, known, memberId);
@@ -165,15 +169,12 @@ function join(turn: Turn, group: ConsumerGroup, op: JoinOp, place: Place): JoinR
   if (reason !== undefined || group.metadataStale) refreshMetadata(turn, group, reason);
   // The last member of the consumer protocol came back as a classic one, under the same instance id.
   const endsMigration = op.groupInstanceId !== null && before?.classic === null && mayDowngrade(turn, group, []);
-  const rebalances = endsMigration && group.assignmentEpoch < group.epoch;
   if (!endsMigration) maybeUpdateTarget(turn, group);
-  if (!rebalances)
-    reconcileMember(turn, group, member, {
-      owned: byTopicId(turn.topics, subscription.owned),
-      subscriptionChanged: reason !== undefined,
-    });
+  if (!endsMigration || group.assignmentEpoch >= group.epoch)
+    reconcileMember(turn, group, member, { owned: place.owned, subscriptionChanged: reason !== undefined });
   const reply = joinedReply(member);
-  if (endsMigration) downgrade(turn, group, [], rebalances ? (reason ?? staleTarget(member)) : undefined);
+  // Members that are not where the target wants them would never hear of it in a stable classic group.
+  if (endsMigration) downgrade(turn, group, [], group.state === 'Stable' ? undefined : (reason ?? staleTarget(member)));
   else awaitSync(turn, group, member);
   return reply;
 }
