@@ -53,6 +53,25 @@ test('metrics: beyond the bound on series, new label values are counted together
   ]);
 });
 
+test('metrics: beyond the bound on series a new gauge is not shown, and shows once there is room', () => {
+  const metrics = new MetricsRegistry({ metricSeriesMax: 2 });
+  for (const [at, group] of ['a', 'b', 'c', 'd'].entries())
+    metrics.gauge('odradek_group_total_lag_records', { group }).set(at);
+  const shown = (): unknown[] =>
+    metrics.family('odradek_group_total_lag_records').samples.map(({ labels, value }) => [labels['group'], value]);
+  expect(shown()).toEqual([
+    ['a', 0],
+    ['b', 1],
+  ]);
+  metrics.forget('odradek_group_total_lag_records', { group: 'c' });
+  metrics.forget('odradek_group_total_lag_records', { group: 'a' });
+  metrics.gauge('odradek_group_total_lag_records', { group: 'd' }).set(9);
+  expect(shown()).toEqual([
+    ['b', 1],
+    ['d', 9],
+  ]);
+});
+
 test('metrics: a histogram counts each value once, in the first bucket that holds it', () => {
   const { buckets } = catalogue.odradek_request_seconds;
   fc.assert(

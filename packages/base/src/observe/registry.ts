@@ -19,7 +19,7 @@ export type Family = {
 
 /**
  * Every metric of one node. Label values come from clients in part (topics), so the series of all metrics together are bounded by
- * `metricSeriesMax`: beyond it new label values are counted together under `other`.
+ * `metricSeriesMax`: beyond it new label values are counted together under `other`. Gauges cannot be added up like that: a new one is not shown.
  */
 export class MetricsRegistry implements Metrics {
   readonly #series = new Map<MetricName, Map<string, Series>>();
@@ -70,10 +70,12 @@ export class MetricsRegistry implements Metrics {
     assert(row.kind === kind, 'a metric is used as what it is', { name, kind });
     let series = this.#series.get(name);
     if (series === undefined) this.#series.set(name, (series = new Map()));
-    const bounded = this.#count < this.#seriesMax ? labels : mapped(row, () => 'other');
+    const isFull = this.#count >= this.#seriesMax;
+    const bounded = isFull ? mapped(row, () => 'other') : labels;
     const key = keyOf(row, labels);
-    const found = series.get(key) ?? series.get(keyOf(row, bounded));
+    const found = series.get(key) ?? (kind === 'gauge' ? undefined : series.get(keyOf(row, bounded)));
     if (found !== undefined) return found;
+    if (isFull && kind === 'gauge' && row.labels.length > 0) return new Series(row, labels);
     const created = new Series(row, bounded);
     series.set(keyOf(row, bounded), created);
     this.#count += 1;
