@@ -22,6 +22,8 @@ import { GroupMachine } from '../group/core/machine.ts';
 import { decodeRecord } from '../group/core/records.ts';
 import { Shard } from '../runtime/core/shard.ts';
 import type { KeyValue } from '../runtime/ports.ts';
+import { BenchClassic } from './bench-classic.ts';
+import type { ClassicOptions } from './bench-classic.ts';
 import { BenchConsumer } from './bench-consumer.ts';
 import type { ConsumerOptions } from './bench-consumer.ts';
 import { BenchTopics } from './bench-topics.ts';
@@ -119,12 +121,12 @@ export class GroupBench {
     this.#settle();
   }
 
-  /** A new shard that has loaded what this one committed, at the same time. */
-  reloaded(config: Partial<GroupConfig> = {}): GroupBench {
+  /** A new shard that has loaded what this one committed (or that log), at the same time. */
+  reloaded(config: Partial<GroupConfig> = {}, log: readonly KeyValue[] = this.committed): GroupBench {
     return new GroupBench(
       { ...this.config, ...config },
       {
-        log: this.committed,
+        log,
         topics: this.topics,
         nowMs: this.nowMs,
         nextMemberId: this.#nextMemberId,
@@ -182,6 +184,10 @@ export class GroupBench {
 
   consumer(groupId = 'g', options: ConsumerOptions = {}): BenchConsumer {
     return new BenchConsumer(this, groupId, options);
+  }
+
+  classic(groupId = 'g', options: ClassicOptions = {}): BenchClassic {
+    return new BenchClassic(this, groupId, options);
   }
 
   /** Events of a kind that were not taken yet. */

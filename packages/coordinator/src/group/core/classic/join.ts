@@ -53,35 +53,12 @@ function checkRequest(turn: Turn, op: JoinOp): JoinReply | undefined {
 
 /** What can be said without the group. */
 export function checkJoin(turn: Turn, op: JoinOp): JoinReply | undefined {
-  const { config } = turn;
   if (op.groupId === '') {
     const { code, why } = invalidGroupId();
     return refusedJoin(op.memberId, code, why);
   }
   const timeout = checkSessionTimeout(turn, op.sessionTimeoutMs);
   if (timeout !== undefined) return refusedJoin(op.memberId, timeout.code, timeout.why);
-  if (op.memberId !== '' && !turn.groups.has(op.groupId)) {
-    return refusedJoin(
-      op.memberId,
-      ErrorCode.UNKNOWN_MEMBER_ID,
-      `group ${op.groupId} does not exist; join without a member id`,
-    );
-  }
-  return undefined;
-}
-
-/** What can be said without the group. */
-export function checkJoin(turn: Turn, op: JoinOp): JoinReply | undefined {
-  const { config } = turn;
-  if (op.groupId === '') {
-    const { code, why } = invalidGroupId();
-    return refusedJoin(op.memberId, code, why);
-  }
-  if (op.sessionTimeoutMs < config.sessionTimeoutMinMs || op.sessionTimeoutMs > config.sessionTimeoutMaxMs) {
-    const range = `${config.sessionTimeoutMinMs} to ${config.sessionTimeoutMaxMs}`;
-    const why = `session.timeout.ms is ${op.sessionTimeoutMs}; this broker allows ${range} (group.min/max.session.timeout.ms)`;
-    return refusedJoin(op.memberId, ErrorCode.INVALID_SESSION_TIMEOUT, why);
-  }
   return undefined;
 }
 

@@ -27,7 +27,7 @@ import type {
 } from '../kinds.ts';
 import { encodeRecord } from '../records.ts';
 import type { GroupTopics } from '../topics.ts';
-import { checkSessionTimeout, rebalancing, timerKeys } from '../turn.ts';
+import { rebalancing, timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
 import { assignmentFor, downgrade, mayDowngrade } from './convert.ts';
 import type { ConsumerGroup } from './group.ts';
