@@ -3,7 +3,7 @@ import { ok } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { NEW_MEMBER_JOIN_TIMEOUT_MS } from '../config.ts';
 import type { JoinOp, JoinProtocol, JoinReply, OpId, RebalanceReason } from '../kinds.ts';
-import { cancelSession, checkMember, checkSessionTimeout, invalidGroupId, setSession, timerKeys } from '../turn.ts';
+import { cancelSession, checkMember, invalidGroupId, setSession, timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
 import { ClassicGroup, NO_ASSIGNMENT, nameOf } from './group.ts';
 import type { Member } from './group.ts';
@@ -53,12 +53,16 @@ function checkRequest(turn: Turn, op: JoinOp): JoinReply | undefined {
 
 /** What can be said without the group. */
 export function checkJoin(turn: Turn, op: JoinOp): JoinReply | undefined {
+  const { config } = turn;
   if (op.groupId === '') {
     const { code, why } = invalidGroupId();
     return refusedJoin(op.memberId, code, why);
   }
-  const timeout = checkSessionTimeout(turn, op.sessionTimeoutMs);
-  if (timeout !== undefined) return refusedJoin(op.memberId, timeout.code, timeout.why);
+  if (op.sessionTimeoutMs < config.sessionTimeoutMinMs || op.sessionTimeoutMs > config.sessionTimeoutMaxMs) {
+    const range = `${config.sessionTimeoutMinMs} to ${config.sessionTimeoutMaxMs}`;
+    const why = `session.timeout.ms is ${op.sessionTimeoutMs}; this broker allows ${range} (group.min/max.session.timeout.ms)`;
+    return refusedJoin(op.memberId, ErrorCode.INVALID_SESSION_TIMEOUT, why);
+  }
   return undefined;
 }
 
