@@ -126,14 +126,24 @@ function apisDocument(): string {
     "Kafka's APIs. An API that is answered is whole in every version named; one that is not is left out of ApiVersions, so that clients " +
     'do not try it. Its messages are known to the codecs all the same.';
   const answered = new Set<number>(advertisedApis.map(({ key }) => key));
-  const rows = apis.map((api) => [
+  const row = (api: (typeof apis)[number]): string[] => [
     String(api.key),
     api.name,
     answered.has(api.key) ? `${api.advertised.min}-${api.advertised.max}` : '',
     `${api.min}-${api.max}`,
     api.flexibleFrom === undefined ? '' : `${api.flexibleFrom}+`,
+  ];
+  const heads = ['key', 'API', 'advertised', 'versions known', 'flexible'];
+  const own =
+    "What Kafka's protocol cannot say. ApiVersions tells these only to clients whose software name begins with `odradek`, so that no other " +
+    'client meets a key that it does not know; they are answered to anyone who may describe the group. Their schemas are in ' +
+    '`packages/protocol/src/messages/own`.';
+  return page('Kafka APIs', about, [
+    table(heads, apis.filter((api) => !api.own).map(row)),
+    '## Our own',
+    own,
+    table(heads, apis.filter((api) => api.own).map(row)),
   ]);
-  return page('Kafka APIs', about, [table(['key', 'API', 'advertised', 'versions known', 'flexible'], rows)]);
 }
 
 function errorsDocument(): string {
