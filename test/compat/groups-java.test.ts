@@ -1,8 +1,9 @@
 /** Groups of Java consumers, the reference of both protocols, growing and shrinking under load. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Group } from '@odradek/testkit';
 import { exact } from '../support/coverage.ts';
-import { growAndShrink, MemberProcess, Scenario } from '../support/members.ts';
+import { growAndShrink, MemberProcess, migrate, PARTITIONS, Scenario } from '../support/members.ts';
 import { kafkaClasses, root, title } from '../support/run.ts';
 import { quickGroups, target, type Target } from '../support/target.ts';
 
@@ -52,6 +53,67 @@ describe.skipIf(need.missing !== undefined)(title('groups of Java consumers', ne
       const verdict = await growAndShrink(scenario, members, () => consumer(assignor));
       expect(verdict).toMatchObject(exact);
       expect(verdict.records).toBeGreaterThan(100);
+    },
+  );
+
+  const both = [
+    ['classic', classic('CooperativeSticky')],
+    ['consumer', consumer('uniform')],
+  ] as const;
+
+  test.concurrent.each(both)('%s: a pattern takes in a topic that is made later', async (protocol, settings) => {
+    await using scenario = await Scenario.begin(cluster.bootstrap, `java-pattern-${protocol}`, members);
+    const pattern = `^${scenario.topic}.*`;
+    for (const name of ['m0', 'm1']) await scenario.start(members, name, settings, pattern);
+    await scenario.settled(2);
+    const added = await scenario.addTopic('more', 4);
+    const { members: owners } = await scenario.settled(2, PARTITIONS + 4);
+    expect(owners.every(({ assignment }) => assignment.some(({ topic }) => topic === added))).toBe(true);
+    await scenario.start(members, 'm2', settings, pattern);
+    await scenario.settled(3, PARTITIONS + 4);
+    await scenario.works('m0', 'm1', 'm2');
+    await scenario.stop('m0');
+    expect(await scenario.finish()).toMatchObject(exact);
+  });
+
+  test.concurrent.each(both)(
+    '%s: a static member that comes back has what it had, and the others are not disturbed',
+    async (protocol, settings) => {
+      await using scenario = await Scenario.begin(cluster.bootstrap, `java-static-${protocol}`, members);
+      const start = (name: string, instance: string): Promise<void> =>
+        scenario.start(members, name, { ...settings, 'group.instance.id': instance });
+      for (const index of [0, 1, 2]) await start(`m${index}`, `instance-${index}`);
+      const before = await scenario.settled(3);
+      await scenario.works('m0', 'm1', 'm2');
+      const notesOf = (name: string): string[] =>
+        members.notes.filter((note) => note.split(' ')[1] === `${scenario.topic}-${name}`);
+      const notes = [...notesOf('m0'), ...notesOf('m2')];
+      await scenario.stop('m1');
+      await start('m1-again', 'instance-1');
+      await scenario.works('m1-again', 'm0', 'm2');
+      const after = await scenario.settled(3);
+      const owned = ({ members: owners }: Group): unknown =>
+        Object.fromEntries(owners.map(({ groupInstanceId, assignment }) => [groupInstanceId, assignment]));
+      expect(owned(after)).toEqual(owned(before));
+      expect([...notesOf('m0'), ...notesOf('m2')]).toEqual(notes);
+      expect(await scenario.finish()).toMatchObject(exact);
+    },
+  );
+
+  test.concurrent.each(['Range', 'CooperativeSticky'])(
+    'a group of %s moves to the consumer protocol and back, member by member, and every record is done once',
+    async (assignor) => {
+      await using scenario = await Scenario.begin(
+        cluster.bootstrap,
+        `java-migration-${assignor.toLowerCase()}`,
+        members,
+      );
+      const verdict = await migrate(
+        scenario,
+        { members, settings: classic(assignor) },
+        { members, settings: consumer('uniform') },
+      );
+      expect(verdict).toMatchObject(exact);
     },
   );
 });

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exact } from '../support/coverage.ts';
-import { growAndShrink, MemberProcess, Scenario } from '../support/members.ts';
+import { growAndShrink, MemberProcess, migrate, PARTITIONS, Scenario } from '../support/members.ts';
 import { confluentPython } from '../support/python.ts';
 import { root, title } from '../support/run.ts';
 import { quickGroups, target, type Target } from '../support/target.ts';
@@ -52,6 +52,33 @@ describe.skipIf(need.missing !== undefined)(title('groups of librdkafka consumer
       const verdict = await growAndShrink(scenario, members, () => consumer(assignor));
       expect(verdict).toMatchObject(exact);
       expect(verdict.records).toBeGreaterThan(100);
+    },
+  );
+
+  test.concurrent.each([
+    ['classic', classic('cooperative-sticky')],
+    ['consumer', consumer('uniform')],
+  ] as const)('%s: a pattern takes in a topic that is made later', async (protocol, settings) => {
+    await using scenario = await Scenario.begin(cluster.bootstrap, `rdkafka-pattern-${protocol}`, members);
+    const pattern = `^${scenario.topic}.*`;
+    for (const name of ['m0', 'm1']) await scenario.start(members, name, settings, pattern);
+    await scenario.settled(2);
+    await scenario.addTopic('more', 4);
+    await scenario.settled(2, PARTITIONS + 4);
+    await scenario.works('m0', 'm1');
+    expect(await scenario.finish()).toMatchObject(exact);
+  });
+
+  test.concurrent.each(['range', 'cooperative-sticky'])(
+    'a group of %s moves to the consumer protocol and back, member by member, and every record is done once',
+    async (assignor) => {
+      await using scenario = await Scenario.begin(cluster.bootstrap, `rdkafka-migration-${assignor}`, members);
+      const verdict = await migrate(
+        scenario,
+        { members, settings: classic(assignor) },
+        { members, settings: consumer('uniform') },
+      );
+      expect(verdict).toMatchObject(exact);
     },
   );
 });

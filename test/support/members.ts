@@ -31,6 +31,7 @@ export interface Members {
 
 const STOP_WITHIN_MS = 20_000;
 const SETTLE_WITHIN_MS = 30_000;
+const NOTES_MAX = 2_000;
 
 /**
  * Members in a process of another language. Lines in: `start NAME GROUP SUBSCRIPTION key=value…`, `stop NAME`; the end of the input ends all.
@@ -43,7 +44,8 @@ export class MemberProcess implements Members, AsyncDisposable {
   readonly #stopped = new Set<string>();
   readonly #ended: Promise<void>;
   #ready = false;
-  #notes: string[] = [];
+  /** The last of what else the members said: `assigned NAME COUNT`, `revoked NAME COUNT`, `lost NAME COUNT`, and complaints. */
+  notes: readonly string[] = [];
 
   private constructor(command: readonly string[]) {
     const [file = '', ...args] = command;
@@ -70,7 +72,7 @@ export class MemberProcess implements Members, AsyncDisposable {
     this.#child.stdin?.write(`stop ${name}\n`);
     const over = (): boolean => this.#stopped.has(name) || this.failures.length > 0;
     await eventually(`${name} stops`, over, STOP_WITHIN_MS);
-    if (this.failures.length > 0) throw new Error(`${this.failures.join('\n')}\n${this.#notes.join('\n')}`);
+    if (this.failures.length > 0) throw new Error(`${this.failures.join('\n')}\n${this.notes.join('\n')}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,7 +88,7 @@ export class MemberProcess implements Members, AsyncDisposable {
     else if (what === 'stopped') this.#stopped.add(name);
     else if (what === 'failed') this.failures.push(line);
     else if (what === 'span') this.spans.push(spanOf(name, rest));
-    else this.#notes = [...this.#notes.slice(-200), line];
+    else this.notes = [...this.notes.slice(-NOTES_MAX), line];
   }
 }
 
@@ -326,4 +328,42 @@ export async function growAndShrink(
   await scenario.settled(2);
   await scenario.works('m1', 'm3');
   return scenario.finish();
+}
+
+type Kind = { readonly members: Members; readonly settings: Readonly<Record<string, string>> };
+
+/** Three members of one kind are replaced by three of another, one at a time, while records come in. */
+export async function roll(
+  scenario: Scenario,
+  from: readonly string[],
+  to: readonly string[],
+  kind: Kind,
+): Promise<void> {
+  for (const [index, name] of from.entries()) {
+    await scenario.stop(name);
+    const next = to[index] ?? '';
+    await scenario.start(kind.members, next, kind.settings);
+    await scenario.settled(from.length);
+    await scenario.works(next, ...from.slice(index + 1));
+  }
+}
+
+/** From the classic protocol to the new one and back (KIP-848), member by member; nothing is lost, nothing done twice. */
+export async function migrate(scenario: Scenario, classic: Kind, consumer: Kind): Promise<Verdict> {
+  const [before, between, after] = ['before', 'between', 'after'].map((when) =>
+    [0, 1, 2].map((index) => `${when}${index}`),
+  );
+  if (before === undefined || between === undefined || after === undefined) throw new Error('three sets of names');
+  for (const name of before) await scenario.start(classic.members, name, classic.settings);
+  expectType(await scenario.settled(3), 'classic');
+  await scenario.works(...before);
+  await roll(scenario, before, between, consumer);
+  expectType(await scenario.settled(3), 'consumer');
+  await roll(scenario, between, after, classic);
+  expectType(await scenario.settled(3), 'classic');
+  return scenario.finish();
+}
+
+function expectType({ groupId, type }: Group, wanted: string): void {
+  if (type !== wanted) throw new Error(`${groupId} is of type ${type}, not ${wanted}`);
 }
