@@ -40,6 +40,8 @@ const gives = (name: string, ...partitions: number[]) => ({
   assignment: encodeAssignment(0, { assignedPartitions: [{ topic: PAIR, partitions }], userData: null }),
 });
 
+const namesClient = 'a member id that names its client or instance says more than a plain uuid';
+
 /** A classic member alone that owns both partitions, at generation 1. */
 const classicAlone: Step[] = quietly(
   getId('a', consumes),
@@ -181,7 +183,18 @@ const joining: Scenario[] = [
     tell('c', 2, { topicPartitions: owns(PAIR, 0, 1) }),
     join('a', { protocolType: 'connect', protocols }),
     join('a', { protocols: [] }),
-    join('a', { protocols: [{ name: 'range', metadata: bytes('x') }] }),
+    join('a', {
+      protocols: [{ name: 'range', metadata: bytes('x') }],
+      ours: { because: namesClient, answers: { memberId: 'a-<uuid>' } },
+    }),
+    join('a', {
+      version: 3,
+      protocols: [{ name: 'range', metadata: bytes('x') }],
+      ours: {
+        because: 'Kafka fails on metadata that it cannot read; it is told as the protocol that does not fit',
+        answers: { errorCode: 'INCONSISTENT_GROUP_PROTOCOL' },
+      },
+    }),
     join('a', { memberId: 'nobody', ...consumes }),
     join('a', { sessionTimeoutMs: 1, ...consumes }),
     join('a', { version: 3, ...consumes, as: 'a' }),
@@ -296,7 +309,11 @@ const statics: Scenario[] = [
     'a static consumer member comes back as a classic one',
     enter('c', { instanceId: 'i-a' }),
     tell('c', 2, { topicPartitions: owns(PAIR, 0, 1) }),
-    join('a', { ...A, ...consumes }),
+    join('a', {
+      ...A,
+      ...consumes,
+      ours: { because: namesClient, answers: { memberId: 'i-a-<uuid>' } },
+    }),
     tell('c', -2, { instanceId: 'i-a' }),
     join('a', { as: 'a', ...A, ...consumes }),
     list(5),
