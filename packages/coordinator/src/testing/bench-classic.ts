@@ -25,7 +25,8 @@ export type ClassicOptions = {
 const COOPERATIVE = 'cooperative';
 
 export class BenchClassic {
-  readonly bench: GroupBench;
+  /** Another one after the coordinator moved. */
+  bench: GroupBench;
   readonly groupId: string;
   options: ClassicOptions;
   memberId = '';

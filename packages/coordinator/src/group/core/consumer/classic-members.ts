@@ -295,9 +295,19 @@ function beaten(turn: Turn, group: ConsumerGroup, op: GroupOps['heartbeat']['op'
   if (!found.ok) return found;
   const member = found.value;
   setSession(turn, group, member);
+  if (group.classicCount === group.members.size) keepMoving(turn, group);
   if (!hasToJoin(group, member)) return ok(null);
   awaitJoin(turn, group, member);
   return rebalancing(group.groupId);
+}
+
+/**
+ * Heartbeats of the consumer protocol see to it that a group has a target. Where there are none, as under the policy `upgrade`, those of classic
+ * members do, or what somebody left behind would be nobody's until the next join, as it is in Kafka.
+ */
+function keepMoving(turn: Turn, group: ConsumerGroup): void {
+  if (group.metadataStale) refreshMetadata(turn, group, undefined);
+  maybeUpdateTarget(turn, group);
 }
 
 /** There is a new target, something to give back, or all that it waited for has been given back by others. */

@@ -3,7 +3,7 @@
  * classic one again when the last such member is gone. Member ids, assignments and committed offsets stay. Each way is checked before anything
  * is written, and is nothing but records, so that a replay comes to the same groups.
  */
-import { assert, refuse } from '@odradek/base';
+import { assert, ok, refuse } from '@odradek/base';
 import type { Outcome, Refusal } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import type { PartitionsByTopic } from '../assignors/types.ts';
@@ -45,14 +45,21 @@ type Translated = {
   readonly assigned: PartitionsByTopic;
 };
 
+/** Who has been assigned something comes before who only says that it owns something. */
 function translate(turn: Turn, classic: ClassicGroup): Outcome<Translated[]> {
-  const translated: Translated[] = [];
+  const translated = new Map<string, Translated>();
   const taken = new Map<string, Set<number>>();
-  for (const member of classic.members.values()) {
+  const members = Array.from(classic.members.values());
+  for (const member of [...members.filter(isAssigned), ...members.filter((one) => !isAssigned(one))]) {
     const subscription = decodeSubscription(metadataOf(classic, member));
-    const assignment = member.assignment.length === 0 ? NONE_YET : decodeAssignment(member.assignment);
-    if (subscription === undefined || assignment === undefined)
+    if (subscription === undefined)
       return refuse(ErrorCode.GROUP_ID_NOT_FOUND, `what ${member.memberId} tells its group is no consumer's`);
+    // While a rebalance is under way for the second time nothing is assigned, but cooperative members work on.
+    const assignment = isAssigned(member)
+      ? decodeAssignment(member.assignment)
+      : { partitions: subscription.owned, userData: null };
+    if (assignment === undefined)
+      return refuse(ErrorCode.GROUP_ID_NOT_FOUND, `what ${member.memberId} has been assigned is no consumer's`);
     if ((assignment.userData?.length ?? 0) > 0) {
       const why = `its assignor keeps data of its own that would be lost; switch to one of Kafka's before`;
       return refuse(ErrorCode.GROUP_ID_NOT_FOUND, why);
@@ -67,12 +74,15 @@ function translate(turn: Turn, classic: ClassicGroup): Outcome<Translated[]> {
       rebalanceTimeoutMs: member.rebalanceTimeoutMs,
       classic: { sessionTimeoutMs: member.sessionTimeoutMs, protocols: member.protocols },
     };
-    translated.push({ memberId: member.memberId, value, assigned: byTopicId(turn, assignment.partitions, taken) });
+    const { memberId } = member;
+    translated.set(memberId, { memberId, value, assigned: byTopicId(turn, assignment.partitions, taken) });
   }
-  return { ok: true, value: translated };
+  return ok(members.flatMap(({ memberId }) => translated.get(memberId) ?? []));
 }
 
-const NONE_YET = { partitions: [], userData: null };
+function isAssigned({ assignment }: Member): boolean {
+  return assignment.length > 0;
+}
 
 /** Before the first generation there is no protocol that all go by; consumers say the same in each of theirs. */
 function metadataOf(classic: ClassicGroup, member: Member): Buffer {
