@@ -61,12 +61,12 @@ export class BenchConsumer {
   join(change: Partial<GroupOpOf<'consumerHeartbeat'>> = {}): Ask<'consumerHeartbeat'> {
     this.epoch = 0;
     this.owned = [];
-    return this.#take(this.ask({ ...this.#full(), topicPartitions: [], ...change }));
+    return this.take(this.ask({ ...this.full(), topicPartitions: [], ...change }));
   }
 
   /** Shows life and says what it owns. */
   beat(change: Partial<GroupOpOf<'consumerHeartbeat'>> = {}): Ask<'consumerHeartbeat'> {
-    return this.#take(this.ask({ topicPartitions: this.owned, ...change }));
+    return this.take(this.ask({ topicPartitions: this.owned, ...change }));
   }
 
   /** As a client does that has been sent away: joins anew. Else it beats. */
@@ -126,7 +126,8 @@ export class BenchConsumer {
     });
   }
 
-  #full(): Partial<GroupOpOf<'consumerHeartbeat'>> {
+  /** All that a first heartbeat says but what is owned. */
+  full(): Partial<GroupOpOf<'consumerHeartbeat'>> {
     const { topics, regex, assignor, rack, rebalanceTimeoutMs } = this.options;
     return {
       rackId: rack ?? null,
@@ -137,7 +138,9 @@ export class BenchConsumer {
     };
   }
 
-  #take(ask: Ask<'consumerHeartbeat'>): Ask<'consumerHeartbeat'> {
+  /** Takes in an answer; one that is still to come changes nothing. */
+  take(ask: Ask<'consumerHeartbeat'>): Ask<'consumerHeartbeat'> {
+    if (!ask.answered) return ask;
     this.code = ask.code;
     if (!ask.outcome.ok) {
       if (this.code === ErrorCode.FENCED_MEMBER_EPOCH || this.code === ErrorCode.UNKNOWN_MEMBER_ID) {
