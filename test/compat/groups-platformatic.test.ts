@@ -60,3 +60,16 @@ test.concurrent.each(['classic', 'consumer'])(
     expect(verdict.records).toBeGreaterThan(100);
   },
 );
+
+/** Its members do not outlive a migration beside others (with Apache Kafka just the same), so that all stop in between. */
+test('platformatic: a group changes to the consumer protocol and back while it is empty, and goes on where it was', async () => {
+  await using scenario = await Scenario.begin(cluster.bootstrap, 'plt-migration', members);
+  for (const [turn, protocol] of ['classic', 'consumer', 'classic'].entries()) {
+    const names = [0, 1, 2].map((index) => `turn${turn}-${index}`);
+    for (const name of names) await scenario.start(members, name, { protocol });
+    expect((await scenario.settled(3)).type).toBe(protocol);
+    await scenario.works(...names);
+    if (turn < 2) await scenario.stop(...names);
+  }
+  expect(await scenario.finish()).toMatchObject({ lost: [] });
+});
