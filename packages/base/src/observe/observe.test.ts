@@ -106,6 +106,23 @@ test('metrics: label values of clients cannot break the exposition', async () =>
   expect(text).toContain('odradek_topic_bytes_in_total{topic="a\\"b\\\\c\\nd"} 2\n');
 });
 
+test('metrics: many series are written in slices, and the event loop goes on in between', async () => {
+  const metrics = new MetricsRegistry();
+  for (let id = 0; id < 5_000; id += 1) metrics.gauge('odradek_group_total_lag_records', { group: `g${id}` }).set(id);
+  const shown = exposition(metrics);
+  let turns = 0;
+  let isDone = false;
+  const text = shown.render().finally(() => (isDone = true));
+  while (!isDone) {
+    await new Promise((resolve) => setImmediate(resolve));
+    turns += 1;
+  }
+  expect(turns).toBeGreaterThanOrEqual(10);
+  const lines = (await text).split('\n').filter((line) => line.startsWith('odradek_group_total_lag_records{'));
+  expect(lines.length).toBe(5_000);
+  expect(lines.at(-1)).toBe('odradek_group_total_lag_records{group="g4999"} 4999');
+});
+
 async function logged(options: Partial<LoggerOptions>, say: (log: Awaited<ReturnType<typeof createLogger>>) => void) {
   const directory = mkdtempSync(join(tmpdir(), 'odradek-log-'));
   const descriptor = openSync(join(directory, 'log'), 'w');

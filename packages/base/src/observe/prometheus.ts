@@ -1,53 +1,65 @@
-/** What `/metrics` answers: our registry and the process's own figures, through prom-client. Loaded by who serves it only. */
+/**
+ * What `/metrics` answers, in the Prometheus text format: the process's own figures from prom-client, and our registry. Loaded by who serves
+ * it only. Groups and topics may bring tens of thousands of series, so they are written in slices that let the event loop go on.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as client from 'prom-client';
 import type { MetricName } from './metrics.ts';
 import { catalogue } from './metrics.ts';
-import type { MetricsRegistry } from './registry.ts';
+import type { MetricsRegistry, Sample } from './registry.ts';
 
 export type Exposition = {
   readonly contentType: string;
   render(): Promise<string>;
 };
 
+/** Lines written before the event loop gets its turn: less than a millisecond of work. */
+const SLICE_LINES = 500;
+
 /** Process figures (CPU, memory, event-loop delay, garbage collection) are gathered from this call on. */
 export function exposition(metrics: MetricsRegistry): Exposition {
   const registry = new client.Registry();
   client.collectDefaultMetrics({ register: registry });
-  const shown = new Set<MetricName>();
   return {
     contentType: registry.contentType,
-    render() {
-      for (const name of metrics.names()) {
-        if (shown.has(name)) continue;
-        shown.add(name);
-        registry.registerMetric(new Shown(name, metrics));
-      }
-      return registry.metrics();
+    async render() {
+      const parts = [await registry.metrics()];
+      for (const name of metrics.names()) await write(name, metrics, parts);
+      return parts.join('');
     },
   };
 }
 
-/** One family of our registry in prom-client's terms; it holds nothing itself. */
-class Shown extends client.Gauge {
-  readonly #name: MetricName;
-  readonly #metrics: MetricsRegistry;
-
-  constructor(name: MetricName, metrics: MetricsRegistry) {
-    super({ name, help: catalogue[name].help, registers: [] });
-    this.#name = name;
-    this.#metrics = metrics;
+/** A series that is forgotten meanwhile is left out, one that is new may be. */
+async function write(name: MetricName, metrics: MetricsRegistry, into: string[]): Promise<void> {
+  const { help, kind } = catalogue[name];
+  let lines = `\n# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${kind}\n`;
+  let count = 0;
+  for (const sample of metrics.samples(name)) {
+    lines += lineOf(name, sample);
+    count += 1;
+    if (count % SLICE_LINES !== 0) continue;
+    into.push(lines);
+    lines = '';
+    await nextTurn();
   }
+  into.push(lines);
+}
 
-  override get(): ReturnType<client.Gauge['get']> {
-    const { samples } = this.#metrics.family(this.#name);
-    const values = samples.map(({ suffix, labels, value }) => ({
-      metricName: `${this.#name}${suffix}`,
-      labels,
-      value,
-    }));
-    const { help, kind } = catalogue[this.#name];
-    const answer = { name: this.#name, help, type: kind, values, aggregator: 'sum' };
-    // prom-client prints `type` as it is, though its own types say a number here.
-    return Promise.resolve(answer as unknown as Awaited<ReturnType<client.Gauge['get']>>);
+function lineOf(name: MetricName, { suffix, labels, value }: Sample): string {
+  let told = '';
+  for (const label of Object.keys(labels)) {
+    const text = escaped(String(labels[label] ?? '')).replaceAll('"', '\\"');
+    told += `${told === '' ? '' : ','}${label}="${text}"`;
   }
+  return `${name}${suffix}${told === '' ? '' : `{${told}}`} ${valueOf(value)}\n`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+}
+
+function valueOf(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
 }

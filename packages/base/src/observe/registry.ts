@@ -61,8 +61,12 @@ export class MetricsRegistry implements Metrics {
   }
 
   family(name: MetricName): Family {
-    const series = Array.from(this.#series.get(name)?.values() ?? []);
-    return { name, row: catalogue[name], samples: series.flatMap((each) => each.samples()) };
+    return { name, row: catalogue[name], samples: Array.from(this.samples(name)) };
+  }
+
+  /** The same one by one, read as they are taken; the walk may be left and gone on with while series come and go. */
+  *samples(name: MetricName): Iterable<Sample> {
+    for (const series of this.#series.get(name)?.values() ?? []) yield* series.samples();
   }
 
   #cell(name: MetricName, labels: Readonly<Record<string, string>>, kind: MetricKind): Series {

@@ -31,7 +31,7 @@ type PartitionLabels = { readonly group: string; readonly topic: string; readonl
 type Series = { readonly total: Gauge; readonly max: Gauge; readonly rows: Map<string, Row>; round: number };
 
 /** After this long the event loop gets its turn. */
-const SLICE_MS = 4;
+const SLICE_MS = 2;
 /** Between slices: others have the loop for most of the time, however long a round takes. */
 const PAUSE_MS = 4;
 

@@ -37,7 +37,7 @@ export type LagMeterOptions = {
 };
 
 /** After this long the event loop gets its turn. */
-const SLICE_MS = 4;
+const SLICE_MS = 2;
 
 export class LagMeter {
   readonly #options: LagMeterOptions;
