@@ -182,10 +182,11 @@ export class Log implements PartitionLog, Flushable {
 
   timestampAt(offset: number, upToOffset: number): number | undefined | Promise<number | undefined> {
     const end = Math.min(upToOffset, this.logEndOffset);
-    if (offset >= end) return undefined;
-    const recent = this.#body.tail.read(offset, end, 0, true)?.chunks[0];
+    const from = Math.max(offset, this.logStartOffset);
+    if (from >= end) return undefined;
+    const recent = this.#body.tail.read(from, end, 0, true)?.chunks[0];
     if (recent !== undefined && batch.recordsCount(recent, 0) > 0) return timeOfBatch(recent);
-    return this.#asked(() => timestampAt(this.#body, offset, end));
+    return this.#asked(() => timestampAt(this.#body, from, end));
   }
 
   endOffsetForEpoch(leaderEpoch: number): EpochEnd | undefined {
