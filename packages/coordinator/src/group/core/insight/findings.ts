@@ -3,26 +3,35 @@ import type { RebalanceCause } from './kinds.ts';
 import { tookMs } from './rebalance.ts';
 import type { Rebalance } from './rebalance.ts';
 
-const hints: { readonly [C in RebalanceCause]: string | null } = {
-  joined: null,
-  returned: null,
-  left: null,
-  silent:
-    'its process died, was cut off, or did not beat in time: if it lives, look for long pauses (garbage collection, a blocked event loop) and ' +
-    'raise session.timeout.ms above them',
-  late:
-    'the time between two polls of this client is longer than its rebalance timeout (max.poll.interval.ms): take fewer records per poll ' +
-    '(max.poll.records), work faster between polls, or raise it',
-  subscription: null,
-  leader: null,
-  topics: null,
-  limit: null,
-  converted: null,
-  other: null,
-};
+const SILENT =
+  'its process died, was cut off, or did not beat in time: if it lives, look for long pauses (garbage collection, a blocked event loop; clients ' +
+  'that beat only between messages: work on one that takes long) and raise session.timeout.ms above them';
+const SLOW_POLL =
+  'the time between two polls of this client is longer than its rebalance timeout (max.poll.interval.ms): take fewer records per poll ' +
+  '(max.poll.records), work faster between polls, or raise it';
 
-export function hintFor(cause: RebalanceCause): string | null {
-  return hints[cause];
+/** What the Java client gives as its reason when it leaves because nobody polled it. */
+const POLL_TIMEOUT = /poll (?:timeout|interval)/i;
+
+/** @returns what to do about it; null: nothing */
+export function hintFor(cause: RebalanceCause, why: string): string | null {
+  switch (cause) {
+    case 'silent':
+      return SILENT;
+    case 'late':
+      return SLOW_POLL;
+    case 'left':
+      return POLL_TIMEOUT.test(why) ? SLOW_POLL : null;
+    case 'joined':
+    case 'returned':
+    case 'subscription':
+    case 'leader':
+    case 'topics':
+    case 'limit':
+    case 'converted':
+    case 'other':
+      return null;
+  }
 }
 
 /** Rebalances that began within this time of each other are looked at together. */
@@ -45,7 +54,7 @@ export function findings(rebalances: readonly Rebalance[], nowMs: number): strin
     const spentMs = recent.reduce((sum, each) => sum + tookMs(each, nowMs), 0);
     const share = Math.min(100, Math.round((100 * spentMs) / STORM_WINDOW_MS));
     found.push(
-      `${recent.length} rebalances within the last ${STORM_WINDOW_MS / 60_000} minutes: nobody consumed in ${share}% of that time, or only in part`,
+      `${recent.length} rebalances within the last ${STORM_WINDOW_MS / 60_000} minutes, which took ${share}% of that time`,
     );
   }
   found.push(...repeated(rebalances));
@@ -71,21 +80,19 @@ function repeated(rebalances: readonly Rebalance[]): string[] {
     each.causes.filter(({ cause }) => cause === 'silent').map(clientOf),
   )) {
     if (count >= REPEATED_COUNT)
-      found.push(
-        `${client} was silent for its session timeout in ${count} of ${total} rebalances: ${hints.silent ?? ''}`,
-      );
+      found.push(`${client} was silent for its session timeout in ${count} of ${total} rebalances: ${SILENT}`);
   }
   const late = (each: Rebalance): string[] => [
-    ...each.causes.filter(({ cause }) => cause === 'late').map(clientOf),
+    ...each.causes.filter(({ hint }) => hint === SLOW_POLL).map(clientOf),
     ...(each.groupType === 'classic' ? each.lost.map(clientOf) : []),
   ];
   for (const [client, count] of countBy(rebalances, late)) {
     if (count >= REPEATED_COUNT)
-      found.push(`${client} did not come back in time in ${count} of ${total} rebalances: ${hints.late ?? ''}`);
+      found.push(`${client} did not come back in time in ${count} of ${total} rebalances: ${SLOW_POLL}`);
   }
   for (const [client, count] of countBy(rebalances, (each) => leavers(each))) {
     if (count >= REPEATED_COUNT)
-      found.push(`${client} left and joined again in ${count} of ${total} rebalances: it may restart over and over`);
+      found.push(`${client} left in ${count} of ${total} rebalances: if that is not meant, look why it stops`);
   }
   return found;
 }

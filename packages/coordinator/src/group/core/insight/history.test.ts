@@ -128,12 +128,20 @@ test('history: a member that leaves gives its own reason; the last one leaves an
   const told = new Told();
   const [a] = [told.bench.member('g', { name: 'a' })];
   told.stabilize([a]);
-  const member = { memberId: a.memberId, groupInstanceId: null, reason: 'deployed anew' };
+  const reason = 'deployed anew: consumer poll timeout has expired.';
+  const member = { memberId: a.memberId, groupInstanceId: null, reason };
   told.bench.submit({ kind: 'leave', groupId: 'g', members: [member] });
   expect(told.newest()).toMatchObject({
     outcome: 'empty',
     membersAfter: 0,
-    causes: [{ cause: 'left', clientId: 'a', why: expect.stringContaining('deployed anew') as string }],
+    causes: [
+      {
+        cause: 'left',
+        clientId: 'a',
+        why: expect.stringContaining('deployed anew') as string,
+        hint: expect.stringContaining('max.poll.interval.ms') as string,
+      },
+    ],
   });
 });
 

@@ -327,7 +327,7 @@ export class RebalanceHistory {
     }
     const told = { memberId: clipped(who.memberId), clientId: clipped(who.clientId) };
     const place = { clientHost: clipped(who.clientHost), groupInstanceId: clipped(who.groupInstanceId) };
-    rebalance.causes.push({ atMs: nowMs, ...told, ...place, cause, why: clip(why), hint: hintFor(cause) });
+    rebalance.causes.push({ atMs: nowMs, ...told, ...place, cause, why: clip(why), hint: hintFor(cause, why) });
   }
 
   #lose(lost: Rebalance['lost'], member: MemberName, why: string): void {
