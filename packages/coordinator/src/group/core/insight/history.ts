@@ -28,6 +28,7 @@ export type GroupHistory = {
 type Kept = { readonly sequence: number; readonly rebalance: Rebalance };
 type Entry = {
   readonly groupId: string;
+  readonly sinceMs: number;
   count: number;
   ongoing: Rebalance | undefined;
   /** Members lost before the rebalance that follows from it has begun. */
@@ -35,7 +36,11 @@ type Entry = {
   /** Oldest first. */
   readonly finished: Kept[];
 };
-type Shard = { sinceMs: number; readonly groups: Map<string, Entry> };
+type Shard = {
+  /** Served here since then; or what was forgotten for want of room is older. */
+  sinceMs: number;
+  readonly groups: Map<string, Entry>;
+};
 
 /** Where an event happens, and the rebalances that it ends. */
 type At = { readonly shard: Shard; readonly ended: Rebalance[] };
@@ -131,7 +136,7 @@ export class RebalanceHistory {
     if (entry === undefined) return { sinceMs: shard.sinceMs, count: 0, rebalances: [] };
     const finished = entry.finished.map(({ rebalance }) => rebalance).toReversed();
     const all = entry.ongoing === undefined ? finished : [entry.ongoing, ...finished];
-    return { sinceMs: shard.sinceMs, count: entry.count, rebalances: limit < 0 ? all : all.slice(0, limit) };
+    return { sinceMs: entry.sinceMs, count: entry.count, rebalances: limit < 0 ? all : all.slice(0, limit) };
   }
 
   /** What moves on a rebalance that is going on, or ends it. */
@@ -263,7 +268,7 @@ export class RebalanceHistory {
   #entryOf(shard: Shard, groupId: string): Entry {
     let entry = shard.groups.get(groupId);
     if (entry === undefined) {
-      entry = { groupId, count: 0, ongoing: undefined, lost: [], finished: [] };
+      entry = { groupId, sinceMs: shard.sinceMs, count: 0, ongoing: undefined, lost: [], finished: [] };
       shard.groups.set(groupId, entry);
     }
     return entry;
