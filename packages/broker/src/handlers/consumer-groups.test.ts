@@ -1,4 +1,5 @@
 /** Groups of the consumer protocol from client bytes to the records of `__consumer_offsets`: a whole simulated node. Codes are Kafka 4.3.1's. */
+import { limits as allLimits } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import type { RequestInput } from '@odradek/protocol';
 import { afterEach, expect, test } from 'vitest';
@@ -270,6 +271,25 @@ test('consumer groups: topics that are made, grow or match a pattern reach membe
 });
 
 const byId = (first: string) => (a: { topicId: string }) => (a.topicId === first ? -1 : 1);
+
+test('consumer groups: a shard that had no room to hear of a new topic is told again', async () => {
+  const limits = { ...allLimits.production, coordinatorQueuedOpsMax: 1 };
+  const world = await started({ limits, config: { 'offsets.topic.num.partitions': '1' } });
+  const { client, clock } = world;
+  const joined = await join(world, { subscribedTopicNames: ['later'] });
+  const protocols = [{ name: 'range', metadata: Buffer.alloc(6) }];
+  const classic = { groupId: 'classic', protocolType: 'consumer', sessionTimeoutMs: 10_000, memberId: '', protocols };
+  await client.ask(11, { ...classic, rebalanceTimeoutMs: 10_000 }, 3);
+  // Its members do not come back, so this join waits, and with it the only place of the shard is taken.
+  const other = await world.connect('other');
+  other.send(11, 3, { ...classic, rebalanceTimeoutMs: 10_000 });
+  await clock.advance(0);
+  const later = await createTopic(client, 'later');
+  expect((await client.ask(68, beatBody(joined.memberEpoch))).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+  await clock.advance(12_000);
+  const member = await nextAssignment(world, joined.memberEpoch);
+  expect(member.assignment?.topicPartitions).toEqual([{ topicId: later, partitions: [0] }]);
+});
 
 test('consumer groups: what is set for one group counts from its next heartbeat on', async () => {
   const world = await started();

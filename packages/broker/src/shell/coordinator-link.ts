@@ -3,7 +3,7 @@
  * through the replicas' door, makes the topic when it is first needed, and tells it which partitions it leads, as metadata says.
  */
 import { config as configuration, ok, refuse } from '@odradek/base';
-import type { Clock, Limits, Logger, Metrics, NodeConfig, Outcome, Random } from '@odradek/base';
+import type { Clock, Limits, Logger, Metrics, NodeConfig, Outcome, Random, TimerHandle } from '@odradek/base';
 import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
 import type { ConsumedLogs, CoordinatorLog, GroupConfig } from '@odradek/coordinator';
 import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
@@ -34,6 +34,8 @@ export type CoordinatorLinkOptions = {
 /** In whose name the broker asks the controller for a topic of its own. */
 const BROKER_PRINCIPAL = ANONYMOUS_PRINCIPAL;
 const CREATE_TIMEOUT_MS = 30_000;
+/** How soon a shard that was too busy is told of changed topics again. */
+const RETELL_MS = 1_000;
 /** What a record takes in a batch beside key and value, generously: subtracted from what the topic lets in. */
 const BATCH_OVERHEAD_BYTES = 512;
 
@@ -46,6 +48,10 @@ export class CoordinatorLink {
   #groupConfig: GroupConfig | undefined;
   /** Why the consumer protocol is not served; it is told when it changes. */
   #protocolProblem: string | undefined;
+  /** Changed topics that a shard had no room to hear of. */
+  readonly #untoldTopics = new Set<string>();
+  #retelling: TimerHandle | undefined;
+  #closed = false;
 
   constructor(options: CoordinatorLinkOptions) {
     this.#options = options;
@@ -99,8 +105,7 @@ export class CoordinatorLink {
       if (topic.name === GROUP_TOPIC) this.#follow(after.partition, after.leader, after.leaderEpoch);
     if (deleted.length > 0) void this.#forgetTopics(deleted);
     const changed = topicsChangedFor(delta, image);
-    // A shard that is not loaded yet looks at all topics once it is.
-    if (changed.length > 0) void this.groups.topicsChanged(changed);
+    if (changed.length > 0) void this.#tellTopics(changed);
   }
 
   /**
@@ -119,6 +124,8 @@ export class CoordinatorLink {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#retelling?.cancel();
     this.#regexes.close();
     this.groups.close();
   }
@@ -146,6 +153,20 @@ export class CoordinatorLink {
       consumerEnabled: this.#protocolProblem === undefined,
       recordBytesMax: Math.max(0, topic.get('max.message.bytes') - BATCH_OVERHEAD_BYTES),
       overridesOf: (groupId) => configs.of(ConfigResourceType.GROUP, groupId),
+    });
+  }
+
+  /** A shard that is being loaded looks at all topics once it is; one that has too many requests waiting is told again. */
+  async #tellTopics(topics: readonly string[]): Promise<void> {
+    const outcomes = await this.groups.topicsChanged(topics);
+    const isHeard = outcomes.every((outcome) => outcome.ok || outcome.code !== ErrorCode.COORDINATOR_NOT_AVAILABLE);
+    if (isHeard || this.#closed) return;
+    for (const topic of topics) this.#untoldTopics.add(topic);
+    this.#retelling ??= this.#options.clock.after(RETELL_MS, () => {
+      this.#retelling = undefined;
+      const untold = [...this.#untoldTopics];
+      this.#untoldTopics.clear();
+      void this.#tellTopics(untold);
     });
   }
 
