@@ -86,6 +86,15 @@ test('story: members that go by one client id are told apart', () => {
   expect(told).toContain('then     billing[..2-33a5] joined (/10.0.0.2, billing-2-33a5) 0ms later');
 });
 
+test('story: a member that one place knows by its id alone is called as the others call it', () => {
+  const causes = [{ ...first, atMs: at, why: `member ${first.memberId} joined`, hint: null }];
+  const phases = [
+    { ...nobody, memberId: first.memberId, name: 'moving partitions', tookMs: 8, done: true, detail: null },
+  ];
+  const told = tellStory(group([rebalance({ causes, phases })]), plain);
+  expect(told.at(-1)).toBe('  took     8ms moving partitions, longest for billing');
+});
+
 test('story: a wait is told once, whether the broker names the member in its words or not', () => {
   const phase = { ...first, name: 'waiting for members', tookMs: 3_000, done: false };
   const of = (detail: string | null): string =>

@@ -32,17 +32,21 @@ export function tellStory(group: Explained, paint: Painter): string[] {
 
 /** Members by their instance or client id, with the end of the member id where several go by one. */
 function namerOf({ rebalances }: Explained): Namer {
-  const plain = ({ groupInstanceId, clientId, memberId }: Who): string | undefined => {
-    return [groupInstanceId, clientId, memberId].find((name) => name !== null && name !== '') ?? undefined;
+  const plain = ({ groupInstanceId, clientId }: Who): string | undefined => {
+    return [groupInstanceId, clientId].find((name) => name !== null && name !== '') ?? undefined;
   };
+  const names = new Map<string, string>();
   const ids = new Map<string, Set<string>>();
   const all: Who[] = rebalances.flatMap(({ causes, phases, lost }) => [...causes, ...phases, ...lost]);
   for (const who of all) {
     const name = plain(who);
-    if (name !== undefined && who.memberId !== null) ids.set(name, (ids.get(name) ?? new Set()).add(who.memberId));
+    if (name === undefined || who.memberId === null || who.memberId === '') continue;
+    names.set(who.memberId, name);
+    ids.set(name, (ids.get(name) ?? new Set()).add(who.memberId));
   }
   return (who) => {
-    const name = plain(who);
+    // One place may know less of a member than another.
+    const name = plain(who) ?? names.get(who.memberId ?? '') ?? who.memberId ?? undefined;
     if (name === undefined || who.memberId === null || (ids.get(name)?.size ?? 0) < 2) return name;
     return `${name}[..${who.memberId.slice(-6)}]`;
   };
