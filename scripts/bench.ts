@@ -3,11 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-const USAGE = `usage: pnpm bench [broker|scale|real-input|codec|log|profile] [options]
+const USAGE = `usage: pnpm bench [broker|scale|compaction|real-input|codec|log|profile] [options]
   broker      (default) one node under load, beside Apache Kafka where Java is; writes a table into docs/performance.md
                 --runs N (3)  --records N (300000)  --seconds S (10)  --kafka-bootstrap HOST:PORT [--kafka-pid PID]
+  groups      commits beside Apache Kafka, many groups, large rebalances, loading of offsets
+                --runs N (3)  --seconds S (10)  --groups N (10000)  --kafka-bootstrap HOST:PORT
   scale       many connections and partitions within few file handles
                 --connections N (5000)  --topics N (1000)  --partitions N (10)  --file-handles N (20000)
+  compaction  what the compaction of a large topic costs those who write beside it
+                --megabytes N (1024)  --keys N (1000000)  --runs N (3)  --seconds S (10)  --rate N (2000)
   real-input  a large text of this machine through produce and consume, with checksums   --megabytes N (300)
   codec, log  the benches of packages/protocol and packages/log
   profile     where the broker's time goes under the produce load   --records N
@@ -23,11 +27,14 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '10' },
     'kafka-bootstrap': { type: 'string' },
     'kafka-pid': { type: 'string' },
+    groups: { type: 'string', default: '10000' },
     connections: { type: 'string', default: '5000' },
     topics: { type: 'string', default: '1000' },
     partitions: { type: 'string', default: '10' },
     'file-handles': { type: 'string', default: '20000' },
-    megabytes: { type: 'string', default: '300' },
+    megabytes: { type: 'string' },
+    keys: { type: 'string', default: '1000000' },
+    rate: { type: 'string', default: '2000' },
     'no-write': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -35,8 +42,8 @@ const { values, positionals } = parseArgs({
 
 type NumberOption = Exclude<keyof typeof values, 'no-write' | 'help'>;
 
-function number(name: NumberOption): number {
-  const value = Number(values[name]);
+function number(name: NumberOption, byDefault?: number): number {
+  const value = Number(values[name] ?? byDefault);
   if (!Number.isSafeInteger(value) || value < 1)
     throw new Error(`--${name}: '${values[name]}' is not a whole number above 0`);
   return value;
@@ -62,14 +69,24 @@ async function bench(what: string): Promise<void> {
       const sizes = { runs: number('runs'), records: number('records'), seconds: number('seconds') };
       return benchBroker({ ...sizes, kafkaBootstrap: values['kafka-bootstrap'], kafkaPid, write });
     }
+    case 'groups': {
+      const { benchGroups } = await import('./bench/groups.ts');
+      const sizes = { runs: number('runs'), seconds: number('seconds'), groups: number('groups') };
+      return benchGroups({ ...sizes, kafkaBootstrap: values['kafka-bootstrap'], write });
+    }
     case 'scale': {
       const { benchScale } = await import('./bench/scale.ts');
       const sizes = { connections: number('connections'), topics: number('topics'), partitions: number('partitions') };
       return benchScale({ ...sizes, fileHandles: number('file-handles'), write });
     }
+    case 'compaction': {
+      const { benchCompaction } = await import('./bench/compaction.ts');
+      const sizes = { megabytes: number('megabytes', 1_024), keys: number('keys'), runs: number('runs') };
+      return benchCompaction({ ...sizes, seconds: number('seconds'), rate: number('rate'), write });
+    }
     case 'real-input': {
       const { benchRealInput } = await import('./bench/real-input.ts');
-      return benchRealInput({ megabytes: number('megabytes'), write });
+      return benchRealInput({ megabytes: number('megabytes', 300), write });
     }
     case 'profile': {
       const { benchProfile } = await import('./bench/profile.ts');

@@ -13,6 +13,10 @@ export type Latency = {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
+  /** From when a record was due to the broker's acknowledgement. */
+  readonly ackP50Ms: number;
+  readonly ackP99Ms: number;
+  readonly ackMaxMs: number;
   readonly failed: number;
 };
 export type Fill = { readonly seconds: number; readonly records: number; readonly failed: number };

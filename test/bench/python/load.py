@@ -2,6 +2,7 @@
 usage: load.py produce BOOTSTRAP TOPIC --records N --size BYTES --batch BYTES [--linger MS] [--pid PID]
        load.py consume BOOTSTRAP TOPIC --records N [--pid PID]
        load.py latency BOOTSTRAP TOPIC --rate PER_SECOND --seconds S --size BYTES [--pid PID]
+       load.py keyed BOOTSTRAP TOPIC --records N --size BYTES --keys N
        load.py fill BOOTSTRAP PREFIX --records N --size BYTES --topics N --partitions N
 The broker's CPU time and memory are read from /proc of PID while the load runs."""
 import argparse
@@ -144,12 +145,13 @@ def latency(options):
     sender = producer(options)
     time.sleep(1.0)
     watched = Watched(options.pid)
-    began, sent = time.time(), 0
+    began, sent, acks = time.time(), 0, []
     padding = b"x" * (options.size - 8)
     while (now := time.time()) - began < options.seconds:
         while sent < (now - began) * options.rate:
             due = began + sent / options.rate
-            sender.produce(options.topic, struct.pack(">d", due) + padding, partition=sent % PARTITIONS)
+            acked = lambda error, _message, due=due: None if error else acks.append(time.time() - due)
+            sender.produce(options.topic, struct.pack(">d", due) + padding, partition=sent % PARTITIONS, on_delivery=acked)
             sent += 1
         sender.poll(0.0005)
     sender.flush(30)
@@ -161,8 +163,32 @@ def latency(options):
     reader.join()
     client.close()
     waits.sort()
-    at = lambda share: round(waits[min(len(waits) - 1, int(share * len(waits)))] * 1000, 3)
-    return {"p50Ms": at(0.5), "p99Ms": at(0.99), "p999Ms": at(0.999), "failed": sent - len(waits), **used}
+    acks.sort()
+    of = lambda times, share: round(times[min(len(times) - 1, int(share * len(times)))] * 1000, 3)
+    at = lambda share: of(waits, share)
+    told = {"ackP50Ms": of(acks, 0.5), "ackP99Ms": of(acks, 0.99), "ackMaxMs": of(acks, 1.0)}
+    return {"p50Ms": at(0.5), "p99Ms": at(0.99), "p999Ms": at(0.999), "failed": sent - len(waits), **told, **used}
+
+
+def keyed(options):
+    """Values of a table whose keys are written again and again, in an order that repeats."""
+    client = producer(options)
+    failures = []
+    began = time.perf_counter()
+    value = os.urandom(options.size)
+    key = 1
+    for index in range(options.records):
+        key = (key * 1_664_525 + 1_013_904_223) % 2**32
+        while True:
+            try:
+                client.produce(options.topic, value, key=b"key-%d" % (key % options.keys), partition=0)
+                break
+            except BufferError:
+                client.poll(0.01)
+        if index % 1000 == 0:
+            client.poll(0)
+    left = client.flush(300)
+    return {"seconds": time.perf_counter() - began, "records": options.records, "failed": left}
 
 
 def fill(options):
@@ -189,10 +215,10 @@ def fill(options):
 
 
 parser = argparse.ArgumentParser(usage=__doc__)
-parser.add_argument("mode", choices=["produce", "consume", "latency", "fill"])
+parser.add_argument("mode", choices=["produce", "consume", "latency", "fill", "keyed"])
 parser.add_argument("bootstrap")
 parser.add_argument("topic")
-for name, default in [("records", 1), ("size", 1024), ("batch", 16384), ("rate", 2000), ("topics", 1), ("partitions", 6)]:
+for name, default in [("records", 1), ("size", 1024), ("batch", 16384), ("rate", 2000), ("topics", 1), ("partitions", 6), ("keys", 1)]:
     parser.add_argument(f"--{name}", type=int, default=default)
 parser.add_argument("--linger", type=float, default=5)
 parser.add_argument("--seconds", type=float, default=10)
