@@ -97,13 +97,18 @@ const NAME = /<([a-z][\w.-]*)>/g;
 const SHORT_UUID = /^[\w-]{22}$/;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
-/** Runs a scenario on connections of its own. @returns an answer for every step that takes one */
+/**
+ * Runs a scenario on connections of its own.
+ * @param runId what its groups are called; a name that no earlier run has used when left out
+ * @returns an answer for every step that takes one
+ */
 export async function play(
   bootstrap: string,
   scenario: Scenario,
   topicIds: ReadonlyMap<string, string>,
+  runId: string = randomUUID(),
 ): Promise<Told[]> {
-  const run = new Run(bootstrap, topicIds);
+  const run = new Run(bootstrap, topicIds, runId);
   try {
     return await run.play(scenario);
   } finally {
@@ -113,13 +118,14 @@ export async function play(
 
 class Run {
   readonly #bootstrap: string;
-  readonly #names = new Names();
+  readonly #names: Names;
   readonly #wires = new Map<string, Wire>();
   readonly #sent = new Map<string, { readonly asked: Asked; readonly frame: Promise<Buffer> }>();
   #correlationId = 0;
 
-  constructor(bootstrap: string, topicIds: ReadonlyMap<string, string>) {
+  constructor(bootstrap: string, topicIds: ReadonlyMap<string, string>, runId: string) {
     this.#bootstrap = bootstrap;
+    this.#names = new Names(runId);
     for (const [topic, id] of topicIds) this.#names.set(topic, id);
   }
 
@@ -215,9 +221,13 @@ function asExpected(step: Step & Quiet, answer: Json): Json {
 
 /** What names stand for in one run, both ways. */
 class Names {
-  readonly #run = randomUUID();
+  readonly #run: string;
   readonly #values = new Map<string, string>();
   readonly #names = new Map<string, string>();
+
+  constructor(runId: string) {
+    this.#run = runId;
+  }
 
   set(name: string, value: string): void {
     this.#values.set(name, value);
