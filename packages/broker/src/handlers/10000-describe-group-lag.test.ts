@@ -304,7 +304,7 @@ test('explain: who joined, who was lost and why, with how long it took; what a r
     epoch: 1,
     assignor: 'range',
     tookMs: 2_000,
-    membersBefore: 1,
+    membersBefore: 0,
     membersAfter: 1,
     movedPartitions: 2,
     causes: [{ memberId: first.memberId, clientId: 'app', hint: null }],

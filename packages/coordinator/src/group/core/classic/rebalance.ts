@@ -80,7 +80,7 @@ export function completeJoin(turn: Turn, group: ClassicGroup): void {
   if (group.state !== 'PreparingRebalance') return;
   const { out } = turn;
   out.cancel(timerKeys.join(group.groupId));
-  const { initialRebalance: initial } = group;
+  const initial = group.initialRebalance && turn.config.initialRebalanceDelayMs > 0;
   const lost = removeMissing(turn, group);
   if (group.members.size === 0) {
     beginEmptyGeneration(turn, group);

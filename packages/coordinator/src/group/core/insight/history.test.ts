@@ -68,13 +68,14 @@ test('history: a first rebalance names who joined, the wait for more members, an
     groupType: 'classic',
     epoch: 1,
     assignor: 'range',
+    membersBefore: 0,
     membersAfter: 2,
     causes: [
       { cause: 'joined', clientId: 'a', memberId: 'a-1', clientHost: '/127.0.0.1' },
       { cause: 'joined', clientId: 'b' },
     ],
     phases: [
-      { name: 'waiting for members', tookMs: 6_000, done: true, who: { clientId: 'b' } },
+      { name: 'waiting for members', tookMs: 6_000, done: true, who: { clientId: null } },
       { name: "waiting for the leader's assignment", tookMs: 250, done: true, who: { clientId: 'a' } },
     ],
     lost: [],

@@ -94,7 +94,8 @@ export class RebalanceHistory {
       case 'rebalanceStarted': {
         const { reason, generation, members } = event;
         this.#end({ shard, ended }, shard.groups.get(event.groupId), 'superseded', nowMs);
-        const started = this.#begin(shard, event.groupId, { groupType: 'classic', nowMs, membersBefore: members });
+        const started = this.#begin(shard, event.groupId, { groupType: 'classic', nowMs });
+        if (started.membersBefore < 0) started.membersBefore = membersBefore(members, reason.cause);
         started.epoch = generation;
         this.#because(started, { ...reason, who: personOf(reason.who) }, nowMs);
         started.phases.push(phase('waiting for members', nowMs));
@@ -205,7 +206,7 @@ export class RebalanceHistory {
     for (const member of event.lost) this.#lose(ongoing.lost, member, 'did not come back within the rebalance timeout');
     const joining = ongoing.phases.at(-1);
     if (joining !== undefined) {
-      joining.who = personOf(event.lost[0] ?? event.last);
+      joining.who = personOf(event.lost[0] ?? (event.initial ? null : event.last));
       joining.detail = joinedDetail(event);
       close(joining, nowMs);
     }
@@ -218,8 +219,7 @@ export class RebalanceHistory {
     const { groupId, groupEpoch, members } = event;
     const known = at.shard.groups.get(groupId);
     if (known?.ongoing?.groupType === 'classic') this.#end(at, known, 'superseded', nowMs);
-    const start = { groupType: 'consumer', nowMs, membersBefore: -1 } as const;
-    const ongoing = known?.ongoing ?? this.#begin(at.shard, groupId, start);
+    const ongoing = known?.ongoing ?? this.#begin(at.shard, groupId, { groupType: 'consumer', nowMs });
     const who = {
       memberId: event.memberId,
       clientId: event.clientId,
@@ -239,8 +239,7 @@ export class RebalanceHistory {
   #converted(at: At, event: Extract<GroupEvent, { kind: 'groupConverted' }>, nowMs: number): void {
     const { groupId, to } = event;
     const groupType = to === 'classic' ? 'consumer' : 'classic';
-    const ongoing =
-      at.shard.groups.get(groupId)?.ongoing ?? this.#begin(at.shard, groupId, { groupType, nowMs, membersBefore: -1 });
+    const ongoing = at.shard.groups.get(groupId)?.ongoing ?? this.#begin(at.shard, groupId, { groupType, nowMs });
     const why = `became a ${to} group: ${event.why}`;
     this.#because(ongoing, { who: personOf(null), cause: 'converted', why }, nowMs);
     this.#end(at, at.shard.groups.get(groupId), 'converted', nowMs);
@@ -277,12 +276,13 @@ export class RebalanceHistory {
   #begin(
     shard: Shard,
     groupId: string,
-    start: { readonly groupType: Rebalance['groupType']; readonly nowMs: number; readonly membersBefore: number },
+    start: { readonly groupType: Rebalance['groupType']; readonly nowMs: number },
   ): Rebalance {
     const entry = this.#entryOf(shard, groupId);
     assert(entry.ongoing === undefined, 'a group is in one rebalance at a time', { groupId });
     entry.count += 1;
-    entry.ongoing = newRebalance(start.groupType, start.nowMs, start.membersBefore);
+    const last = entry.finished.at(-1)?.rebalance;
+    entry.ongoing = newRebalance(start.groupType, start.nowMs, last?.membersAfter ?? -1);
     entry.ongoing.lost.push(...entry.lost);
     entry.lost = [];
     return entry.ongoing;
@@ -364,7 +364,7 @@ function joinedDetail({
   return last === null ? null : 'came last';
 }
 
-/** A consumer group tells how many members it has after the change. */
+/** Where nothing is known from before: a group tells how many members it has after the change. */
 function membersBefore(members: number, cause: RebalanceCause): number {
   if (cause === 'joined') return Math.max(0, members - 1);
   return cause === 'left' || cause === 'silent' || cause === 'late' ? members + 1 : members;
