@@ -88,3 +88,19 @@ test('chronicle: a coordinator that starts over says which rebalances that inter
   chronicle.unloaded(3);
   expect(chronicle.explain(3, 'g', -1)).toBeUndefined();
 });
+
+test('chronicle: a consumer group that many join within one rebalance has two lines for it, not one for each of them', () => {
+  const lines: Line[] = [];
+  const options = { clock: new SimClock(), logger: collecting(lines), limits: limits.production, metrics: undefined };
+  const chronicle = new Chronicle(options);
+  chronicle.loaded(0);
+  for (let member = 1; member <= 50; member += 1) {
+    const memberId = `m${member}`;
+    const who = { memberId, clientId: 'app', why: `${memberId} joined`, cause: 'joined' } as const;
+    chronicle.told(0, { kind: 'groupEpochBumped', groupId: 'g', groupEpoch: member, members: member, ...who });
+  }
+  chronicle.told(0, { kind: 'groupReconciled', groupId: 'g', groupEpoch: 50, tookMs: 0, slowestMemberId: 'm50' });
+  const told = lines.filter(({ level }) => level === 'info');
+  expect(told.map(({ message }) => message)).toEqual(['group rebalances', 'group rebalanced: stable']);
+  expect(told[1]?.fields).toMatchObject({ membersBefore: 0, membersAfter: 50, furtherCauses: 49 });
+});

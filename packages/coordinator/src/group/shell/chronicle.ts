@@ -35,9 +35,10 @@ export class Chronicle {
 
   told(partition: number, event: GroupEvent): void {
     const { clock, logger, metrics } = this.#options;
+    const wasRebalancing = this.#history.isRebalancing(partition, event.groupId);
     for (const rebalance of this.#history.told(partition, event, clock.nowMs()))
       this.#finished(event.groupId, rebalance);
-    writeDown(logger, event);
+    writeDown(logger, event, wasRebalancing);
     if (metrics !== undefined) count(metrics, event);
   }
 
@@ -88,11 +89,13 @@ function count(metrics: Metrics, event: GroupEvent): void {
 }
 
 /** The line of a rebalance comes at its end; until then its start is all that is told, since it may take long. */
-function writeDown(logger: Logger, event: GroupEvent): void {
+function writeDown(logger: Logger, event: GroupEvent, wasRebalancing: boolean): void {
   const { kind, ...fields } = event;
   switch (kind) {
     case 'rebalanceStarted':
+      return logger.info(fields, 'group rebalances');
     case 'groupEpochBumped':
+      if (wasRebalancing) return logger.debug(fields, 'a further reason for a rebalance under way');
       return logger.info(fields, 'group rebalances');
     case 'rebalanceJoining':
       return logger.debug(fields, 'a further reason for a rebalance under way');
@@ -104,6 +107,7 @@ function writeDown(logger: Logger, event: GroupEvent): void {
     case 'targetAssigned':
       return logger.debug(fields, 'group has a new assignment');
     case 'groupEmptied':
+      if (wasRebalancing) return logger.debug(fields, 'group has no members left');
       return logger.info(fields, 'group has no members left');
     case 'groupDeleted':
       return logger.info(fields, 'group deleted');

@@ -129,6 +129,10 @@ export class RebalanceHistory {
     return ended;
   }
 
+  isRebalancing(partition: number, groupId: string): boolean {
+    return this.#shards.get(partition)?.groups.get(groupId)?.ongoing !== undefined;
+  }
+
   /** @returns undefined for a group of a shard that is not served here */
   explain(partition: number, groupId: string, limit: number): GroupHistory | undefined {
     const shard = this.#shards.get(partition);
