@@ -21,7 +21,7 @@ import { consumerHeartbeat } from './consumer/heartbeat.ts';
 import { removeGroup, revive } from './consumer/lifetime.ts';
 import { sessionOver as consumerSessionOver, revocationOver } from './consumer/members.ts';
 import { refreshRegexes, regexResolved, topicsChanged } from './consumer/regexes.ts';
-import { maybeUpdateTarget } from './consumer/target.ts';
+import { targetDue } from './consumer/target.ts';
 import { noEnds } from './insight/ends.ts';
 import type { PartitionEnds } from './insight/ends.ts';
 import { lag, peek } from './insight/lag.ts';
@@ -122,7 +122,7 @@ export class GroupMachine implements Machine<GroupKinds> {
       case 'classicSync':
         return consumers && classicOver(turn, consumers, timer.kind, timer.memberId);
       case 'assign':
-        return consumers && maybeUpdateTarget(turn, consumers);
+        return consumers && targetDue(turn, consumers);
       case 'refreshRegexes':
         return consumers && refreshRegexes(turn, consumers);
       default:

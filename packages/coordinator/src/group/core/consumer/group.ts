@@ -46,6 +46,8 @@ export class ConsumerGroup {
   /** Its topics may have changed since `metadataHash` was computed. */
   metadataStale = true;
   rebalance: Rebalance | undefined = undefined;
+  /** A timer waits for the assignment interval to be over. */
+  targetPutOff = false;
   /** Since when it has no members, as far as this coordinator saw it. */
   emptySinceMs = 0;
   /** Topics came or went since its regular expressions were asked for. */

@@ -2,6 +2,7 @@
 import { timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
 import type { ConsumerGroup } from './group.ts';
+import { cancelTarget } from './target.ts';
 import { cancelTimers, setRevocation, setSession } from './timers.ts';
 
 /** Sets the timers of a group that was read from the log. Sessions begin anew: its members could not reach anybody meanwhile. */
@@ -23,7 +24,7 @@ export function removeGroup(turn: Turn, group: ConsumerGroup): void {
   const { groupId } = group;
   const memberIds = Array.from(group.members.keys());
   for (const memberId of memberIds) cancelTimers(turn, group, memberId);
-  out.cancel(timerKeys.assign(groupId));
+  cancelTarget(turn, group);
   out.cancel(timerKeys.regexes(groupId));
   for (const memberId of memberIds) out.write({ kind: 'currentAssignment', groupId, memberId, value: null });
   for (const memberId of Array.from(group.targets.keys()))

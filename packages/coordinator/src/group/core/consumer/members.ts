@@ -20,7 +20,7 @@ import {
 import type { ConsumerMember, OwnedPartitions } from './member.ts';
 import { reconcile, sameOwned } from './reconcile.ts';
 import { served } from './states.ts';
-import { because, bumpEpoch, hashOf } from './target.ts';
+import { because, bumpEpoch, cancelTarget, hashOf } from './target.ts';
 import { cancelTimers, sessionTimeoutMs, setRevocation } from './timers.ts';
 
 /** @returns whether what the member owns has changed, so that it has to hear of it */
@@ -159,7 +159,7 @@ export function removeMembers(
   if (group.members.size > 0) return;
   group.rebalance = undefined;
   group.emptySinceMs = out.nowMs;
-  out.cancel(timerKeys.assign(groupId));
+  cancelTarget(turn, group);
   out.cancel(timerKeys.regexes(groupId));
   out.tell({ kind: 'groupEmptied', groupId, generation: group.epoch });
 }

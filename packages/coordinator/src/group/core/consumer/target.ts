@@ -75,8 +75,16 @@ export function maybeUpdateTarget(turn: Turn, group: ConsumerGroup): void {
   if (group.assignmentEpoch >= group.epoch || group.members.size === 0) return;
   const { groupId } = group;
   const waitMs = intervalLeft(turn, group);
-  if (waitMs > 0) turn.out.timer(timerKeys.assign(groupId), waitMs, { kind: 'assign', groupId });
-  else updateTarget(turn, group);
+  if (waitMs <= 0) return updateTarget(turn, group);
+  if (group.targetPutOff) return;
+  group.targetPutOff = true;
+  turn.out.timer(timerKeys.assign(groupId), waitMs, { kind: 'assign', groupId });
+}
+
+/** The timer of a target that was put off: it knows better than the wall clock that the interval is over. */
+export function targetDue(turn: Turn, group: ConsumerGroup): void {
+  group.targetPutOff = false;
+  if (group.assignmentEpoch < group.epoch && group.members.size > 0) updateTarget(turn, group);
 }
 
 function intervalLeft(turn: Turn, group: ConsumerGroup): number {
@@ -90,7 +98,7 @@ function intervalLeft(turn: Turn, group: ConsumerGroup): number {
 export function updateTarget(turn: Turn, group: ConsumerGroup): void {
   const { out, config } = turn;
   const { groupId, epoch } = group;
-  out.cancel(timerKeys.assign(groupId));
+  cancelTarget(turn, group);
   const assignorName = group.preferredAssignor(config.consumer.assignors.filter((name) => assignors.has(name)));
   const assign = assignors.get(assignorName);
   if (assign === undefined) return;
@@ -159,9 +167,9 @@ function countNew(before: PartitionsByTopic, after: PartitionsByTopic): number {
   return count;
 }
 
-/** The timer of a target that was put off. */
-export function assignmentDue(turn: Turn, group: ConsumerGroup): void {
-  maybeUpdateTarget(turn, group);
+export function cancelTarget(turn: Turn, group: ConsumerGroup): void {
+  group.targetPutOff = false;
+  turn.out.cancel(timerKeys.assign(group.groupId));
 }
 
 /** A reason with the member who gave it. */

@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest';
+import { answerRegexes, reconcileAll } from '../../../testing/bench-consumer.ts';
+import { GroupBench } from '../../../testing/group-bench.ts';
+
+function bench(): GroupBench {
+  const made = new GroupBench();
+  made.topics.set('orders', 2);
+  made.topics.set('orders-eu', 1);
+  made.topics.set('payments', 1);
+  return made;
+}
+
+const asked = (made: GroupBench): (readonly string[])[] =>
+  made.takeEvents('resolveRegex').map(({ regexes }) => regexes);
+const changed = (made: GroupBench, topic: string): void =>
+  void made.submit<'topicsChanged'>({ kind: 'topicsChanged', topics: [topic] });
+
+test('regexes: who subscribes with one waits for its topics, which are asked for in its name', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  expect(consumer.join().value).toMatchObject({ memberEpoch: 1, assignment: [] });
+  expect(made.events.at(-1)).toEqual({
+    kind: 'resolveRegex',
+    groupId: 'g',
+    regexes: ['orders.*'],
+    asker: { principal: 'User:test', clientHost: '/127.0.0.1' },
+  });
+  answerRegexes(made);
+  expect(made.stateOf()).toBe('Assigning');
+  consumer.beat();
+  expect([made.stateOf(), consumer.ownedNames()]).toEqual(['Stable', ['orders-0', 'orders-1', 'orders-eu-0']]);
+});
+
+test('regexes: one that is known already is not asked for again', () => {
+  const made = bench();
+  const [a, b] = [made.consumer('g', { regex: 'orders.*' }), made.consumer('g', { regex: 'orders.*' })];
+  a.join();
+  answerRegexes(made);
+  a.beat();
+  b.join();
+  expect(asked(made)).toEqual([]);
+  reconcileAll(made, [a, b], 4);
+  expect([...a.ownedNames(), ...b.ownedNames()].sort()).toEqual(['orders-0', 'orders-1', 'orders-eu-0']);
+});
+
+test('regexes: names and a pattern together are both subscribed to', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: '.*-eu', topics: ['payments'] });
+  consumer.join();
+  reconcileAll(made, [consumer], 3);
+  expect(consumer.ownedNames().sort()).toEqual(['orders-eu-0', 'payments-0']);
+});
+
+test('regexes: topics that come are found, at most every 10 seconds', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  consumer.join();
+  reconcileAll(made, [consumer], 2);
+  asked(made);
+  made.advance(10_000);
+  made.topics.set('orders-us', 1);
+  changed(made, 'orders-us');
+  expect(asked(made)).toHaveLength(1);
+  made.topics.set('orders-asia', 1);
+  changed(made, 'orders-asia');
+  expect(asked(made)).toEqual([]);
+  // The answer to the first question came before the second topic did.
+  const topics = ['orders', 'orders-eu', 'orders-us'];
+  const resolved = [{ regex: 'orders.*', topics }];
+  made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 2, resolved });
+  made.advance(9_000);
+  expect(asked(made)).toEqual([]);
+  made.advance(1_000);
+  answerRegexes(made);
+  consumer.beat();
+  expect(consumer.ownedNames()).toContain('orders-asia-0');
+});
+
+test('regexes: asked again after the refresh interval, since rights change too; the same answer writes and moves nothing', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  consumer.join();
+  reconcileAll(made, [consumer], 2);
+  asked(made);
+  made.written();
+  const { groupEpoch } = made.describeConsumer();
+  for (let passedMs = 0; passedMs < 600_000; passedMs += 30_000) {
+    made.advance(30_000);
+    consumer.beat();
+  }
+  expect(asked(made)).toEqual([['orders.*']]);
+  const resolved = [{ regex: 'orders.*', topics: ['orders', 'orders-eu'] }];
+  made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 3, resolved });
+  expect([made.written(), made.describeConsumer().groupEpoch]).toEqual([[], groupEpoch]);
+});
+
+test('regexes: an answer that does not come is asked for again', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  consumer.join();
+  expect(asked(made)).toHaveLength(1);
+  made.advance(9_999);
+  expect(asked(made)).toEqual([]);
+  made.advance(1);
+  expect(asked(made)).toHaveLength(1);
+});
+
+test('regexes: an answer for one that nobody subscribes with any more, or for a group that is gone, changes nothing', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  consumer.join();
+  consumer.beat({ subscribedTopicRegex: '', subscribedTopicNames: ['payments'] });
+  made.written();
+  answerRegexes(made);
+  const resolved = [{ regex: 'x', topics: ['orders'] }];
+  made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'no such group', metadataOffset: 1, resolved });
+  expect([made.written(), consumer.ownedNames(), made.stateOf('no such group')]).toEqual([[], ['payments-0'], 'Dead']);
+});
+
+test('regexes: the last who subscribes with one takes its topics with it', () => {
+  const made = bench();
+  const [a, b] = [made.consumer('g', { regex: 'orders.*' }), made.consumer('g', { topics: ['payments'] })];
+  a.join();
+  b.join();
+  reconcileAll(made, [a, b], 4);
+  made.written();
+  a.leave();
+  expect(made.written()).toContainEqual({ kind: 'resolvedRegex', groupId: 'g', regex: 'orders.*', value: null });
+  const deleted = made.submit<'deleteOffsets'>({
+    kind: 'deleteOffsets',
+    groupId: 'g',
+    topics: ['orders', 'payments'].map((topic) => ({ topic, partitions: [0] })),
+  }).value;
+  expect(deleted.topics.map(({ partitions }) => partitions[0]?.code)).toEqual([0, 86]);
+});
+
+test('regexes: a coordinator that takes over asks with the first heartbeat, in the name of who sends it', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  consumer.join();
+  reconcileAll(made, [consumer], 2);
+  made.advance(10_000);
+  const moved = made.reloaded();
+  changed(moved, 'orders-us');
+  moved.advance(20_000);
+  expect(asked(moved)).toEqual([]);
+  Object.assign(consumer, { bench: moved });
+  consumer.beat();
+  expect(moved.takeEvents('resolveRegex')).toMatchObject([
+    { regexes: ['orders.*'], asker: { principal: 'User:test' } },
+  ]);
+});
