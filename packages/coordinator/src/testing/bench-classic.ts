@@ -13,7 +13,7 @@ export type ClassicOptions = {
   readonly instance?: string;
   readonly topics?: readonly string[];
   readonly rack?: string;
-  /** In order of preference; cooperative when the first one is. */
+  /** In order of preference; cooperative when all are, as in the Java client. */
   readonly protocols?: readonly string[];
   readonly sessionTimeoutMs?: number;
   readonly rebalanceTimeoutMs?: number;
@@ -21,11 +21,10 @@ export type ClassicOptions = {
   readonly version?: number;
 };
 
-/** What all protocols of a group have to have in common for an assignor to tell who owns what: the prefix of cooperative ones. */
+/** How the names of protocols begin in which members keep what they own while they join. */
 const COOPERATIVE = 'cooperative';
 
 export class BenchClassic {
-  /** Another one after the coordinator moved. */
   bench: GroupBench;
   readonly groupId: string;
   options: ClassicOptions;
@@ -41,6 +40,8 @@ export class BenchClassic {
   #syncing: Ask<'sync'> | undefined;
   #protocolName: string | null = null;
   #needsJoin = true;
+  /** What it assigned from, as leader of a classic group or while it was told of none: it watches that, and joins again when it changes. */
+  #watched: string | undefined;
 
   constructor(bench: GroupBench, groupId: string, options: ClassicOptions) {
     this.bench = bench;
@@ -49,7 +50,7 @@ export class BenchClassic {
   }
 
   get isCooperative(): boolean {
-    return this.options.protocols?.[0]?.startsWith(COOPERATIVE) === true;
+    return this.options.protocols?.every((name) => name.startsWith(COOPERATIVE)) === true;
   }
 
   /** It is in a generation and waits for nothing. */
@@ -62,6 +63,7 @@ export class BenchClassic {
     if (this.isFenced) return;
     this.#takeAnswers();
     if (this.#joining !== undefined || this.#syncing !== undefined) return;
+    if (this.#watched !== undefined && this.#watched !== this.#counts()) this.#needsJoin = true;
     if (this.#needsJoin) this.join();
     else this.beat();
     this.#takeAnswers();
@@ -123,6 +125,14 @@ export class BenchClassic {
     this.#needsJoin = true;
   }
 
+  /** The coordinator moved: answers that were waited for never come, so it joins again. */
+  moveTo(bench: GroupBench): void {
+    this.bench = bench;
+    if (this.#joining !== undefined || this.#syncing !== undefined) this.#needsJoin = true;
+    this.#joining = undefined;
+    this.#syncing = undefined;
+  }
+
   commit(offset: number, topic: string, partition: number): Ask<'commit'> {
     return this.bench.submit<'commit'>({
       kind: 'commit',
@@ -144,6 +154,13 @@ export class BenchClassic {
 
   ownedNames(): string[] {
     return Array.from(this.owned).sort();
+  }
+
+  #counts(): string {
+    return this.bench.topics
+      .all()
+      .map(({ name, partitionCount }) => `${name} ${partitionCount}`)
+      .join();
   }
 
   #subscription(): Buffer {
@@ -193,6 +210,7 @@ export class BenchClassic {
     this.#protocolName = reply.protocolName;
     const { groupId, memberId, generation } = this;
     const leads = reply.leader === memberId && !reply.skipAssignment;
+    this.#watched = reply.leader === memberId || reply.leader === '' ? this.#counts() : undefined;
     this.#syncing = this.bench.submit<'sync'>({
       kind: 'sync',
       groupId,

@@ -128,7 +128,9 @@ export function upgrade(turn: Turn, classic: ClassicGroup): void {
   for (const { memberId, value } of translated.value) out.write({ kind: 'consumerMember', groupId, memberId, value });
   const group = turn.consumers.get(groupId);
   assert(group !== undefined, 'a group that is upgraded has members', { groupId });
-  const metadataHash = hashOf(turn, group.subscribedTopics);
+  // Topics may have grown since the members were assigned anything, if they ever were: then no hash is the right one, and the epoch goes up.
+  const isWhole = assignsAll(turn, group.subscribedTopics, translated.value);
+  const metadataHash = isWhole ? hashOf(turn, group.subscribedTopics) : NO_HASH;
   out.write({ kind: 'consumerGroup', groupId, value: { epoch: generation, metadataHash } });
   for (const { memberId, assigned } of translated.value)
     out.write({ kind: 'targetMember', groupId, memberId, value: toTopicPartitions(assigned) });
@@ -138,9 +140,24 @@ export function upgrade(turn: Turn, classic: ClassicGroup): void {
     out.write({ kind: 'currentAssignment', groupId, memberId, value: toCurrentValue(current) });
   }
   for (const member of group.members.values()) setSession(turn, group, member);
-  group.metadataStale = false;
+  group.metadataStale = !isWhole;
   const why = `a member joined with the consumer protocol; ${group.members.size} classic ones stay in it`;
   out.tell({ kind: 'groupConverted', groupId, to: 'consumer', why });
+}
+
+/** What a group has that knows no topics yet. */
+const NO_HASH = 0n;
+
+/** Whether each partition of these topics is assigned to somebody. */
+function assignsAll(turn: Turn, names: Iterable<string>, members: readonly Translated[]): boolean {
+  const counts = new Map<string, number>();
+  for (const { assigned } of members)
+    for (const [topicId, { size }] of assigned) counts.set(topicId, (counts.get(topicId) ?? 0) + size);
+  for (const name of names) {
+    const topic = turn.topics.byName(name);
+    if (topic !== undefined && (counts.get(topic.id) ?? 0) < topic.partitionCount) return false;
+  }
+  return true;
 }
 
 /** Ends what is under way in a classic group. */

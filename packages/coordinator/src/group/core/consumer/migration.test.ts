@@ -45,7 +45,7 @@ const offsetOf = (bench: GroupBench, partition: number): number | undefined =>
 
 describe.for([
   ['eager', ['range']],
-  ['cooperative', ['cooperative-sticky', 'range']],
+  ['cooperative', ['cooperative-sticky']],
 ] as const)('migration of %s members', ([, protocols]) => {
   test('one by one to the consumer protocol and back, sharing all partitions all the way, keeping offsets', () => {
     const bench = benchWith();
@@ -96,7 +96,7 @@ describe.for([
     const mixed = bench.describeConsumer();
     const loaded = bench.reloaded();
     expect(loaded.describeConsumer()).toEqual(mixed);
-    for (const old of olds) old.bench = loaded;
+    for (const old of olds) old.moveTo(loaded);
     settle(loaded, olds, 3);
     // The consumer member is silent: once its session is over only classic ones are left.
     loaded.advance(1_000);
