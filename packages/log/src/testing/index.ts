@@ -1,0 +1,2 @@
+export { testLogConfig } from './config.ts';
+export { makeBatch, makeMarker, managerConfig } from './harness.ts';
