@@ -36,9 +36,11 @@ export class Chronicle {
   told(partition: number, event: GroupEvent): void {
     const { clock, logger, metrics } = this.#options;
     const wasRebalancing = this.#history.isRebalancing(partition, event.groupId);
-    for (const rebalance of this.#history.told(partition, event, clock.nowMs()))
-      this.#finished(event.groupId, rebalance);
+    const ended = this.#history.told(partition, event, clock.nowMs());
+    // One that gives way to the next has its line before that begins.
+    for (const each of ended) if (each.outcome === 'superseded') this.#finished(event.groupId, each);
     writeDown(logger, event, wasRebalancing);
+    for (const each of ended) if (each.outcome !== 'superseded') this.#finished(event.groupId, each);
     if (metrics !== undefined) count(metrics, event);
   }
 
@@ -107,8 +109,7 @@ function writeDown(logger: Logger, event: GroupEvent, wasRebalancing: boolean): 
     case 'targetAssigned':
       return logger.debug(fields, 'group has a new assignment');
     case 'groupEmptied':
-      if (wasRebalancing) return logger.debug(fields, 'group has no members left');
-      return logger.info(fields, 'group has no members left');
+      return logger.debug(fields, 'group has no members left');
     case 'groupDeleted':
       return logger.info(fields, 'group deleted');
     case 'memberLost':

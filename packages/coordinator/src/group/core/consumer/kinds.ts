@@ -1,6 +1,6 @@
 /** The words of consumer groups (KIP-848): what is asked, answered and told. Records are in `../kinds.ts` with those of all groups. */
 
-import type { RebalanceCause } from '../insight/kinds.ts';
+import type { MemberName, RebalanceCause } from '../insight/kinds.ts';
 
 /** Partitions of topics, by topic id. */
 export type TopicPartitions = readonly { readonly topicId: string; readonly partitions: readonly number[] }[];
@@ -131,6 +131,7 @@ export type ConsumerEvent =
       readonly tookMs: number;
       /** Who came last. */
       readonly slowestMemberId: string | null;
+      readonly slowest?: MemberName;
     }
   | ({
       readonly kind: 'memberLost';

@@ -58,7 +58,9 @@ function maybeTellStable(turn: Turn, group: ConsumerGroup, slowestMemberId: stri
   const { groupId, epoch: groupEpoch } = group;
   const tookMs = Math.max(0, turn.out.nowMs - group.rebalance.sinceMs);
   group.rebalance = undefined;
-  turn.out.tell({ kind: 'groupReconciled', groupId, groupEpoch, tookMs, slowestMemberId });
+  const member = group.members.get(slowestMemberId);
+  const slowest = member === undefined ? {} : { slowest: nameOf(member) };
+  turn.out.tell({ kind: 'groupReconciled', groupId, groupEpoch, tookMs, slowestMemberId, ...slowest });
 }
 
 /** A static member came back under a new member id: the same member, in the same place, with all that it owned. */

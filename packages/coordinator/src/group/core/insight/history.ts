@@ -182,7 +182,10 @@ export class RebalanceHistory {
         break;
       case 'targetAssigned': {
         const computing = ongoing.phases.at(-1);
-        if (computing?.name === 'computing the assignment') close(computing, nowMs);
+        if (computing?.name === 'computing the assignment') {
+          close(computing, nowMs);
+          if (computing.tookMs >= AT_ONCE_MS) computing.detail = 'it was put off to the next heartbeat of a member';
+        }
         ongoing.epoch = event.groupEpoch;
         ongoing.assignor = clip(event.assignorName);
         ongoing.membersAfter = event.members;
@@ -193,7 +196,7 @@ export class RebalanceHistory {
       case 'groupReconciled': {
         const last = ongoing.phases.at(-1);
         if (last !== undefined && event.slowestMemberId !== null) {
-          last.who = { ...personOf(null), memberId: clip(event.slowestMemberId) };
+          last.who = { ...personOf(event.slowest ?? null), memberId: clip(event.slowestMemberId) };
           last.detail = 'came last';
         }
         ongoing.epoch = event.groupEpoch;
@@ -343,6 +346,9 @@ export class RebalanceHistory {
     if (lost.length < this.#limits.rebalanceDetailsMax) lost.push({ ...personOf(member), why: clip(why) });
   }
 }
+
+/** An assignment that took longer was not computed at once. */
+const AT_ONCE_MS = 100;
 
 function phase(name: Phase['name'], startedMs: number): Phase {
   return { name, startedMs, tookMs: 0, done: false, who: personOf(null), detail: null };
