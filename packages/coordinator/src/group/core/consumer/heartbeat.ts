@@ -28,7 +28,7 @@ import {
 import { lookAtRegexes } from './regexes.ts';
 import { checkRequest } from './request.ts';
 import { because, maybeUpdateTarget, refreshMetadata } from './target.ts';
-import { setSession } from './timers.ts';
+import { cancelTimers, setSession } from './timers.ts';
 
 export function consumerHeartbeat(turn: Turn, op: ConsumerHeartbeatOp, id: OpId): void {
   turn.out.reply(id, answer(turn, op));
@@ -216,6 +216,8 @@ function beat(turn: Turn, op: ConsumerHeartbeatOp, place: Place, value: Consumer
   const { memberId } = place;
   const before = place.member?.value;
   if (isReplaced(op, place)) replaceStatic(turn, place.group, place.member, memberId);
+  // One that spoke the classic protocol is waited for no longer.
+  if (place.group !== undefined && (before?.classic ?? null) !== null) cancelTimers(turn, place.group, memberId);
   if (value !== before) turn.out.write({ kind: 'consumerMember', groupId: op.groupId, memberId, value });
   const group = turn.consumers.get(op.groupId);
   const member = group?.members.get(memberId);

@@ -13,8 +13,6 @@ import type { ConsumerGroup } from './group.ts';
 import { NOTHING_ASSIGNED, nameOf, regexOf, samePartitions, toTopicPartitions } from './member.ts';
 import type { ConsumerMember } from './member.ts';
 
-const EPOCH_MAX = 0x7fff_ffff;
-
 /**
  * Bumps the epoch when there is a reason to, or when the topics that the group subscribes to are not what they were.
  * @param reason undefined: only if the topics changed
@@ -35,7 +33,7 @@ export function refreshMetadata(turn: Turn, group: ConsumerGroup, reason: Rebala
 export function bumpEpoch(turn: Turn, group: ConsumerGroup, metadataHash: bigint, reason: RebalanceReason): void {
   const { out } = turn;
   const { groupId } = group;
-  const epoch = group.epoch === EPOCH_MAX ? 1 : group.epoch + 1;
+  const epoch = group.epoch + 1;
   out.write({ kind: 'consumerGroup', groupId, value: { epoch, metadataHash } });
   if (group.hasPartitionMetadata) out.write({ kind: 'consumerPartitionMetadata', groupId, value: null });
   group.rebalance ??= { sinceMs: out.nowMs };
