@@ -8,7 +8,8 @@ type Explained = ResponseInput<10001>['groups'][number];
 type RebalanceAnswer = Explained['rebalances'][number];
 
 export const explainGroups: HandlerOf<10001> = {
-  async handle({ groupIds, limit }, services, caller) {
+  async handle({ groupIds: named, limit }, services, caller) {
+    const groupIds = Array.from(new Set(named));
     return { groups: await Promise.all(groupIds.map((groupId) => explain(groupId, limit, services, caller))) };
   },
   refused: (request, code, why) => ({ groups: request.groupIds.map((groupId) => refused(groupId, code, why)) }),
