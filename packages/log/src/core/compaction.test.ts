@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makeBatch, makeMarker } from '../testing/harness.ts';
 import { AbortedTransactions, BatchFilter, KeyReader } from './compaction.ts';
-import type { CompactionRules, LastOfProducer } from './compaction.ts';
+import type { CompactionRules } from './compaction.ts';
 import { OffsetMap, SLOT_BYTES } from './offset-map.ts';
-import type { AbortedEntry } from './producers.ts';
+import type { AbortedEntry, LastOfProducer } from './producers.ts';
 
 const NOW_MS = 1_000_000;
 const RETENTION_MS = 500;

@@ -9,16 +9,14 @@ import type { Outcome } from '@odradek/base';
 import { ErrorCode, RecordCursor, assembleBatch, batch, uncompressedRecords } from '@odradek/protocol';
 import type { OffsetMap } from './offset-map.ts';
 import { readMarker } from './producer-batches.ts';
-import type { AbortedEntry } from './producers.ts';
-
-/** Of a producer that the log still knows: where its last data lies; -1 when only a marker told of its epoch. */
-export type LastOfProducer = { readonly lastDataOffset: number; readonly epoch: number };
+import type { AbortedEntry, LastOfProducer } from './producers.ts';
 
 export type CompactionRules = {
   readonly nowMs: number;
   readonly deleteRetentionMs: number;
   /** Bytes that one batch may take once decompressed. */
   readonly unpackedBytesMax: number;
+  /** Those that the log still knows. */
   readonly producers: ReadonlyMap<number, LastOfProducer>;
 };
 

@@ -32,6 +32,9 @@ export type ProducerEntry = {
   batches: KeptBatch[];
 };
 
+/** Where the last data of a producer lies; -1 when only a marker told of its epoch. */
+export type LastOfProducer = { readonly lastDataOffset: number; readonly epoch: number };
+
 /** What a data batch says about its producer. */
 export type ProducerBatch = {
   readonly producerId: number;
@@ -187,6 +190,14 @@ export class Producers {
       if (entry.txnFirstOffset < 0 && nowMs - entry.lastTimestampMs >= expirationMs)
         this.#entries.delete(entry.producerId);
     }
+  }
+
+  lastOffsets(): Map<number, LastOfProducer> {
+    const found = new Map<number, LastOfProducer>();
+    for (const { producerId, epoch, batches } of this.#entries.values()) {
+      found.set(producerId, { lastDataOffset: batches.at(-1)?.lastOffset ?? -1, epoch });
+    }
+    return found;
   }
 
   active(): ActiveProducer[] {

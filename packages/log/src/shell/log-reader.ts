@@ -3,7 +3,8 @@
  * such changes, and a read that meets one begins again.
  */
 import { batch } from '@odradek/protocol';
-import type { OffsetAndTimestamp, ReadRequest, ReadResult } from '../types.ts';
+import { collectAborted } from '../core/txn-index.ts';
+import type { AbortedTransaction, OffsetAndTimestamp, ReadRequest, ReadResult } from '../types.ts';
 import { readSegment } from './disk-read.ts';
 import type { DiskReadBounds } from './disk-read.ts';
 import type { Segment } from './segment.ts';
@@ -35,6 +36,16 @@ export async function readFromDisk(
     if (generation === log.generation) return result;
   }
   return NOTHING_READ;
+}
+
+/** Aborted transactions that a reader of this range must know of; see PartitionLog. */
+export function abortedBetween(log: ReadableLog, fromOffset: number, upToOffset: number): AbortedTransaction[] {
+  const found: AbortedTransaction[] = [];
+  const { segments } = log;
+  for (const segment of segments.slice(Math.max(0, segmentIndexOf(segments, fromOffset)))) {
+    if (collectAborted(segment.indexes.aborted(), { fromOffset, upToOffset }, found)) break;
+  }
+  return found;
 }
 
 /** The first record at or after a time; see PartitionLog. */

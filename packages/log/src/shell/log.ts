@@ -2,15 +2,11 @@
  * One partition's log as the rooms above see it: what may be appended and read, when it is flushed, and what a fault of the storage does to it.
  * What happens to its files is in log-body.ts.
  */
-import { AssertionError, StorageFault, ok, refuse } from '@odradek/base';
+import { StorageFault, ok, refuse } from '@odradek/base';
 import type { Outcome, Refusal } from '@odradek/base';
 import { ErrorCode, batch } from '@odradek/protocol';
-import { AppendPlan, planAppend, sealPlan } from '../core/append.ts';
-import { judgeProducer } from '../core/producer-batches.ts';
 import type { Cleanable } from '../core/cleanable.ts';
-import type { LastOfProducer } from '../core/compaction.ts';
-import type { KeptBatch } from '../core/producers.ts';
-import { collectAborted } from '../core/txn-index.ts';
+import type { LastOfProducer } from '../core/producers.ts';
 import type {
   AbortedTransaction,
   ActiveProducer,
@@ -24,24 +20,24 @@ import type {
   ReadResult,
 } from '../types.ts';
 import { writePartitionMetadata } from './checkpoints.ts';
-import { Flusher } from './flusher.ts';
-import type { Flushable } from './flusher.ts';
 import type { LogState } from './load.ts';
+import { LogAppends } from './log-appends.ts';
 import { LogBody } from './log-body.ts';
 import type { LogOpening } from './log-body.ts';
+import { LogFlushing } from './log-flushing.ts';
+import { LogHealth } from './log-health.ts';
 import {
   NOTHING_READ,
   offsetForTimestamp,
   offsetOfMaxTimestamp,
   readFromDisk,
-  segmentIndexOf,
+  abortedBetween,
   timestampAt,
 } from './log-reader.ts';
 import { asideDirectoryName } from './names.ts';
 import { timeOfBatch } from './timestamps.ts';
 import type { Segment } from './segment.ts';
 import type { CleanedSegment } from './swap.ts';
-import { isFullDisk } from './world.ts';
 import type { LogKeeper, LogWorld } from './world.ts';
 
 export type LogIdentity = {
@@ -60,22 +56,18 @@ export type LogStart = {
   readonly opening: LogOpening;
 };
 
-export class Log implements PartitionLog, Flushable {
+export class Log implements PartitionLog {
   readonly topic: string;
   readonly partition: number;
   readonly logDirectory: string;
   readonly #world: LogWorld;
   readonly #keeper: LogKeeper;
   readonly #body: LogBody;
-  readonly #flusher: Flusher;
-  readonly #plan = new AppendPlan();
+  readonly #health: LogHealth;
+  readonly #flushing: LogFlushing;
+  readonly #appends: LogAppends;
   #topicId: string;
-  #offline: StorageFault | undefined;
   #closed = false;
-  /** Appended since a flush was last begun. */
-  #bytesUnflushed = 0;
-  #messagesUnflushed = 0;
-  #lastFlushMs: number;
 
   constructor(world: LogWorld, keeper: LogKeeper, { identity, config, opening }: LogStart) {
     this.#world = world;
@@ -84,9 +76,14 @@ export class Log implements PartitionLog, Flushable {
     this.partition = identity.partition;
     this.logDirectory = identity.logDirectory;
     this.#topicId = identity.topicId;
-    this.#body = new LogBody(world, identity.directory, config, opening);
-    this.#flusher = new Flusher(this);
-    this.#lastFlushMs = world.clock.nowMs();
+    const { logDirectory, directory } = identity;
+    const body = new LogBody(world, directory, config, opening);
+    const health = new LogHealth(keeper, logDirectory);
+    const flushing = new LogFlushing(world, { body, health, logDirectory, isClosed: () => this.#closed });
+    this.#appends = new LogAppends({ body, health, flushing, limits: world.limits });
+    this.#body = body;
+    this.#health = health;
+    this.#flushing = flushing;
   }
 
   get topicId(): string {
@@ -110,7 +107,7 @@ export class Log implements PartitionLog, Flushable {
   }
 
   get sizeBytes(): number {
-    return this.#guard(() => this.#body.sizeBytes);
+    return this.#health.guard(() => this.#body.sizeBytes);
   }
 
   get latestEpoch(): number | undefined {
@@ -119,14 +116,14 @@ export class Log implements PartitionLog, Flushable {
 
   /** The fault that took it offline, if one did. */
   get fault(): StorageFault | undefined {
-    return this.#offline;
+    return this.#health.fault;
   }
 
   /** The log turns out to be that of this topic: its own note of it was lost. */
   adopt(topicId: string): void {
     this.#topicId = topicId;
     this.#body.durability.newborn = true;
-    this.#guard(() => writePartitionMetadata(this.#world.files, this.#body.directory, topicId, 'later'));
+    this.#health.guard(() => writePartitionMetadata(this.#world.files, this.#body.directory, topicId, 'later'));
   }
 
   reconfigure(config: LogConfig): void {
@@ -136,13 +133,7 @@ export class Log implements PartitionLog, Flushable {
   }
 
   append(request: AppendRequest): AppendOutcome {
-    const closed = this.#refuseWrite(request);
-    if (closed !== undefined) return closed;
-    try {
-      return this.#append(request, this.#body.state);
-    } catch (cause) {
-      return this.#refusalOf(cause);
-    }
+    return this.#refuseWrite(request) ?? this.#appends.append(request);
   }
 
   read(request: ReadRequest): Outcome<ReadResult> | Promise<Outcome<ReadResult>> {
@@ -162,22 +153,15 @@ export class Log implements PartitionLog, Flushable {
   }
 
   abortedTransactions(fromOffset: number, upToOffset: number): AbortedTransaction[] {
-    const found: AbortedTransaction[] = [];
-    this.#guard(() => {
-      const { segments } = this.#body;
-      for (const segment of segments.slice(Math.max(0, segmentIndexOf(segments, fromOffset)))) {
-        if (collectAborted(segment.indexes.aborted(), { fromOffset, upToOffset }, found)) break;
-      }
-    });
-    return found;
+    return this.#health.guard(() => abortedBetween(this.#body, fromOffset, upToOffset));
   }
 
   offsetForTimestamp(timestampMs: number, upToOffset: number): Promise<OffsetAndTimestamp | undefined> {
-    return this.#asked(() => offsetForTimestamp(this.#body, timestampMs, upToOffset));
+    return this.#health.asked(() => offsetForTimestamp(this.#body, timestampMs, upToOffset));
   }
 
   offsetOfMaxTimestamp(upToOffset: number): Promise<OffsetAndTimestamp | undefined> {
-    return this.#asked(() => offsetOfMaxTimestamp(this.#body, upToOffset));
+    return this.#health.asked(() => offsetOfMaxTimestamp(this.#body, upToOffset));
   }
 
   timestampAt(offset: number, upToOffset: number): number | undefined | Promise<number | undefined> {
@@ -186,7 +170,7 @@ export class Log implements PartitionLog, Flushable {
     if (from >= end) return undefined;
     const recent = this.#body.tail.read(from, end, 0, true)?.chunks[0];
     if (recent !== undefined && batch.recordsCount(recent, 0) > 0) return timeOfBatch(recent);
-    return this.#asked(() => timestampAt(this.#body, from, end));
+    return this.#health.asked(() => timestampAt(this.#body, from, end));
   }
 
   endOffsetForEpoch(leaderEpoch: number): EpochEnd | undefined {
@@ -203,18 +187,18 @@ export class Log implements PartitionLog, Flushable {
 
   truncateTo(offset: number): void {
     if (offset >= this.#body.logEndOffset) return;
-    this.#cutting(() => {
+    this.#health.cutting(() => {
       const firstOffset = this.#body.segments[0]?.baseOffset ?? 0;
       if (offset <= this.#body.logStartOffset && offset <= firstOffset) return this.#startAnew(offset);
       this.#lowerTo(offset);
       this.#body.cutTo(offset);
       this.#keeper.cleanedLowered(this);
-      this.#flusher.truncated(this.#body.logEndOffset);
+      this.#flushing.truncated(this.#body.logEndOffset);
     });
   }
 
   truncateFullyAndStartAt(offset: number): void {
-    this.#cutting(() => this.#startAnew(offset));
+    this.#health.cutting(() => this.#startAnew(offset));
   }
 
   advanceLogStart(offset: number, highWatermark: number): Outcome<number> {
@@ -223,28 +207,28 @@ export class Log implements PartitionLog, Flushable {
       return refuse(ErrorCode.OFFSET_OUT_OF_RANGE, why);
     }
     if (offset > this.#body.logStartOffset) {
-      this.#guard(() => this.#body.advanceStart(offset));
+      this.#health.guard(() => this.#body.advanceStart(offset));
       this.#keeper.logStartAdvanced(this.logDirectory);
     }
     return ok(this.#body.logStartOffset);
   }
 
   deleteOldSegments(nowMs: number, highWatermark: number): number {
-    return this.#guard(() => {
+    return this.#health.guard(() => {
       const due = this.#body.countDue(nowMs, highWatermark);
       if (due === 0) return 0;
       if (due === this.#body.segments.length) this.#body.roll();
       const paths = this.#body.dropOldest(due);
       this.#keeper.logStartAdvanced(this.logDirectory);
       this.#keeper.removeLater(paths, this.config.fileDeleteDelayMs);
-      this.#flushInBackground();
+      this.#flushing.inBackground();
       return due;
     });
   }
 
   rollIfDue(nowMs: number): void {
-    this.#guard(() => {
-      if (this.#body.isOverdue(nowMs) && this.#body.roll()) this.#flushInBackground();
+    this.#health.guard(() => {
+      if (this.#body.isOverdue(nowMs) && this.#body.roll()) this.#flushing.inBackground();
     });
   }
 
@@ -257,24 +241,23 @@ export class Log implements PartitionLog, Flushable {
   }
 
   flush(): Promise<void> {
-    return this.#flusher.flush();
+    return this.#flushing.flush();
   }
 
   /** Flushes when flush.ms has passed since the last time. */
   flushIfDue(nowMs: number): Promise<void> {
-    const isDue = this.recoveryPoint < this.logEndOffset && nowMs - this.#lastFlushMs >= this.config.flushMs;
-    return isDue ? this.flush() : Promise.resolve();
+    return this.#flushing.flushIfDue(nowMs);
   }
 
   /** Closing it takes more than letting go of its files. */
   get mustFlushToClose(): boolean {
-    if (this.#closed || this.#offline !== undefined || !this.#body.isLoaded) return false;
-    return this.recoveryPoint < this.logEndOffset || this.hasLooseEnds;
+    if (this.#closed || this.fault !== undefined || !this.#body.isLoaded) return false;
+    return this.recoveryPoint < this.logEndOffset || this.#flushing.hasLooseEnds;
   }
 
   /** Writes everything that an orderly start relies on. Nothing is synced, and nothing may be appended any more. Throws StorageFault. */
   seal(): void {
-    this.#guard(() => {
+    this.#health.guard(() => {
       this.#body.seal();
       this.#body.writeOut();
     });
@@ -282,7 +265,7 @@ export class Log implements PartitionLog, Flushable {
 
   /** What {@link seal} wrote has been synced: it takes its names. Throws StorageFault. */
   renameSealed(): void {
-    this.#guard(() => this.#body.durability.rename(this.#body.directory));
+    this.#health.guard(() => this.#body.durability.rename(this.#body.directory));
   }
 
   /** All of it, names too, has been made durable by somebody else: the flush has only to ask the segment whether that went well. */
@@ -292,8 +275,8 @@ export class Log implements PartitionLog, Flushable {
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    if (this.#body.isLoaded && this.#offline === undefined) {
-      this.#guard(() => this.#body.seal());
+    if (this.#body.isLoaded && this.fault === undefined) {
+      this.#health.guard(() => this.#body.seal());
       await this.flush();
     }
     this.#closed = true;
@@ -320,26 +303,22 @@ export class Log implements PartitionLog, Flushable {
   }
 
   segments(): readonly Segment[] {
-    return this.#guard(() => this.#body.segments);
+    return this.#health.guard(() => this.#body.segments);
   }
 
   /** What compaction would find now. */
   cleanable(nowMs: number, highWatermark: number): Cleanable {
-    return this.#guard(() => this.#body.cleanable(nowMs, this.lastStableOffset(highWatermark)));
+    return this.#health.guard(() => this.#body.cleanable(nowMs, this.lastStableOffset(highWatermark)));
   }
 
   /** Where the last batch of each producer lies that is still known. */
   lastOfProducers(): Map<number, LastOfProducer> {
-    const found = new Map<number, LastOfProducer>();
-    for (const { producerId, epoch, batches } of this.#state.producers.entries()) {
-      found.set(producerId, { lastDataOffset: batches.at(-1)?.lastOffset ?? -1, epoch });
-    }
-    return found;
+    return this.#state.producers.lastOffsets();
   }
 
   /** Puts what compaction has written in the place of its sources. @returns false when these have changed meanwhile */
   async swapIn(sources: readonly Segment[], cleaned: CleanedSegment): Promise<boolean> {
-    if (this.#closed || this.#offline !== undefined) return false;
+    if (this.#closed || this.fault !== undefined) return false;
     try {
       const paths = await this.#body.swapIn(sources, cleaned);
       if (paths === undefined) return false;
@@ -347,7 +326,7 @@ export class Log implements PartitionLog, Flushable {
       return true;
     } catch (cause) {
       if (this.#closed) return false; // its directory has been renamed under the swap, which recovery would finish
-      if (cause instanceof StorageFault) this.#goOffline(cause);
+      if (cause instanceof StorageFault) this.#health.goOffline(cause);
       throw cause;
     }
   }
@@ -362,116 +341,14 @@ export class Log implements PartitionLog, Flushable {
     this.#moveAside('stray');
   }
 
-  // What a flush asks of the log.
-
-  get hasLooseEnds(): boolean {
-    return this.#body.durability.pending;
-  }
-
-  async syncAll(): Promise<void> {
-    this.#bytesUnflushed = 0;
-    this.#messagesUnflushed = 0;
-    try {
-      await this.#body.sync(this.logDirectory, (fault) => {
-        if (!this.#closed) this.#goOffline(fault);
-      });
-    } catch (cause) {
-      if (this.#closed) return; // deleted or closed meanwhile: nothing is promised any more
-      throw this.#noteFault(cause);
-    }
-  }
-
-  flushed(upToOffset: number): void {
-    this.#body.recoveryPoint = Math.max(this.recoveryPoint, Math.min(upToOffset, this.logEndOffset));
-    this.#lastFlushMs = this.#world.clock.nowMs();
-  }
-
   get #state(): LogState {
-    return this.#guard(() => this.#body.state);
-  }
-
-  #append(request: AppendRequest, state: LogState): AppendOutcome {
-    const plan = this.#plan;
-    const { config, logEndOffset, logStartOffset } = this.#body;
-    const unpackedBytesMax = this.#world.limits.decompressedBatchBytesMax;
-    const refusal = planAppend(request, { config, logEndOffset, unpackedBytesMax }, plan);
-    if (refusal !== undefined) return refusal;
-    if (plan.records.length > config.segmentBytes && request.origin !== 'replication') return this.#tooLarge();
-    const verdict = judgeProducer(state.producers, plan.records, request.origin);
-    if (verdict.kind === 'refused') return verdict.refusal;
-    if (verdict.kind === 'duplicate') return this.#duplicate(verdict.of);
-    const rolled = this.#body.makeRoomFor(plan, request.nowMs);
-    sealPlan(request, plan);
-    this.#body.write(plan);
-    this.#appended(plan, rolled);
-    return ok({
-      firstOffset: plan.firstOffset,
-      lastOffset: plan.lastOffset,
-      logAppendTimeMs: plan.logAppendTimeMs,
-      logStartOffset,
-      sizeBytes: plan.records.length,
-      recordCount: plan.recordCount,
-      duplicate: false,
-    });
-  }
-
-  /** The append has succeeded: nothing that follows may undo that. */
-  #appended(plan: AppendPlan, rolled: boolean): void {
-    const { active } = this.#body;
-    if (active.indexes.waiting) {
-      try {
-        active.saveIndexes();
-      } catch (cause) {
-        this.#noteFault(cause); // on a full disk the rows wait in memory
-      }
-    }
-    this.#bytesUnflushed += plan.records.length;
-    this.#messagesUnflushed += plan.recordCount;
-    const isDue =
-      rolled ||
-      this.#bytesUnflushed >= this.#world.limits.backgroundSyncBytes ||
-      this.#messagesUnflushed >= this.config.flushMessages;
-    if (!isDue) return;
-    this.#bytesUnflushed = 0;
-    this.#messagesUnflushed = 0;
-    this.#flushInBackground();
-  }
-
-  #flushInBackground(): void {
-    this.flush().catch((cause: unknown) => {
-      // A fault has been noted where it happened: the log is offline, and every later append says so. A bug must not pass in silence.
-      this.#world.logger.error({ cause, log: this.#body.directory }, 'background flush failed');
-      if (cause instanceof AssertionError) {
-        queueMicrotask(() => {
-          throw cause;
-        });
-      }
-    });
+    return this.#health.guard(() => this.#body.state);
   }
 
   #refuseWrite(request: AppendRequest): Refusal | undefined {
     if (this.#closed) return refuse(ErrorCode.KAFKA_STORAGE_ERROR, `log ${this.topic}-${this.partition} is closed`);
-    const why = this.#offline?.message ?? this.#keeper.refusesWrites(this.logDirectory, request.origin);
+    const why = this.#health.fault?.message ?? this.#keeper.refusesWrites(this.logDirectory, request.origin);
     return why === undefined ? undefined : refuse(ErrorCode.KAFKA_STORAGE_ERROR, why);
-  }
-
-  #tooLarge(): Refusal {
-    return refuse(
-      ErrorCode.RECORD_LIST_TOO_LARGE,
-      `an append of ${this.#plan.records.length} bytes does not fit into a segment: segment.bytes is ${this.config.segmentBytes}`,
-    );
-  }
-
-  #duplicate(of: KeptBatch): AppendOutcome {
-    return ok({
-      firstOffset: of.firstOffset,
-      lastOffset: of.lastOffset,
-      logAppendTimeMs: this.config.messageTimestampType === 'LogAppendTime' ? of.timestampMs : -1,
-      logStartOffset: this.logStartOffset,
-      sizeBytes: 0,
-      recordCount: of.lastOffset - of.firstOffset + 1,
-      duplicate: true,
-    });
   }
 
   #outside(offset: number): Refusal {
@@ -488,13 +365,13 @@ export class Log implements PartitionLog, Flushable {
       const result = await readFromDisk(this.#body, request, bounds);
       return result === undefined ? this.#outside(request.fromOffset) : ok(result);
     } catch (cause) {
-      return this.#refusalOf(cause);
+      return this.#health.refusalOf(cause);
     }
   }
 
   /** The end moves down: nothing above may be claimed any more, neither in memory, nor by a flush, nor by the checkpoint on file. */
   #lowerTo(offset: number): void {
-    this.#flusher.truncated(offset);
+    this.#flushing.truncated(offset);
     if (this.#body.lowerTo(offset)) this.#keeper.recoveryPointLowered(this.logDirectory);
   }
 
@@ -512,54 +389,8 @@ export class Log implements PartitionLog, Flushable {
     const aside = `${this.logDirectory}/${asideDirectoryName(this.topic, this.partition, uuidHex, why)}`;
     this.#body.closeFiles();
     this.#keeper.deleted(this.topic, this.partition);
-    this.#guard(() => this.#world.files.rename(this.#body.directory, aside));
+    this.#health.guard(() => this.#world.files.rename(this.#body.directory, aside));
     this.#body.directory = aside;
     return aside;
-  }
-
-  /** A cut that stops half-way leaves a log that cannot go on, even when the disk is merely full. */
-  #cutting(act: () => void): void {
-    try {
-      act();
-    } catch (cause) {
-      if (cause instanceof StorageFault) this.#goOffline(cause);
-      throw cause;
-    }
-  }
-
-  async #asked<T>(find: () => Promise<T>): Promise<T> {
-    try {
-      return await find();
-    } catch (cause) {
-      throw this.#noteFault(cause);
-    }
-  }
-
-  #guard<T>(act: () => T): T {
-    try {
-      return act();
-    } catch (cause) {
-      throw this.#noteFault(cause);
-    }
-  }
-
-  /** THE place where a fault of the storage decides over the log: a full disk does not take it offline, everything else does. */
-  #noteFault(cause: unknown): unknown {
-    if (!(cause instanceof StorageFault)) return cause;
-    if (isFullDisk(cause)) this.#keeper.faulted(this.logDirectory, cause);
-    else this.#goOffline(cause);
-    return cause;
-  }
-
-  #goOffline(fault: StorageFault): void {
-    if (this.#offline !== undefined) return;
-    this.#offline = fault;
-    this.#keeper.faulted(this.logDirectory, fault);
-  }
-
-  #refusalOf(cause: unknown): Refusal {
-    const noted = this.#noteFault(cause);
-    if (noted instanceof StorageFault) return refuse(ErrorCode.KAFKA_STORAGE_ERROR, noted.message);
-    throw noted;
   }
 }
