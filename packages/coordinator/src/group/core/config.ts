@@ -48,3 +48,9 @@ export type ConsumerGroupSettings = {
 
 /** A new member that waits in its first join cannot beat; it is given this long before it counts as gone. Kafka's figure. */
 export const NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000;
+
+/**
+ * Member ids given out by a group and not joined with yet. Kafka bounds them by their session timeouts alone, so that a client which asks
+ * and never comes back fills the memory; here the oldest one goes, and whoever comes with it is sent to ask again.
+ */
+export const PENDING_JOINS_MAX = 10_000;

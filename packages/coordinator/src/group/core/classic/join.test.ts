@@ -1,5 +1,6 @@
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
+import { PENDING_JOINS_MAX } from '../config.ts';
 import { GroupBench, stabilize, subscription } from '../../../testing/group-bench.ts';
 
 test('join: a member without an id is sent back with one, and is in with that (version 4 and later)', () => {
@@ -32,6 +33,17 @@ test('join: a member without an id is sent back with one, and is in with that (v
     leader: 'client-77',
   });
   expect(bench.written()).toEqual([]);
+});
+
+test('join: ids that are given out and not used are bounded; the oldest is forgotten, and who comes with it asks again', () => {
+  const bench = new GroupBench();
+  const giveId = (newMemberId: string): void => {
+    bench.submit<'join'>({ ...joinOp(), requiresMemberId: true, newMemberId });
+  };
+  for (let n = 0; n <= PENDING_JOINS_MAX; n += 1) giveId(`asks-${n}`);
+  expect(bench.timers()).toBe(PENDING_JOINS_MAX + 1);
+  expect(bench.submit<'join'>({ ...joinOp(), memberId: 'asks-0' }).code).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
+  expect(bench.submit<'join'>({ ...joinOp(), memberId: 'asks-1' }).answered).toBe(false);
 });
 
 test('join: an id that was given out is forgotten after the session timeout, and the group made for it with it', () => {

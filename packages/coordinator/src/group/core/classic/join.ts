@@ -1,7 +1,7 @@
 /** JoinGroup: who may join, under which member id, and whether that begins a rebalance. Sources: KIP-345, KIP-394, KIP-800, KIP-814. */
 import { ok } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
-import { NEW_MEMBER_JOIN_TIMEOUT_MS } from '../config.ts';
+import { NEW_MEMBER_JOIN_TIMEOUT_MS, PENDING_JOINS_MAX } from '../config.ts';
 import type { JoinOp, JoinProtocol, JoinReply, OpId, RebalanceReason } from '../kinds.ts';
 import { cancelSession, checkMember, invalidGroupId, setSession, timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
@@ -96,13 +96,21 @@ function joinUnknown(turn: Turn, group: ClassicGroup, op: JoinOp, id: OpId): voi
   } else if (op.groupInstanceId !== null || !op.requiresMemberId) {
     addMember(turn, group, { op, id, memberId: op.newMemberId });
   } else {
-    const { groupId } = group;
-    const memberId = op.newMemberId;
-    group.pendingJoins.add(memberId);
-    turn.out.timer(timerKeys.session(groupId, memberId), op.sessionTimeoutMs, { kind: 'session', groupId, memberId });
-    const why = `join again with the member id given here`;
-    turn.out.reply(id, ok(refusedJoin(memberId, ErrorCode.MEMBER_ID_REQUIRED, why)));
+    giveId(turn, group, op, id);
   }
+}
+
+function giveId(turn: Turn, group: ClassicGroup, op: JoinOp, id: OpId): void {
+  const { groupId } = group;
+  const memberId = op.newMemberId;
+  if (group.pendingJoins.size >= PENDING_JOINS_MAX) {
+    const [oldest] = group.pendingJoins;
+    if (oldest !== undefined) dropMember(turn, group, oldest);
+  }
+  group.pendingJoins.add(memberId);
+  turn.out.timer(timerKeys.session(groupId, memberId), op.sessionTimeoutMs, { kind: 'session', groupId, memberId });
+  const why = `join again with the member id given here`;
+  turn.out.reply(id, ok(refusedJoin(memberId, ErrorCode.MEMBER_ID_REQUIRED, why)));
 }
 
 function joinKnown(turn: Turn, group: ClassicGroup, op: JoinOp, id: OpId): void {

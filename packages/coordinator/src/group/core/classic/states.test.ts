@@ -2,7 +2,7 @@ import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { GroupBench, subscription } from '../../../testing/group-bench.ts';
 import type { BenchMember } from '../../../testing/group-bench.ts';
-import type { GroupOpOf } from '../kinds.ts';
+import type { GroupOpKind, GroupOpOf } from '../kinds.ts';
 import { classicStates, transition, transitions } from './states.ts';
 import type { ClassicInput, ClassicState } from './states.ts';
 
@@ -91,6 +91,24 @@ const simpleCommit: GroupOpOf<'commit'> = {
   topics: [],
 };
 
+const consumerJoin: GroupOpOf<'consumerHeartbeat'> = {
+  kind: 'consumerHeartbeat',
+  groupId: 'g',
+  memberId: 'consumer',
+  newMemberId: 'unused',
+  memberEpoch: 0,
+  groupInstanceId: null,
+  rackId: null,
+  clientId: 'consumer',
+  clientHost: '/127.0.0.1',
+  rebalanceTimeoutMs: 60_000,
+  subscribedTopicNames: ['orders'],
+  subscribedTopicRegex: null,
+  serverAssignor: null,
+  topicPartitions: [],
+  requiresMemberId: true,
+};
+
 /** What each request does to a group: sends it and tells its code, 'waits' when it is parked. */
 const requests: Record<string, (at: At) => number | 'waits'> = {
   joinNew: ({ bench }) => codeOf(bench.submit<'join'>(joinOp)),
@@ -113,10 +131,78 @@ const requests: Record<string, (at: At) => number | 'waits'> = {
   deleteOffsets: ({ bench }) =>
     codeOf(bench.submit<'deleteOffsets'>({ kind: 'deleteOffsets', groupId: 'g', topics: [] })),
   topicsDeleted: ({ bench }) => codeOf(bench.submit<'topicsDeleted'>({ kind: 'topicsDeleted', topics: ['x'] })),
+  topicsChanged: ({ bench }) => codeOf(bench.submit<'topicsChanged'>({ kind: 'topicsChanged', topics: ['orders'] })),
+  regexResolved: ({ bench }) =>
+    codeOf(bench.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 1, resolved: [] })),
+  list: ({ bench }) => codeOf(bench.submit<'list'>({ kind: 'list', states: [], types: [] })),
+  lag: ({ bench }) => codeOf(bench.submit<'lag'>({ kind: 'lag', groupId: 'g', stable: false })),
+  joinStatic: ({ bench }) => codeOf(bench.submit<'join'>({ ...joinOp, groupInstanceId: 'i-new' })),
+  pendingLeaves: ({ bench }) => {
+    const { memberId } = bench.submit<'join'>({ ...joinOp, requiresMemberId: true }).value;
+    const members = [{ memberId, groupInstanceId: null, reason: null }];
+    return bench.submit<'leave'>({ kind: 'leave', groupId: 'g', members }).value.members[0]?.code ?? -1;
+  },
+  peek: ({ bench }) => codeOf(bench.submit<'peek'>({ kind: 'peek', groupId: 'g' })),
+  consumerJoins: ({ bench }) => codeOf(bench.submit<'consumerHeartbeat'>(consumerJoin)),
+  consumerBeats: ({ bench }) => codeOf(bench.submit<'consumerHeartbeat'>({ ...consumerJoin, memberEpoch: 1 })),
+  consumerDescribe: ({ bench }) => codeOf(bench.submit<'consumerDescribe'>({ kind: 'consumerDescribe', groupId: 'g' })),
   sessionOver: ({ bench }) => {
     bench.advance(10_000);
     return 0;
   },
+  pendingOver: ({ bench }) => {
+    const join = { ...joinOp, requiresMemberId: true, sessionTimeoutMs: 6_000 };
+    const { memberId } = bench.submit<'join'>(join).value;
+    bench.advance(6_000);
+    return codeOf(bench.submit<'join'>({ ...join, memberId }));
+  },
+  /** Both show that they live, and do nothing else. */
+  rebalanceTimeOver: ({ bench, leader, follower }) => {
+    for (let at = 0; at < 60_000; at += 5_000) {
+      leader.beat();
+      follower.beat();
+      bench.advance(5_000);
+    }
+    return codeOf(follower.beat());
+  },
+  offsetsExpire: ({ bench }) => {
+    bench.submit<'commit'>({ ...simpleCommit, groupId: 'other' });
+    bench.advance(bench.config.offsetsRetentionCheckIntervalMs);
+    return 0;
+  },
+  restart: (at) => {
+    at.bench = at.bench.reloaded();
+    return 0;
+  },
+};
+
+/** Which rows of the walk are for which op; those of consumer groups alone are walked beside them. */
+const walkedBy: Record<GroupOpKind, readonly string[]> = {
+  join: ['joinNew', 'joinNewWithoutId', 'joinAgainFollower', 'joinAgainLeader', 'joinChanged', 'joinStatic'],
+  sync: ['syncFollower', 'syncLeader'],
+  heartbeat: ['heartbeat'],
+  leave: ['leave', 'pendingLeaves'],
+  commit: ['commit', 'simpleCommit'],
+  fetch: ['fetch'],
+  describe: ['describe'],
+  list: ['list'],
+  delete: ['delete'],
+  deleteOffsets: ['deleteOffsets'],
+  topicsDeleted: ['topicsDeleted'],
+  peek: ['peek'],
+  lag: ['lag'],
+  consumerHeartbeat: ['consumerJoins', 'consumerBeats'],
+  consumerDescribe: ['consumerDescribe'],
+  regexResolved: ['regexResolved'],
+  topicsChanged: ['topicsChanged'],
+};
+/** And for which timer of a classic group. */
+const walkedByTime: Record<'session' | 'initialJoin' | 'join' | 'sync' | 'expireOffsets', readonly string[]> = {
+  session: ['sessionOver', 'pendingOver'],
+  initialJoin: ['rebalanceTimeOver'],
+  join: ['rebalanceTimeOver'],
+  sync: ['rebalanceTimeOver'],
+  expireOffsets: ['offsetsExpire'],
 };
 
 function codeOf(ask: { answered: boolean; code: number }): number | 'waits' {
@@ -127,7 +213,7 @@ const E = ErrorCode;
 const unknown = E.UNKNOWN_MEMBER_ID;
 const moving = E.REBALANCE_IN_PROGRESS;
 /** Written down from Kafka's behaviour, not from the tables: [code, state afterwards] in Empty, Preparing, Completing, Stable, Dead. */
-const expected: Record<string, readonly (readonly [number | 'waits', ClassicState])[]> = {
+const expected: Record<string, readonly (readonly [number | 'waits', ClassicState | 'Reconciling'])[]> = {
   joinNew: [
     ['waits', 'PreparingRebalance'],
     ['waits', 'PreparingRebalance'],
@@ -240,6 +326,108 @@ const expected: Record<string, readonly (readonly [number | 'waits', ClassicStat
     [0, 'Stable'],
     [0, 'Dead'],
   ],
+  topicsChanged: [
+    [0, 'Empty'],
+    [0, 'PreparingRebalance'],
+    [0, 'CompletingRebalance'],
+    [0, 'Stable'],
+    [0, 'Dead'],
+  ],
+  regexResolved: [
+    [0, 'Empty'],
+    [0, 'PreparingRebalance'],
+    [0, 'CompletingRebalance'],
+    [0, 'Stable'],
+    [0, 'Dead'],
+  ],
+  list: [
+    [0, 'Empty'],
+    [0, 'PreparingRebalance'],
+    [0, 'CompletingRebalance'],
+    [0, 'Stable'],
+    [0, 'Dead'],
+  ],
+  lag: [
+    [0, 'Empty'],
+    [0, 'PreparingRebalance'],
+    [0, 'CompletingRebalance'],
+    [0, 'Stable'],
+    [E.GROUP_ID_NOT_FOUND, 'Dead'],
+  ],
+  joinStatic: [
+    ['waits', 'PreparingRebalance'],
+    ['waits', 'PreparingRebalance'],
+    ['waits', 'PreparingRebalance'],
+    ['waits', 'PreparingRebalance'],
+    ['waits', 'PreparingRebalance'],
+  ],
+  // Nobody rebalances for a member that was never in.
+  pendingLeaves: [
+    [0, 'Empty'],
+    [0, 'PreparingRebalance'],
+    [0, 'CompletingRebalance'],
+    [0, 'Stable'],
+    [0, 'Dead'],
+  ],
+  peek: [
+    [0, 'Empty'],
+    [0, 'PreparingRebalance'],
+    [0, 'CompletingRebalance'],
+    [0, 'Stable'],
+    [E.GROUP_ID_NOT_FOUND, 'Dead'],
+  ],
+  // An assignment of one byte cannot be read: a group that has such ones stays classic.
+  consumerJoins: [
+    [0, 'Stable'],
+    [E.GROUP_ID_NOT_FOUND, 'PreparingRebalance'],
+    [0, 'Reconciling'],
+    [E.GROUP_ID_NOT_FOUND, 'Stable'],
+    [0, 'Stable'],
+  ],
+  consumerBeats: [
+    [E.GROUP_ID_NOT_FOUND, 'Empty'],
+    [E.GROUP_ID_NOT_FOUND, 'PreparingRebalance'],
+    [E.GROUP_ID_NOT_FOUND, 'CompletingRebalance'],
+    [E.GROUP_ID_NOT_FOUND, 'Stable'],
+    [E.GROUP_ID_NOT_FOUND, 'Dead'],
+  ],
+  consumerDescribe: [
+    [E.GROUP_ID_NOT_FOUND, 'Empty'],
+    [E.GROUP_ID_NOT_FOUND, 'PreparingRebalance'],
+    [E.GROUP_ID_NOT_FOUND, 'CompletingRebalance'],
+    [E.GROUP_ID_NOT_FOUND, 'Stable'],
+    [E.GROUP_ID_NOT_FOUND, 'Dead'],
+  ],
+  pendingOver: [
+    [unknown, 'Empty'],
+    [unknown, 'PreparingRebalance'],
+    [unknown, 'CompletingRebalance'],
+    [unknown, 'Stable'],
+    [unknown, 'Dead'],
+  ],
+  // In Preparing the third has joined, and goes on alone; in Completing nobody has asked for an assignment.
+  rebalanceTimeOver: [
+    [unknown, 'Empty'],
+    [unknown, 'CompletingRebalance'],
+    [unknown, 'Empty'],
+    [0, 'Stable'],
+    [unknown, 'Dead'],
+  ],
+  offsetsExpire: [
+    [0, 'Dead'],
+    [0, 'Dead'],
+    [0, 'Dead'],
+    [0, 'Dead'],
+    [0, 'Dead'],
+  ],
+  // A generation whose assignments were not made is not in the log.
+  restart: [
+    [0, 'Empty'],
+    [0, 'Stable'],
+    [0, 'Dead'],
+    [0, 'Stable'],
+    [0, 'Dead'],
+  ],
   // The third member's join waits without a heartbeat; with both others gone the rebalance is complete. A silent pair leaves an empty group.
   sessionOver: [
     [0, 'Empty'],
@@ -257,6 +445,8 @@ const walk = Object.keys(requests).flatMap((request) =>
 test('states: every request has an expectation for every state', () => {
   expect(Object.keys(expected).sort()).toEqual(Object.keys(requests).sort());
   for (const row of Object.values(expected)) expect(row.length).toBe(classicStates.length);
+  const walked = [...Object.values(walkedBy), ...Object.values(walkedByTime), ['restart']].flat();
+  expect([...new Set(walked)].sort()).toEqual(Object.keys(requests).sort());
 });
 
 test.for(walk)('group: %s in %s', ([request, state, at]) => {
