@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kafkaTool, must, run, title } from '../support/run.ts';
-import { freshName, target, type Target } from '../support/target.ts';
+import { foreign, freshName, target, type Target } from '../support/target.ts';
 
 const need = kafkaTool();
 const TOOLS = 'org.apache.kafka.tools';
@@ -270,5 +270,31 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools", need),
     for (const partition of written)
       commits += await dumped(partition, '.log', '--offsets-decoder', '--deep-iteration');
     expect(commits).toMatch(new RegExp(`"topic":"${topic}"`));
+  });
+
+  test('ConfigCommand sets, describes, refuses and deletes configs of one group', async () => {
+    const group = ['--entity-type', 'groups', '--entity-name', freshName('java-group')];
+    await configCommand(...group, '--alter', '--add-config', 'consumer.heartbeat.interval.ms=6000');
+    const [own, behind] = ['consumer.heartbeat.interval.ms=6000', 'group.consumer.heartbeat.interval.ms=5000'];
+    expect(await configCommand(...group, '--describe')).toContain(
+      `${own} sensitive=false synonyms={DYNAMIC_GROUP_CONFIG:${own}, DEFAULT_CONFIG:${behind}}`,
+    );
+    await expect(configCommand(...group, '--alter', '--add-config', 'consumer.session.timeout.ms=1')).rejects.toThrow(
+      'consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms',
+    );
+    await configCommand(...group, '--alter', '--delete-config', 'consumer.heartbeat.interval.ms');
+    expect(await configCommand(...group, '--describe')).not.toContain('6000');
+  });
+
+  test.skipIf(foreign !== undefined)('FeatureCommand lowers and raises group.version', async () => {
+    const features = (...args: string[]): Promise<string> => tool(`${TOOLS}.FeatureCommand`, ...args);
+    const level = async (): Promise<string | undefined> =>
+      /group\.version.*FinalizedVersionLevel: (\d)/.exec(await features('describe'))?.[1];
+    expect(await level()).toBe('1');
+    expect(await features('downgrade', '--feature', 'group.version=0')).toContain('group.version was downgraded to 0');
+    expect(await level()).toBe('0');
+    expect(await features('upgrade', '--feature', 'group.version=1')).toContain('group.version was upgraded to 1');
+    await expect(features('upgrade', '--feature', 'group.version=2')).rejects.toThrow('only supports versions 0-1');
+    expect(await level()).toBe('1');
   });
 });
