@@ -155,7 +155,13 @@ export class GroupMachine implements Machine<GroupKinds> {
       if (group.isForgettable && !this.#offsets.hasAny(group.groupId)) this.#groups.delete(group.groupId);
     for (const group of this.#groups.values()) {
       for (const member of group.members.values()) setSession(turn, group, member);
-      if (group.members.size > turn.config.groupMaxSize)
+      if (group.members.size > 0 && group.leaderId === null)
+        prepareRebalance(turn, group, {
+          cause: 'converted',
+          who: null,
+          why: 'it was made a classic group, and its members have not joined since',
+        });
+      else if (group.members.size > turn.config.groupMaxSize)
         prepareRebalance(turn, group, {
           cause: 'limit',
           who: null,

@@ -210,7 +210,8 @@ export function downgrade(
   const { classic, value } = asClassic(turn, group, staying);
   removeGroup(turn, group);
   turn.groups.set(groupId, classic);
-  out.write({ kind: 'group', groupId, value });
+  // A coordinator that loads this before the rebalance is over knows by the missing leader that there has to be one.
+  out.write({ kind: 'group', groupId, value: reason === undefined ? value : { ...value, leader: null } });
   for (const member of classic.members.values()) setClassicSession(turn, classic, member);
   const why = `${reason?.why ?? 'a classic member took the place of a static one'}; only classic members are left`;
   out.tell({ kind: 'groupConverted', groupId, to: 'classic', why });

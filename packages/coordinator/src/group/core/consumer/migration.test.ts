@@ -257,6 +257,15 @@ describe('downgrade', () => {
     expect([bench.stateOf(), shared([old])]).toEqual(['Stable', all(2)]);
   });
 
+  test('the coordinator moves before the classic members have joined again: they are asked to', () => {
+    const { bench, old, young } = mixed('bidirectional');
+    young.leave();
+    const loaded = bench.reloaded();
+    old.moveTo(loaded);
+    settle(loaded, [old]);
+    expect([typeOf(loaded), loaded.stateOf(), shared([old])]).toEqual(['classic', 'Stable', all(2)]);
+  });
+
   test('the last consumer member falls silent: the group is classic', () => {
     const { bench, old } = mixed('bidirectional');
     settle(bench, [old], 60);
