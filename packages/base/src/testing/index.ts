@@ -1,4 +1,5 @@
 export { SimClock, drain } from './sim-clock.ts';
 export { PowerCut, SimFiles } from './sim-files.ts';
-export type { FaultPoint, SimFilesOptions } from './sim-files.ts';
+export type { SimFilesOptions } from './sim-files.ts';
+export type { FaultPoint } from './sim-handle.ts';
 export { SimNetwork, type SimNetworkOptions, SimSocket } from './sim-network.ts';
