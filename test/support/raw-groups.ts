@@ -1,8 +1,12 @@
-/** Groups made of requests alone: weight without clients. Each group has one connection, on which its members speak. */
+/**
+ * Groups made of requests alone: weight without clients. Members share connections; not too many to one, since a broker takes only so many
+ * requests of a connection at once, and joins wait for each other.
+ */
 import { ApiKey, encodeAssignment, encodeSubscription, ErrorCode, errorName } from '@odradek/protocol';
+import type { ResponseOf } from '@odradek/protocol';
 import type { Pipeline } from './pipeline.ts';
 
-export type RawMember = { readonly memberId: string; readonly groupInstanceId: null };
+export type RawMember = { readonly memberId: string; readonly pipe: Pipeline };
 export type RawGroup = {
   readonly groupId: string;
   readonly pipe: Pipeline;
@@ -15,6 +19,8 @@ export type RawGroupOptions = {
   readonly members: number;
   readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
+  /** On which its members speak, in turn. */
+  readonly pipes: readonly Pipeline[];
 };
 
 const REBALANCE_TIMEOUT_MS = 60_000;
@@ -50,18 +56,21 @@ export async function coordinatorReady(pipe: Pipeline, groupId: string): Promise
   expectNone(`coordinator of ${groupId}`, answer.coordinators[0]?.errorCode ?? ErrorCode.NONE);
 }
 
-/** Ids for members that have none yet (KIP-394). */
-async function memberIds(pipe: Pipeline, options: RawGroupOptions): Promise<string[]> {
-  const asked = Array.from({ length: options.members }, () =>
-    ready(
-      () => pipe.call(ApiKey.JoinGroup, joinOf(options, '')),
-      ({ errorCode }) => errorCode,
-    ),
+const pipeOf = ({ pipes }: RawGroupOptions, index: number): Pipeline => {
+  const pipe = pipes[index % pipes.length];
+  if (pipe === undefined) throw new Error('a group has connections');
+  return pipe;
+};
+
+/** An id for a member that has none yet (KIP-394). */
+export async function newMember(options: RawGroupOptions, index: number): Promise<RawMember> {
+  const pipe = pipeOf(options, index);
+  const { errorCode, memberId } = await ready(
+    () => pipe.call(ApiKey.JoinGroup, joinOf(options, '')),
+    (answer) => answer.errorCode,
   );
-  return (await Promise.all(asked)).map(({ errorCode, memberId }) => {
-    if (errorCode !== ErrorCode.MEMBER_ID_REQUIRED) expectNone('first join', errorCode);
-    return memberId;
-  });
+  if (errorCode !== ErrorCode.MEMBER_ID_REQUIRED) expectNone('first join', errorCode);
+  return { memberId, pipe };
 }
 
 function joinOf({ groupId, topics, sessionTimeoutMs }: RawGroupOptions, memberId: string) {
@@ -70,36 +79,45 @@ function joinOf({ groupId, topics, sessionTimeoutMs }: RawGroupOptions, memberId
   return { groupId, memberId, groupInstanceId: null, protocolType: 'consumer', protocols, ...times };
 }
 
-/** All join, the leader gives everyone a partition; they are one generation when the broker waits for them, else they join until they are. */
-export async function formGroup(pipe: Pipeline, options: RawGroupOptions): Promise<RawGroup> {
-  await coordinatorReady(pipe, options.groupId);
-  return rejoin(pipe, options, await memberIds(pipe, options));
+/** All join, the leader gives everyone a partition. For several members the broker must wait for them (group.initial.rebalance.delay.ms). */
+export async function formGroup(options: RawGroupOptions): Promise<RawGroup> {
+  await coordinatorReady(pipeOf(options, 0), options.groupId);
+  const all = Array.from({ length: options.members }, (_, index) => newMember(options, index));
+  const members = await Promise.all(all);
+  const joining = members.map((member) => join(options, member));
+  return sync(options, members, await Promise.all(joining));
 }
 
-const ROUNDS_MAX = 10;
+export type Joined = ResponseOf<typeof ApiKey.JoinGroup>;
 
-/** Everyone joins at once. A join that is answered for an older generation than the others' is made again, as a client would. */
-export async function rejoin(pipe: Pipeline, options: RawGroupOptions, ids: readonly string[]): Promise<RawGroup> {
+/** Resolves when the coordinator has waited for the others. */
+export function join(options: RawGroupOptions, { pipe, memberId }: RawMember): Promise<Joined> {
+  return pipe.call(ApiKey.JoinGroup, joinOf(options, memberId));
+}
+
+/** After the joins of all members: the leader assigns. @throws when they did not all come into the same generation */
+export async function sync(
+  options: RawGroupOptions,
+  members: readonly RawMember[],
+  joins: readonly Joined[],
+): Promise<RawGroup> {
   const { groupId } = options;
-  for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const joins = await Promise.all(ids.map((memberId) => pipe.call(ApiKey.JoinGroup, joinOf(options, memberId))));
-    for (const { errorCode } of joins) expectNone(`join of ${groupId}`, errorCode);
-    const generationId = Math.max(...joins.map((join) => join.generationId));
-    if (joins.some((join) => join.generationId !== generationId)) continue;
-    const synced = await Promise.all(
-      joins.map(({ memberId, members }) => {
-        const assignments = members.map((member, index) => ({
-          memberId: member.memberId,
-          assignment: share(options, index),
-        }));
-        const words = { protocolType: 'consumer', protocolName: 'range' };
-        return pipe.call(ApiKey.SyncGroup, { groupId, memberId, generationId, assignments, ...words });
-      }),
-    );
-    for (const { errorCode } of synced) expectNone(`sync of ${groupId}`, errorCode);
-    return { groupId, pipe, generationId, members: ids.map((memberId) => ({ memberId, groupInstanceId: null })) };
-  }
-  throw new Error(`${groupId} does not come to one generation`);
+  for (const { errorCode } of joins) expectNone(`join of ${groupId}`, errorCode);
+  const generations = new Set(joins.map((joined) => joined.generationId));
+  const [generationId = -1] = generations;
+  if (generations.size !== 1) throw new Error(`${groupId} has joined as generations ${[...generations].join(', ')}`);
+  const syncing = joins.map(({ members: all }, index) => {
+    const assignments = all.map(({ memberId }, place) => ({ memberId, assignment: share(options, place) }));
+    const words = { protocolType: 'consumer', protocolName: 'range' };
+    const { memberId, pipe } = members[index] ?? neverMissing();
+    return pipe.call(ApiKey.SyncGroup, { groupId, memberId, generationId, assignments, ...words });
+  });
+  for (const { errorCode } of await Promise.all(syncing)) expectNone(`sync of ${groupId}`, errorCode);
+  return { groupId, pipe: pipeOf(options, 0), generationId, members };
+}
+
+function neverMissing(): never {
+  throw new Error('every join is that of a member');
 }
 
 function share({ topics }: RawGroupOptions, index: number): Buffer {
@@ -107,8 +125,8 @@ function share({ topics }: RawGroupOptions, index: number): Buffer {
 }
 
 /** The error codes of one heartbeat of every member. */
-export async function beat({ pipe, groupId, generationId, members }: RawGroup): Promise<number[]> {
-  const answers = members.map(({ memberId }) =>
+export async function beat({ groupId, generationId, members }: RawGroup): Promise<number[]> {
+  const answers = members.map(({ memberId, pipe }) =>
     ready(
       () => pipe.call(ApiKey.Heartbeat, { groupId, generationId, memberId }),
       ({ errorCode }) => errorCode,
@@ -136,9 +154,9 @@ export async function commit(group: RawGroup, member: RawMember, offsets: readon
       committedMetadata: metadata,
     })),
   }));
-  const { groupId, generationId: generationIdOrMemberEpoch, pipe } = group;
+  const { groupId, generationId: generationIdOrMemberEpoch } = group;
   const request = { groupId, memberId: member.memberId, generationIdOrMemberEpoch, topics };
-  const answer = await pipe.call(ApiKey.OffsetCommit, request, OFFSET_COMMIT_BY_NAME);
+  const answer = await member.pipe.call(ApiKey.OffsetCommit, request, OFFSET_COMMIT_BY_NAME);
   for (const { partitions } of answer.topics)
     for (const { errorCode } of partitions) expectNone(`commit of ${groupId}`, errorCode);
 }

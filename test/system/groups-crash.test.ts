@@ -76,12 +76,8 @@ async function everyGroup(): Promise<RawGroup[]> {
   const groups = Array.from({ length: GROUPS }, async (_, index) => {
     const pipe = await Pipeline.open(node.bootstrap, `group-${index}`);
     const groupId = `group-${index}`;
-    const group = await formGroup(pipe, {
-      groupId,
-      members: MEMBERS,
-      topics: TOPICS,
-      sessionTimeoutMs: SESSION_TIMEOUT_MS,
-    });
+    const options = { groupId, members: MEMBERS, topics: TOPICS, sessionTimeoutMs: SESSION_TIMEOUT_MS, pipes: [pipe] };
+    const group = await formGroup(options);
     for (const [place, member] of group.members.entries()) await commit(group, member, offsetsOf(index, place));
     return group;
   });
@@ -96,7 +92,10 @@ test('kill -9 with 50 groups of 20 members and 100,000 offsets: all offsets are 
   node = await start();
 
   const groups = await Promise.all(
-    before.map(async (group) => ({ ...group, pipe: await Pipeline.open(node.bootstrap, group.groupId) })),
+    before.map(async (group) => {
+      const pipe = await Pipeline.open(node.bootstrap, group.groupId);
+      return { ...group, pipe, members: group.members.map(({ memberId }) => ({ memberId, pipe })) };
+    }),
   );
   // Every member beats on in its old generation: nobody has to join again.
   const beats = await Promise.all(groups.map(beat));
@@ -118,7 +117,7 @@ test('kill -9 with 50 groups of 20 members and 100,000 offsets: all offsets are 
   if (first === undefined || member === undefined) throw new Error('a group has members');
   await commit(first, member, [{ topic: 'orders', partition: 0, offset: 7, metadata: 'after' }]);
   const left = await ready(
-    () => first.pipe.call(ApiKey.LeaveGroup, { groupId: first.groupId, members: [member] }),
+    () => first.pipe.call(ApiKey.LeaveGroup, { groupId: first.groupId, members: [{ memberId: member.memberId }] }),
     ({ errorCode }) => errorCode,
   );
   expect(left.members[0]?.errorCode).toBe(ErrorCode.NONE);
