@@ -71,12 +71,16 @@ describe.skipIf(need.missing !== undefined)(title("Kafka's tools on our log of g
   test('GroupMetadataMessageFormatter tells of classic groups, and of those that are none any more', async () => {
     const seen = await formatted<GroupData>('GroupMetadataMessageFormatter');
     const last = (group: string) => seen.findLast(({ key }) => key.data.group === group)?.value;
-    const pair = last('pair')?.data;
+    /** On a slow machine the sessions of members that nobody keeps alive may be over by now. */
+    const lastOfMembers = (group: string) =>
+      seen.findLast(({ key, value }) => key.data.group === group && value !== null && value.data.members.length > 0)
+        ?.value?.data;
+    const pair = lastOfMembers('pair');
     expect(pair).toMatchObject({ generation: 2, protocolType: 'consumer', protocol: 'range' });
     expect(pair?.members.map(({ memberId }) => memberId)).toContain(pair?.leader);
     expect(pair?.members.length).toBe(2);
     expect(last('upgraded')).toBeNull();
-    expect(last('downgraded')?.data.members.length).toBe(1);
+    expect(lastOfMembers('downgraded')?.members.length).toBe(1);
     expect(seen.every(({ key }) => key.type === 2)).toBe(true);
   });
 

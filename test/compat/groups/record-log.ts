@@ -68,7 +68,7 @@ async function recordsOf(partition: number): Promise<object[]> {
       if (!batch.ok) throw new Error(batch.why);
       next = batch.value.lastOffset + 1;
       for (const { key, value } of batch.value.records)
-        records.push({ key: key?.toString('base64'), value: value?.toString('base64') ?? null });
+        records.push({ partition, key: key?.toString('base64'), value: value?.toString('base64') ?? null });
     }
   }
 }

@@ -10,6 +10,7 @@ import type { KeyValue } from '../../runtime/ports.ts';
 import { benchConfig } from '../../testing/group-bench.ts';
 import type { GroupKinds, GroupOp, GroupOpKind, GroupOpOf, GroupReply } from './kinds.ts';
 import { GroupMachine } from './machine.ts';
+import { groupPartitionFor } from './partition-for.ts';
 import { decodeRecord, encodeRecord } from './records.ts';
 import type { GroupTopic, GroupTopics } from './topics.ts';
 
@@ -50,6 +51,7 @@ type Line = {
   readonly topic: string;
   readonly id: string;
   readonly partitions: number;
+  readonly partition: number;
   readonly key: string;
   readonly value: string | null;
   readonly group: string;
@@ -182,6 +184,14 @@ test("Kafka's log: every record is read, and written again it is the same, byte 
     const again = encodeRecord(record);
     expect(again.key.toString('hex')).toBe(raw.key.toString('hex'));
     expect(again.value?.toString('hex')).toBe(raw.value?.toString('hex'));
+  }
+});
+
+test("Kafka's log: every group lies on the partition where it is looked for", () => {
+  const count = new Set(lines.flatMap(({ partition }) => (partition === undefined ? [] : [partition]))).size;
+  for (const [index, { partition }] of lines.filter(({ key }) => key !== undefined).entries()) {
+    const record = records[index] === undefined ? undefined : decodeRecord(records[index]);
+    expect(groupPartitionFor(record?.groupId ?? '', count)).toBe(partition);
   }
 });
 
