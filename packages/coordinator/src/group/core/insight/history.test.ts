@@ -349,7 +349,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 
 test('history: whatever is told, bounds hold, and every rebalance that begins ends once or goes on', () => {
   fc.assert(
-    fc.property(fc.array(steps, { maxLength: 120 }), (history) => {
+    fc.property(fc.array(steps, { minLength: 20, maxLength: 120 }), (history) => {
       const kept = new RebalanceHistory(LIMITS);
       let nowMs = 1_000;
       for (const partition of [0, 1]) kept.loaded(partition, nowMs);
