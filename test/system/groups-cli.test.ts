@@ -100,7 +100,8 @@ test.each(['classic', 'consumer'] as const)(
     expect(state?.['authorizedOperations']).toContain('READ');
     expect(typeof state?.['groupEpoch']).toBe(protocol === 'consumer' ? 'number' : 'object');
 
-    const members = await call('members', '--group', group, '--verbose');
+    expect(await json('describe', group, '--state')).toMatchObject([{ group, state: 'Stable' }]);
+    const members = await call('members', group, '--verbose');
     for (const clientId of ['first', 'second']) {
       expect(members).toMatch(new RegExp(`^${group} +\\S+ +\\S+ +${clientId} +1 +\\S+ +${topic}:[01] `, 'm'));
     }

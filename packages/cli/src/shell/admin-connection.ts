@@ -60,7 +60,7 @@ export class AdminConnection {
   }
 
   static async open(address: Address, timeoutMs: number): Promise<AdminConnection> {
-    const connection = new AdminConnection(await connect(address), showAddress(address), timeoutMs);
+    const connection = new AdminConnection(await connect(address, timeoutMs), showAddress(address), timeoutMs);
     try {
       await connection.learnVersions();
     } catch (error) {
@@ -159,14 +159,14 @@ export class AdminConnection {
   }
 }
 
-function connect(address: Address): Promise<Socket> {
+function connect(address: Address, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ ...address, noDelay: true });
     const fail = (cause: string): void => {
       socket.destroy();
       reject(cannotConnect(showAddress(address), cause));
     };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => fail('ETIMEDOUT'));
+    socket.setTimeout(Math.min(CONNECT_TIMEOUT_MS, timeoutMs), () => fail('ETIMEDOUT'));
     socket.once('error', (error) => fail(systemCode(error)));
     socket.once('connect', () => {
       socket.setTimeout(0);

@@ -39,15 +39,16 @@ export function describeCommand(): Command {
     .option('--members', 'the members and how many partitions each has')
     .option('--state', 'the coordinator, the assignor, the state and the number of members')
     .option('--verbose', 'more: leader epochs, assignments, epochs of the group')
+    .argument('[group...]', 'the same as --group')
     .addHelpText('after', EXAMPLES)
-    .action((options: Options) => describe(options));
+    .action((named: string[], options: Options) => describe({ ...options, group: [...named, ...options.group] }));
 }
 
 const EXAMPLES = `
 LAG is counted in records; TIME-LAG, which only Odradek tells, says for how long the first unread record has been waiting.
 
 Examples:
-  $ odradek groups describe --group billing
+  $ odradek groups describe billing
   $ odradek groups describe --all-groups --state
   $ odradek groups describe --group billing --members --verbose
   $ odradek groups describe --group billing --json`;

@@ -69,14 +69,13 @@ export function parseDuration(option: string, text: string): number {
     const weeks = /[YW]|^[^T]*\dM/i.test(text) ? ' (years, months and weeks have no fixed length: give days)' : '';
     throw usageError(`${option}: '${text}' is not a duration${weeks}; write PnDTnHnMnS, as P7D, PT30M or P1DT12H`);
   }
-  const ofSeconds = Number(
-    `${secondSign ?? ''}${seconds ?? 0}.${fraction === undefined || fraction === '' ? 0 : fraction}`,
-  );
+  // Digits rather than a fraction: 8.43 s is not 8430 ms in binary.
+  const secondMs = Number(seconds ?? 0) * SECOND_MS + Number((fraction ?? '').slice(0, 3).padEnd(3, '0'));
   const durationMs =
     Number(days ?? 0) * DAY_MS +
     Number(hours ?? 0) * HOUR_MS +
     Number(minutes ?? 0) * MINUTE_MS +
-    Math.trunc(ofSeconds * SECOND_MS);
+    (secondSign === '-' ? 0 - secondMs : secondMs);
   if (!Number.isSafeInteger(durationMs)) throw usageError(`${option}: '${text}' is longer than time can be counted`);
   return sign === '-' ? 0 - durationMs : durationMs;
 }
