@@ -26,6 +26,7 @@ import {
 import { rebuildProducers, snapshotOffsets, snapshotPath, writeSnapshot } from './replay.ts';
 import { Segment } from './segment.ts';
 import { BatchScan } from './scan.ts';
+import { finishSwaps } from './swap-recovery.ts';
 import type { LogWorld } from './world.ts';
 
 /** Everything of a log that is read from its directory. */
@@ -312,52 +313,6 @@ function loadEpochs(world: LogWorld, directory: string): Epochs {
   const epochs = new Epochs();
   epochs.load(readEpochs(world.files, directory));
   return epochs;
-}
-
-/**
- * A compaction that was cut off while its segment was swapped in (swap.ts): when the new log has its `.swap` name, it counts and what it was
- * made of goes; indexes alone do not count. Its indexes are made anew, since which of two of a name are whose cannot be told.
- */
-function* finishSwaps(world: LogWorld, directory: string): Generator<undefined, void, undefined> {
-  const { files } = world;
-  const swaps = files.list(directory).filter((name) => name.endsWith(SWAP_SUFFIX));
-  if (swaps.length === 0) return;
-  for (const name of swaps) {
-    const parsed = parseOffsetName(name.slice(0, -SWAP_SUFFIX.length));
-    if (parsed?.suffix !== LOG_SUFFIX) continue;
-    const path = `${directory}/${name}`;
-    const endOffset = yield* endOfSwap(world, path, parsed.offset);
-    world.logger.info({ path, endOffset }, 'a compaction that was cut off is finished');
-    for (const baseOffset of listLog(world, directory).baseOffsets) {
-      if (baseOffset < parsed.offset || (baseOffset >= endOffset && baseOffset > parsed.offset)) continue;
-      for (const suffix of SEGMENT_SUFFIXES) files.remove(`${directory}/${offsetName(baseOffset, suffix)}`);
-    }
-    for (const suffix of SEGMENT_SUFFIXES) {
-      if (suffix !== LOG_SUFFIX) files.remove(`${directory}/${offsetName(parsed.offset, suffix)}`);
-    }
-    files.syncDirectory(directory);
-    files.rename(path, `${directory}/${offsetName(parsed.offset, LOG_SUFFIX)}`);
-  }
-  for (const name of swaps) files.remove(`${directory}/${name}`);
-  files.syncDirectory(directory);
-}
-
-function* endOfSwap(world: LogWorld, path: string, baseOffset: number): Generator<undefined, number, undefined> {
-  const handle = world.files.open(path, 'read');
-  try {
-    const scan = new BatchScan(() => handle, 0, handle.sizeBytes(), world.scanWindowBytes);
-    let endOffset = baseOffset;
-    for (let sinceYield = 0; scan.look(false); scan.skip()) {
-      endOffset = batch.lastOffset(scan.window, scan.at) + 1;
-      sinceYield += scan.sizeBytes;
-      if (sinceYield < YIELD_BYTES) continue;
-      sinceYield = 0;
-      yield;
-    }
-    return endOffset;
-  } finally {
-    handle.close();
-  }
 }
 
 /** Files on their way out, of an unfinished compaction, and indexes and snapshots whose segment is gone. */
