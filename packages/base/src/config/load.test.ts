@@ -228,6 +228,11 @@ describe('load: what cannot be is refused', () => {
     ],
     ['both ways of naming it', 'security.inter.broker.protocol=PLAINTEXT', 'are both set'],
     ['a directory twice', 'log.dirs=/a,/a', 'log.dirs names /a twice'],
+    [
+      'a table of keys too small for its threads',
+      'log.cleaner.threads=4\nlog.cleaner.dedupe.buffer.size=4194304',
+      'must be more than 1 MiB for each of log.cleaner.threads = 4',
+    ],
     ['a configuration provider', 'broker.rack=${env:RACK}', 'refers to a configuration provider'],
     [
       'a group default beyond its bound',

@@ -63,6 +63,9 @@ test("validate: a broker's keys are refused by their update class", () => {
   });
   expect(validateBrokerConfig('listeners', 'PLAINTEXT://:1', 'broker')).toEqual({ ok: true, value: 'PLAINTEXT://:1' });
   expect(validateBrokerConfig('log.cleaner.threads', '2', 'default')).toEqual({ ok: true, value: '2' });
+  for (const name of ['log.cleaner.threads', 'log.cleaner.dedupe.buffer.size']) {
+    expect(validateBrokerConfig(name, '0', 'default')).toMatchObject({ ok: false, code: INVALID_CONFIG });
+  }
   expect(validateBrokerConfig('listener.name.a.max.connections', '5', 'broker')).toEqual({ ok: true, value: '5' });
   expect(validateBrokerConfig('listener.name.a.log.dirs', '/x', 'broker')).toMatchObject({ ok: false });
   expect(validateBrokerConfig('nonsense', '5', 'broker')).toMatchObject({ ok: false, code: INVALID_CONFIG });

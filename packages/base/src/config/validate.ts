@@ -54,8 +54,11 @@ export function validateBrokerConfig(name: string, value: string | null, scope: 
   return withSpec(spec, name, value);
 }
 
-/** Properties may say 0 (nothing is compacted); a running broker does not stop it by a number of threads. */
-const LEAST_AT_RUNTIME: ReadonlyMap<string, number> = new Map([['log.cleaner.threads', 1]]);
+/** Properties may say that nothing is compacted; of a running broker that is not meant by a small number. */
+const LEAST_AT_RUNTIME: ReadonlyMap<string, number> = new Map([
+  ['log.cleaner.threads', 1],
+  ['log.cleaner.dedupe.buffer.size', 1024 * 1024 + 1],
+]);
 
 /** `listener.name.<listener>.<key>` is the key, for one listener. */
 function listenerSpec(name: string): OverrideSpec | undefined {
