@@ -1,5 +1,6 @@
 /** All scenarios, by the file that their recorded answers are in. */
 import { admin } from './admin.ts';
+import { assignment } from './assignment.ts';
 import { joins } from './classic-joins.ts';
 import { members } from './classic-members.ts';
 import { consumer } from './consumer.ts';
@@ -14,5 +15,6 @@ export const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
   offsets,
   admin,
   consumer,
+  assignment,
   migration,
 };
