@@ -3,7 +3,7 @@
  * its assignment says so (cooperative), and as leader of a classic group it assigns. It cannot tell which kind of group it is in.
  */
 import { assert } from '@odradek/base';
-import { ConsumerProtocolSubscription, ErrorCode, encodeMessage } from '@odradek/protocol';
+import { ErrorCode, encodeSubscription } from '@odradek/protocol';
 import { decodeAssignment, decodeSubscription, encodeAssignment } from '../group/core/consumer-protocol.ts';
 import type { GroupOpOf, JoinReply } from '../group/core/kinds.ts';
 import type { Ask, GroupBench } from './group-bench.ts';
@@ -170,16 +170,13 @@ export class BenchClassic {
       const { topic, partition } = parse(name);
       byTopic.set(topic, [...(byTopic.get(topic) ?? []), partition]);
     }
-    const prefix = Buffer.alloc(2);
-    prefix.writeInt16BE(version);
-    const body = encodeMessage(ConsumerProtocolSubscription, version, {
+    return encodeSubscription(version, {
       topics: Array.from(topics),
       userData: null,
       ownedPartitions: Array.from(byTopic, ([topic, partitions]) => ({ topic, partitions })),
       generationId: this.generation,
       rackId: rack ?? null,
     });
-    return Buffer.concat([prefix, ...body]);
   }
 
   #takeAnswers(): void {

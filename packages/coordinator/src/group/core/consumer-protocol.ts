@@ -3,12 +3,7 @@
  * are told their topics by it; a group that moves between the protocols is translated by it. Each begins with an int16 version; a version
  * above ours is read as our newest, as consumers do among themselves. Sources: KIP-429 (owned partitions), KIP-792 (generation), KIP-881 (rack).
  */
-import {
-  ConsumerProtocolAssignment,
-  ConsumerProtocolSubscription,
-  decodeMessage,
-  encodeMessage,
-} from '@odradek/protocol';
+import * as wire from '@odradek/protocol';
 
 export type TopicPartitionsByName = readonly { readonly topic: string; readonly partitions: readonly number[] }[];
 
@@ -25,9 +20,7 @@ export type ClientAssignment = { readonly partitions: TopicPartitionsByName; rea
 
 /** @returns undefined when it cannot be read */
 export function decodeSubscription(bytes: Buffer): Subscription | undefined {
-  const version = versionOf(bytes);
-  if (version === undefined) return undefined;
-  const read = decodeMessage(ConsumerProtocolSubscription, version, bytes, VERSION_BYTES);
+  const read = wire.decodeSubscription(bytes);
   if (!read.ok) return undefined;
   const { topics, userData, ownedPartitions, rackId } = read.value;
   return { topics, userData, owned: ownedPartitions, rackId: rackId === '' ? null : rackId };
@@ -35,28 +28,20 @@ export function decodeSubscription(bytes: Buffer): Subscription | undefined {
 
 /** @returns undefined when it cannot be read */
 export function decodeAssignment(bytes: Buffer): ClientAssignment | undefined {
-  const version = versionOf(bytes);
-  if (version === undefined) return undefined;
-  const read = decodeMessage(ConsumerProtocolAssignment, version, bytes, VERSION_BYTES);
+  const read = wire.decodeAssignment(bytes);
   return read.ok ? { partitions: read.value.assignedPartitions, userData: read.value.userData } : undefined;
 }
 
 /** @param version as the member's subscription has it ({@link versionOf}), so that the member can read it */
 export function encodeAssignment(version: number, partitions: TopicPartitionsByName): Buffer {
-  const prefix = Buffer.alloc(VERSION_BYTES);
-  prefix.writeInt16BE(version);
-  const assignedPartitions = partitions.map(({ topic, partitions: ids }) => ({ topic, partitions: Array.from(ids) }));
-  return Buffer.concat([
-    prefix,
-    ...encodeMessage(ConsumerProtocolAssignment, version, { assignedPartitions, userData: null }),
-  ]);
+  return wire.encodeAssignment(version, { assignedPartitions: partitions, userData: null });
 }
 
 /** @returns the version to read and to answer in; undefined when there is none */
 export function versionOf(bytes: Buffer): number | undefined {
   if (bytes.length < VERSION_BYTES) return undefined;
   const version = bytes.readInt16BE(0);
-  return version < 0 ? undefined : Math.min(version, ConsumerProtocolSubscription.maxVersion);
+  return version < 0 ? undefined : Math.min(version, wire.ConsumerProtocolSubscription.maxVersion);
 }
 
 /**
