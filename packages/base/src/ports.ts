@@ -53,6 +53,8 @@ export interface Files {
   rename(from: string, to: string): void;
   /** Removes a file, or a directory with all below it; fine when it is missing. */
   remove(path: string): void;
+  /** As {@link remove}, without holding the caller: giving back the blocks of a large file takes the kernel long. */
+  removeLater(path: string): Promise<void>;
   syncDirectory(path: string): void;
   /** The same without holding the caller: durable when it resolves. */
   syncDirectoryLater(path: string): Promise<void>;

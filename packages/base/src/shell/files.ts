@@ -29,6 +29,7 @@ export function systemFiles(): Files {
     makeDirectory: (path) => guarded(path, () => makeDirectory(path)),
     rename: (from, to) => guarded(from, () => fs.renameSync(from, to)),
     remove: (path) => guarded(path, () => fs.rmSync(path, { recursive: true, force: true })),
+    removeLater,
     syncDirectory: (path) => guarded(path, () => syncDirectory(path)),
     syncDirectoryLater,
     syncFileSystem,
@@ -223,6 +224,14 @@ function syncDirectory(path: string): void {
     fs.fsyncSync(descriptor);
   } finally {
     fs.closeSync(descriptor);
+  }
+}
+
+async function removeLater(path: string): Promise<void> {
+  try {
+    await fs.promises.rm(path, { recursive: true, force: true });
+  } catch (cause) {
+    throw new StorageFault(path, cause);
   }
 }
 

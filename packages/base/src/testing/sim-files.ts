@@ -203,6 +203,11 @@ export class SimFiles implements Files {
     this.#release(node);
   }
 
+  async removeLater(path: string): Promise<void> {
+    await this.#turn();
+    this.remove(path);
+  }
+
   syncDirectory(path: string): void {
     this.#alive();
     this.#mayFail('syncDirectory', path);

@@ -211,6 +211,7 @@ function lying(files: SimFiles, lie: 'sync' | 'syncDirectory'): Files {
     makeDirectory: (path) => files.makeDirectory(path),
     rename: (from, to) => files.rename(from, to),
     remove: (path) => files.remove(path),
+    removeLater: (path) => files.removeLater(path),
     syncDirectory: (path) => (lie === 'syncDirectory' ? undefined : files.syncDirectory(path)),
     syncFileSystem: (path) => (lie === 'syncDirectory' ? Promise.resolve(true) : files.syncFileSystem(path)),
     syncDirectoryLater: (path) => (lie === 'syncDirectory' ? Promise.resolve() : files.syncDirectoryLater(path)),

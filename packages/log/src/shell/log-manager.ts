@@ -2,7 +2,7 @@
  * All logs of a node, over all its log directories: opens them at the start, makes and forgets them, and does for all of them what time
  * asks for: retention, flushes, checkpoints, expiry of producers, removal of what was deleted. A directory that fails goes offline alone.
  */
-import { StorageFault, partitionKey } from '@odradek/base';
+import { AssertionError, StorageFault, partitionKey } from '@odradek/base';
 import type { Limits, Logger, Metrics } from '@odradek/base';
 import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
@@ -51,6 +51,8 @@ export class LogManager implements LogKeeper {
   readonly #adopted = new Set<Log>();
   readonly #cleaner: Cleaner;
   #cleaning: Recurring | undefined;
+  /** Of files that are out of use. */
+  #removing: Promise<void> = Promise.resolve();
 
   private constructor(options: LogManagerOptions) {
     this.#options = options;
@@ -181,6 +183,7 @@ export class LogManager implements LogKeeper {
     if (this.#agenda.isClosed) return;
     this.#agenda.close();
     await this.#cleaner.stop();
+    await this.#removing;
     const unclean = new Set<string>();
     const online = Array.from(this.#dirs).flatMap(({ online: isOnline, path }) => (isOnline ? [path] : []));
     await syncTogether(this.#world, { logs: this.#logs.values(), directories: online, deadlineMs }, () =>
@@ -221,7 +224,7 @@ export class LogManager implements LogKeeper {
 
   removeLater(paths: readonly string[], delayMs: number): void {
     this.#agenda.after(delayMs, () => {
-      for (const path of paths) this.#remove(path);
+      this.#removing = this.#removing.then(() => this.#remove(paths));
     });
   }
 
@@ -345,15 +348,17 @@ export class LogManager implements LogKeeper {
     }
   }
 
-  #remove(path: string): void {
-    try {
-      this.#world.files.remove(path);
-    } catch (cause) {
-      if (!(cause instanceof StorageFault)) throw cause;
-      this.#world.logger.error(
-        { path, fault: cause.message },
-        'a deleted file could not be removed; it is tried again at the next start',
-      );
+  /** One after another; what is left when the manager closes is removed at the next start. */
+  async #remove(paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      if (this.#agenda.isClosed) return;
+      try {
+        await this.#world.files.removeLater(path);
+      } catch (cause) {
+        const what = 'a deleted file could not be removed; it is tried again at the next start';
+        this.#world.logger.error({ path, cause }, what);
+        if (cause instanceof AssertionError) raise(cause);
+      }
     }
   }
 }
