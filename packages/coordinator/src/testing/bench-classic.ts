@@ -40,7 +40,7 @@ export class BenchClassic {
   #syncing: Ask<'sync'> | undefined;
   #protocolName: string | null = null;
   #needsJoin = true;
-  /** What it assigned from, as leader of a classic group or while it was told of none: it watches that, and joins again when it changes. */
+  /** The topics as they were when it last led: it watches them, and joins again when they change. */
   #watched: string | undefined;
 
   constructor(bench: GroupBench, groupId: string, options: ClassicOptions) {
@@ -207,7 +207,7 @@ export class BenchClassic {
     this.#protocolName = reply.protocolName;
     const { groupId, memberId, generation } = this;
     const leads = reply.leader === memberId && !reply.skipAssignment;
-    this.#watched = reply.leader === memberId || reply.leader === '' ? this.#counts() : undefined;
+    this.#watched = reply.leader === memberId ? this.#counts() : undefined;
     this.#syncing = this.bench.submit<'sync'>({
       kind: 'sync',
       groupId,

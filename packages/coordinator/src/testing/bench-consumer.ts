@@ -133,7 +133,7 @@ export class BenchConsumer {
       rackId: rack ?? null,
       rebalanceTimeoutMs: rebalanceTimeoutMs ?? 60_000,
       subscribedTopicNames: topics ?? (regex === undefined ? ['orders'] : []),
-      subscribedTopicRegex: regex ?? null,
+      subscribedTopicRegex: regex ?? '',
       serverAssignor: assignor ?? null,
     };
   }

@@ -192,7 +192,7 @@ function isSameValue(a: ConsumerMemberValue, b: ConsumerMemberValue): boolean {
 
 /** As sets. */
 function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  if (a.length === b.length && a.every((name, at) => name === b[at])) return true;
+  if (a === b || (a.length === b.length && a.every((name, at) => name === b[at]))) return true;
   const names = new Set(a);
   const known = new Set(b);
   return names.size === known.size && b.every((name) => names.has(name));

@@ -2,6 +2,7 @@
 import { assert, ok, refuse } from '@odradek/base';
 import type { Outcome, Refusal } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
+import { clip } from '../insight/rebalance.ts';
 import type { RebalanceReason } from '../kinds.ts';
 import { timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
@@ -138,7 +139,8 @@ export function revocationOver(turn: Turn, group: ConsumerGroup, memberId: strin
 
 export function lose(turn: Turn, group: ConsumerGroup, member: ConsumerMember, reason: RebalanceReason): void {
   const { memberId, groupInstanceId, clientId, clientHost } = nameOf(member);
-  const { cause, why } = reason;
+  const { cause } = reason;
+  const why = clip(reason.why);
   const { groupId } = group;
   turn.out.tell({ kind: 'memberLost', groupId, memberId, clientId, groupInstanceId, clientHost, cause, why });
   removeMembers(turn, group, [member], reason);
@@ -154,7 +156,10 @@ export function removeMembers(
   const { out } = turn;
   const { groupId } = group;
   for (const { memberId } of members) cancelTimers(turn, group, memberId);
-  if (mayDowngrade(turn, group, members)) return downgrade(turn, group, members, reason);
+  if (mayDowngrade(turn, group, members)) {
+    downgrade(turn, group, { leaving: members, reason });
+    return;
+  }
   for (const { memberId } of members) removeMember(turn, group, memberId);
   for (const { value } of members) forgetRegex(turn, group, regexOf(value));
   bumpEpoch(turn, group, hashOf(turn, group.subscribedTopics), reason);

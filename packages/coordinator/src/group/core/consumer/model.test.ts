@@ -19,7 +19,7 @@ const CLIENTS = 6;
 const SESSION_MS = 10_000;
 const REBALANCE_MS = 7_000;
 /** Of the steps, after which the log is loaded again. */
-const RELOAD_SHARE = 0.3;
+const RELOAD_SHARE = 0.15;
 const topicNames = ['orders', 'orders-eu', 'payments'] as const;
 type Topic = (typeof topicNames)[number];
 const subscriptions: readonly ConsumerOptions[] = [
@@ -82,6 +82,8 @@ class World {
   clients: BenchConsumer[];
   /** Heartbeats whose answers are held back. */
   #asked = new Map<BenchConsumer, Ask<'consumerHeartbeat'>>();
+  /** Clients that got no answer, or lost their coordinator: they say all there is to say again. */
+  readonly #broken = new Set<BenchConsumer>();
   /** When a member was last heard, as far as the coordinator can know. */
   readonly #heardMs = new Map<string, number>();
   readonly #offsets = new Map<string, Committed>();
@@ -114,7 +116,11 @@ class World {
         return this.#send(this.#client(step.client), { topicPartitions: null });
       case 'lost': {
         const consumer = this.#client(step.client);
-        if (consumer.epoch > 0) this.#sent(consumer, consumer.ask({ topicPartitions: consumer.owned }));
+        if (consumer.epoch === 0 || this.#asked.has(consumer)) return;
+        this.#broken.add(consumer);
+        const ask = consumer.ask({ topicPartitions: consumer.owned });
+        if (ask.answered) this.#sent(consumer, ask);
+        else this.#heardMs.set(consumer.memberId, bench.nowMs);
         return;
       }
       case 'leave':
@@ -158,7 +164,10 @@ class World {
 
   /** What a good client does next, by what it was told. */
   live(consumer: BenchConsumer): void {
-    if (consumer.epoch > 0) return this.#send(consumer, { topicPartitions: consumer.owned });
+    if (consumer.epoch > 0) {
+      const said = this.#broken.delete(consumer) ? consumer.full() : {};
+      return this.#send(consumer, { ...said, topicPartitions: consumer.owned });
+    }
     if (this.#asked.has(consumer)) return;
     this.#sent(consumer, consumer.join());
   }
@@ -223,6 +232,7 @@ class World {
       const consumer = new BenchConsumer(this.bench, 'g', old.options);
       return Object.assign(consumer, { memberId: old.memberId, epoch: old.epoch, owned: old.owned });
     });
+    for (const consumer of this.clients) this.#broken.add(consumer);
   }
 
   check(): void {

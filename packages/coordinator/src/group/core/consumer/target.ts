@@ -4,9 +4,10 @@
  */
 import type { AssignMember, AssignSpec, AssignTopics, PartitionsByTopic } from '../assignors/types.ts';
 import { assignors } from '../assignors/assignors.ts';
+import { clip } from '../insight/rebalance.ts';
 import type { RebalanceReason } from '../kinds.ts';
 import { groupHash, topicHash } from '../metadata-hash.ts';
-import type { GroupTopics } from '../topics.ts';
+import type { GroupTopic, GroupTopics } from '../topics.ts';
 import { timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
 import type { ConsumerGroup } from './group.ts';
@@ -37,7 +38,8 @@ export function bumpEpoch(turn: Turn, group: ConsumerGroup, metadataHash: bigint
   out.write({ kind: 'consumerGroup', groupId, value: { epoch, metadataHash } });
   if (group.hasPartitionMetadata) out.write({ kind: 'consumerPartitionMetadata', groupId, value: null });
   group.rebalance ??= { sinceMs: out.nowMs };
-  const { cause, who, why } = reason;
+  const { cause, who } = reason;
+  const why = clip(reason.why);
   out.tell({
     kind: 'groupEpochBumped',
     groupId,
@@ -118,9 +120,13 @@ export function updateTarget(turn: Turn, group: ConsumerGroup): void {
 function specOf(turn: Turn, group: ConsumerGroup): AssignSpec {
   const members = new Map<string, AssignMember>();
   const subscriptions = new Map<string, ReadonlySet<string>>();
+  const homogeneous = group.isHomogeneous;
   for (const [memberId, member] of group.members) {
     const { groupInstanceId, rackId } = member.value;
-    const subscribedTopicIds = sharedTopicIds(turn, group, member, subscriptions);
+    const key = homogeneous ? '' : subscriptionKey(member);
+    let subscribedTopicIds = subscriptions.get(key);
+    if (subscribedTopicIds === undefined)
+      subscriptions.set(key, (subscribedTopicIds = group.subscribedTopicIds(member, turn.topics)));
     members.set(memberId, {
       instanceId: groupInstanceId,
       rackId,
@@ -128,20 +134,12 @@ function specOf(turn: Turn, group: ConsumerGroup): AssignSpec {
       assigned: group.targetOf(memberId),
     });
   }
-  return { members, homogeneous: group.isHomogeneous };
+  return { members, homogeneous };
 }
 
 /** Members mostly subscribe to the same: their topics are looked up once. */
-function sharedTopicIds(
-  turn: Turn,
-  group: ConsumerGroup,
-  member: ConsumerMember,
-  known: Map<string, ReadonlySet<string>>,
-): ReadonlySet<string> {
-  const key = `${regexOf(member.value) ?? ''}\n${Array.from(member.names).sort(byText).join('\n')}`;
-  let ids = known.get(key);
-  if (ids === undefined) known.set(key, (ids = group.subscribedTopicIds(member, turn.topics)));
-  return ids;
+function subscriptionKey(member: ConsumerMember): string {
+  return `${regexOf(member.value) ?? ''}\n${Array.from(member.names).sort(byText).join('\n')}`;
 }
 
 function byText(a: string, b: string): number {
@@ -149,10 +147,16 @@ function byText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
+/** Each topic is looked up once for all its partitions. */
 function topicsOf(topics: GroupTopics): AssignTopics {
+  const known = new Map<string, GroupTopic | undefined>();
+  const byId = (topicId: string): GroupTopic | undefined => {
+    if (!known.has(topicId)) known.set(topicId, topics.byId(topicId));
+    return known.get(topicId);
+  };
   return {
-    partitionCount: (topicId) => topics.byId(topicId)?.partitionCount ?? -1,
-    racksOf: (topicId, partition) => topics.byId(topicId)?.racksOf(partition) ?? [],
+    partitionCount: (topicId) => byId(topicId)?.partitionCount ?? -1,
+    racksOf: (topicId, partition) => byId(topicId)?.racksOf(partition) ?? [],
   };
 }
 
