@@ -30,7 +30,7 @@ const malformed: [string, Change][] = [
   ['no rebalance timeout', { rebalanceTimeoutMs: -1 }],
   ['no owned partitions', { topicPartitions: null }],
   ['owned partitions', { topicPartitions: [{ topicId: 'x', partitions: [0] }] }],
-  ['no subscription', { subscribedTopicNames: null }],
+  ['no subscription', { subscribedTopicNames: null, subscribedTopicRegex: null }],
 ];
 
 test.for(malformed)('heartbeat: who joins with %s is refused, and no group is made', ([, change]) => {
