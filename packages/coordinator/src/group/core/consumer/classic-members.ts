@@ -9,7 +9,7 @@ import type { Outcome, Refusal } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { CONSUMER_PROTOCOL_TYPE, NO_ASSIGNMENT } from '../classic/group.ts';
 import { checkJoin } from '../classic/join.ts';
-import { refusedJoin } from '../classic/rebalance.ts';
+import { joinedMembers, refusedJoin } from '../classic/rebalance.ts';
 import { decodeSubscription } from '../consumer-protocol.ts';
 import type { Subscription, TopicPartitionsByName } from '../consumer-protocol.ts';
 import type {
@@ -172,11 +172,28 @@ function join(turn: Turn, group: ConsumerGroup, op: JoinOp, place: Place): JoinR
   if (!endsMigration) maybeUpdateTarget(turn, group);
   if (!endsMigration || group.assignmentEpoch >= group.epoch)
     reconcileMember(turn, group, member, { owned: place.owned, subscriptionChanged: reason !== undefined });
+  if (endsMigration) return endMigration(turn, group, member, { canLead: op.canSkipAssignment, reason });
+  awaitSync(turn, group, member);
+  return joinedReply(member);
+}
+
+/**
+ * A settled group becomes a stable classic one and nobody else notices. Somebody has to lead it, or nobody would see that topics grow: who just
+ * joined is told that it does, and that it need not assign. Kafka tells nobody; older clients, which could not but assign, are not told either.
+ */
+function endMigration(
+  turn: Turn,
+  group: ConsumerGroup,
+  member: ConsumerMember,
+  join: { readonly canLead: boolean; readonly reason: RebalanceReason | undefined },
+): JoinReply {
   const reply = joinedReply(member);
+  const { memberId: leaderId } = member;
   // Members that are not where the target wants them would never hear of it in a stable classic group.
-  if (endsMigration) downgrade(turn, group, [], group.state === 'Stable' ? undefined : (reason ?? staleTarget(member)));
-  else awaitSync(turn, group, member);
-  return reply;
+  const reason = group.state === 'Stable' ? undefined : (join.reason ?? staleTarget(member));
+  const classic = downgrade(turn, group, { leaving: [], reason, ...(join.canLead ? { leaderId } : {}) });
+  if (reason !== undefined || !join.canLead) return reply;
+  return { ...reply, leader: leaderId, skipAssignment: true, members: joinedMembers(classic) };
 }
 
 function reasonFor(

@@ -196,26 +196,33 @@ export function mayDowngrade(turn: Turn, group: ConsumerGroup, leaving: readonly
   return turn.recordBytes(group.groupId, value) <= config.recordBytesMax;
 }
 
-/** Makes a classic group of those who stay, and lets it rebalance; afterwards `turn.groups` has it. */
-export function downgrade(
-  turn: Turn,
-  group: ConsumerGroup,
-  leaving: readonly ConsumerMember[],
-  reason: RebalanceReason | undefined,
-): void {
-  const gone = new Set(leaving);
-  const staying = Array.from(group.members.values()).filter((member) => !gone.has(member));
+/** What makes a consumer group classic. */
+export type Downgrade = {
+  readonly leaving: readonly ConsumerMember[];
+  /** Why the classic group rebalances at once; undefined: it does not, since all own what they are to own. */
+  readonly reason: RebalanceReason | undefined;
+  /** Who is to lead it; left out: whoever was in the group first. */
+  readonly leaderId?: string;
+};
+
+/** Makes a classic group of those who stay; afterwards `turn.groups` has it. */
+export function downgrade(turn: Turn, group: ConsumerGroup, how: Downgrade): ClassicGroup {
   const { out } = turn;
   const { groupId } = group;
+  const { reason } = how;
+  const gone = new Set(how.leaving);
+  const staying = Array.from(group.members.values()).filter((member) => !gone.has(member));
   const { classic, value } = asClassic(turn, group, staying);
   removeGroup(turn, group);
   turn.groups.set(groupId, classic);
   // A coordinator that loads this before the rebalance is over knows by the missing leader that there has to be one.
-  out.write({ kind: 'group', groupId, value: reason === undefined ? value : { ...value, leader: null } });
+  const leader = reason === undefined ? (how.leaderId ?? value.leader) : null;
+  out.write({ kind: 'group', groupId, value: { ...value, leader } });
   for (const member of classic.members.values()) setClassicSession(turn, classic, member);
   const why = `${reason?.why ?? 'a classic member took the place of a static one'}; only classic members are left`;
   out.tell({ kind: 'groupConverted', groupId, to: 'classic', why });
   if (reason !== undefined) prepareRebalance(turn, classic, reason);
+  return classic;
 }
 
 /** The same members in a classic group, whose generation is the epoch; assigned is what the target gives them. */
