@@ -150,3 +150,15 @@ test('regexes: a coordinator that takes over asks with the first heartbeat, in t
     { regexes: ['orders.*'], asker: { principal: 'User:test' } },
   ]);
 });
+
+test('regexes: a clock that was set back holds no question up', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  consumer.join();
+  reconcileAll(made, [consumer], 2);
+  made.nowMs -= 3_600_000;
+  const moved = made.reloaded();
+  Object.assign(consumer, { bench: moved });
+  consumer.beat();
+  expect(asked(moved)).toEqual([['orders.*']]);
+});

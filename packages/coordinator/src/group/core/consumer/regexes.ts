@@ -19,8 +19,10 @@ export function lookAtRegexes(turn: Turn, group: ConsumerGroup): void {
   if (group.regexCounts.size === 0) return;
   if (group.regexesStale && group.regexesAsked.size === 0) {
     const waitMs = group.regexesAskedMs + REGEX_REFRESH_MIN_MS - turn.out.nowMs;
-    if (group.regexesAskedMs === 0 || waitMs <= 0) return ask(turn, group, Array.from(group.regexCounts.keys()));
-    setRefresh(turn, group, Math.min(waitMs, REGEX_REFRESH_MIN_MS));
+    // More than the interval: the clock was set back since.
+    const isDue = waitMs <= 0 || waitMs > REGEX_REFRESH_MIN_MS;
+    if (isDue) return ask(turn, group, Array.from(group.regexCounts.keys()));
+    setRefresh(turn, group, waitMs);
   }
   if (group.resolved.size >= group.regexCounts.size) return;
   const unresolved = Array.from(group.regexCounts.keys()).filter(
