@@ -312,7 +312,17 @@ const statics: Scenario[] = [
     join('a', {
       ...A,
       ...consumes,
-      ours: { because: namesClient, answers: { memberId: 'i-a-<uuid>' } },
+      ours: {
+        because: `${namesClient}; it leads, or nobody in the classic group would watch its topics`,
+        answers: {
+          memberId: 'i-a-<uuid>',
+          leader: 'i-a-<uuid>',
+          skipAssignment: true,
+          members: [
+            { groupInstanceId: 'i-a', memberId: 'i-a-<uuid>', metadata: `0x${subscription(PAIR).toString('hex')}` },
+          ],
+        },
+      },
     }),
     tell('c', -2, { instanceId: 'i-a' }),
     join('a', { as: 'a', ...A, ...consumes }),
