@@ -69,7 +69,8 @@ describe.skipIf(need.missing !== undefined)(title('groups of librdkafka consumer
     expect(await scenario.finish()).toMatchObject(exact);
   });
 
-  test.concurrent.each(['range', 'cooperative-sticky'])(
+  // Not cooperative-sticky: librdkafka's puts data of its own into assignments, and with that Kafka lets no group move.
+  test.concurrent.each(['range', 'roundrobin'])(
     'a group of %s moves to the consumer protocol and back, member by member, and every record is done once',
     async (assignor) => {
       await using scenario = await Scenario.begin(cluster.bootstrap, `rdkafka-migration-${assignor}`, members);

@@ -32,7 +32,7 @@ export type Verdict = {
   readonly behind: readonly string[];
   readonly records: number;
   readonly lostRecords: number;
-  /** Records that were worked on again because their commit was refused. */
+  /** Records whose commit was refused, each time that it was. */
   readonly again: number;
 };
 

@@ -70,9 +70,10 @@ export class MemberProcess implements Members, AsyncDisposable {
 
   async stop(name: string): Promise<void> {
     this.#child.stdin?.write(`stop ${name}\n`);
-    const over = (): boolean => this.#stopped.has(name) || this.failures.length > 0;
-    await eventually(`${name} stops`, over, STOP_WITHIN_MS);
-    if (this.failures.length > 0) throw new Error(`${this.failures.join('\n')}\n${this.notes.join('\n')}`);
+    const failure = (): string | undefined => this.failures.find((line) => line.split(' ')[1] === name);
+    await eventually(`${name} stops`, () => this.#stopped.has(name) || failure() !== undefined, STOP_WITHIN_MS);
+    const notes = this.notes.filter((note) => note.includes(name));
+    if (failure() !== undefined) throw new Error([failure(), ...notes].join('\n'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -241,7 +242,7 @@ export class Scenario implements AsyncDisposable {
     let seen: Group | undefined;
     const holds = async (): Promise<boolean> => {
       seen = await describeGroup(this.#wire, this.group);
-      const failed = this.#members.flatMap(({ failures }) => failures);
+      const failed = this.#members.flatMap(({ failures }) => failures.filter((line) => line.includes(this.topic)));
       if (failed.length > 0) throw new Error(failed.join('\n'));
       if (seen === undefined || seen.state !== 'Stable' || seen.members.length !== members) return false;
       const owned = seen.members.map(({ assignment }) =>

@@ -14,7 +14,6 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
@@ -52,9 +51,8 @@ public class GroupMembers {
     private final String subscription;
     private final String name;
     private final Properties settings = new Properties();
-    /** Where work begins that no commit covers yet: a refused commit is covered by the next one while the partition is kept. */
-    private final Map<TopicPartition, Long> open = new HashMap<>();
-    private final Map<TopicPartition, Long> openSince = new HashMap<>();
+    /** Work that no commit covers yet: one that was refused is tried again while the partition is kept. */
+    private final Map<TopicPartition, Span> open = new HashMap<>();
     private KafkaConsumer<byte[], byte[]> consumer;
     private volatile boolean ended = false;
 
@@ -103,36 +101,35 @@ public class GroupMembers {
     private void work() {
       var records = consumer.poll(Duration.ofMillis(100));
       long now = System.currentTimeMillis();
-      Map<TopicPartition, OffsetAndMetadata> done = new HashMap<>();
       for (TopicPartition partition : records.partitions()) {
         var own = records.records(partition);
-        open.putIfAbsent(partition, own.get(0).offset());
-        openSince.putIfAbsent(partition, now);
-        done.put(partition, new OffsetAndMetadata(own.get(own.size() - 1).offset() + 1));
+        long from = own.get(0).offset();
+        open.computeIfAbsent(partition, none -> new Span(from, now)).to = own.get(own.size() - 1).offset() + 1;
       }
-      if (!done.isEmpty()) commit(done);
+      if (!open.isEmpty()) commit();
     }
 
-    private void commit(Map<TopicPartition, OffsetAndMetadata> done) {
+    private void commit() {
+      Map<TopicPartition, OffsetAndMetadata> ends = new HashMap<>();
+      open.forEach((partition, span) -> ends.put(partition, new OffsetAndMetadata(span.to)));
       String outcome = "ok";
       try {
-        consumer.commitSync(done, Duration.ofSeconds(10));
+        consumer.commitSync(ends, Duration.ofSeconds(10));
       } catch (KafkaException refused) {
         outcome = refused.getClass().getSimpleName();
       }
       long now = System.currentTimeMillis();
-      for (var entry : done.entrySet()) {
-        TopicPartition partition = entry.getKey();
-        if (!open.containsKey(partition)) continue; // it was lost while its commit was under way
-        say(String.join(" ", "span", name, partition.topic(), "" + partition.partition(), "" + open.get(partition),
-            "" + entry.getValue().offset(), "" + openSince.get(partition), "" + now, outcome));
-        if (outcome.equals("ok")) forget(partition);
+      for (TopicPartition partition : ends.keySet()) {
+        Span span = open.get(partition);
+        if (span == null) continue; // it was lost while its commit was under way
+        say(String.join(" ", "span", name, partition.topic(), "" + partition.partition(), "" + span.from, "" + span.to,
+            "" + span.startMs, "" + now, outcome));
+        if (outcome.equals("ok")) open.remove(partition);
       }
     }
 
-    private void forget(TopicPartition partition) {
-      open.remove(partition);
-      openSince.remove(partition);
+    private void forget(Collection<TopicPartition> partitions) {
+      open.keySet().removeAll(partitions);
     }
 
     @Override
@@ -142,14 +139,25 @@ public class GroupMembers {
 
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
-      partitions.forEach(this::forget);
+      forget(partitions);
       say("revoked " + name + " " + partitions.size());
     }
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
-      partitions.forEach(this::forget);
+      forget(partitions);
       say("lost " + name + " " + partitions.size());
+    }
+  }
+
+  private static final class Span {
+    final long from;
+    final long startMs;
+    long to;
+
+    Span(long from, long startMs) {
+      this.from = from;
+      this.startMs = startMs;
     }
   }
 }

@@ -34,7 +34,7 @@ class Member(threading.Thread):
             "fetch.wait.max.ms": 100,
             **dict(setting.split("=", 1) for setting in settings),
         }
-        # Where work begins that no commit covers yet: a refused commit is covered by the next one while the partition is kept.
+        # Work that no commit covers yet, as [from, to, since]: one that was refused is tried again while the partition is kept.
         self.open = {}
 
     def run(self):
@@ -50,19 +50,19 @@ class Member(threading.Thread):
 
     def work(self, consumer):
         message = consumer.poll(0.1)  # one at a time: a batch may hold what a rebalance in its midst has revoked
-        if message is None:
-            return
-        if message.error():
-            if message.error().retriable():
-                return
+        if message is not None and not message.error():
+            place = (message.topic(), message.partition())
+            span = self.open.setdefault(place, [message.offset(), 0, now_ms()])
+            span[1] = message.offset() + 1
+        elif message is not None and not message.error().retriable():
             raise KafkaException(message.error())
-        place = (message.topic(), message.partition())
-        start, since = self.open.setdefault(place, (message.offset(), now_ms()))
-        end = message.offset() + 1
-        outcome = self.commit(consumer, TopicPartition(*place, end))
-        say("span", self.member, *place, start, end, since, now_ms(), outcome)
-        if outcome == "ok":
-            del self.open[place]
+        for place, (start, end, since) in list(self.open.items()):
+            outcome = self.commit(consumer, TopicPartition(*place, end))
+            if place not in self.open:
+                continue  # it was lost while its commit was under way
+            say("span", self.member, *place, start, end, since, now_ms(), outcome)
+            if outcome == "ok":
+                del self.open[place]
 
     def commit(self, consumer, position):
         try:
