@@ -27,9 +27,9 @@ describe.skipIf(need.missing !== undefined)(title("Kafka's ConsumerGroupCommand 
   const short = freshName('s');
 
   beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'odradek-groups-'));
     cluster = await target(quickGroups);
     wire = await Wire.open(cluster.bootstrap);
-    directory = mkdtempSync(join(tmpdir(), 'odradek-groups-'));
     for (const topic of [long, short]) {
       await createTopic(wire, topic, {}, PARTITIONS.length);
       const times = Array.from({ length: RECORDS }, (_, at) => firstMs + at * SPACING_MS);

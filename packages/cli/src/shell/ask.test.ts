@@ -3,7 +3,7 @@ import { ApiKey, ErrorCode, type RequestOf } from '@odradek/protocol';
 import { exitCode } from '../core/refusal.ts';
 import { ScriptedBroker } from '../testing/scripted-broker.ts';
 import { Cluster } from './cluster.ts';
-import { committedOffsets, logOffsets } from './group-offsets.ts';
+import { commitOffsets, committedOffsets, logOffsets } from './group-offsets.ts';
 import { describeGroups, listGroups } from './group-queries.ts';
 
 /** Long enough for any answer that comes. */
@@ -128,6 +128,40 @@ test('a refusal that will not change is taken at once', async () => {
   const offsets = await withCluster(broker, PATIENT_MS, (cluster) => committedOffsets(cluster, ['g']));
   expect(offsets.get('g')).toMatchObject({ ok: false, code: ErrorCode.GROUP_AUTHORIZATION_FAILED });
   expect(broker.count(ApiKey.OffsetFetch)).toBe(1);
+});
+
+test('a commit that every partition is refused because the coordinator moved is made again at the new one', async () => {
+  await using first = await ScriptedBroker.listen();
+  await using second = await ScriptedBroker.listen();
+  let coordinator = first;
+  const committing =
+    (errorCode: number) =>
+    ({ topics }: RequestOf<typeof ApiKey.OffsetCommit>) => {
+      coordinator = second;
+      return {
+        topics: topics.map(({ name, partitions }) => ({
+          name,
+          partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+        })),
+      };
+    };
+  first.answers = {
+    [ApiKey.FindCoordinator]: found(() => coordinator),
+    [ApiKey.OffsetCommit]: committing(ErrorCode.NOT_COORDINATOR),
+  };
+  second.answers = { [ApiKey.OffsetCommit]: committing(ErrorCode.NONE) };
+  const offsets = [0, 1].map((partition) => ({ topic: 't', partition, newOffset: 7 }));
+  let done = 0;
+  const outcomes = await withCluster(first, PATIENT_MS, (cluster) =>
+    commitOffsets(cluster, [{ group: 'g', offsets }], (count) => (done += count)),
+  );
+  expect(outcomes.get('g')?.map((outcome) => outcome?.ok)).toEqual([true, true]);
+  expect(done).toBe(1);
+  expect(second.asked.find(({ key }) => key === ApiKey.OffsetCommit)?.request).toMatchObject({
+    generationIdOrMemberEpoch: -1,
+    memberId: '',
+    topics: [{ name: 't', partitions: [{ committedOffset: 7 }, { committedOffset: 7 }] }],
+  });
 });
 
 test('leaders: a partition that moves is asked of its new leader; one without a leader or that is absent is left out', async () => {

@@ -27,7 +27,9 @@ export async function committedOffsets(
 ): Promise<Map<string, Outcome<Committed[]>>> {
   const version = (await cluster.any()).versionOf(ApiKey.OffsetFetch, NEWEST_WITH_NAMES[ApiKey.OffsetFetch]);
   const together = version >= SEVERAL_GROUPS_SINCE_VERSION;
-  const asked = await askGroups(cluster, groupIds, fetchOffsets, together ? GROUPS_PER_REQUEST : 1);
+  const asked = await askGroups(cluster, groupIds, fetchOffsets, {
+    groupsPerRequest: together ? GROUPS_PER_REQUEST : 1,
+  });
   return new Map(
     [...asked].map(([groupId, { outcome }]) => {
       const unknown = !outcome.ok && outcome.code === ErrorCode.GROUP_ID_NOT_FOUND;
@@ -196,27 +198,48 @@ function factsOf({ topic, partition, offset, leaderEpoch }: Committed, end: numb
 
 export type NewOffset = TopicPartition & { readonly newOffset: number };
 
-/** Commits for an empty group: nobody's member, no generation. @returns what became of each, in their order */
+export type GroupOffsets = { readonly group: string; readonly offsets: readonly NewOffset[] };
+
+/**
+ * Commits for empty groups: nobody's member, no generation.
+ * @param answered told how many groups more are done
+ * @returns what became of each offset of each group, in their order; undefined where the broker said nothing of it
+ */
 export async function commitOffsets(
   cluster: Cluster,
-  groupId: string,
-  offsets: readonly NewOffset[],
-): Promise<(Outcome<void> | undefined)[]> {
-  const results: (Outcome<void> | undefined)[] = [];
-  for (let from = 0; from < offsets.length; from += PARTITIONS_PER_REQUEST) {
-    const chunk = offsets.slice(from, from + PARTITIONS_PER_REQUEST);
-    const asked = await askGroups(cluster, [groupId], async (connection) => {
-      const committed = await commit(connection, groupId, chunk);
-      // The answer has no code of its own: what is wrong with the coordinator is said of every partition.
-      const moved = [...committed.values()].find((each) => !each.ok && isOfCoordinator(each.code));
-      return new Map([[groupId, moved === undefined || moved.ok ? ok(committed) : moved]]);
-    });
-    const outcome = asked.get(groupId)?.outcome;
-    for (const { topic, partition } of chunk) {
-      results.push(outcome?.ok === true ? outcome.value.get(keyOf(topic, partition)) : outcome);
-    }
+  plans: readonly GroupOffsets[],
+  answered: (count: number) => void,
+): Promise<Map<string, (Outcome<void> | undefined)[]>> {
+  const byGroup = new Map(plans.map(({ group, offsets }) => [group, offsets]));
+  const ask = async (connection: AdminConnection, [group = '']: readonly string[]) => {
+    return new Map([[group, await commitAll(connection, group, byGroup.get(group) ?? [])]]);
+  };
+  const asked = await askGroups(cluster, [...byGroup.keys()], ask, { groupsPerRequest: 1, answered });
+  const results = new Map<string, (Outcome<void> | undefined)[]>();
+  for (const [group, { outcome }] of asked) {
+    const of = ({ topic, partition }: NewOffset): Outcome<void> | undefined =>
+      outcome.ok ? outcome.value.get(keyOf(topic, partition)) : outcome;
+    results.set(group, (byGroup.get(group) ?? []).map(of));
   }
   return results;
+}
+
+/** @returns a refusal when the coordinator is another or not ready: what is written until then is written again */
+async function commitAll(
+  connection: AdminConnection,
+  group: string,
+  offsets: readonly NewOffset[],
+): Promise<Outcome<Map<string, Outcome<void>>>> {
+  const outcomes = new Map<string, Outcome<void>>();
+  for (let from = 0; from < offsets.length; from += PARTITIONS_PER_REQUEST) {
+    const committed = await commit(connection, group, offsets.slice(from, from + PARTITIONS_PER_REQUEST));
+    for (const [key, outcome] of committed) {
+      // The answer has no code of its own: what is wrong with the coordinator is said of every partition.
+      if (!outcome.ok && isOfCoordinator(outcome.code)) return outcome;
+      outcomes.set(key, outcome);
+    }
+  }
+  return ok(outcomes);
 }
 
 function isOfCoordinator(code: number): boolean {
@@ -284,8 +307,12 @@ export async function deleteOffsets(
   return asked.get(groupId)?.outcome ?? refuse(ErrorCode.GROUP_ID_NOT_FOUND, '');
 }
 
-export async function deleteGroups(cluster: Cluster, groupIds: readonly string[]): Promise<Map<string, Outcome<void>>> {
-  const asked = await askGroups(cluster, groupIds, async (connection, ids) => {
+export async function deleteGroups(
+  cluster: Cluster,
+  groupIds: readonly string[],
+  answered: (count: number) => void,
+): Promise<Map<string, Outcome<void>>> {
+  const ask = async (connection: AdminConnection, ids: readonly string[]) => {
     const { results } = await connection.call(ApiKey.DeleteGroups, { groupsNames: [...ids] });
     return new Map(
       results.map(({ groupId, errorCode }): [string, Outcome<void>] => [
@@ -293,6 +320,7 @@ export async function deleteGroups(cluster: Cluster, groupIds: readonly string[]
         errorCode === ErrorCode.NONE ? ok(undefined) : refuse(errorCode, ''),
       ]),
     );
-  });
+  };
+  const asked = await askGroups(cluster, groupIds, ask, { answered });
   return new Map([...asked].map(([groupId, { outcome }]) => [groupId, outcome]));
 }

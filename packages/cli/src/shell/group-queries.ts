@@ -16,7 +16,7 @@ import type { Listed } from '../core/groups/views.ts';
 import { compareText } from '../core/groups/partitions.ts';
 import { CommandError } from '../core/refusal.ts';
 import type { AdminConnection } from './admin-connection.ts';
-import { askUntilAnswered, coordinatorQuestion, type Asked } from './ask.ts';
+import { askUntilAnswered, coordinatorQuestion, type Asked, type Question } from './ask.ts';
 import type { Cluster } from './cluster.ts';
 
 /** Groups in one request: many enough to be quick, few enough that a coordinator is not held up. */
@@ -121,13 +121,17 @@ function unknownGroup(): Outcome<Group> {
   return refuse(ErrorCode.GROUP_ID_NOT_FOUND, '');
 }
 
+export type GroupAsking = { readonly groupsPerRequest?: number; readonly answered?: (count: number) => void };
+
+/** Asks the coordinator of each group. @param ask one request, for at most `groupsPerRequest` groups of one coordinator */
 export function askGroups<T>(
   cluster: Cluster,
   groupIds: readonly string[],
-  ask: (connection: AdminConnection, ids: readonly string[]) => Promise<Map<string, Outcome<T>>>,
-  keysPerRequest = GROUPS_PER_REQUEST,
+  ask: Question<T>['ask'],
+  { groupsPerRequest = GROUPS_PER_REQUEST, ...asking }: GroupAsking = {},
 ): Promise<Map<string, Asked<T>>> {
-  return askUntilAnswered(cluster, groupIds, coordinatorQuestion(cluster, { keysPerRequest, ask }));
+  const question = { ...asking, keysPerRequest: groupsPerRequest, ask };
+  return askUntilAnswered(cluster, groupIds, coordinatorQuestion(cluster, question));
 }
 
 /** All but who told it. */

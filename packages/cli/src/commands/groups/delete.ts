@@ -6,7 +6,7 @@ import { activeGroup, groupRefused } from '../../core/groups/refusals.ts';
 import type { Cluster } from '../../shell/cluster.ts';
 import { deleteGroups } from '../../shell/group-offsets.ts';
 import { describeGroups } from '../../shell/group-queries.ts';
-import { print, printJson } from '../../shell/terminal.ts';
+import { Counted, print, printJson } from '../../shell/terminal.ts';
 import {
   failWith,
   groupIdsOf,
@@ -32,7 +32,9 @@ async function remove(options: GroupOptions): Promise<void> {
   requireGroups(options);
   await withCluster(options, async (cluster) => {
     const ids = await groupIdsOf(cluster, options);
-    const outcomes = await deleteGroups(cluster, ids);
+    const progress = new Counted('deleted', ids.length, 'groups');
+    const outcomes = await deleteGroups(cluster, ids, (count) => progress.add(count));
+    progress.clear();
     if (options.json === true) printJson(ids.map((group) => asJson(group, outcomes.get(group))));
     else for (const group of ids) if (outcomes.get(group)?.ok === true) print(`Deleted group ${group}.`);
     failWith(await failuresOf(cluster, outcomes));

@@ -11,7 +11,7 @@ import type { Cluster } from '../../shell/cluster.ts';
 import { commitOffsets } from '../../shell/group-offsets.ts';
 import { resettableGroups, planGroups } from '../../shell/reset.ts';
 import { readTextFile } from '../../shell/text-file.ts';
-import { note, print, printJson } from '../../shell/terminal.ts';
+import { Counted, note, print, printJson } from '../../shell/terminal.ts';
 import {
   collectEach,
   failWith,
@@ -115,8 +115,11 @@ function checked(options: Options, spec: ResetSpec): TopicArgument[] | undefined
 async function execute(cluster: Cluster, plans: readonly Plan[]): Promise<{ plans: Plan[]; failures: string[] }> {
   const done: Plan[] = [];
   const failures: string[] = [];
+  const progress = new Counted('reset', plans.length, 'groups');
+  const committed = await commitOffsets(cluster, plans, (count) => progress.add(count));
+  progress.clear();
   for (const { group, offsets } of plans) {
-    const outcomes = await commitOffsets(cluster, group, offsets);
+    const outcomes = committed.get(group) ?? [];
     const written: PlannedOffset[] = [];
     const reasons = new Map<string, string[]>();
     for (const [at, each] of offsets.entries()) {
