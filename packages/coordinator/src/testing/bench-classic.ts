@@ -207,7 +207,9 @@ export class BenchClassic {
     this.#protocolName = reply.protocolName;
     const { groupId, memberId, generation } = this;
     const leads = reply.leader === memberId && !reply.skipAssignment;
-    this.#watched = reply.leader === memberId ? this.#counts() : undefined;
+    // Who skips the assignment does not know which topics it was made for, and asks for one. The Java client keeps it, and misses what grew
+    // while it was away.
+    this.#watched = reply.leader === memberId ? (reply.skipAssignment ? '' : this.#counts()) : undefined;
     this.#syncing = this.bench.submit<'sync'>({
       kind: 'sync',
       groupId,
