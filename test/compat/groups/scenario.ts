@@ -116,7 +116,8 @@ export async function play(
   }
 }
 
-class Run {
+/** One run against one broker, step by step. */
+export class Run {
   readonly #bootstrap: string;
   readonly #names: Names;
   readonly #wires = new Map<string, Wire>();
@@ -133,7 +134,7 @@ class Run {
     const told: Told[] = [];
     for (const [index, step] of steps.entries()) {
       try {
-        const answer = await this.#step(step);
+        const answer = await this.take(step);
         if (answer !== undefined && isTold(step)) told.push({ step: titleOf(step), answer });
       } catch (error) {
         throw new Error(`${name}, step ${index + 1} (${titleOf(step)}): ${String(error)}`, { cause: error });
@@ -142,11 +143,20 @@ class Run {
     return told;
   }
 
+  /** Whether what was sent as `name` is answered within that time. */
+  async isAnswered(name: string, withinMs: number): Promise<boolean> {
+    const waiting = this.#sent.get(name);
+    if (waiting === undefined) throw new Error(`nothing was sent as ${name}`);
+    const answered = waiting.frame.then(() => true);
+    return Promise.race([answered, new Promise<boolean>((resolve) => setTimeout(resolve, withinMs, false))]);
+  }
+
   close(): void {
     for (const wire of this.#wires.values()) wire.close();
   }
 
-  async #step(step: Step): Promise<Json | undefined> {
+  /** @returns the answer, of a step that takes one */
+  async take(step: Step): Promise<Json | undefined> {
     switch (step.kind) {
       case 'close':
         this.#wires.get(step.on)?.close();
