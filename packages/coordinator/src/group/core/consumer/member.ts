@@ -1,4 +1,5 @@
 /** A member of a consumer group: what it said of itself, and what it owns. Values are replaced, never changed in place. */
+import { assert } from '@odradek/base';
 import type { AssignedPartitions, ConsumerMemberValue, CurrentAssignmentValue, MemberName } from '../kinds.ts';
 import type { PartitionsByTopic } from '../assignors/types.ts';
 import type { TopicPartitions } from './kinds.ts';
@@ -140,4 +141,11 @@ export function countPartitions(byTopic: ReadonlyMap<string, { readonly size: nu
 
 function sorted(partitions: Iterable<number>): number[] {
   return Array.from(partitions).sort((a, b) => a - b);
+}
+
+/** The protocol of a classic member that it likes best: what its join is answered with. Which one does not matter, the server assigns. */
+export function preferredOf({ value }: ConsumerMember): { readonly name: string; readonly metadata: Buffer } {
+  const preferred = value.classic?.protocols[0];
+  assert(preferred !== undefined, 'a classic member has a protocol');
+  return preferred;
 }
