@@ -97,18 +97,19 @@ function hashMid(bytes: Buffer): bigint {
 
 function hashLong(bytes: Buffer): bigint {
   const { length } = bytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length);
   const lanes = new Lanes();
   const blocks = Math.floor((length - 1) / BLOCK_BYTES);
   for (let block = 0; block < blocks; block += 1) {
     for (let stripe = 0; stripe < BLOCK_STRIPES; stripe += 1)
-      lanes.accumulate(bytes, block * BLOCK_BYTES + stripe * STRIPE_BYTES, stripe * LANE_BYTES);
+      lanes.accumulate(view, block * BLOCK_BYTES + stripe * STRIPE_BYTES, stripe * LANE_BYTES);
     lanes.scramble(SECRET.length - STRIPE_BYTES);
   }
   const rest = blocks * BLOCK_BYTES;
   const stripes = Math.floor((length - 1 - rest) / STRIPE_BYTES);
   for (let stripe = 0; stripe < stripes; stripe += 1)
-    lanes.accumulate(bytes, rest + stripe * STRIPE_BYTES, stripe * LANE_BYTES);
-  lanes.accumulate(bytes, length - STRIPE_BYTES, LAST_STRIPE_SECRET);
+    lanes.accumulate(view, rest + stripe * STRIPE_BYTES, stripe * LANE_BYTES);
+  lanes.accumulate(view, length - STRIPE_BYTES, LAST_STRIPE_SECRET);
   let sum = BigInt(length) * PRIME64_1;
   for (let lane = 0; lane < LANES; lane += 2) {
     const key = MERGE_SECRET + lane * LANE_BYTES;
@@ -118,6 +119,7 @@ function hashLong(bytes: Buffer): bigint {
 }
 
 const HALF = 0x1_0000_0000;
+const SECRET_VIEW = new DataView(SECRET.buffer, SECRET.byteOffset, SECRET.length);
 
 /** Eight sums of 64 bits, each as two halves of 32. */
 class Lanes {
@@ -128,15 +130,23 @@ class Lanes {
     return (BigInt(this.#high[lane] ?? 0) << 32n) | BigInt(this.#low[lane] ?? 0);
   }
 
-  accumulate(bytes: Buffer, at: number, secretAt: number): void {
+  /** Each lane takes the product of the halves of its own input, and its neighbour takes the input itself. */
+  accumulate(bytes: DataView, at: number, secretAt: number): void {
+    const lows = this.#low;
+    const highs = this.#high;
     for (let lane = 0; lane < LANES; lane += 1) {
       const offset = lane * LANE_BYTES;
-      const low = bytes.readUInt32LE(at + offset);
-      const high = bytes.readUInt32LE(at + offset + 4);
-      this.#add(lane ^ 1, low, high);
-      const keyLow = (low ^ SECRET.readUInt32LE(secretAt + offset)) >>> 0;
-      const keyHigh = (high ^ SECRET.readUInt32LE(secretAt + offset + 4)) >>> 0;
-      this.#add(lane, Math.imul(keyLow, keyHigh) >>> 0, highOfProduct(keyLow, keyHigh));
+      const low = bytes.getUint32(at + offset, true);
+      const high = bytes.getUint32(at + offset + 4, true);
+      const neighbour = lane ^ 1;
+      const sum = (lows[neighbour] ?? 0) + low;
+      lows[neighbour] = sum;
+      highs[neighbour] = (highs[neighbour] ?? 0) + high + (sum >= HALF ? 1 : 0);
+      const keyLow = (low ^ SECRET_VIEW.getUint32(secretAt + offset, true)) >>> 0;
+      const keyHigh = (high ^ SECRET_VIEW.getUint32(secretAt + offset + 4, true)) >>> 0;
+      const mixed = (lows[lane] ?? 0) + (Math.imul(keyLow, keyHigh) >>> 0);
+      lows[lane] = mixed;
+      highs[lane] = (highs[lane] ?? 0) + highOfProduct(keyLow, keyHigh) + (mixed >= HALF ? 1 : 0);
     }
   }
 
@@ -145,17 +155,11 @@ class Lanes {
       const offset = secretAt + lane * LANE_BYTES;
       let low = this.#low[lane] ?? 0;
       let high = this.#high[lane] ?? 0;
-      low = (low ^ (high >>> 15) ^ SECRET.readUInt32LE(offset)) >>> 0;
-      high = (high ^ SECRET.readUInt32LE(offset + 4)) >>> 0;
+      low = (low ^ (high >>> 15) ^ SECRET_VIEW.getUint32(offset, true)) >>> 0;
+      high = (high ^ SECRET_VIEW.getUint32(offset + 4, true)) >>> 0;
       this.#low[lane] = Math.imul(low, PRIME32_1);
       this.#high[lane] = highOfProduct(low, PRIME32_1) + (Math.imul(high, PRIME32_1) >>> 0);
     }
-  }
-
-  #add(lane: number, low: number, high: number): void {
-    const sum = (this.#low[lane] ?? 0) + low;
-    this.#low[lane] = sum;
-    this.#high[lane] = (this.#high[lane] ?? 0) + high + (sum >= HALF ? 1 : 0);
   }
 }
 
