@@ -203,6 +203,8 @@ test('delete-offsets and delete: what is gone is told row by row, and is gone', 
   expect(partly.code).toBe(1);
   expect(partly.stdout).toMatch(new RegExp(`${topic} +0 +Successful\n${topic} +7 +Error: UNKNOWN_TOPIC_OR_PARTITION`));
   expect(partly.stdout).toMatch(/absent +- +Error: there is no such topic/);
+  const absent = await ran('delete-offsets', '--group', group, '--topic', 'absent', '--json');
+  expect(JSON.parse(absent.stdout)).toMatchObject([{ group, topic: 'absent', partition: null, deleted: false }]);
   const other = await emptyGroup('gone');
   expect(await call('delete', '--group', other)).toBe(`Deleted group ${other}.\n`);
   const again = await ran('delete', '--group', other, '--json');

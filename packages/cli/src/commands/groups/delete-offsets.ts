@@ -32,11 +32,15 @@ async function remove(options: Options): Promise<void> {
   const topics = options.topic.map(parseTopicArgument);
   await withCluster(options, async (cluster) => {
     const rows = await removed(cluster, group, topics);
-    if (options.json === true) printJson(rows.map((row) => ({ group, ...row, error: row.error ?? null })));
+    if (options.json === true) printJson(rows.map((row) => asJson(group, row)));
     else printTable(deletedTable(rows));
     const failed = rows.filter(({ error }) => error !== undefined);
     if (failed.length > 0) failWith([`${failed.length} of ${rows.length} offsets of group '${group}' are not deleted`]);
   });
+}
+
+function asJson(group: string, { topic, partition, error }: DeletedRow): object {
+  return { group, topic, partition: partition ?? null, deleted: error === undefined, error: error ?? null };
 }
 
 async function removed(cluster: Cluster, group: string, topics: readonly TopicArgument[]): Promise<DeletedRow[]> {
