@@ -11,7 +11,7 @@ const USAGE = `usage: pnpm bench [broker|scale|compaction|real-input|codec|log|p
   scale       many connections and partitions within few file handles
                 --connections N (5000)  --topics N (1000)  --partitions N (10)  --file-handles N (20000)
   compaction  what the compaction of a large topic costs those who write beside it
-                --megabytes N (1024)  --keys N (1000000)  --runs N (3)  --seconds S (10)  --rate N (2000)
+                --megabytes N (1024)  --keys N (1000000)  --runs N (3)  --seconds S (60)  --rate N (2000)
   real-input  a large text of this machine through produce and consume, with checksums   --megabytes N (300)
   codec, log  the benches of packages/protocol and packages/log
   profile     where the broker's time goes under the produce load   --records N
@@ -24,7 +24,7 @@ const { values, positionals } = parseArgs({
   options: {
     runs: { type: 'string', default: '3' },
     records: { type: 'string', default: '300000' },
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string' },
     'kafka-bootstrap': { type: 'string' },
     'kafka-pid': { type: 'string' },
     groups: { type: 'string', default: '10000' },
@@ -66,7 +66,7 @@ async function bench(what: string): Promise<void> {
     case 'broker': {
       const { benchBroker } = await import('./bench/broker.ts');
       const kafkaPid = values['kafka-pid'] === undefined ? undefined : number('kafka-pid');
-      const sizes = { runs: number('runs'), records: number('records'), seconds: number('seconds') };
+      const sizes = { runs: number('runs'), records: number('records'), seconds: number('seconds', 10) };
       return benchBroker({ ...sizes, kafkaBootstrap: values['kafka-bootstrap'], kafkaPid, write });
     }
     case 'groups': {
@@ -82,7 +82,7 @@ async function bench(what: string): Promise<void> {
     case 'compaction': {
       const { benchCompaction } = await import('./bench/compaction.ts');
       const sizes = { megabytes: number('megabytes', 1_024), keys: number('keys'), runs: number('runs') };
-      return benchCompaction({ ...sizes, seconds: number('seconds'), rate: number('rate'), write });
+      return benchCompaction({ ...sizes, seconds: number('seconds', 60), rate: number('rate'), write });
     }
     case 'real-input': {
       const { benchRealInput } = await import('./bench/real-input.ts');

@@ -13,11 +13,9 @@ export type Latency = {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
-  /** From when a record was due to the broker's acknowledgement. */
-  readonly ackP50Ms: number;
-  readonly ackP99Ms: number;
-  readonly ackMaxMs: number;
   readonly failed: number;
+  /** With `each`: when a record was due (wall clock, milliseconds), and how long after that it was acknowledged. */
+  readonly acks?: readonly (readonly [dueMs: number, waitMs: number])[];
 };
 export type Fill = { readonly seconds: number; readonly records: number; readonly failed: number };
 
@@ -26,12 +24,15 @@ export type Subject = { readonly name: string; readonly bootstrap: string; reado
 
 const LOAD_WITHIN_MS = 600_000;
 
-type Arguments = Readonly<Record<string, number>>;
+/** `true`: a flag without a value. */
+type Arguments = Readonly<Record<string, number | true>>;
 
 export async function load<T>(mode: string, subject: Subject, topic: string, options: Arguments): Promise<T> {
   const python = confluentPython();
   if (python.use === undefined) throw new Error(`the load generator needs librdkafka: ${python.missing}`);
-  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const flags = Object.entries(options).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [`--${name}`, String(value)],
+  );
   const pid = subject.pid === undefined ? [] : ['--pid', String(subject.pid)];
   const file = `${root}test/bench/python/load.py`;
   const told = await must([python.use, file, mode, subject.bootstrap, topic, ...flags, ...pid], {

@@ -1,7 +1,7 @@
 """Load through librdkafka for the benchmarks: one run, one JSON object on stdout.
 usage: load.py produce BOOTSTRAP TOPIC --records N --size BYTES --batch BYTES [--linger MS] [--pid PID]
        load.py consume BOOTSTRAP TOPIC --records N [--pid PID]
-       load.py latency BOOTSTRAP TOPIC --rate PER_SECOND --seconds S --size BYTES [--pid PID]
+       load.py latency BOOTSTRAP TOPIC --rate PER_SECOND --seconds S --size BYTES [--each] [--pid PID]
        load.py keyed BOOTSTRAP TOPIC --records N --size BYTES --keys N
        load.py fill BOOTSTRAP PREFIX --records N --size BYTES --topics N --partitions N
 The broker's CPU time and memory are read from /proc of PID while the load runs."""
@@ -150,7 +150,7 @@ def latency(options):
     while (now := time.time()) - began < options.seconds:
         while sent < (now - began) * options.rate:
             due = began + sent / options.rate
-            acked = lambda error, _message, due=due: None if error else acks.append(time.time() - due)
+            acked = lambda error, _message, due=due: None if error else acks.append((time.time() - due, due))
             sender.produce(options.topic, struct.pack(">d", due) + padding, partition=sent % PARTITIONS, on_delivery=acked)
             sent += 1
         sender.poll(0.0005)
@@ -163,10 +163,9 @@ def latency(options):
     reader.join()
     client.close()
     waits.sort()
-    acks.sort()
-    of = lambda times, share: round(times[min(len(times) - 1, int(share * len(times)))] * 1000, 3)
-    at = lambda share: of(waits, share)
-    told = {"ackP50Ms": of(acks, 0.5), "ackP99Ms": of(acks, 0.99), "ackMaxMs": of(acks, 1.0)}
+    at = lambda share: round(waits[min(len(waits) - 1, int(share * len(waits)))] * 1000, 3)
+    # When each record was due, in milliseconds of the wall clock, and how long after that it was acknowledged.
+    told = {"acks": [[round(due * 1000), round(wait * 1000, 2)] for wait, due in acks]} if options.each else {}
     return {"p50Ms": at(0.5), "p99Ms": at(0.99), "p999Ms": at(0.999), "failed": sent - len(waits), **told, **used}
 
 
@@ -222,6 +221,7 @@ for name, default in [("records", 1), ("size", 1024), ("batch", 16384), ("rate",
     parser.add_argument(f"--{name}", type=int, default=default)
 parser.add_argument("--linger", type=float, default=5)
 parser.add_argument("--seconds", type=float, default=10)
+parser.add_argument("--each", action="store_true")
 parser.add_argument("--pid", type=int)
 arguments = parser.parse_args()
 print(json.dumps(globals()[arguments.mode](arguments)))
