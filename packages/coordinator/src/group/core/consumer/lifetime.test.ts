@@ -148,13 +148,15 @@ test('expiry: offsets stay while there are members, and for the retention after 
 
 test('expiry: of a group that was empty when it was loaded, the retention counts from its last target or commit', () => {
   const made = bench();
-  const consumer = made.consumer();
-  consumer.join();
-  consumer.commit(5);
-  made.advance(3_000);
-  consumer.leave();
-  made.nowMs += RETENTION_MS - 1_000;
+  const [a, b] = [made.consumer(), made.consumer()];
+  a.join();
+  a.commit(5);
+  made.advance(10 * CHECK_MS);
+  b.join();
+  b.leave();
+  made.nowMs += RETENTION_MS - 2 * CHECK_MS;
   const moved = made.reloaded();
+  moved.advance(CHECK_MS);
   expect(moved.stateOf()).toBe('Empty');
   moved.advance(CHECK_MS);
   expect(moved.stateOf()).toBe('Dead');

@@ -151,6 +151,23 @@ test('regexes: a coordinator that takes over asks with the first heartbeat, in t
   ]);
 });
 
+test('regexes: a new one is asked for at once, and does not make the others forget that topics came', () => {
+  const made = bench();
+  const [a, b] = [made.consumer('g', { regex: 'orders.*' }), made.consumer('g', { regex: 'pay.*' })];
+  a.join();
+  reconcileAll(made, [a], 2);
+  asked(made);
+  made.topics.set('orders-us', 1);
+  changed(made, 'orders-us');
+  expect(asked(made)).toEqual([]);
+  b.join();
+  expect(made.takeEvents('resolveRegex')).toMatchObject([{ regexes: ['pay.*'] }]);
+  const resolved = [{ regex: 'pay.*', topics: ['payments'] }];
+  made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 2, resolved });
+  made.advance(10_000);
+  expect(asked(made)).toEqual([['orders.*', 'pay.*']]);
+});
+
 test('regexes: a clock that was set back holds no question up', () => {
   const made = bench();
   const consumer = made.consumer('g', { regex: 'orders.*' });
