@@ -299,3 +299,24 @@ test('decode: a time beyond 2^53 that is only compared is the nearest safe integ
   expect(committed).toMatchObject({ ok: false, code: ErrorCode.INVALID_REQUEST });
   expect(committed.ok ? '' : committed.why).toContain('committedOffset');
 });
+
+test('decode: a string that is not UTF-8 reads with its bad bytes replaced, and is refused when it cannot be written again', () => {
+  const frameOf = (length: number): Buffer => {
+    const frame = bytes(encodeMessage(MetadataRequest, 0, { topics: [{ name: 'x'.repeat(length) }] }));
+    return Buffer.from(frame.map((byte) => (byte === 0x78 ? 0xff : byte)));
+  };
+  const short = decodeMessage(MetadataRequest, 0, frameOf(10_922));
+  const name = short.ok ? (short.value.topics?.[0]?.name ?? '') : '';
+  expect(name).toBe('\ufffd'.repeat(10_922));
+  expect(() => encodeMessage(MetadataRequest, 0, { topics: [{ name }] })).not.toThrow();
+  expect(decodeMessage(MetadataRequest, 0, frameOf(10_923))).toMatchObject({
+    ok: false,
+    code: ErrorCode.INVALID_REQUEST,
+  });
+});
+
+test('encode: a message above the bound of what is copied is refused, not built until the process falls over it', () => {
+  const topics = Array.from({ length: 8_200 }, () => ({ name: 'x'.repeat(32_767) }));
+  expect(() => encodeMessage(MetadataRequest, 0, { topics })).toThrow(EncodeError);
+  expect(encodeMessage(MetadataRequest, 0, { topics: topics.slice(0, 2) })).toHaveLength(1);
+});

@@ -13,6 +13,8 @@ export class DecodeFault extends Error {
 
 const TWO_32 = 2 ** 32;
 const STRING_BYTES_MAX = 0x7fff;
+/** A string up to this length fits even if every byte of it is replaced. */
+const REPLACED_BYTES_MAX = Math.floor(STRING_BYTES_MAX / 3);
 const SAFE_HIGH = 0x1f_ffff;
 const UUID_BYTES = 16;
 const EMPTY = Buffer.alloc(0);
@@ -206,7 +208,16 @@ export class Reader {
     if (length > STRING_BYTES_MAX)
       throw new DecodeFault(path, `a string of ${length} bytes is longer than ${STRING_BYTES_MAX}`);
     const at = this.take(length, path);
-    if (length > SHORT_STRING_BYTES) return this.buffer.toString('utf8', at, at + length);
+    if (length > SHORT_STRING_BYTES) {
+      const long = this.buffer.toString('utf8', at, at + length);
+      // Bytes that are no UTF-8 read as U+FFFD, three bytes each: such a string may outgrow what any message or record carries.
+      if (length > REPLACED_BYTES_MAX && Buffer.byteLength(long) > STRING_BYTES_MAX)
+        throw new DecodeFault(
+          path,
+          `a string of ${length} bytes is not UTF-8, and too long with its bad bytes replaced`,
+        );
+      return long;
+    }
     let text = '';
     for (let i = at; i < at + length; i += 1) {
       const byte = this.buffer[i] ?? 0;

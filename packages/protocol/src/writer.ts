@@ -21,6 +21,8 @@ export const REFERENCE_BYTES_MIN = 1_024;
 const INITIAL_BYTES = 16 * 1_024;
 /** A writer that grew beyond this gives its buffer back after the message. */
 const KEPT_BYTES_MAX = 1_024 * 1_024;
+/** Bytes of one message, without those that travel by reference. */
+const COPIED_BYTES_MAX = 256 * 1_024 * 1_024;
 const TWO_32 = 2 ** 32;
 const STRING_BYTES_MAX = 0x7fff;
 const UUID_BYTES = 16;
@@ -71,7 +73,10 @@ export class Writer {
     return at;
   }
 
+  /** @throws EncodeError above the bound: a request that names one thing again and again must not make the process fall over its answer */
   private grow(sizeMin: number): void {
+    if (sizeMin > COPIED_BYTES_MAX)
+      throw new EncodeError('message', `it takes more than ${COPIED_BYTES_MAX} bytes; ask for less at once`);
     const grown = Buffer.allocUnsafeSlow(Math.max(sizeMin, this.buffer.length * 2));
     this.buffer.copy(grown, 0, 0, this.at);
     this.buffer = grown;
