@@ -10,9 +10,12 @@ export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
   return { ok: true, value };
 }
 
+/** Characters of a reason. The values in it are a client's, which may be of any length, and it has to fit into an answer. */
+const WHY_CHARS_MAX = 4_096;
+
 /** @param why a sentence for a person: what is wrong, with the value, and what to do. It travels as `errorMessage` where the API has one. */
 export function refuse(code: Code, why: string): Refusal {
-  return { ok: false, code, why };
+  return { ok: false, code, why: why.length <= WHY_CHARS_MAX ? why : `${why.slice(0, WHY_CHARS_MAX - 1)}…` };
 }
 
 /** The world failed under a file: thrown by shells with the cause, turned into KAFKA_STORAGE_ERROR at one place. */

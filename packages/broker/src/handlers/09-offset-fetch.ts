@@ -36,9 +36,20 @@ export const offsetFetch: HandlerOf<9> = {
 
 /** Up to version 7 a request is one group. */
 function askedGroups(request: OffsetFetchRequest, version: number): readonly AskedGroup[] {
-  if (version >= SEVERAL_GROUPS_VERSION) return request.groups;
+  if (version >= SEVERAL_GROUPS_VERSION) return withoutRepeats(request.groups);
   const topics = request.topics?.map((topic) => ({ ...topic, topicId: NO_TOPIC_ID })) ?? null;
   return [{ groupId: request.groupId, topics, ...NOBODY }];
+}
+
+/** All that a group has committed is told once, however often it is asked for: a small request must not make an answer without bound. */
+function withoutRepeats(groups: readonly AskedGroup[]): readonly AskedGroup[] {
+  const whole = new Set<string>();
+  return groups.filter(({ groupId, topics }) => {
+    if (topics !== null) return true;
+    const repeats = whole.has(groupId);
+    whole.add(groupId);
+    return !repeats;
+  });
 }
 
 function shape(groups: readonly GroupAnswer[], version: number): ResponseInput<9> {

@@ -12,7 +12,9 @@ const NOT_FOUND_VERSION = 6;
 
 export const describeGroups: HandlerOf<15> = {
   async handle(request, services, caller) {
-    const described = await Promise.all(request.groups.map((groupId) => describe(groupId, services, caller)));
+    // One that is named again and again is told once: a small request must not make an answer without bound.
+    const groupIds = Array.from(new Set(request.groups));
+    const described = await Promise.all(groupIds.map((groupId) => describe(groupId, services, caller)));
     if (!request.includeAuthorizedOperations) return { groups: described };
     const groups = described.map((group) =>
       group.errorCode === ErrorCode.NONE

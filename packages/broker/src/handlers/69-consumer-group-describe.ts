@@ -16,7 +16,8 @@ const MemberType = { CLASSIC: 0, CONSUMER: 1 } as const;
 
 export const consumerGroupDescribe: HandlerOf<69> = {
   async handle(request, services, caller) {
-    const { groupIds } = request;
+    // One that is named again and again is told once: a small request must not make an answer without bound.
+    const groupIds = Array.from(new Set(request.groupIds));
     if (consumerProtocolProblem(services.config(), services.image()) !== undefined)
       return answer(groupIds.map((groupId) => refused(groupId, ErrorCode.UNSUPPORTED_VERSION, null)));
     const described = await Promise.all(groupIds.map((groupId) => describe(groupId, services, caller)));

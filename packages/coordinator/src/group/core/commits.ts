@@ -35,7 +35,7 @@ export function commit(turn: Turn, op: CommitOp, id: OpId): void {
   }
   const member = group?.members.get(op.memberId);
   if (group !== undefined && member !== undefined && !member.isNew) setSession(turn, group, member);
-  const expireMs = op.retentionMs === -1 ? -1 : out.nowMs + op.retentionMs;
+  const expireMs = op.retentionMs === -1 ? -1 : Math.min(out.nowMs + op.retentionMs, Number.MAX_SAFE_INTEGER);
   const topics = op.topics.map(({ topic, topicId, partitions }) => ({
     topic,
     partitions: partitions.map(({ partition, offset, leaderEpoch, metadata }) => {

@@ -139,7 +139,7 @@ export class GroupCoordinator implements GroupsPort {
   async list(filter: ListOp): Promise<Outcome<readonly ListedGroup[]>> {
     const groups: ListedGroup[] = [];
     for (const outcome of await this.#runtime.submitToAll({ kind: 'list', ...filter })) {
-      if (outcome.ok) groups.push(...(outcome.value as GroupReply<'list'>));
+      if (outcome.ok) for (const group of outcome.value as GroupReply<'list'>) groups.push(group);
       else if (outcome.code !== ErrorCode.NOT_COORDINATOR) return outcome;
     }
     return { ok: true, value: groups };
@@ -179,7 +179,7 @@ export class GroupCoordinator implements GroupsPort {
   }
 
   newMemberId(name: string): string {
-    return `${name}-${uuidText(this.#options.random.bytes(16))}`;
+    return `${name.slice(0, MEMBER_NAME_CHARS_MAX)}-${uuidText(this.#options.random.bytes(16))}`;
   }
 
   waitingOps(): number {
@@ -227,6 +227,8 @@ export class GroupCoordinator implements GroupsPort {
 
 /** No limit. */
 const ALL = -1;
+/** Of what a client calls itself, in its member id: with three bytes for each the id still is a string of the protocol. */
+const MEMBER_NAME_CHARS_MAX = 10_000;
 
 /** Random (version 4) uuid in the dashed form that Kafka's member ids end in. */
 function uuidText(bytes: Uint8Array): string {

@@ -138,8 +138,9 @@ export class Shard<K extends Kinds> {
     let count = 0;
     for (const held of this.#held) {
       if (held.after > this.#committed) break;
-      this.#released.replies.push(...held.replies);
-      this.#released.events.push(...held.events);
+      // One by one: as many arguments of one call as a large group has members would not fit on the stack.
+      for (const reply of held.replies) this.#released.replies.push(reply);
+      for (const event of held.events) this.#released.events.push(event);
       count += 1;
     }
     if (count > 0) this.#held = count === this.#held.length ? [] : this.#held.slice(count);

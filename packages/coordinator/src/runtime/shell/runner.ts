@@ -2,7 +2,7 @@
  * Runs one shard while this node leads its partition: loads it, appends what it writes, releases its answers once they are committed, and
  * fires its timers. One append is under way at a time; what is written meanwhile shares the next one (group commit).
  *
- * After a refused append the shard is dropped and loaded anew, so that its state is again what the log says:
+ * After a refused append, or when a machine throws, the shard is dropped and loaded anew, so that its state is again what the log says:
  * 1. every op that waits is refused, 2. a short pause, 3. load; ops that come in between hear COORDINATOR_LOAD_IN_PROGRESS.
  */
 import { assert, refuse } from '@odradek/base';
@@ -75,7 +75,12 @@ export class ShardRunner<K extends Kinds> {
     const id = this.#nextOpId;
     this.#nextOpId += 1;
     const answer = new Promise<Outcome<unknown>>((resolve) => this.#waiting.set(id, resolve));
-    this.#shard.submit(id, op, this.#now());
+    try {
+      this.#shard.submit(id, op, this.#now());
+    } catch (fault) {
+      this.#threw(fault, id);
+      return answer;
+    }
     this.#afterInput();
     return answer;
   }
@@ -153,13 +158,23 @@ export class ShardRunner<K extends Kinds> {
     if (shard === this.#shard) this.#appending = false;
   }
 
-  #startOver(cause: Refusal): void {
+  /** What a machine did up to where it threw is in its state and not in its log. */
+  #threw(fault: unknown, id?: OpId): void {
+    if (isBug(fault)) throw fault;
+    this.#options.logger.error({ partition: this.#options.partition, err: fault }, 'a coordinator shard failed');
+    const why = 'the coordinator failed on this request; its log has the cause';
+    this.#startOver(refuse(ErrorCode.UNKNOWN_SERVER_ERROR, why), id);
+  }
+
+  /** @param id of an op that is concerned too, though it waits for no record */
+  #startOver(cause: Refusal, id?: OpId): void {
     const { partition, logger } = this.#options;
     logger.warn(
       { partition, code: cause.code, why: cause.why },
-      'coordinator records were refused; loading the shard anew',
+      'a coordinator shard could not go on; loading it anew',
     );
     const concerned = new Set(this.#shard.heldOps());
+    if (id !== undefined) concerned.add(id);
     this.#state = 'loading';
     this.#appending = false;
     this.#disarm();
@@ -210,7 +225,13 @@ export class ShardRunner<K extends Kinds> {
     this.#timer = undefined;
     if (this.#state !== 'active') return;
     const now = this.#now();
-    for (let fired = 0; fired < TIMERS_PER_TURN_MAX; fired += 1) if (!this.#shard.fire(now)) break;
+    const endMs = now.monotonicMs + SLICE_MS;
+    try {
+      while (this.#shard.fire(now)) if (this.#options.clock.monotonicMs() >= endMs) break;
+    } catch (fault) {
+      this.#threw(fault);
+      return;
+    }
     this.#afterInput();
   }
 
@@ -226,17 +247,21 @@ export class ShardRunner<K extends Kinds> {
 
 /** setTimeout's own bound; a later deadline is met by waking up early and looking again. */
 const TIMER_DELAY_MAX_MS = 2_147_483_647;
-/** Timers of one shard fired before the event loop gets its turn. */
-const TIMERS_PER_TURN_MAX = 1_000;
+/** Timers are fired for as long before the event loop gets its turn. */
+const SLICE_MS = 2;
 
 /** A fault of the log is, to the ops that wait, the same as a refusal. */
 async function attempt<T>(run: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
   try {
     return await run();
   } catch (fault) {
-    if (fault instanceof Error && fault.name === 'AssertionError') throw fault;
+    if (isBug(fault)) throw fault;
     return refuse(ErrorCode.KAFKA_STORAGE_ERROR, fault instanceof Error ? fault.message : String(fault));
   }
+}
+
+function isBug(fault: unknown): boolean {
+  return fault instanceof Error && fault.name === 'AssertionError';
 }
 
 function notCoordinator(partition: number): Refusal {

@@ -14,8 +14,9 @@ type Op =
   | { kind: 'read' }
   | { kind: 'park' }
   | { kind: 'unpark' }
-  | { kind: 'remind'; delayMs: number };
-type CounterKinds = { op: Op; record: number; timer: 'reminder'; event: string };
+  | { kind: 'remind'; delayMs: number; input?: 'reminder' | 'failure' }
+  | { kind: 'fail' };
+type CounterKinds = { op: Op; record: number; timer: 'reminder' | 'failure'; event: string };
 
 class Counter implements Machine<CounterKinds> {
   sum = 0;
@@ -37,13 +38,22 @@ class Counter implements Machine<CounterKinds> {
         this.parked = [];
         return out.reply(id, { ok: true, value: null });
       case 'remind':
-        out.timer('reminder', op.delayMs, 'reminder');
+        out.timer('reminder', op.delayMs, op.input ?? 'reminder');
         return out.reply(id, { ok: true, value: null });
+      case 'fail':
+        return this.#fail(out);
     }
   }
 
-  fired(_timer: 'reminder', out: Out<CounterKinds>): void {
+  fired(timer: 'reminder' | 'failure', out: Out<CounterKinds>): void {
+    if (timer === 'failure') this.#fail(out);
     out.write(1_000);
+  }
+
+  /** Half of what it had to do is done. */
+  #fail(out: Out<CounterKinds>): never {
+    out.write(10_000);
+    throw new RangeError('this cannot be');
   }
 
   apply(record: number): void {
@@ -294,3 +304,25 @@ test('runtime: an op for all shards is answered by each, in the order of partiti
     [value(0), value(0), value(9)],
   ]);
 });
+
+test.for(['fail', 'remind'] as const)(
+  'runtime: when a machine throws at %s, nothing of it is left: the shard is loaded anew, and no place in it is lost',
+  async (kind) => {
+    const { log, clock, runtime, submit } = await active({
+      coordinatorQueuedOpsMax: 2,
+      coordinatorBatchBytesMax: 4_096,
+    });
+    submit({ kind: 'add', by: 1 });
+    await drain();
+    const parked = submit({ kind: 'park' });
+    const failing = kind === 'fail' ? submit({ kind }) : submit({ kind, delayMs: 5, input: 'failure' });
+    await clock.advance(5);
+    expect(code(parked)).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+    if (kind === 'fail') expect(code(failing)).toBe(ErrorCode.UNKNOWN_SERVER_ERROR);
+    expect([runtime.stateOf(0), runtime.waitingOps()]).toEqual(['loading', 0]);
+    await clock.advance(100);
+    const after = [submit({ kind: 'read' }), submit({ kind: 'read' })];
+    await drain();
+    expect([after.map(({ outcome }) => outcome), log.loads]).toEqual([[value(1), value(1)], 2]);
+  },
+);
