@@ -7,6 +7,7 @@ import { GroupMachine } from '../src/group/core/machine.ts';
 import type {
   ConsumerHeartbeatOp,
   ConsumerHeartbeatReply,
+  GroupKinds,
   GroupOpOf,
   TopicPartitions,
 } from '../src/group/core/kinds.ts';
