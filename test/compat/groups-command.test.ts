@@ -2,10 +2,12 @@
  * `odradek groups` beside Apache Kafka's own ConsumerGroupCommand, both against one cluster: the same state gives the same lines, the same
  * plans and files that the other one reads. With ODRADEK_COMPAT_BOOTSTRAP both ask a real Kafka.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ApiKey, encodeAssignment, encodeSubscription, ErrorCode } from '@odradek/protocol';
 import { openReader, writeAt } from '../support/reader.ts';
 import { kafkaTool, must, odradek, run, title } from '../support/run.ts';
 import { eventually, freshName, quickGroups, target, type Target } from '../support/target.ts';
@@ -130,6 +132,16 @@ describe.skipIf(need.missing !== undefined)(title("Kafka's ConsumerGroupCommand 
     expect(printed.join('\n')).toMatch(/GROUP-INSTANCE-ID[\s\S]*pod-7/);
   });
 
+  test('a group in the middle of a migration: members of both protocols, and which are upgraded', async () => {
+    const group = freshName('cmd-mixed');
+    await joinBoth(wire, group, short);
+    const printed = await same('--describe', '--group', group, '--members', '--verbose');
+    expect(printed.filter((line) => line.endsWith(' UPGRADED'))).toHaveLength(1);
+    expect(printed.filter((line) => / (true|false)$/.test(line))).toHaveLength(2);
+    await same('--describe', '--group', group);
+    await same('--describe', '--group', group, '--state', '--verbose');
+  });
+
   test('an empty group: what is committed, its state, and no members', async () => {
     const group = freshName('cmd-empty');
     await theirs(
@@ -230,3 +242,37 @@ describe.skipIf(need.missing !== undefined)(title("Kafka's ConsumerGroupCommand 
     });
   });
 });
+
+/** A member of the classic protocol, then one of the new one: the classic one stays in what becomes a consumer group. */
+async function joinBoth(wire: Wire, groupId: string, topic: string): Promise<void> {
+  await eventually(`${groupId} has a coordinator`, async () => {
+    const found = await wire.call(ApiKey.FindCoordinator, { keyType: 0, coordinatorKeys: [groupId] });
+    return found.coordinators[0]?.errorCode === ErrorCode.NONE;
+  });
+  const protocols = [{ name: 'range', metadata: encodeSubscription(3, { topics: [topic] }) }];
+  const times = { sessionTimeoutMs: 45_000, rebalanceTimeoutMs: 45_000 };
+  const join = { groupId, protocolType: 'consumer', protocols, groupInstanceId: null, ...times };
+  let joined = await wire.call(ApiKey.JoinGroup, { ...join, memberId: '' });
+  if (joined.errorCode !== ErrorCode.MEMBER_ID_REQUIRED) throw new Error(`first join: error ${joined.errorCode}`);
+  const { memberId } = joined;
+  joined = await wire.call(ApiKey.JoinGroup, { ...join, memberId });
+  const assignment = encodeAssignment(3, { assignedPartitions: [{ topic, partitions: PARTITIONS }] });
+  const synced = await wire.call(ApiKey.SyncGroup, {
+    groupId,
+    memberId,
+    generationId: joined.generationId,
+    protocolType: 'consumer',
+    protocolName: 'range',
+    assignments: [{ memberId, assignment }],
+  });
+  const beaten = await wire.call(ApiKey.ConsumerGroupHeartbeat, {
+    groupId,
+    memberId: randomBytes(16).toString('base64url'),
+    memberEpoch: 0,
+    rebalanceTimeoutMs: 45_000,
+    subscribedTopicNames: [topic],
+    topicPartitions: [],
+  });
+  const codes = [joined.errorCode, synced.errorCode, beaten.errorCode];
+  if (codes.some((code) => code !== ErrorCode.NONE)) throw new Error(`the members were refused: ${codes.join(', ')}`);
+}

@@ -1,6 +1,7 @@
 /** A member of a group that commits what it reads, and records whose times a test knows. */
 import { Consumer } from '@platformatic/kafka';
-import { buildBatch } from '@odradek/protocol';
+import { buildBatch, ErrorCode, errorName, isRetriable } from '@odradek/protocol';
+import { eventually } from './target.ts';
 import { produce, type Wire } from './wire.ts';
 
 export type ReaderOptions = {
@@ -51,6 +52,12 @@ export async function writeAt(
   timestampsMs: readonly number[],
 ): Promise<void> {
   const records = timestampsMs.map((timestampMs) => ({ timestampMs, value: Buffer.from(`at ${timestampMs}`) }));
-  const { errorCode } = await produce(wire, topic, buildBatch({}, records), { index });
-  if (errorCode !== 0) throw new Error(`partition ${index} of ${topic} refused the records: error ${errorCode}`);
+  const batch = buildBatch({}, records);
+  // The leader of a topic that was just made may not have heard of it.
+  await eventually(`partition ${index} of ${topic} takes the records`, async () => {
+    const { errorCode } = await produce(wire, topic, batch, { index });
+    if (errorCode === ErrorCode.NONE) return true;
+    if (isRetriable(errorCode)) return false;
+    throw new Error(`partition ${index} of ${topic} refused the records: ${errorName(errorCode)}`);
+  });
 }
