@@ -131,10 +131,13 @@ test('heartbeat: a member that waits for a partition is not written down again w
   const [a, b] = [made.consumer(), made.consumer()];
   a.join();
   b.join();
+  // Its next heartbeat shows that it has heard its epoch: the one before is not taken from it any more.
+  b.beat();
   made.written();
   b.beat();
   b.beat();
   expect(made.written()).toEqual([]);
+  expect(b.ask({ memberEpoch: b.epoch - 1, topicPartitions: [] }).code).toBe(ErrorCode.FENCED_MEMBER_EPOCH);
 });
 
 test('heartbeat: an epoch that is behind is taken only as the one before, from who owns no more than it was given', () => {

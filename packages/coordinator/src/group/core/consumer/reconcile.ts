@@ -122,11 +122,15 @@ function compareTopic(input: ReconcileInput, topicId: string, difference: Differ
   if (given.length > 0) difference.given.set(topicId, given);
 }
 
-/** A member that waits for partitions is looked at with every heartbeat; only what changed is written. */
+/**
+ * A member that waits for partitions is looked at with every heartbeat; only what changed is written. That it has heard its epoch is a change: the
+ * one before is not taken from it any more.
+ */
 function isSame(current: CurrentAssignment, next: CurrentAssignment): boolean {
   return (
     current.state === next.state &&
     current.epoch === next.epoch &&
+    current.previousEpoch === next.previousEpoch &&
     current.revoking.size === 0 &&
     sameOwned(current.assigned, next.assigned)
   );
