@@ -134,6 +134,19 @@ test.for([
   expect(() => encodeMessage(schema, 0, { field: value })).toThrow(/field: .*not/);
 });
 
+test('decode: uuids that differ in one byte are told apart, one after another and when they come again', () => {
+  const ids = Array.from({ length: 17 }, (_, place) => {
+    const id = Buffer.alloc(16, 0x5a);
+    if (place < 16) id[place] = 0x5b;
+    return id.toString('base64url');
+  });
+  const topics = [...ids, ...ids.toReversed(), ...ids].map((topicId) => ({ topicId, name: null }));
+  const decoded = decodeMessage(MetadataRequest, 12, bytes(encodeMessage(MetadataRequest, 12, { topics })));
+  expect(decoded.ok && decoded.value.topics?.map(({ topicId }) => topicId)).toEqual(
+    topics.map(({ topicId }) => topicId),
+  );
+});
+
 test('encode: null where the version has no null, a string too long and a uuid that is none are refused', () => {
   expect(() => encodeMessage(MetadataRequest, 0, { topics: null })).toThrow(/topics: must not be null/);
   expect(() => encodeMessage(MetadataRequest, 0, { topics: [{ name: 'x'.repeat(32_768) }] })).toThrow(

@@ -28,6 +28,9 @@ export class Reader {
   end = 0;
   /** Elements of arrays that the message may still hold. */
   elementsLeft = 0;
+  /** The last uuid that was read, whatever message it was in. */
+  private readonly uuidBytes = Buffer.alloc(UUID_BYTES);
+  private uuidText = this.uuidBytes.toString('base64url');
 
   reset(buffer: Buffer, at: number, elementsMax: number): void {
     this.buffer = buffer;
@@ -96,9 +99,19 @@ export class Reader {
     return this.buffer.readDoubleBE(this.take(8, path));
   }
 
+  /** The same topic is named again and again: its text is made once, and is one string however many hold it. */
   uuid(path: string): string {
     const at = this.take(UUID_BYTES, path);
-    return this.buffer.toString('base64url', at, at + UUID_BYTES);
+    const { buffer, uuidBytes } = this;
+    const isLast =
+      uuidBytes.readInt32LE(12) === buffer.readInt32LE(at + 12) &&
+      uuidBytes.readInt32LE(8) === buffer.readInt32LE(at + 8) &&
+      uuidBytes.readInt32LE(4) === buffer.readInt32LE(at + 4) &&
+      uuidBytes.readInt32LE(0) === buffer.readInt32LE(at);
+    if (isLast) return this.uuidText;
+    buffer.copy(uuidBytes, 0, at, at + UUID_BYTES);
+    this.uuidText = uuidBytes.toString('base64url');
+    return this.uuidText;
   }
 
   uvarint(path: string): number {
