@@ -1,10 +1,12 @@
 /**
  * `node test/compat/groups/fuzz.ts KAFKA OURS [SEED [COUNT]]`: random histories of a group, the same against both brokers at once, until an
- * answer differs. Both must be configured as `config` in `scenario.ts` says. A seed draws classic or consumer members, and every request.
+ * answer differs. Both must be configured as `config` in `scenario.ts` says. A seed draws classic or consumer
+ * members or both, and every request.
  */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Prng } from '@odradek/base';
+import { decodeAssignment, encodeAssignment } from '@odradek/protocol';
 import { prepared } from './prepare.ts';
 import { Run, answered, type Json, type Step } from './scenario.ts';
 import {
@@ -17,11 +19,13 @@ import {
   describeConsumers,
   fetch,
   leave,
+  list,
   offset,
   owns,
   sendJoin,
   sendSync,
   simpleCommit,
+  subscription,
   tell,
   ORDERS,
   PAIR,
@@ -87,16 +91,42 @@ class Pair {
   }
 
   #compare(step: Step, theirs: Json, mine: Json): void {
+    for (const code of JSON.stringify(theirs).match(/(?<="errorCode":")\w+/g) ?? [])
+      codes.set(code, (codes.get(code) ?? 0) + 1);
     this.trace.push(`${JSON.stringify(step)}\n      ${JSON.stringify(theirs)}`);
-    if (isDeepStrictEqual(theirs, mine)) return;
-    if (isDeepStrictEqual(withoutLeader(theirs), withoutLeader(mine))) throw new Undecided();
+    const [kafkas, own] = [inOrder(theirs), inOrder(mine)];
+    if (isDeepStrictEqual(kafkas, own)) return;
+    if (isDeepStrictEqual(withoutLeader(kafkas), withoutLeader(own))) throw new Undecided();
     throw new Difference(`Kafka: ${JSON.stringify(theirs)}\nours:  ${JSON.stringify(mine)}`);
   }
 }
 
+/** What was answered, so that one sees that the histories go somewhere. */
+const codes = new Map<string, number>();
+
 class Difference extends Error {}
 /** When a leader goes, Kafka takes any other member, by the order of a hash table. */
 class Undecided extends Error {}
+
+/** The topics of an assignment that a coordinator has made come in the order of a hash table. */
+function inOrder(answer: Json): Json {
+  if (Array.isArray(answer)) return answer.map((each: Json) => inOrder(each));
+  if (typeof answer !== 'object' || answer === null) return answer;
+  return Object.fromEntries(
+    Object.entries(answer).map(([name, value]: [string, Json]) => [
+      name,
+      typeof value === 'string' && ASSIGNMENTS.has(name) ? topicsOf(value) : inOrder(value),
+    ]),
+  );
+}
+
+const ASSIGNMENTS: ReadonlySet<string> = new Set(['assignment', 'memberAssignment']);
+
+function topicsOf(assignment: string): Json {
+  const decoded = decodeAssignment(Buffer.from(assignment.slice(2), 'hex'));
+  if (!decoded.ok) return assignment;
+  return decoded.value.assignedPartitions.map(({ topic, partitions }) => `${topic} ${partitions.join(' ')}`).toSorted();
+}
 
 function withoutLeader(answer: Json): Json {
   if (typeof answer !== 'object' || answer === null || !('leader' in answer)) return answer;
@@ -109,6 +139,26 @@ type Member = {
   id: string;
   generation: number;
   leads: boolean;
+};
+
+const anyProtocol = {
+  metadata: ['x', 'x', 'y'].map(bytes),
+  /** One that all prefer: of two that as many prefer, Kafka takes one by the order of a hash table. */
+  protocols: [['range'], ['range', 'other']],
+  gives: (members: readonly Member[]) => assigns(...members.map(({ id }) => id.slice(1, -1))),
+};
+/** What can become a consumer group: each but the first gets nothing. */
+const consumerProtocol = {
+  metadata: [subscription(PAIR), subscription(ORDERS, PAIR)],
+  protocols: [['range']],
+  gives: (members: readonly Member[]) =>
+    members.map(({ id }, at) => ({
+      memberId: id,
+      assignment: encodeAssignment(0, {
+        assignedPartitions: at === 0 ? [{ topic: PAIR, partitions: [0, 1] }] : [],
+        userData: null,
+      }),
+    })),
 };
 
 async function classicHistory(pair: Pair, luck: Prng): Promise<void> {
@@ -124,7 +174,8 @@ async function classicHistory(pair: Pair, luck: Prng): Promise<void> {
   for (let request = 0; request < REQUESTS; request += 1) {
     const member = pick(luck, members);
     count += 1;
-    if (!busy(member.name)) await classicRequest(pair, luck, { member, members, as: `${member.name}.${count}` });
+    if (!busy(member.name))
+      await classicRequest(pair, luck, { member, members, as: `${member.name}.${count}`, ...anyProtocol });
     else if (luck.below(4) === 0) await pair.ask(describe());
     for (const [name, answer] of await pair.settle()) takeIn(members, name, answer);
   }
@@ -132,9 +183,17 @@ async function classicHistory(pair: Pair, luck: Prng): Promise<void> {
   await pair.ask(fetch());
 }
 
-type Drawn = { readonly member: Member; readonly members: readonly Member[]; readonly as: string };
+type Drawn = {
+  readonly member: Member;
+  readonly members: readonly Member[];
+  readonly as: string;
+  /** What members say, and what a leader gives. */
+  readonly metadata: readonly Buffer[];
+  readonly protocols: readonly (readonly string[])[];
+  readonly gives: (members: readonly Member[]) => NonNullable<ReturnType<typeof assigns>>;
+};
 
-async function classicRequest(pair: Pair, luck: Prng, { member, members, as }: Drawn): Promise<void> {
+async function classicRequest(pair: Pair, luck: Prng, { member, members, as, ...drawn }: Drawn): Promise<void> {
   const { name, instance: groupInstanceId } = member;
   const memberId = member.id;
   const who = { memberId, groupInstanceId };
@@ -143,8 +202,8 @@ async function classicRequest(pair: Pair, luck: Prng, { member, members, as }: D
     case 0:
     case 1:
     case 2: {
-      const metadata = bytes(pick(luck, ['x', 'x', 'y']));
-      const protocols = pick(luck, [['range'], ['range', 'other'], ['other', 'range']]).map((each) => ({
+      const metadata = pick(luck, drawn.metadata);
+      const protocols = pick(luck, drawn.protocols).map((each) => ({
         name: each,
         metadata,
       }));
@@ -153,8 +212,7 @@ async function classicRequest(pair: Pair, luck: Prng, { member, members, as }: D
     }
     case 3:
     case 4: {
-      const known = members.filter(({ id }) => id !== '').map(({ id }) => id.slice(1, -1));
-      const assignments = member.leads ? assigns(...known) : [];
+      const assignments = member.leads ? drawn.gives(members.filter(({ id }) => id !== '')) : [];
       return pair.send(sendSync(name, generation, as, { ...who, version: 3, assignments }) as Step & { kind: 'send' });
     }
     case 5:
@@ -255,6 +313,39 @@ async function consumerBeat(pair: Pair, luck: Prng, member: Consumer): Promise<v
   member.assigned = new Map(topicPartitions.map(({ topicId, partitions }) => [topicId.slice(1, -1), partitions]));
 }
 
+/** Members of both protocols, all static: the range assignor goes by their instance ids then, and not by what the broker draws. */
+async function mixedHistory(pair: Pair, luck: Prng): Promise<void> {
+  const classics: Member[] = ['a', 'b'].map((name) => ({
+    name,
+    instance: `i-${name}`,
+    id: '',
+    generation: -1,
+    leads: false,
+  }));
+  const consumers: Consumer[] = ['c'].map((name) => ({
+    name,
+    instance: `i-${name}`,
+    epoch: LEFT,
+    assigned: new Map(),
+    owned: new Map(),
+  }));
+  for (let request = 0; request < REQUESTS; request += 1) {
+    const drawn = luck.below(5);
+    if (drawn === 0) await pair.ask(pick(luck, [describe(), describeConsumers(), fetch(), list(5)]));
+    else if (drawn === 1) await consumerBeat(pair, luck, pick(luck, consumers));
+    else {
+      const member = pick(luck, classics);
+      const isBusy = [...pair.waiting].some((each) => each.startsWith(`${member.name}.`));
+      const as = `${member.name}.${request}`;
+      if (!isBusy) await classicRequest(pair, luck, { member, members: classics, as, ...consumerProtocol });
+    }
+    for (const [name, answer] of await pair.settle()) takeIn(classics, name, answer);
+  }
+  await pair.ask(describe());
+  await pair.ask(describeConsumers());
+}
+
+const histories = [classicHistory, consumerHistory, mixedHistory];
 const ids = await Promise.all([prepared(kafka), prepared(ours)]);
 let undecided = 0;
 for (let seed = Number(seedText); seed < Number(seedText) + Number(countText); seed += 1) {
@@ -263,7 +354,7 @@ for (let seed = Number(seedText); seed < Number(seedText) + Number(countText); s
   const pair = new Pair(runs);
   const luck = new Prng(seed);
   try {
-    await (luck.below(2) === 0 ? classicHistory(pair, luck) : consumerHistory(pair, luck));
+    await pick(luck, histories)(pair, luck);
   } catch (fault) {
     if (fault instanceof Undecided) undecided += 1;
     else {
@@ -278,3 +369,4 @@ for (let seed = Number(seedText); seed < Number(seedText) + Number(countText); s
 console.log(
   `${countText} histories from seed ${seedText}, ${undecided} of them up to a leader that Kafka chose by luck`,
 );
+console.log([...codes].map(([code, count]) => `${code} ${count}`).join(', '));

@@ -91,7 +91,7 @@ describe.skipIf(need.missing !== undefined)(title("Kafka's tools on our log of g
       .map((name) => join(directory, name, '00000000000000000000.log'));
     const dump = await must(command('DumpLogSegments', '--offsets-decoder', '--files', logs.join(',')));
     const records = dump.split('\n').filter((line) => line.startsWith('| offset:'));
-    const types = records.map((line) => /key: \{"type":"(\d+)"/.exec(line)?.[1]);
+    const types = records.map((line) => /key: \{"type":"(\d+)"/.exec(line)?.[1] ?? 'none');
     expect(records.length).toBe(await written(node.bootstrap, logs.length));
     expect([...new Set(types)].toSorted()).toEqual(['1', '16', '2', '3', '5', '6', '7', '8']);
     expect(records.filter((line) => !/payload: (\{"version":"\d+"|<DELETE>|null)/.test(line))).toEqual([]);

@@ -305,3 +305,33 @@ function givenId(bench: GroupBench): { memberId: string } {
   expect(ask.code).toBe(ErrorCode.MEMBER_ID_REQUIRED);
   return ask.value;
 }
+
+test('leave: a group whose last member goes while ids are given out is empty at once, and who has such an id may come', () => {
+  const bench = new GroupBench();
+  const member = bench.member('g', { name: 'last' });
+  stabilize(bench, [member]);
+  const pending = bench.member('g', { name: 'pending', requiresMemberId: true });
+  const given = bench.submit<'join'>({
+    kind: 'join',
+    groupId: 'g',
+    memberId: '',
+    newMemberId: 'pending-1',
+    groupInstanceId: null,
+    clientId: 'pending',
+    clientHost: '/127.0.0.1',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 60_000,
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: subscription(['orders']) }],
+    reason: null,
+    requiresMemberId: true,
+    canSkipAssignment: true,
+  });
+  expect(given.code).toBe(ErrorCode.MEMBER_ID_REQUIRED);
+  member.leave();
+  expect(bench.stateOf()).toBe('Empty');
+  pending.memberId = 'pending-1';
+  pending.join();
+  bench.advance(0);
+  expect(pending.joined()).toMatchObject({ code: ErrorCode.NONE, generation: 3 });
+});

@@ -41,7 +41,8 @@ export function prepareRebalance(turn: Turn, group: ClassicGroup, reason: Rebala
   const { groupId, generation } = group;
   out.tell({ kind: 'rebalanceStarted', groupId, generation, members: group.members.size, reason });
   if (!group.initialRebalance) {
-    if (group.allJoined) completeJoin(turn, group);
+    // Ids that were given out are not waited for by a group that has nobody else.
+    if (group.allJoined || group.members.size === 0) completeJoin(turn, group);
     else setJoinTimer(turn, group);
     return;
   }
