@@ -118,6 +118,8 @@ function writeDown(logger: Logger, event: GroupEvent, wasRebalancing: boolean): 
       return logger.info(fields, 'group has changed its protocol');
     case 'resolveRegex':
       return logger.debug(fields, 'regular expressions of a group are looked up');
+    case 'regexTooBroad':
+      return logger.warn(fields, 'a topic pattern matches more topics than a record holds; use a narrower one');
     case 'offsetsExpireSoon':
       return logger.warn(
         fields,

@@ -13,6 +13,7 @@ import { answerJoin, answerSync, prepareRebalance, refusedJoin } from '../classi
 import type { ConsumerMemberValue, GroupValue, RebalanceReason } from '../kinds.ts';
 import { decodeAssignment, decodeSubscription, encodeAssignment, versionOf } from '../consumer-protocol.ts';
 import type { TopicPartitionsByName } from '../consumer-protocol.ts';
+import { encodeRecord } from '../records.ts';
 import type { GroupTopics } from '../topics.ts';
 import { cancelSession, rebalancing, setSession as setClassicSession, timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
@@ -35,7 +36,22 @@ export function checkUpgrade(turn: Turn, classic: ClassicGroup): Refusal | undef
   if (classic.members.size > maxSize)
     return cannot(`more of them (${classic.members.size}) than group.consumer.max.size allows (${maxSize})`);
   const translated = translate(turn, classic);
-  return translated.ok ? undefined : cannot(translated.why);
+  if (!translated.ok) return cannot(translated.why);
+  const outsized = translated.value.find((member) => recordBytesOf(classic, member) > turn.config.recordBytesMax);
+  if (outsized === undefined) return undefined;
+  return cannot(
+    `what ${outsized.memberId} says of itself does not fit into one record beside the topics that it names`,
+  );
+}
+
+/** Of the larger of its records. A classic group is one record of all of them, but of one protocol each, and without the topics by name. */
+function recordBytesOf({ groupId, generation }: ClassicGroup, { memberId, value, assigned }: Translated): number {
+  const current = toCurrentValue(owning(assigned, generation));
+  const records = [
+    encodeRecord({ kind: 'consumerMember', groupId, memberId, value }),
+    encodeRecord({ kind: 'currentAssignment', groupId, memberId, value: current }),
+  ];
+  return Math.max(...records.map(({ key, value: bytes }) => key.length + (bytes?.length ?? 0)));
 }
 
 /** A classic member as a member of a consumer group, with what it has been assigned. */

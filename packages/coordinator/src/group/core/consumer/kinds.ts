@@ -100,6 +100,13 @@ export type ConsumerEvent =
       /** Who beat last with a regular expression; left out: nobody since the shard was loaded. */
       readonly asker?: { readonly principal: string; readonly clientHost: string };
     }
+  | {
+      /** More topics match than one record holds: the pattern keeps standing for what it stood for before. */
+      readonly kind: 'regexTooBroad';
+      readonly groupId: string;
+      readonly regex: string;
+      readonly topics: number;
+    }
   | ({
       /** A reason to move partitions: the first phase of a rebalance of a consumer group. */
       readonly kind: 'groupEpochBumped';

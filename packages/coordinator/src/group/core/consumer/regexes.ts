@@ -4,7 +4,9 @@
  * `group.consumer.regex.refresh.interval.ms`, since what a principal may see changes too.
  */
 import { ok } from '@odradek/base';
-import type { OpId } from '../kinds.ts';
+import { clip } from '../insight/rebalance.ts';
+import type { OpId, ResolvedRegexValue } from '../kinds.ts';
+import { encodeRecord } from '../records.ts';
 import { timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
 import type { ConsumerGroup } from './group.ts';
@@ -73,9 +75,14 @@ function takeIn(turn: Turn, group: ConsumerGroup, op: RegexResolvedOp): void {
     const before = group.resolved.get(regex);
     const isSame = before !== undefined && sameTopics(before.topicSet, topics);
     if (isSame) continue;
-    if ((before?.topics.length ?? 0) > 0 || topics.length > 0) changed.push(regex);
-    const { metadataOffset } = op;
-    out.write({ kind: 'resolvedRegex', groupId, regex, value: { topics, metadataOffset, resolvedMs: out.nowMs } });
+    const resolution = { topics, metadataOffset: op.metadataOffset, resolvedMs: out.nowMs };
+    const fits = fitsRecord(turn, groupId, regex, resolution);
+    if (!fits) out.tell({ kind: 'regexTooBroad', groupId, regex: clip(regex), topics: topics.length });
+    // What it stood for before stays; one that never stood for anything is settled with nothing, or it would be asked for at every beat.
+    if (!fits && before !== undefined) continue;
+    const value = fits ? resolution : { ...resolution, topics: [] };
+    if ((before?.topics.length ?? 0) > 0 || value.topics.length > 0) changed.push(regex);
+    out.write({ kind: 'resolvedRegex', groupId, regex, value });
   }
   if (group.regexesAsked.size === 0)
     setRefresh(turn, group, group.regexesStale ? REGEX_REFRESH_MIN_MS : turn.config.consumer.regexRefreshMs);
@@ -89,6 +96,12 @@ function takeIn(turn: Turn, group: ConsumerGroup, op: RegexResolvedOp): void {
   bumpEpoch(turn, group, hash, { cause: 'topics', who: null, why });
 }
 
+/** A record above what the topic of groups takes would be refused, and every op that waits in the shard with it. */
+function fitsRecord(turn: Turn, groupId: string, regex: string, value: ResolvedRegexValue): boolean {
+  const { key, value: bytes } = encodeRecord({ kind: 'resolvedRegex', groupId, regex, value });
+  return key.length + (bytes?.length ?? 0) <= turn.config.recordBytesMax;
+}
+
 function sameTopics(before: ReadonlySet<string>, topics: readonly string[]): boolean {
   return before.size === topics.length && topics.every((topic) => before.has(topic));
 }
@@ -96,11 +109,19 @@ function sameTopics(before: ReadonlySet<string>, topics: readonly string[]): boo
 /** Topics were made, deleted or changed: groups that subscribe to them look again with their next heartbeat. */
 export function topicsChanged(turn: Turn, topics: readonly string[], id: OpId): void {
   for (const topic of topics) turn.topicHashes.delete(topic);
+  const changed = new Set(topics);
   for (const group of turn.consumers.values()) {
-    if (!group.metadataStale) group.metadataStale = topics.some((topic) => group.subscribedTopics.has(topic));
+    if (!group.metadataStale) group.metadataStale = intersects(changed, group.subscribedTopics);
     if (group.regexCounts.size === 0) continue;
     group.regexesStale = true;
     if (group.asker !== undefined) lookAtRegexes(turn, group);
   }
   turn.out.reply(id, ok(null));
+}
+
+/** In steps of the smaller set: there may be 10,000 groups, and as many topics made at once. */
+function intersects(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  const [small, large] = a.size < b.size ? [a, b] : [b, a];
+  for (const each of small) if (large.has(each)) return true;
+  return false;
 }

@@ -114,6 +114,7 @@ export class RebalanceHistory {
         this.#memberLost(shard, event);
         break;
       case 'resolveRegex':
+      case 'regexTooBroad':
       case 'offsetsExpired':
       case 'offsetsExpireSoon':
         break;
