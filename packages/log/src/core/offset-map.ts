@@ -1,22 +1,21 @@
 /**
  * The last offset of each key, for compaction: a table of fixed size that holds digests of keys rather than keys, so that its memory is known
- * before it is filled. 128 bits of a cryptographic digest tell keys apart: no client can make two that are taken for one.
+ * before it is filled.
  */
-import { assert } from '@odradek/base';
+import { DIGEST_WORDS } from './key-digest.ts';
+import type { Digest } from './key-digest.ts';
 
 /** Four words of digest, two of the offset plus one (0: the slot is free). */
 const SLOT_WORDS = 6;
 export const SLOT_BYTES = SLOT_WORDS * 4;
-export const DIGEST_BYTES = 16;
 const WORD = 2 ** 32;
-
-/** @returns at least {@link DIGEST_BYTES} bytes, evenly spread */
-export type Digest = (key: Buffer) => Buffer;
 
 export class OffsetMap {
   readonly #words: Uint32Array;
   readonly #slots: number;
   readonly #digest: Digest;
+  /** Of the key that is looked for. */
+  readonly #wanted = new Uint32Array(DIGEST_WORDS);
   /** Keys it takes before it counts as full. */
   readonly keysMax: number;
   #count = 0;
@@ -35,7 +34,7 @@ export class OffsetMap {
 
   /** Notes that `key` was written at `offset`, which is above all offsets noted before. @returns false when a new key has no room left */
   put(key: Buffer, offset: number): boolean {
-    const at = this.#find(this.#digest(key));
+    const at = this.#find(key);
     if (this.#offsetAt(at) < 0) {
       if (this.#count >= this.keysMax) return false;
       this.#count += 1;
@@ -48,7 +47,7 @@ export class OffsetMap {
 
   /** -1 when the key was not noted. */
   get(key: Buffer): number {
-    return this.#offsetAt(this.#find(this.#digest(key)));
+    return this.#offsetAt(this.#find(key));
   }
 
   #offsetAt(at: number): number {
@@ -56,12 +55,9 @@ export class OffsetMap {
   }
 
   /** Where the digest lies, or the free slot in which it belongs; that gets the digest at once, which without an offset still reads as free. */
-  #find(digest: Buffer): number {
-    assert(digest.length >= DIGEST_BYTES, 'a digest is long enough to tell keys apart', { bytes: digest.length });
-    const a = digest.readUInt32LE(0);
-    const b = digest.readUInt32LE(4);
-    const c = digest.readUInt32LE(8);
-    const d = digest.readUInt32LE(12);
+  #find(key: Buffer): number {
+    this.#digest(key, this.#wanted);
+    const [a = 0, b = 0, c = 0, d = 0] = this.#wanted;
     const words = this.#words;
     let slot = a % this.#slots;
     for (;;) {

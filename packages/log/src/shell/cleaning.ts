@@ -6,6 +6,7 @@ import type { Files } from '@odradek/base';
 import { groupSegments } from '../core/cleanable.ts';
 import type { Cleanable } from '../core/cleanable.ts';
 import { OFFSET_ENTRY_BYTES } from '../core/indexes.ts';
+import { SECRET_BYTES } from '../core/key-digest.ts';
 import type { CleanerConfig } from '../types.ts';
 import { removeCleaned } from './compactor.ts';
 import type { CompactionPlan, CompactionRunner } from './compactor.ts';
@@ -107,6 +108,7 @@ export class Cleaning {
       unpackedBytesMax: this.#world.limits.decompressedBatchBytesMax,
       dedupeBufferBytes: Math.floor(config.dedupeBufferBytes / threads),
       loadFactor: config.loadFactor,
+      secret: this.#world.random.bytes(SECRET_BYTES),
       ioBufferBytes: Math.min(IO_BUFFER_BYTES_MAX, Math.max(IO_BUFFER_BYTES_MIN, ioBufferBytes)),
     };
   }

@@ -3,11 +3,11 @@
  * nothing of the log that is in use meanwhile, only its files, so it runs in a thread of its own where there is one (compaction-thread.ts),
  * and in the simulation in slices between other work. Swapping the files in is the log's affair (swap.ts).
  */
-import { hash } from 'node:crypto';
 import { StorageFault } from '@odradek/base';
 import type { Clock, Files, Outcome } from '@odradek/base';
 import { batch } from '@odradek/protocol';
 import { AbortedTransactions, BatchFilter, KeyReader } from '../core/compaction.ts';
+import { keyDigest } from '../core/key-digest.ts';
 import { OffsetMap, SLOT_BYTES } from '../core/offset-map.ts';
 import type { AbortedEntry, LastOfProducer } from '../core/producers.ts';
 import { decodeAborted } from '../core/txn-index.ts';
@@ -36,6 +36,8 @@ export type CompactionPlan = {
   readonly dedupeBufferBytes: number;
   readonly loadFactor: number;
   readonly ioBufferBytes: number;
+  /** Of the digests of keys. */
+  readonly secret: Uint8Array;
 };
 
 export type KeysRead = {
@@ -123,7 +125,11 @@ class Job {
     this.#plan = plan;
     // No more keys than offsets: a small log takes a small table.
     const wanted = Math.ceil((plan.endOffset - plan.firstDirtyOffset + 1) / plan.loadFactor) * SLOT_BYTES;
-    this.#map = new OffsetMap(Math.min(plan.dedupeBufferBytes, wanted), plan.loadFactor, digest);
+    this.#map = new OffsetMap(
+      Math.min(plan.dedupeBufferBytes, wanted),
+      plan.loadFactor,
+      keyDigest(Buffer.from(plan.secret)),
+    );
     this.#aborted = new AbortedTransactions(plan.baseOffsets.flatMap((base) => this.#abortedIn(base)));
     this.throttle = new Throttle(ports.clock, bytesPerSecond);
   }
@@ -239,8 +245,4 @@ class Job {
 export function removeCleaned(files: Files, directory: string, baseOffset: number): void {
   for (const suffix of SEGMENT_SUFFIXES)
     files.remove(`${directory}/${offsetName(baseOffset, suffix)}${CLEANED_SUFFIX}`);
-}
-
-function digest(key: Buffer): Buffer {
-  return hash('sha256', key, 'buffer');
 }

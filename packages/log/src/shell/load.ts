@@ -25,7 +25,7 @@ import {
 } from './names.ts';
 import { rebuildProducers, snapshotOffsets, snapshotPath, writeSnapshot } from './replay.ts';
 import { Segment } from './segment.ts';
-import { BatchScan } from './scan.ts';
+import type { BatchScan } from './scan.ts';
 import { finishSwaps } from './swap-recovery.ts';
 import type { LogWorld } from './world.ts';
 
