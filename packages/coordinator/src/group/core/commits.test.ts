@@ -264,6 +264,19 @@ test('expiry: simple groups count from the commit; a retention named by the clie
   expect(bench.reloaded().submit<'list'>({ kind: 'list', states: [], types: [] }).value).toEqual([]);
 });
 
+test('expiry: of many groups takes several inputs, and leaves none out; whoever commits meanwhile stays', () => {
+  const bench = new GroupBench({ offsetsRetentionMs: DAY_MS });
+  for (let n = 0; n < 2_500; n += 1) bench.submit<'commit'>(simpleCommit(`g${n}`, n));
+  bench.advance(DAY_MS - 600_000);
+  bench.submit<'commit'>(simpleCommit('g2400', 1));
+  bench.advance(600_000 + 1);
+  bench.advance(600_000);
+  const { value } = bench.submit<'list'>({ kind: 'list', states: [], types: [] });
+  expect(value.map(({ groupId }) => groupId)).toEqual(['g2400']);
+  bench.advance(DAY_MS);
+  expect([bench.stateOf('g2400'), bench.timers()]).toEqual(['Dead', 1]);
+});
+
 test('topicsDeleted: offsets of deleted topics go in every group', () => {
   const bench = new GroupBench();
   bench.submit<'commit'>(simpleCommit('g1', 1));

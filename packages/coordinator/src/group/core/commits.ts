@@ -11,7 +11,16 @@ import * as consumer from './consumer/commits.ts';
 import type { ConsumerGroup } from './consumer/group.ts';
 import { removeGroup as removeConsumerGroup } from './consumer/lifetime.ts';
 import { served as servedConsumer } from './consumer/states.ts';
-import type { CommitOp, DeleteOffsetsOp, FetchOp, FetchReply, FetchedPartition, OffsetValue, OpId } from './kinds.ts';
+import type {
+  CommitOp,
+  DeleteOffsetsOp,
+  ExpiryRound,
+  FetchOp,
+  FetchReply,
+  FetchedPartition,
+  OffsetValue,
+  OpId,
+} from './kinds.ts';
 import {
   checkGeneration,
   checkMember,
@@ -181,14 +190,29 @@ export function topicsDeleted(turn: Turn, topics: readonly string[], id: OpId): 
   turn.out.reply(id, ok(null));
 }
 
-/** Deletes what is past its time, and groups that are empty and have nothing left; then sets the next round. */
-export function expireOffsets(turn: Turn): void {
-  for (const group of Array.from(turn.groups.values())) if (group.state === 'Empty') expireGroup(turn, group);
-  for (const group of Array.from(turn.consumers.values())) if (group.state === 'Empty') expireGroup(turn, group);
-  turn.out.timer(timerKeys.expireOffsets, turn.config.offsetsRetentionCheckIntervalMs, { kind: 'expireOffsets' });
+/**
+ * Deletes what is past its time, and groups that are empty and have nothing left, some groups in one input: a shard may have 100,000 offsets.
+ * After the last of them the next round is set.
+ */
+export function expireOffsets(turn: Turn, round: ExpiryRound): void {
+  const { out, groups, consumers, config } = turn;
+  const groupIds = round.groupIds ?? [...groups.keys(), ...consumers.keys()];
+  let from = round.from ?? 0;
+  for (let looked = 0; from < groupIds.length && looked < EXPIRY_LOOKS_PER_INPUT; from += 1) {
+    const groupId = groupIds[from] ?? '';
+    const group = groups.get(groupId) ?? consumers.get(groupId);
+    looked += 1;
+    if (group?.state === 'Empty') looked += expireGroup(turn, group);
+  }
+  if (from < groupIds.length) out.timer(timerKeys.expireOffsets, 0, { kind: 'expireOffsets', groupIds, from });
+  else out.timer(timerKeys.expireOffsets, config.offsetsRetentionCheckIntervalMs, { kind: 'expireOffsets' });
 }
 
-function expireGroup(turn: Turn, group: ClassicGroup | ConsumerGroup): void {
+/** Groups and offsets of them that are looked at before other inputs get their turn. */
+const EXPIRY_LOOKS_PER_INPUT = 1_000;
+
+/** @returns how many offsets it looked at */
+function expireGroup(turn: Turn, group: ClassicGroup | ConsumerGroup): number {
   const { out, offsets } = turn;
   const { groupId } = group;
   const kept = offsets.ofGroup(groupId).map((each) => ({ ...each, atMs: expiresAtMs(turn, group, each.value) }));
@@ -203,9 +227,9 @@ function expireGroup(turn: Turn, group: ClassicGroup | ConsumerGroup): void {
     groupId,
     kept.filter(({ atMs }) => out.nowMs < atMs),
   );
-  if (offsets.hasAny(groupId)) return;
-  if (group instanceof ClassicGroup && (group.pendingJoins.size > 0 || !turn.groups.has(groupId))) return;
-  removeGroup(turn, group, 'it is empty and has no offsets');
+  const isKept = group instanceof ClassicGroup && (group.pendingJoins.size > 0 || !turn.groups.has(groupId));
+  if (!offsets.hasAny(groupId) && !isKept) removeGroup(turn, group, 'it is empty and has no offsets');
+  return kept.length;
 }
 
 /** Counted from the last of: the commit, the time the group became empty. A commit that named its own retention ends by that. */

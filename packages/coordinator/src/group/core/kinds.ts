@@ -329,7 +329,10 @@ export type GroupTimer =
   /** The assignment interval is over: a target that was put off is computed. */
   | { readonly kind: 'assign'; readonly groupId: string }
   | { readonly kind: 'refreshRegexes'; readonly groupId: string }
-  | { readonly kind: 'expireOffsets' };
+  | ({ readonly kind: 'expireOffsets' } & ExpiryRound);
+
+/** Where a round over all groups has come to. Left out: it begins. */
+export type ExpiryRound = { readonly groupIds?: readonly string[]; readonly from?: number };
 
 /** For log lines and metrics: why a group moves, in words for a person. */
 export type GroupEvent =

@@ -103,7 +103,7 @@ export class GroupMachine implements Machine<GroupKinds> {
 
   fired(timer: GroupTimer, out: GroupOut): void {
     const turn = this.#turn(out);
-    if (timer.kind === 'expireOffsets') return expireOffsets(turn);
+    if (timer.kind === 'expireOffsets') return expireOffsets(turn, timer);
     const group = this.#groups.get(timer.groupId);
     const consumers = this.#consumers.get(timer.groupId);
     switch (timer.kind) {
