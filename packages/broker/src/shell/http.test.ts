@@ -66,3 +66,10 @@ test('http: what a node cannot tell of a group has a status and a sentence of it
   expect([history.status, await history.json()]).toEqual([404, { error: 'GROUP_ID_NOT_FOUND', why: 'there is none' }]);
   expect((await node.get('/groups/g/history?limit=many')).status).toBe(400);
 });
+
+test('http: a group may have a long name, and one of any characters', async () => {
+  await using node = await served({ live: true, ready: true, why: '' });
+  for (const name of ['g'.repeat(10_000), '\u00e4\u20ac\ud83d\ude00'.repeat(50), '../%2e%\n"', '__proto__'])
+    expect((await node.get(`/groups/${encodeURIComponent(name)}/lag`)).status).toBe(421);
+  expect((await node.get('/groups/%/lag')).status).toBe(400);
+});

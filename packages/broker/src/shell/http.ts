@@ -63,7 +63,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
 async function routes(options: HttpOptions): Promise<RequestListener> {
   const [{ fastify }, { exposition }] = await Promise.all([import('fastify'), import('@odradek/base/prometheus')]);
   const shown = exposition(options.metrics);
-  const app = fastify({ logger: false, routerOptions: { ignoreTrailingSlash: true } });
+  const app = fastify({ logger: false, routerOptions: { ignoreTrailingSlash: true, maxParamLength: GROUP_CHARS_MAX } });
   app.get('/livez', (_request, reply) => {
     const { live, why } = options.health();
     return reply.code(live ? 200 : 503).send({ live, why });
@@ -90,6 +90,8 @@ async function routes(options: HttpOptions): Promise<RequestListener> {
 type ByGroup = { Params: { id: string }; Querystring: { limit?: string } };
 type Reply = { code(status: number): { send(body: unknown): unknown } };
 const ALL = -1;
+/** Of a group id in a path, as it is escaped there; Node takes no more in a request line. */
+const GROUP_CHARS_MAX = 16_384;
 
 function tell(reply: Reply, outcome: Outcome<object>): unknown {
   if (outcome.ok) return reply.code(200).send(outcome.value);
