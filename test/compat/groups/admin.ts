@@ -16,6 +16,7 @@ import {
   scenario,
   sendJoin,
   simpleCommit,
+  toldOnce,
   untilState,
   upTo,
   GROUP,
@@ -32,7 +33,7 @@ const describing: Scenario[] = [
       describe(version, { groups: ['<group.simple>'] }),
       describe(version, { groups: ['<group.absent>'] }),
       describe(version, { groups: [GROUP, '<group.absent>', '<group.simple>', ''] }),
-      describe(version, { groups: [GROUP, GROUP] }),
+      describe(version, { groups: [GROUP, GROUP], ours: toldOnce }),
       describe(version, { groups: [] }),
       version >= 3
         ? describe(version, { groups: [GROUP, '<group.absent>', ''], includeAuthorizedOperations: true })

@@ -6,13 +6,19 @@
  * of its answer. They stand in requests and, the other way round, in what is written down.
  */
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { UUID_ZERO } from '@odradek/base';
 import { apiByKey, decodeResponse, encodeRequest, errorName, holdsVersion } from '@odradek/protocol';
 import type { ApiKey, Field, Fields, RequestInput } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
 
 /** Where ours answers otherwise by choice: why, and what it says, by path in the answer (`members.0.errorCode`). */
-export type Chosen = { readonly because: string; readonly answers: Readonly<Record<string, Json>> };
+export type Chosen = {
+  readonly because: string;
+  readonly answers: Readonly<Record<string, Json>>;
+  /** A list of the answer in which ours tells once what Kafka tells as often as it is asked for. */
+  readonly once?: string;
+};
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 type Options = {
@@ -346,6 +352,11 @@ export function withChosen(answer: Json, chosen: Chosen | undefined): Json {
     const holder = parts.length === 0 ? changed : valueAt(changed as Json, parts.join('.'));
     if (typeof holder !== 'object' || holder === null) throw new Error(`the answer has no ${path}`);
     (holder as Record<string, unknown>)[last] = value;
+  }
+  if (chosen.once !== undefined) {
+    const told = changed[chosen.once];
+    if (!Array.isArray(told)) throw new Error(`the answer has no list ${chosen.once}`);
+    changed[chosen.once] = told.filter((one, at) => told.findIndex((other) => isDeepStrictEqual(other, one)) === at);
   }
   return changed as Json;
 }

@@ -135,6 +135,13 @@ export function fetch(change: Rest<Fetch> & { readonly group?: Partial<FetchGrou
   return call('admin', [ApiKey.OffsetFetch, version], body, options(change));
 }
 
+/** For requests that name a group more than once. */
+export const toldOnce: Chosen = {
+  because: 'a small request must not make an answer without bound: a group that is named again is told once',
+  answers: {},
+  once: 'groups',
+};
+
 export function describe(version = 6, change: Rest<RequestInput<15>> = {}): Step {
   const { as: _as, ours: _ours, ...rest } = change;
   return call('admin', [ApiKey.DescribeGroups, version], { groups: [GROUP], ...rest }, options(change));
