@@ -5,7 +5,7 @@ import { exact } from '../support/coverage.ts';
 import { growAndShrink, MemberProcess, migrate, PARTITIONS, Scenario } from '../support/members.ts';
 import { confluentPython } from '../support/python.ts';
 import { root, title } from '../support/run.ts';
-import { quickGroups, target, type Target } from '../support/target.ts';
+import { foreign, quickGroups, target, type Target } from '../support/target.ts';
 
 const need = confluentPython();
 const classic = (assignor: string): Record<string, string> => ({
@@ -19,6 +19,13 @@ const consumer = (assignor: string): Record<string, string> => ({
   'group.protocol': 'consumer',
   'group.remote.assignor': assignor,
 });
+
+const SESSION_MS = '3000';
+const shortSessions = {
+  'group.min.session.timeout.ms': '1000',
+  'group.consumer.min.session.timeout.ms': '1000',
+  'group.consumer.session.timeout.ms': SESSION_MS,
+};
 
 describe.skipIf(need.missing !== undefined)(title('groups of librdkafka consumers', need), () => {
   let cluster: Target;
@@ -80,6 +87,31 @@ describe.skipIf(need.missing !== undefined)(title('groups of librdkafka consumer
         { members, settings: consumer('uniform') },
       );
       expect(verdict).toMatchObject(exact);
+    },
+  );
+
+  test.skipIf(foreign !== undefined).each([
+    ['classic', classic('cooperative-sticky')],
+    ['consumer', consumer('uniform')],
+  ] as const)(
+    '%s: when a process is killed, the others go on with its partitions where it has committed',
+    async (protocol, settings) => {
+      await using quick = await target({ ...quickGroups, ...shortSessions });
+      const program = join(root, 'test/compat/python/group_members.py');
+      const open = (): Promise<MemberProcess> => MemberProcess.open([need.use ?? '', program, quick.bootstrap]);
+      await using stays = await open();
+      await using dies = await open();
+      await using scenario = await Scenario.begin(quick.bootstrap, `rdkafka-killed-${protocol}`, stays, dies);
+      const short = protocol === 'classic' ? { ...settings, 'session.timeout.ms': SESSION_MS } : settings;
+      await scenario.start(stays, 'a0', short);
+      await scenario.start(stays, 'a1', short);
+      await scenario.start(dies, 'b0', short);
+      await scenario.settled(3);
+      await scenario.works('a0', 'a1', 'b0');
+      await scenario.kill(dies);
+      await scenario.settled(2);
+      await scenario.works('a0', 'a1');
+      expect(await scenario.finish()).toMatchObject(exact);
     },
   );
 });

@@ -35,13 +35,16 @@ const NOTES_MAX = 2_000;
 
 /**
  * Members in a process of another language. Lines in: `start NAME GROUP SUBSCRIPTION key=value…`, `stop NAME`; the end of the input ends all.
- * Lines out: `ready`; `span NAME TOPIC PARTITION FROM TO START_MS END_MS OUTCOME`; `stopped NAME`; `failed NAME REASON`; others are notes.
+ * Lines out: `ready`; `taking NAME TOPIC PARTITION FROM TO START_MS` before a commit and `span` with the same, END_MS and OUTCOME after it;
+ * `stopped NAME`; `failed NAME REASON`; others are notes.
  */
 export class MemberProcess implements Members, AsyncDisposable {
   readonly spans: Span[] = [];
   readonly failures: string[] = [];
   readonly #child: ChildProcess;
   readonly #stopped = new Set<string>();
+  /** Commits that were begun and not told of yet, by place. */
+  readonly #taken = new Map<string, Span>();
   readonly #ended: Promise<void>;
   #ready = false;
   /** The last of what else the members said: `assigned NAME COUNT`, `revoked NAME COUNT`, `lost NAME COUNT`, and complaints. */
@@ -76,6 +79,15 @@ export class MemberProcess implements Members, AsyncDisposable {
     if (failure() !== undefined) throw new Error([failure(), ...notes].join('\n'));
   }
 
+  /** SIGKILL. A commit that was under way has come to the group or not: `committed` tells. */
+  async kill(committed: () => Promise<ReadonlyMap<string, number>>): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+    const offsets = await committed();
+    for (const [place, span] of this.#taken)
+      this.spans.push({ ...span, outcome: offsets.get(place) === span.to ? 'ok' : 'killed' });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.stdin?.end();
     const late = setTimeout(() => this.#child.kill('SIGKILL'), STOP_WITHIN_MS);
@@ -88,8 +100,18 @@ export class MemberProcess implements Members, AsyncDisposable {
     if (what === 'ready') this.#ready = true;
     else if (what === 'stopped') this.#stopped.add(name);
     else if (what === 'failed') this.failures.push(line);
-    else if (what === 'span') this.spans.push(spanOf(name, rest));
+    else if (what === 'taking') this.#begun(spanOf(name, [...rest, rest.at(-1) ?? '']));
+    else if (what === 'span') this.#done(spanOf(name, rest));
     else this.notes = [...this.notes.slice(-NOTES_MAX), line];
+  }
+
+  #begun(span: Span): void {
+    this.#taken.set(placeOf(span), span);
+  }
+
+  #done(span: Span): void {
+    this.#taken.delete(placeOf(span));
+    this.spans.push(span);
   }
 }
 
@@ -280,21 +302,34 @@ export class Scenario implements AsyncDisposable {
     // What is missing is told by the verdict, record by record.
     await eventually('everything is done', all, SETTLE_WITHIN_MS).catch(() => undefined);
     await this.stop(...this.#running.keys());
-    const groups = [{ groupId: this.group, topics: null }];
-    const answer = await this.#wire.call(ApiKey.OffsetFetch, { groups }, OFFSET_FETCH_BY_NAME);
-    const committed = (answer.groups[0]?.topics ?? []).flatMap(({ name, partitions }) =>
-      partitions.map((own): [string, number] => [
-        placeOf({ topic: name, partition: own.partitionIndex }),
-        own.committedOffset,
-      ]),
-    );
-    return judge(this.#spans(), ends, new Map(committed));
+    return judge(this.#spans(), ends, await this.#committed());
+  }
+
+  /** Kills the process of these members, which no other scenario may use. The group hears of it when their sessions are over. */
+  async kill(process: MemberProcess): Promise<void> {
+    await process.kill(() => this.#committed());
+    for (const [name, members] of this.#running) if (members === process) this.#running.delete(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer.stop();
     this.#wire.close();
     await this.stop(...this.#running.keys()).catch(() => undefined); // the test has failed for another reason
+  }
+
+  /** What the group has committed, by place. */
+  async #committed(): Promise<ReadonlyMap<string, number>> {
+    const groups = [{ groupId: this.group, topics: null }];
+    const answer = await this.#wire.call(ApiKey.OffsetFetch, { groups }, OFFSET_FETCH_BY_NAME);
+    const topics = answer.groups[0]?.topics ?? [];
+    return new Map(
+      topics.flatMap(({ name, partitions }) =>
+        partitions.map((own): [string, number] => [
+          placeOf({ topic: name, partition: own.partitionIndex }),
+          own.committedOffset,
+        ]),
+      ),
+    );
   }
 
   #spans(): Span[] {

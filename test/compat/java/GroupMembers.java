@@ -111,7 +111,10 @@ public class GroupMembers {
 
     private void commit() {
       Map<TopicPartition, OffsetAndMetadata> ends = new HashMap<>();
-      open.forEach((partition, span) -> ends.put(partition, new OffsetAndMetadata(span.to)));
+      open.forEach((partition, span) -> {
+        ends.put(partition, new OffsetAndMetadata(span.to));
+        say("taking " + span.words(name, partition));
+      });
       String outcome = "ok";
       try {
         consumer.commitSync(ends, Duration.ofSeconds(10));
@@ -122,8 +125,7 @@ public class GroupMembers {
       for (TopicPartition partition : ends.keySet()) {
         Span span = open.get(partition);
         if (span == null) continue; // it was lost while its commit was under way
-        say(String.join(" ", "span", name, partition.topic(), "" + partition.partition(), "" + span.from, "" + span.to,
-            "" + span.startMs, "" + now, outcome));
+        say("span " + span.words(name, partition) + " " + now + " " + outcome);
         if (outcome.equals("ok")) open.remove(partition);
       }
     }
@@ -158,6 +160,10 @@ public class GroupMembers {
     Span(long from, long startMs) {
       this.from = from;
       this.startMs = startMs;
+    }
+
+    String words(String member, TopicPartition partition) {
+      return String.join(" ", member, partition.topic(), "" + partition.partition(), "" + from, "" + to, "" + startMs);
     }
   }
 }

@@ -57,6 +57,7 @@ class Member(threading.Thread):
         elif message is not None and not message.error().retriable():
             raise KafkaException(message.error())
         for place, (start, end, since) in list(self.open.items()):
+            say("taking", self.member, *place, start, end, since)
             outcome = self.commit(consumer, TopicPartition(*place, end))
             if place not in self.open:
                 continue  # it was lost while its commit was under way
