@@ -203,6 +203,22 @@ test('static member: who comes back within its session takes up what it left, an
   expect(made.describeConsumer().members.map(({ memberId }) => memberId)).toEqual([a.memberId]);
 });
 
+test('static member: who comes back has owned from the start what it kept, whatever moved meanwhile', () => {
+  const bench = new GroupBench();
+  const topicId = bench.topics.set('orders', 2);
+  const away = bench.consumer('g', { instance: 'i', topics: ['orders'] });
+  away.join();
+  away.away();
+  bench.consumer('g', { topics: ['orders'] }).join();
+  bench.written();
+  away.join();
+  const current = bench.written().findLast((record) => record.kind === 'currentAssignment');
+  expect(current?.value).toMatchObject({
+    memberEpoch: away.epoch,
+    assigned: [{ topicId, partitions: [0], assignmentEpochs: [0] }],
+  });
+});
+
 test('static member: an instance id belongs to one member until that leaves, goes away or is silent', () => {
   const made = bench();
   const [a, b] = [made.consumer('g', { instance: 'i' }), made.consumer('g', { instance: 'i' })];

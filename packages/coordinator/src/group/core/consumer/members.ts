@@ -69,12 +69,14 @@ export function replaceStatic(turn: Turn, group: ConsumerGroup, old: ConsumerMem
   const { out } = turn;
   const { groupId } = group;
   const target = group.targets.get(old.memberId);
+  // Removing it takes what it owns from it.
+  const { current } = old;
   removeMember(turn, group, old.memberId);
   cancelTimers(turn, group, old.memberId);
   out.write({ kind: 'consumerMember', groupId, memberId: newMemberId, value: old.value });
   if (target !== undefined)
     out.write({ kind: 'targetMember', groupId, memberId: newMemberId, value: toTopicPartitions(target) });
-  const value = toCurrentValue({ ...old.current, epoch: JOINING_EPOCH, previousEpoch: JOINING_EPOCH });
+  const value = toCurrentValue({ ...current, epoch: JOINING_EPOCH, previousEpoch: JOINING_EPOCH });
   out.write({ kind: 'currentAssignment', groupId, memberId: newMemberId, value });
 }
 
