@@ -145,6 +145,25 @@ test('a virtual clock: a member is out when its session has passed, and kept by 
   await cluster.waitForGroup('billing', { members: 0 });
 });
 
+test('a virtual clock: a member of the consumer protocol is seen with what it owns, and is out when its session has passed', async () => {
+  await using cluster = await startKafka({ clock: 'virtual' });
+  await cluster.createTopic('orders', { partitions: 2 });
+  await groupsReady(cluster);
+  using wire = await Wire.open(cluster.bootstrap);
+  const who = { groupId: 'billing', memberId: 'one', rebalanceTimeoutMs: 60_000 };
+  const joining = { ...who, memberEpoch: 0, subscribedTopicNames: ['orders'], topicPartitions: [] };
+  const { memberEpoch, assignment } = await wire.call(ApiKey.ConsumerGroupHeartbeat, joining);
+  const taken = { ...who, memberEpoch, topicPartitions: assignment?.topicPartitions ?? [] };
+  expect((await wire.call(ApiKey.ConsumerGroupHeartbeat, taken)).errorCode).toBe(ErrorCode.NONE);
+  const group = await cluster.waitForGroup('billing', { members: 1 });
+  expect(group.type).toBe('consumer');
+  expect(group.members).toEqual([
+    { memberId: 'one', groupInstanceId: null, clientId: 'wire', assignment: [{ topic: 'orders', partitions: [0, 1] }] },
+  ]);
+  await cluster.clock.advance('46s');
+  expect((await cluster.waitForGroup('billing', { members: 0 })).state).toBe('Empty');
+});
+
 test('a virtual clock: offsets go when their group was empty for offsets.retention.minutes, and not before', async () => {
   await using cluster = await startKafka({ clock: 'virtual' });
   await cluster.createTopic('orders', { partitions: 2 });
