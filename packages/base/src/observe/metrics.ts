@@ -170,6 +170,17 @@ export const catalogue = {
     labels: [],
     help: 'Group requests that wait for their turn or for what they wrote to be committed.',
   }),
+  odradek_group_load_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    help: 'Time to load one partition of __consumer_offsets; its groups are not served before.',
+  }),
+  odradek_group_loaded_records_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Records of groups and offsets that were loaded from __consumer_offsets.',
+  }),
   odradek_group_rebalances_total: metric({
     kind: 'counter',
     labels: [],

@@ -104,7 +104,11 @@ export class GroupCoordinator implements GroupsPort {
         if (event.kind === 'resolveRegex') options.resolveRegex(event);
         chronicle.told(partition, event);
       },
-      loaded: (partition) => chronicle.loaded(partition),
+      loaded: (partition, { recordCount, tookMs }) => {
+        chronicle.loaded(partition);
+        metrics?.histogram('odradek_group_load_seconds', {}).observe(tookMs / 1000);
+        metrics?.counter('odradek_group_loaded_records_total', {}).inc(recordCount);
+      },
       unloaded: (partition) => chronicle.unloaded(partition),
     });
     this.#lagMeter = new LagMeter({ clock, logs, limits });

@@ -24,8 +24,11 @@ export type RunnerOptions<K extends Kinds> = {
   /** Bytes of records in one append; asked anew for each. */
   readonly batchBytesMax: () => number;
   readonly told: (event: K['event']) => void;
-  readonly loaded: () => void;
+  readonly loaded: (load: LoadFigures) => void;
 };
+
+/** What it took to bring a shard back from its log. */
+export type LoadFigures = { readonly recordCount: number; readonly tookMs: number };
 
 /** Pause before a shard is loaded again after a refused append or load, milliseconds. */
 const RELOAD_PAUSE_MS = 100;
@@ -112,7 +115,7 @@ export class ShardRunner<K extends Kinds> {
       if (outcome.ok) {
         const tookMs = Math.round(clock.monotonicMs() - startedMs);
         logger.debug({ partition, recordCount, unknownCount, tookMs }, 'coordinator shard loaded');
-        this.#activate(shard);
+        this.#activate(shard, { recordCount, tookMs });
         return;
       }
       logger.warn(
@@ -123,10 +126,10 @@ export class ShardRunner<K extends Kinds> {
     }
   }
 
-  #activate(shard: Shard<K>): void {
+  #activate(shard: Shard<K>, load: LoadFigures): void {
     this.#shard = shard;
     this.#state = 'active';
-    this.#options.loaded();
+    this.#options.loaded(load);
     shard.loaded(this.#now());
     this.#afterInput();
     this.#loaded.resolve();

@@ -78,6 +78,7 @@ type Rig = {
   clock: SimClock;
   runtime: CoordinatorRuntime<CounterKinds>;
   told: string[];
+  loads: object[];
   submit: (op: Op) => { outcome: Outcome<unknown> | undefined; promise: Promise<Outcome<unknown>> };
 };
 
@@ -85,6 +86,7 @@ function rig(limits = { coordinatorQueuedOpsMax: 100, coordinatorBatchBytesMax: 
   const log = new MemoryLog();
   const clock = new SimClock();
   const told: string[] = [];
+  const loads: object[] = [];
   const runtime = new CoordinatorRuntime<CounterKinds>({
     log,
     clock,
@@ -93,13 +95,14 @@ function rig(limits = { coordinatorQueuedOpsMax: 100, coordinatorBatchBytesMax: 
     topicBatchBytesMax: () => 420,
     machine: () => new Counter(),
     told: (_partition, event) => void told.push(event),
+    loaded: (partition, load) => void loads.push({ partition, ...load }),
   });
   const submit: Rig['submit'] = (op) => {
     const asked: ReturnType<Rig['submit']> = { outcome: undefined, promise: runtime.submit(0, op) };
     void asked.promise.then((outcome) => (asked.outcome = outcome));
     return asked;
   };
-  return { log, clock, runtime, told, submit };
+  return { log, clock, runtime, told, loads, submit };
 }
 
 async function active(limits?: { coordinatorQueuedOpsMax: number; coordinatorBatchBytesMax: number }): Promise<Rig> {
@@ -122,7 +125,7 @@ test('runtime: a partition that is not led here is refused with NOT_COORDINATOR'
 });
 
 test('runtime: while a shard is loaded its ops hear COORDINATOR_LOAD_IN_PROGRESS, then they see what the log holds', async () => {
-  const { log, runtime, submit, told } = rig();
+  const { log, runtime, submit, told, loads } = rig();
   await log.append(
     0,
     [5, 7].map((n) => new Counter().encode(n)),
@@ -134,6 +137,8 @@ test('runtime: while a shard is loaded its ops hear COORDINATOR_LOAD_IN_PROGRESS
   const late = submit({ kind: 'read' });
   await drain();
   expect([code(early), late.outcome, told]).toEqual([ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, value(12), ['loaded']]);
+  // Records that the machine does not know count too: they were read.
+  expect(loads).toEqual([{ partition: 0, recordCount: 3, tookMs: 0 }]);
 });
 
 test('runtime: ops see what was written before them at once, and are answered only when that is committed', async () => {

@@ -8,6 +8,7 @@ import { ErrorCode } from '@odradek/protocol';
 import type { Kinds, Machine } from '../core/machine.ts';
 import type { CoordinatorLog } from '../ports.ts';
 import { ShardRunner } from './runner.ts';
+import type { LoadFigures } from './runner.ts';
 
 export type RuntimeOptions<K extends Kinds> = {
   readonly log: CoordinatorLog;
@@ -21,7 +22,7 @@ export type RuntimeOptions<K extends Kinds> = {
   /** Hears what machines tell, once it is committed. */
   readonly told: (partition: number, event: K['event']) => void;
   /** A shard is served from now on: for the first time here, or again after it started over from its log. */
-  readonly loaded?: (partition: number) => void;
+  readonly loaded?: (partition: number, load: LoadFigures) => void;
   /** This node leads the partition no longer. */
   readonly unloaded?: (partition: number) => void;
 };
@@ -51,7 +52,7 @@ export class CoordinatorRuntime<K extends Kinds> {
       waitingOpsMax: limits.coordinatorQueuedOpsMax,
       batchBytesMax: () => Math.min(limits.coordinatorBatchBytesMax, topicBatchBytesMax()),
       told: (event) => told(partition, event),
-      loaded: () => loaded?.(partition),
+      loaded: (load) => loaded?.(partition, load),
     });
     this.#led.set(partition, { leaderEpoch, runner });
   }
