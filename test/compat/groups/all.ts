@@ -4,6 +4,7 @@ import { assignment } from './assignment.ts';
 import { joins } from './classic-joins.ts';
 import { members } from './classic-members.ts';
 import { consumer } from './consumer.ts';
+import { consumerOffsets } from './consumer-offsets.ts';
 import { migration } from './migration.ts';
 import { offsets } from './offsets.ts';
 import type { Scenario } from './scenario.ts';
@@ -14,7 +15,7 @@ export const scenarios: Readonly<Record<string, readonly Scenario[]>> = {
   static: statics,
   offsets,
   admin,
-  consumer,
+  consumer: [...consumer, ...consumerOffsets],
   assignment,
   migration,
 };

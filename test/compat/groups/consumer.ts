@@ -1,23 +1,14 @@
 /** Groups of the consumer protocol (KIP-848): heartbeats, epochs, assignment, static members, regular expressions, views. */
-import { ApiKey } from '@odradek/protocol';
 import {
-  commit,
   configure,
-  deleteGroups,
-  deleteOffsets,
   describe,
   describeConsumers,
   enter,
-  fetch,
   list,
-  named,
-  offset,
   owns,
   scenario,
-  simpleCommit,
   tell,
   tellUntil,
-  toldOnce,
   untilConsumers,
   upTo,
   GROUP,
@@ -25,7 +16,7 @@ import {
   PAIR,
   PAYMENTS,
 } from './words.ts';
-import { call, type Scenario } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
 
 const ownsPair = { topicPartitions: owns(PAIR, 0, 1) };
 
@@ -336,124 +327,4 @@ const regexes: Scenario[] = [
   ),
 ];
 
-const offsets: Scenario[] = [
-  scenario(
-    'commits and fetches with member epochs',
-    enter('a'),
-    tell('a', 2, ownsPair),
-    commit('a', 2, [offset(0, 5)], { memberId: 'm-a', topic: PAIR }),
-    commit('a', 0, [offset(0, 6)], { memberId: 'm-a', topic: PAIR }),
-    commit('a', 3, [offset(0, 6)], { memberId: 'm-a', topic: PAIR }),
-    commit('a', -1, [offset(0, 6)], { memberId: 'm-a', topic: PAIR }),
-    commit('a', 2, [offset(0, 6)], { memberId: 'm-x', topic: PAIR }),
-    commit('a', 2, [offset(0, 6)], { memberId: '', topic: PAIR }),
-    commit('a', 2, [offset(0, 6)], { memberId: 'm-a', topic: ORDERS }),
-    commit('a', 2, [offset(1, 6)], { memberId: 'm-a', topic: PAIR, version: 10 }),
-    upTo(8, 2).map((version) => commit('a', 2, [offset(0, 7)], { memberId: 'm-a', topic: PAIR, version })),
-    upTo(8, 2).map((version) => commit('a', 0, [offset(0, 7)], { memberId: 'm-a', topic: PAIR, version })),
-    simpleCommit([offset(0, 8)]),
-    simpleCommit([offset(0, 8)], { version: 8 }),
-    commit('a', 2, [offset(0, 6)], { memberId: 'm-a', groupInstanceId: 'i-x', topic: PAIR }),
-    fetch(),
-    fetch({ group: { memberId: 'm-a', memberEpoch: 2 } }),
-    fetch({ group: { memberId: 'm-a', memberEpoch: 0 } }),
-    fetch({ group: { memberId: 'm-a', memberEpoch: 3 } }),
-    fetch({ group: { memberId: 'm-a', memberEpoch: -1 } }),
-    fetch({ group: { memberId: 'm-x', memberEpoch: 2 } }),
-    fetch({ group: { memberId: '', memberEpoch: 2 } }),
-    fetch({
-      group: { memberId: null, memberEpoch: 2 },
-      ours: {
-        because: 'Kafka fails on an epoch without a member; it is a member that is not known',
-        answers: { 'groups.0.errorCode': 'UNKNOWN_MEMBER_ID' },
-      },
-    }),
-    fetch({
-      version: 10,
-      group: { memberId: 'm-a', memberEpoch: 2, topics: [{ ...named(PAIR, 10), partitionIndexes: [0, 1] }] },
-    }),
-    fetch({
-      version: 10,
-      group: { memberId: 'm-a', memberEpoch: 10, topics: [{ ...named(PAIR, 10), partitionIndexes: [0, 1] }] },
-    }),
-    fetch({ version: 8 }),
-    fetch({ version: 5, topics: null }),
-  ),
-  scenario(
-    'commits of an epoch before, of partitions that the member owns still',
-    enter('a'),
-    tell('a', 2, ownsPair),
-    tell('a', 2, { subscribedTopicNames: [PAIR, PAYMENTS] }),
-    commit('a', 2, [offset(0, 5)], { memberId: 'm-a', topic: PAIR }),
-    commit('a', 2, [offset(0, 5)], { memberId: 'm-a', topic: PAYMENTS }),
-    commit('a', 3, [offset(1, 5)], { memberId: 'm-a', topic: PAIR }),
-    call('a', [ApiKey.OffsetCommit, 9], {
-      groupId: GROUP,
-      memberId: 'm-a',
-      generationIdOrMemberEpoch: 2,
-      topics: [
-        { name: PAIR, partitions: [offset(0, 7)] },
-        { name: PAYMENTS, partitions: [offset(0, 7)] },
-      ],
-    }),
-    fetch(),
-  ),
-  scenario(
-    'commits into an empty consumer group',
-    enter('a'),
-    commit('a', 2, [offset(0, 5)], { memberId: 'm-a', topic: PAIR }),
-    tell('a', -1),
-    commit('a', 2, [offset(0, 6)], { memberId: 'm-a', topic: PAIR }),
-    commit('a', -1, [offset(0, 6)], { memberId: 'm-a', topic: PAIR }),
-    simpleCommit([offset(0, 8)]),
-    fetch(),
-    fetch({ group: { memberId: 'm-a', memberEpoch: 2 } }),
-  ),
-  scenario(
-    'offsets and groups deleted',
-    enter('a'),
-    tell('a', 2, ownsPair),
-    commit('a', 2, [offset(0, 5)], { memberId: 'm-a', topic: PAIR }),
-    commit('a', 2, [offset(0, 5)], { memberId: 'm-a', topic: ORDERS }),
-    deleteOffsets(PAIR, [0]),
-    deleteOffsets(ORDERS, [0, 9]),
-    deleteOffsets('diff-absent', [0]),
-    deleteGroups(),
-    tell('a', -1),
-    deleteOffsets(PAIR, [0]),
-    deleteGroups(),
-    deleteGroups(),
-    describeConsumers(),
-    enter('a'),
-  ),
-];
-
-const views: Scenario[] = [
-  scenario(
-    'a consumer group in the views of classic ones, and the other way round',
-    enter('a'),
-    simpleCommit([offset(0, 1)], { groupId: '<group.simple>' }),
-    upTo(6).map((version) => describe(version)),
-    describeConsumers({ groupIds: ['<group.simple>'] }),
-    describeConsumers({ groupIds: [GROUP, '<group.simple>', '<group.absent>', GROUP], ours: toldOnce }),
-    describeConsumers({ groupIds: [] }),
-    upTo(5).map((version) => list(version)),
-    list(5, [], ['consumer']),
-    list(5, [], ['classic']),
-    list(5, ['stable'], ['Consumer', 'classic']),
-    list(5, ['Stable', 'empty']),
-    list(4, ['stable']),
-    list(5, ['PreparingRebalance'], ['consumer']),
-  ),
-];
-
-export const consumer: readonly Scenario[] = [
-  ...alone,
-  ...badInput,
-  ...together,
-  ...statics,
-  ...time,
-  ...regexes,
-  ...offsets,
-  ...views,
-];
+export const consumer: readonly Scenario[] = [...alone, ...badInput, ...together, ...statics, ...time, ...regexes];

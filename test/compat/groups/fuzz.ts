@@ -299,8 +299,7 @@ async function consumerBeat(pair: Pair, luck: Prng, member: Consumer): Promise<v
     if (chance < 12) member.owned = member.assigned;
     const topicPartitions = [...member.owned].flatMap(([topic, partitions]) => owns(topic, ...partitions) ?? []);
     const says = pick(luck, [{}, { topicPartitions }, { topicPartitions }, { ...full, topicPartitions }]);
-    // The epoch before is taken from who cannot know the next one; Kafka forgets it with the next step of the member, ours when there is another.
-    const epoch = luck.below(12) === 0 ? member.epoch + 1 : member.epoch;
+    const epoch = luck.below(12) === 0 ? member.epoch + pick(luck, [-1, 1]) : member.epoch;
     answer = await pair.ask(tell(name, epoch, { instanceId, ...says }));
   }
   const { errorCode, memberEpoch, assignment } = answer;
