@@ -4,6 +4,7 @@
  * Sources: KIP-98 (key types, v1), KIP-699 (several keys, v4), KIP-932 (share, v6).
  */
 import { GROUP_TOPIC, groupPartitionFor } from '@odradek/coordinator';
+import type { MetadataImage } from '@odradek/metadata';
 import { CoordinatorType, ErrorCode, findCoordinatorRequestConstants, type ResponseInput } from '@odradek/protocol';
 import { aliveNode } from '../core/topic-view.ts';
 import type { Caller, HandlerOf, Services } from './context.ts';
@@ -25,6 +26,7 @@ export const findCoordinator: HandlerOf<10> = {
     if (refusal === undefined && services.image().topics.byName(GROUP_TOPIC) === undefined && keys.length > 0) {
       await createMissingTopics([GROUP_TOPIC], services, caller);
     }
+    if (refusal === undefined) await takenOver(keys, services);
     const coordinators = keys.map((key) =>
       refusal === undefined ? groupCoordinator(key, services, caller) : refused(key, refusal.code, refusal.why),
     );
@@ -65,18 +67,33 @@ function typeRefusal(keyType: number, version: number): { readonly code: number;
   }
 }
 
+/**
+ * Metadata is seen a moment before this broker has done what it says. Whoever is told in between that this broker coordinates a group would
+ * hear NOT_COORDINATOR from it, and some clients then wait for seconds.
+ */
+async function takenOver(keys: readonly string[], services: Services): Promise<void> {
+  const { groups, limits, nodeId } = services;
+  const isDone = (image: MetadataImage): boolean =>
+    keys.every((key) => leaderFor(key, image)?.leader !== nodeId || groups.serves(key));
+  if (!isDone(services.image())) await services.awaitImage(isDone, limits.firstLeaderWaitMs);
+}
+
+function leaderFor(key: string, image: MetadataImage): { readonly leader: number } | undefined {
+  const topic = image.topics.byName(GROUP_TOPIC);
+  return topic?.partitions[groupPartitionFor(key, topic.partitions.length)];
+}
+
 function groupCoordinator(key: string, services: Services, caller: Caller): Coordinator {
   const need = { resource: 'group', name: key, operation: 'describe' } as const;
   if (!services.authorizer.allows(caller.principal, caller.clientHost, need)) {
     return refused(key, ErrorCode.GROUP_AUTHORIZATION_FAILED, `${caller.principal} may not describe group ${key}`);
   }
   const image = services.image();
-  const topic = image.topics.byName(GROUP_TOPIC);
-  const partition = topic?.partitions[groupPartitionFor(key, topic.partitions.length)];
+  const partition = leaderFor(key, image);
   const node = partition === undefined ? undefined : aliveNode(image, partition.leader, services.reach(caller));
   if (node === undefined) {
     const why =
-      topic === undefined
+      image.topics.byName(GROUP_TOPIC) === undefined
         ? `${GROUP_TOPIC} does not exist yet`
         : `the partition of ${GROUP_TOPIC} that holds group ${key} has no leader now`;
     return refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, why);

@@ -40,6 +40,8 @@ export interface GroupsPort {
   submit<K extends GroupOpKind>(groupId: string, op: GroupOpOf<K>): Promise<Outcome<GroupReply<K>>>;
   /** The groups of every shard that is loaded here. Refuses with COORDINATOR_LOAD_IN_PROGRESS while one is being loaded. */
   list(filter: ListOp): Promise<Outcome<readonly ListedGroup[]>>;
+  /** Whether this node has taken over the group's partition of `__consumer_offsets`; it may still be loading. */
+  serves(groupId: string): boolean;
   /** An id for a member that has none: what it calls itself, and luck. */
   newMemberId(name: string): string;
   /** An id for a member of a consumer group that brings none of its own. */
@@ -180,6 +182,11 @@ export class GroupCoordinator implements GroupsPort {
 
   newConsumerMemberId(): string {
     return randomUuid(this.#options.random);
+  }
+
+  serves(groupId: string): boolean {
+    const partition = this.#partitionOf(groupId);
+    return partition !== undefined && this.#runtime.stateOf(partition) !== undefined;
   }
 
   newMemberId(name: string): string {
