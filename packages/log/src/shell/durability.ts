@@ -29,7 +29,10 @@ export class Durability {
   namesDirty: boolean;
   /** The directory itself and partition.metadata have just been made. */
   newborn: boolean;
-  epochsDirty = false;
+  #epochsDirty = false;
+  /** The epochs as they are lie beside their file, whole but for a sync. */
+  #epochsBeside = false;
+  #syncing = false;
   /** A truncation: what was cut could come back. */
   cutDirty = false;
   /** No longer written, not synced for good, oldest first. */
@@ -39,6 +42,16 @@ export class Durability {
     this.#files = files;
     this.newborn = initially.newborn;
     this.namesDirty = initially.namesDirty;
+  }
+
+  get epochsDirty(): boolean {
+    return this.#epochsDirty;
+  }
+
+  /** Epochs have changed. */
+  set epochsDirty(isDirty: boolean) {
+    this.#epochsDirty = isDirty;
+    this.#epochsBeside = false;
   }
 
   get pending(): boolean {
@@ -59,6 +72,7 @@ export class Durability {
     this.newborn = false;
     this.epochsDirty = false;
     this.cutDirty = false;
+    this.#syncing = true;
     try {
       await this.#syncSealed(target);
       if (target.hasUnflushed() || cutDirty) await syncSegment(target.active, false, target);
@@ -70,17 +84,32 @@ export class Durability {
     } catch (cause) {
       this.namesDirty ||= namesDirty || epochsDirty;
       this.newborn ||= newborn;
-      this.epochsDirty ||= epochsDirty;
+      if (epochsDirty) this.epochsDirty = true;
       this.cutDirty ||= cutDirty;
       throw cause;
+    } finally {
+      this.#syncing = false;
     }
+  }
+
+  /**
+   * Writes what a stop would have to make a file for, so that thousands of logs stop in time; nothing is synced. A sync that is under way uses
+   * the same name and does better.
+   * @returns whether there was anything to write
+   */
+  prepare(target: Pick<SyncTarget, 'directory' | 'epochsText'>): boolean {
+    if (!this.#epochsDirty || this.#epochsBeside || this.#syncing) return false;
+    writeBeside(this.#files, `${target.directory}/${EPOCH_CHECKPOINT}`, target.epochsText());
+    this.#epochsBeside = true;
+    return true;
   }
 
   /** Writes what waits in memory, without a sync; epochs beside their file, which must not be replaced by what could still be torn. */
   writeOut(target: Pick<SyncTarget, 'directory' | 'active' | 'epochsText'>): void {
     for (const segment of this.#sealed) segment.saveIndexes();
     target.active.saveIndexes();
-    if (this.epochsDirty) writeBeside(this.#files, `${target.directory}/${EPOCH_CHECKPOINT}`, target.epochsText());
+    if (!this.#epochsDirty || this.#epochsBeside) return;
+    writeBeside(this.#files, `${target.directory}/${EPOCH_CHECKPOINT}`, target.epochsText());
   }
 
   /** What {@link writeOut} wrote has been synced. */

@@ -38,6 +38,16 @@ export type LogState = {
   lastSnapshotOffset: number;
 };
 
+/** Read again in well under a millisecond. */
+const SOON_REPLAYED_BYTES = 64 * 1024;
+
+/** A short log without producers tells as much when it is read again, and thousands of them close in no time. */
+export function isSoonReplayed({ producers, segments, lastSnapshotOffset }: LogState): boolean {
+  const [only, another] = segments;
+  const isShort = only !== undefined && another === undefined && only.sizeBytes <= SOON_REPLAYED_BYTES;
+  return isShort && producers.size === 0 && lastSnapshotOffset < 0;
+}
+
 export type LoadInput = {
   readonly directory: string;
   readonly config: LogConfig;

@@ -15,7 +15,7 @@ import { Tail } from '../core/tail.ts';
 import type { LogConfig } from '../types.ts';
 import { epochsText } from './checkpoints.ts';
 import { Durability } from './durability.ts';
-import { createSegment, loadClean } from './load.ts';
+import { createSegment, isSoonReplayed, loadClean } from './load.ts';
 import type { Loaded, LogState } from './load.ts';
 import { segmentIndexOf } from './log-reader.ts';
 import type { ReadableLog } from './log-reader.ts';
@@ -26,9 +26,6 @@ import type { CleanedSegment, SwappedLog } from './swap.ts';
 import type { LogWorld } from './world.ts';
 
 const RELATIVE_OFFSET_MAX = 0x7fff_ffff;
-/** Read again in well under a millisecond. */
-const SOON_REPLAYED_BYTES = 64 * 1024;
-
 /** How a log comes into being: with its state read, or (after an orderly stop) with its offsets known and the rest read on first use. */
 export type LogOpening =
   | { readonly kind: 'loaded'; readonly loaded: Loaded; readonly isNew: boolean }
@@ -290,7 +287,7 @@ export class LogBody implements ReadableLog, SwappedLog {
     const { active, state } = this;
     active.seal();
     if (active.indexes.unsynced) this.durability.sealed(active);
-    if (state.lastSnapshotOffset < this.logEndOffset && !this.#isSoonReplayed(state)) this.#takeSnapshot(state);
+    if (state.lastSnapshotOffset < this.logEndOffset && !isSoonReplayed(state)) this.#takeSnapshot(state);
   }
 
   /** After {@link seal}: writes what only memory holds, so that a sync of the files makes the log durable. */
@@ -298,6 +295,13 @@ export class LogBody implements ReadableLog, SwappedLog {
     const { epochs } = this.state;
     const { directory, active } = this;
     this.durability.writeOut({ directory, active, epochsText: () => epochsText(epochs.entries()) });
+  }
+
+  /** See Durability.prepare. */
+  prepareStop(): boolean {
+    const state = this.#state;
+    if (state === undefined) return false;
+    return this.durability.prepare({ directory: this.directory, epochsText: () => epochsText(state.epochs.entries()) });
   }
 
   /** Makes durable what was written before the call. @param syncFailed see SyncTarget */
@@ -319,13 +323,6 @@ export class LogBody implements ReadableLog, SwappedLog {
     this.generation += 1;
     this.tail.clear();
     for (const segment of this.#state?.segments ?? []) segment.closeFiles();
-  }
-
-  /** A short log without producers tells as much when it is read again, and thousands of them close in no time. */
-  #isSoonReplayed({ producers, segments, lastSnapshotOffset }: LogState): boolean {
-    const [only, another] = segments;
-    const isShort = only !== undefined && another === undefined && only.sizeBytes <= SOON_REPLAYED_BYTES;
-    return isShort && producers.size === 0 && lastSnapshotOffset < 0;
   }
 
   #load(): LogState {

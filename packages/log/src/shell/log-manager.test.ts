@@ -1,5 +1,5 @@
 import { Prng } from '@odradek/base';
-import { SimClock, SimFiles } from '@odradek/base/testing';
+import { SimClock, SimFiles, drain } from '@odradek/base/testing';
 import { expect, test } from 'vitest';
 import { testLogConfig } from '../testing/config.ts';
 import { NOW_MS, TOPIC_ID, append, makeBatch, openLog, openManager, readAll } from '../testing/harness.ts';
@@ -164,3 +164,36 @@ test('manager: a fault that only a segment knows of takes its clean marker, thou
   await manager.close();
   expect(files.list('/data')).not.toContain('.kafka_cleanshutdown');
 });
+
+test.for([1, 6])(
+  'manager: the epochs of %i logs are written beside their files in time for a stop, which only names them; what changes later still counts',
+  async (count) => {
+    const EPOCHS = 'leader-epoch-checkpoint';
+    for (const end of ['stop', 'kill', 'changed'] as const) {
+      const files = new SimFiles();
+      const clock = new SimClock(NOW_MS);
+      const partitions = Array.from({ length: count }, (_, partition) => partition);
+      const of = (name: string): (string | undefined)[] =>
+        partitions.map((partition) => files.peek(`/data/topic-${partition}/${name}`)?.toString());
+      const all = <T>(value: T): T[] => partitions.map(() => value);
+      const manager = await openManager({ files, clock });
+      manager.start(() => undefined);
+      const logs = partitions.map((partition) => openLog(manager, {}, partition));
+      for (const log of logs) append(log, makeBatch({ values: ['a'] }), 3);
+      await clock.advance(5_000);
+      expect(of(EPOCHS)).toEqual(all(undefined));
+      expect(of(`${EPOCHS}.tmp`)).toEqual(all('0\n1\n3 0\n'));
+      if (end === 'changed') for (const log of logs) append(log, makeBatch({ values: ['b'] }), 4);
+      if (end === 'kill') files.killProcess();
+      else await manager.close();
+      await drain();
+      if (end !== 'kill') expect(of(EPOCHS)).toEqual(all(end === 'stop' ? '0\n1\n3 0\n' : '0\n2\n3 0\n4 1\n'));
+      const again = await openManager({ files, clock });
+      for (const partition of partitions) {
+        expect(openLog(again, {}, partition).latestEpoch).toBe(end === 'changed' ? 4 : 3);
+      }
+      expect(of(`${EPOCHS}.tmp`)).toEqual(all(undefined));
+      await again.close();
+    }
+  },
+);

@@ -20,6 +20,9 @@ import { createWorld } from './world.ts';
 import type { LogKeeper, LogWorld, WorldPorts } from './world.ts';
 
 const SPACE_CHECK_INTERVAL_MS = 1_000;
+const PREPARE_STOP_INTERVAL_MS = 5_000;
+/** Logs that are prepared for a stop in one turn, so that thousands of new leaders do not write thousands of files at once. */
+const PREPARED_AT_ONCE_MAX = 500;
 /** Logs that are flushed and closed at the same time. */
 const CLOSING_MAX = 64;
 
@@ -90,6 +93,7 @@ export class LogManager implements LogKeeper {
     agenda.every(config.flushOffsetCheckpointIntervalMs, () => this.#dirs.checkpointRecoveryPointsLater());
     agenda.every(config.flushStartOffsetCheckpointIntervalMs, () => this.#dirs.checkpointLogStartsLater());
     agenda.every(config.producerIdExpirationCheckIntervalMs, () => this.#expireProducers());
+    agenda.every(PREPARE_STOP_INTERVAL_MS, () => this.#prepareStop());
     agenda.every(SPACE_CHECK_INTERVAL_MS, async () => this.#dirs.checkSpace());
     if (cleaner?.().enabled !== true) return;
     const terms = { config: cleaner, highWatermarkOf };
@@ -328,6 +332,13 @@ export class LogManager implements LogKeeper {
   #flushDue(): Promise<void> {
     const nowMs = this.#world.clock.nowMs();
     return this.#forEachLog((log) => log.flushIfDue(nowMs), this.#adopted);
+  }
+
+  #prepareStop(): Promise<void> {
+    let left = PREPARED_AT_ONCE_MAX;
+    return this.#forEachLog((log) => {
+      if (left > 0 && log.prepareStop()) left -= 1;
+    }, this.#adopted);
   }
 
   #expireProducers(): Promise<void> {

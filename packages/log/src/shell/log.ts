@@ -244,7 +244,6 @@ export class Log implements PartitionLog {
     return this.#flushing.flush();
   }
 
-  /** Flushes when flush.ms has passed since the last time. */
   flushIfDue(nowMs: number): Promise<void> {
     return this.#flushing.flushIfDue(nowMs);
   }
@@ -253,6 +252,12 @@ export class Log implements PartitionLog {
   get mustFlushToClose(): boolean {
     if (this.#closed || this.fault !== undefined || !this.#body.isLoaded) return false;
     return this.recoveryPoint < this.logEndOffset || this.#flushing.hasLooseEnds;
+  }
+
+  /** Does now what would make a stop long. @returns whether there was anything to do. Throws StorageFault */
+  prepareStop(): boolean {
+    if (this.#closed || this.fault !== undefined) return false;
+    return this.#health.guard(() => this.#body.prepareStop());
   }
 
   /** Writes everything that an orderly start relies on. Nothing is synced, and nothing may be appended any more. Throws StorageFault. */
@@ -282,8 +287,6 @@ export class Log implements PartitionLog {
     this.#closed = true;
     this.#body.closeFiles();
   }
-
-  // What the cleaner asks of the log.
 
   get isClosed(): boolean {
     return this.#closed;
