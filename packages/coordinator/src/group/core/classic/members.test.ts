@@ -335,3 +335,19 @@ test('leave: a group whose last member goes while ids are given out is empty at 
   bench.advance(0);
   expect(pending.joined()).toMatchObject({ code: ErrorCode.NONE, generation: 3 });
 });
+
+test('rebalance timeout: one of nothing does not keep the shard busy while static members alone are waited for', () => {
+  const bench = new GroupBench();
+  const [fixed] = stable(bench, ['fixed'], { instance: 'i', sessionTimeoutMs: 60_000 });
+  const guest = bench.member('g', { name: 'guest', rebalanceTimeoutMs: 0 });
+  guest.join();
+  fixed?.join({ rebalanceTimeoutMs: 0 });
+  for (const member of [fixed, guest]) member?.joined();
+  guest.leave();
+  expect(bench.stateOf()).toBe('PreparingRebalance');
+  bench.advance(30_000);
+  expect([bench.stateOf(), fixed?.beat().code]).toEqual(['PreparingRebalance', ErrorCode.REBALANCE_IN_PROGRESS]);
+  fixed?.join();
+  bench.advance(1);
+  expect(fixed?.joined().code).toBe(ErrorCode.NONE);
+});

@@ -88,7 +88,7 @@ export function completeJoin(turn: Turn, group: ClassicGroup): void {
     return;
   }
   if (!electLeader(group)) {
-    setJoinTimer(turn, group);
+    setJoinTimer(turn, group, POSTPONED_JOIN_MIN_MS);
     return;
   }
   beginGeneration(turn, group);
@@ -193,9 +193,13 @@ export function superseded(turn: Turn, group: ClassicGroup, member: Member): voi
   answerSync(turn, member, refuse(ErrorCode.REBALANCE_IN_PROGRESS, why));
 }
 
-function setJoinTimer(turn: Turn, group: ClassicGroup): void {
+/** Static members that are away keep their place: they are looked for again and again, and a client may name a timeout of 0. */
+const POSTPONED_JOIN_MIN_MS = 1_000;
+
+function setJoinTimer(turn: Turn, group: ClassicGroup, delayMinMs = 0): void {
   const { groupId } = group;
-  turn.out.timer(timerKeys.join(groupId), group.rebalanceTimeoutMs, { kind: 'join', groupId });
+  const delayMs = Math.max(group.rebalanceTimeoutMs, delayMinMs);
+  turn.out.timer(timerKeys.join(groupId), delayMs, { kind: 'join', groupId });
 }
 
 function endSyncPhase(turn: Turn, group: ClassicGroup): void {
