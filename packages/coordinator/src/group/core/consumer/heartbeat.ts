@@ -215,7 +215,7 @@ function checkValue(turn: Turn, place: Place, value: ConsumerMemberValue): Refus
 function beat(turn: Turn, op: ConsumerHeartbeatOp, place: Place, value: ConsumerMemberValue): ConsumerHeartbeatReply {
   const { memberId } = place;
   const before = place.member?.value;
-  if (isReplaced(op, place)) replaceStatic(turn, place.group, place.member, memberId);
+  const leftItsOwn = isReplaced(op, place) && takeOver(turn, place);
   // One that spoke the classic protocol is waited for no longer.
   if (place.group !== undefined && (before?.classic ?? null) !== null) cancelTimers(turn, place.group, memberId);
   if (value !== before) turn.out.write({ kind: 'consumerMember', groupId: op.groupId, memberId, value });
@@ -223,7 +223,9 @@ function beat(turn: Turn, op: ConsumerHeartbeatOp, place: Place, value: Consumer
   const member = group?.members.get(memberId);
   assert(group !== undefined, 'a heartbeat that is served has a group', { groupId: op.groupId });
   assert(member !== undefined, 'a heartbeat that is served is of a member', { memberId });
-  const { reason, subscriptionChanged } = lookAtSubscription(turn, op, group, { before, member });
+  const { reason: said, subscriptionChanged } = lookAtSubscription(turn, op, group, { before, member });
+  const reason =
+    said ?? (leftItsOwn ? because('returned', member, `${memberId} left its own place for this one`) : undefined);
   if (reason !== undefined || group.metadataStale) refreshMetadata(turn, group, reason);
   maybeUpdateTarget(turn, group);
   const isNews = reconcileMember(turn, group, member, { owned: op.topicPartitions, subscriptionChanged });
@@ -243,6 +245,13 @@ function isReplaced(op: ConsumerHeartbeatOp, place: Place): place is Replacing {
   const { group, member } = place;
   if (group === undefined || member === undefined || op.memberEpoch !== JOINING_EPOCH) return false;
   return op.groupInstanceId !== null && member.value.groupInstanceId === op.groupInstanceId;
+}
+
+/** @returns whether it was a member of its own until now: what it was to own as that one is to be given to somebody */
+function takeOver(turn: Turn, { group, member, memberId }: Replacing): boolean {
+  const leavesItsOwn = member.memberId !== memberId && group.members.has(memberId);
+  replaceStatic(turn, group, member, memberId);
+  return leavesItsOwn;
 }
 
 /** Who says all there is to say wants to hear all there is to hear. */

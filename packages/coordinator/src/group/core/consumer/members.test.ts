@@ -119,3 +119,16 @@ test('members: a rebalance is told in its phases, with who and why and how long'
     { kind: 'groupReconciled', groupEpoch: 3, tookMs: 1_500, slowestMemberId: b.memberId },
   ]);
 });
+
+test('members: one that gives up its own place for that of a static member who is away leaves nothing without an owner', () => {
+  const made = bench();
+  const [fixed, other] = [made.consumer('g', { instance: 'i' }), made.consumer('g', { name: 'other' })];
+  fixed.join();
+  other.join();
+  reconcileAll(made, [fixed, other], 5);
+  fixed.away();
+  expect(other.join({ groupInstanceId: 'i' }).code).toBe(ErrorCode.NONE);
+  other.options = { ...other.options, instance: 'i' };
+  reconcileAll(made, [other], 3);
+  expect([made.stateOf(), other.ownedNames().length]).toEqual(['Stable', 4]);
+});
