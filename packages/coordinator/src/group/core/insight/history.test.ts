@@ -382,7 +382,7 @@ test('history: whatever is told, bounds hold, and every rebalance that begins en
       }
       for (const rebalance of begun) expect(ended.has(rebalance)).toBe(rebalance.outcome !== 'ongoing');
     }),
-    { numRuns: 300 },
+    { numRuns: 1_000 },
   );
 });
 

@@ -191,7 +191,7 @@ export class RebalanceHistory {
         ongoing.assignor = clip(event.assignorName);
         ongoing.membersAfter = event.members;
         ongoing.movedPartitions = Math.max(0, ongoing.movedPartitions) + event.movedPartitions;
-        if (ongoing.phases.at(-1)?.name !== 'moving partitions') ongoing.phases.push(phase('moving partitions', nowMs));
+        enter(ongoing, 'moving partitions', nowMs);
         break;
       }
       case 'groupReconciled': {
@@ -218,9 +218,8 @@ export class RebalanceHistory {
       joining.detail = joinedDetail(event);
       close(joining, nowMs);
     }
-    const assigning = phase("waiting for the leader's assignment", nowMs);
-    assigning.who = personOf(event.leader);
-    ongoing.phases.push(assigning);
+    const assigning = enter(ongoing, "waiting for the leader's assignment", nowMs);
+    if (assigning !== undefined) assigning.who = personOf(event.leader);
   }
 
   #bumped(at: At, event: Extract<GroupEvent, { kind: 'groupEpochBumped' }>, nowMs: number): void {
@@ -350,6 +349,17 @@ export class RebalanceHistory {
 
 /** An assignment that took longer was not computed at once. */
 const AT_ONCE_MS = 100;
+
+/** As many as there are; groups go through each once, and nothing that is told in another order makes them more. */
+const PHASES_MAX = 4;
+
+/** @returns the phase that begins; undefined when it is in that one already */
+function enter({ phases }: Rebalance, name: Phase['name'], nowMs: number): Phase | undefined {
+  if (phases.length >= PHASES_MAX || phases.at(-1)?.name === name) return undefined;
+  const entered = phase(name, nowMs);
+  phases.push(entered);
+  return entered;
+}
 
 function phase(name: Phase['name'], startedMs: number): Phase {
   return { name, startedMs, tookMs: 0, done: false, who: personOf(null), detail: null };
