@@ -30,7 +30,14 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
 }
 
 function textOf(cell: Cell): string {
-  return typeof cell === 'string' ? cell : cell.text;
+  return tame(typeof cell === 'string' ? cell : cell.text);
+}
+
+/** Names come from clients: none of them may colour, clear or retitle the terminal of whoever looks, or pass for a row of its own. */
+export function tame(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (char) => {
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }
 
 export function orMissing(value: string | number | undefined): string {
