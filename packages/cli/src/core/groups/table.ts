@@ -34,7 +34,7 @@ function textOf(cell: Cell): string {
 }
 
 /** Names come from clients: none of them may colour, clear or retitle the terminal of whoever looks, or pass for a row of its own. */
-export function tame(text: string): string {
+function tame(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]/gu, (char) => {
     return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
