@@ -9,6 +9,8 @@ export type Limits = {
   readonly decompressedBatchBytesMax: number;
   /** Requests of one connection that may be under way at once; beyond it the socket is paused. */
   readonly connectionInFlightMax: number;
+  /** How long requests of one connection are started one after another before others get their turn. */
+  readonly connectionTurnMs: number;
   /** Response bytes queued to one connection before its socket is paused. */
   readonly connectionQueuedBytesMax: number;
   /** Response and request bytes held by all connections before reading pauses everywhere. */
@@ -35,6 +37,10 @@ export type Limits = {
   readonly diskReserveBytes: number;
   /** Bytes of one file read. */
   readonly readChunkBytes: number;
+  /** Groups of one request that are worked on at once; the others of it wait. */
+  readonly requestGroupsAtOnceMax: number;
+  /** How long groups of one request are worked on before others get their turn. */
+  readonly requestTurnMs: number;
   /** Operations waiting for one coordinator shard. */
   readonly coordinatorQueuedOpsMax: number;
   /** Bytes of coordinator records in one append; what is written meanwhile goes into the next one. */
@@ -63,6 +69,8 @@ export type Limits = {
   readonly metadataReplayRecords: number;
   /** Label combinations over all metrics; further ones are counted together. */
   readonly metricSeriesMax: number;
+  /** UTF-16 units of a label's value: a group's name may have 32767 bytes. A longer one is cut, with a digest behind it. */
+  readonly metricLabelCharsMax: number;
   /** How long an orderly stop may take before it is cut short. */
   readonly shutdownDeadlineMs: number;
 };
@@ -73,6 +81,7 @@ export const production: Limits = {
   requestArrayElementsMax: 1_000_000,
   decompressedBatchBytesMax: 256 * MIB,
   connectionInFlightMax: 64,
+  connectionTurnMs: 2,
   connectionQueuedBytesMax: 16 * MIB,
   brokerQueuedBytesMax: 128 * MIB,
   stalledReaderMs: 10_000,
@@ -86,6 +95,8 @@ export const production: Limits = {
   syncTogetherLogs: 256,
   diskReserveBytes: 1 * MIB,
   readChunkBytes: 1 * MIB,
+  requestGroupsAtOnceMax: 128,
+  requestTurnMs: 2,
   coordinatorQueuedOpsMax: 100_000,
   coordinatorBatchBytesMax: 512 * 1024,
   groupRebalancesKeptMax: 32,
@@ -100,6 +111,7 @@ export const production: Limits = {
   controllerBatchRecordsMax: 10_000,
   metadataReplayRecords: 20_000,
   metricSeriesMax: 50_000,
+  metricLabelCharsMax: 256,
   shutdownDeadlineMs: 1_800,
 };
 
@@ -107,6 +119,7 @@ export const tiny: Limits = {
   requestArrayElementsMax: 1_000,
   decompressedBatchBytesMax: 1 * MIB,
   connectionInFlightMax: 4,
+  connectionTurnMs: 2,
   connectionQueuedBytesMax: 64 * 1024,
   brokerQueuedBytesMax: 256 * 1024,
   stalledReaderMs: 1_000,
@@ -120,6 +133,8 @@ export const tiny: Limits = {
   syncTogetherLogs: 4,
   diskReserveBytes: 4 * 1024,
   readChunkBytes: 4 * 1024,
+  requestGroupsAtOnceMax: 4,
+  requestTurnMs: 2,
   coordinatorQueuedOpsMax: 32,
   coordinatorBatchBytesMax: 4 * 1024,
   groupRebalancesKeptMax: 4,
@@ -134,5 +149,6 @@ export const tiny: Limits = {
   controllerBatchRecordsMax: 16,
   metadataReplayRecords: 64,
   metricSeriesMax: 200,
+  metricLabelCharsMax: 64,
   shutdownDeadlineMs: 1_800,
 };

@@ -53,6 +53,23 @@ test('metrics: beyond the bound on series, new label values are counted together
   ]);
 });
 
+test('metrics: a long label value is cut, two that begin alike stay two, and a forgotten one is gone', () => {
+  const metrics = new MetricsRegistry({ metricLabelCharsMax: 20 });
+  const groups = ['g'.repeat(20), `${'g'.repeat(32_000)}a`, `${'g'.repeat(32_000)}b`, '\u{1f600}'.repeat(11)];
+  for (const [at, group] of groups.entries()) metrics.gauge('odradek_group_total_lag_records', { group }).set(at);
+  const shown = () => metrics.family('odradek_group_total_lag_records').samples.map(({ labels }) => labels['group']);
+  expect(shown()).toEqual([
+    'g'.repeat(20),
+    expect.stringMatching(/^ggg…[0-9a-f]{16}$/),
+    expect.stringMatching(/^ggg…[0-9a-f]{16}$/),
+    expect.stringMatching(/^\u{1f600}\ufffd…[0-9a-f]{16}$/u),
+  ]);
+  expect(new Set(shown()).size).toBe(groups.length);
+  expect(groups.map((group) => metrics.value('odradek_group_total_lag_records', { group }))).toEqual([0, 1, 2, 3]);
+  for (const group of groups) metrics.forget('odradek_group_total_lag_records', { group });
+  expect(shown()).toEqual([]);
+});
+
 test('metrics: beyond the bound on series a new gauge is not shown, and shows once there is room', () => {
   const metrics = new MetricsRegistry({ metricSeriesMax: 2 });
   for (const [at, group] of ['a', 'b', 'c', 'd'].entries())

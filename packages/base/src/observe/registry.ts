@@ -1,4 +1,5 @@
 /** Counting: plain numbers in memory, so that the hot path pays one addition. `prometheus.ts` shows them to the world. */
+import { createHash } from 'node:crypto';
 import { assert } from '../assert.ts';
 import type { Limits } from '../limits.ts';
 import { production } from '../limits.ts';
@@ -17,17 +18,27 @@ export type Family = {
   readonly samples: readonly Sample[];
 };
 
+type Labels = Readonly<Record<string, string>>;
+
+/** Between what is left of a long value and the digest of all of it. */
+const MARK = '…';
+const DIGEST_CHARS = 16;
+
 /**
  * Every metric of one node. Label values come from clients in part (topics), so the series of all metrics together are bounded by
- * `metricSeriesMax`: beyond it new label values are counted together under `other`. Gauges cannot be added up like that: a new one is not shown.
+ * `metricSeriesMax`: beyond it new label values are counted together under `other`. Gauges cannot be added up like that: a new one is not
+ * shown. A value of more than `metricLabelCharsMax` is cut, and ends in a digest of the whole.
  */
 export class MetricsRegistry implements Metrics {
   readonly #series = new Map<MetricName, Map<string, Series>>();
   readonly #seriesMax: number;
+  readonly #labelMax: number;
   #count = 0;
 
-  constructor(limits: Pick<Limits, 'metricSeriesMax'> = production) {
-    this.#seriesMax = limits.metricSeriesMax;
+  constructor(limits: Partial<Pick<Limits, 'metricSeriesMax' | 'metricLabelCharsMax'>> = production) {
+    this.#seriesMax = limits.metricSeriesMax ?? production.metricSeriesMax;
+    this.#labelMax = limits.metricLabelCharsMax ?? production.metricLabelCharsMax;
+    assert(this.#labelMax > DIGEST_CHARS + MARK.length, 'a label has room for a digest', limits);
   }
 
   counter<N extends MetricName>(name: N, labels: LabelsOf<N>): Counter {
@@ -47,12 +58,18 @@ export class MetricsRegistry implements Metrics {
   }
 
   forget<N extends MetricName>(name: N, labels: LabelsOf<N>): void {
-    if (this.#series.get(name)?.delete(keyOf(catalogue[name], labels)) === true) this.#count -= 1;
+    const key = keyOf(catalogue[name], this.#shortened(labels));
+    if (this.#series.get(name)?.delete(key) === true) this.#count -= 1;
   }
 
   /** The value of one counter or gauge now; 0 when nothing was counted. For tests and status pages. */
   value<N extends MetricName>(name: N, labels: LabelsOf<N>): number {
-    return this.#series.get(name)?.get(keyOf(catalogue[name], labels))?.current() ?? 0;
+    return (
+      this.#series
+        .get(name)
+        ?.get(keyOf(catalogue[name], this.#shortened(labels)))
+        ?.current() ?? 0
+    );
   }
 
   /** Those that were asked for so far, in the catalogue's order. */
@@ -69,7 +86,8 @@ export class MetricsRegistry implements Metrics {
     for (const series of this.#series.get(name)?.values() ?? []) yield* series.samples();
   }
 
-  #cell(name: MetricName, labels: Readonly<Record<string, string>>, kind: MetricKind): Series {
+  #cell(name: MetricName, given: Labels, kind: MetricKind): Series {
+    const labels = this.#shortened(given);
     const row: MetricRow = catalogue[name];
     assert(row.kind === kind, 'a metric is used as what it is', { name, kind });
     let series = this.#series.get(name);
@@ -85,9 +103,28 @@ export class MetricsRegistry implements Metrics {
     this.#count += 1;
     return created;
   }
+
+  /** The same labels as long as all of them are short, which is nearly always. */
+  #shortened(labels: Labels): Labels {
+    for (const label in labels) {
+      if ((labels[label]?.length ?? 0) > this.#labelMax) return this.#cut(labels);
+    }
+    return labels;
+  }
+
+  #cut(labels: Labels): Labels {
+    const kept = this.#labelMax - DIGEST_CHARS - MARK.length;
+    const values = Object.entries(labels).map(([label, text]) => {
+      if (text.length <= this.#labelMax) return [label, text];
+      // Names of clients: only a digest that nobody can collide keeps two of them apart.
+      const digest = createHash('sha256').update(text).digest('hex').slice(0, DIGEST_CHARS);
+      return [label, text.slice(0, kept).toWellFormed() + MARK + digest];
+    });
+    return Object.fromEntries(values);
+  }
 }
 
-function keyOf(row: MetricRow, labels: Readonly<Record<string, string>>): string {
+function keyOf(row: MetricRow, labels: Labels): string {
   return row.labels.map((label) => labels[label] ?? '').join('\u0000');
 }
 
