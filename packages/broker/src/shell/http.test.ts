@@ -64,7 +64,11 @@ test('http: what a node cannot tell of a group has a status and a sentence of it
   expect([lag.status, await lag.json()]).toEqual([421, { error: 'NOT_COORDINATOR', why: 'another node has it' }]);
   const history = await node.get('/groups/g/history?limit=2');
   expect([history.status, await history.json()]).toEqual([404, { error: 'GROUP_ID_NOT_FOUND', why: 'there is none' }]);
-  expect((await node.get('/groups/g/history?limit=many')).status).toBe(400);
+  for (const limit of ['many', '', '-2', '1.5', '0x10', '1e3', '%201', '9999999999', '1&limit=2']) {
+    const refused = await node.get(`/groups/g/history?limit=${limit}`);
+    expect([limit, refused.status, await refused.json()]).toMatchObject([limit, 400, { error: 'INVALID_REQUEST' }]);
+  }
+  for (const limit of ['0', '-1']) expect((await node.get(`/groups/g/history?limit=${limit}`)).status).toBe(404);
 });
 
 test('http: a group may have a long name, and one of any characters', async () => {

@@ -1,9 +1,11 @@
 /**
- * The HTTP port: /livez, /readyz, /metrics, and what the node knows of groups that it coordinates. It changes nothing. The port is open from the start; fastify and prom-client
- * (a sixth of an idle node's memory, and more time than all of its start may take) are loaded by the first request.
+ * The HTTP port: /livez, /readyz, /metrics, and what the node knows of groups that it coordinates. It changes nothing. The port is open
+ * from the start; fastify and prom-client (a sixth of an idle node's memory, and more time than all of its start may take) are loaded by
+ * the first request.
  */
 import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
+import { ok, refuse } from '@odradek/base';
 import type { MetricsRegistry, Outcome } from '@odradek/base';
 import type { GroupsPort } from '@odradek/coordinator';
 import { ErrorCode, errorName } from '@odradek/protocol';
@@ -79,19 +81,30 @@ async function routes(options: HttpOptions): Promise<RequestListener> {
   const { groups } = options;
   app.get<ByGroup>('/groups/:id/lag', async ({ params }, reply) => tell(reply, await groups.lag(params.id)));
   app.get<ByGroup>('/groups/:id/history', async ({ params, query }, reply) => {
-    const limit = Number(query.limit ?? ALL);
-    if (!Number.isInteger(limit)) return reply.code(400).send({ why: `limit is ${query.limit}; give a whole number` });
-    return tell(reply, await groups.explain(params.id, limit));
+    const limit = limitOf(query.limit);
+    if (!limit.ok) return reply.code(400).send({ error: errorName(limit.code), why: limit.why });
+    return tell(reply, await groups.explain(params.id, limit.value));
   });
   await app.ready();
   return (request, response) => app.routing(request, response);
 }
 
-type ByGroup = { Params: { id: string }; Querystring: { limit?: string } };
+/** A key that is given several times comes as a list. */
+type ByGroup = { Params: { id: string }; Querystring: { limit?: string | string[] } };
 type Reply = { code(status: number): { send(body: unknown): unknown } };
 const ALL = -1;
 /** Of a group id in a path, as it is escaped there; Node takes no more in a request line. */
 const GROUP_CHARS_MAX = 16_384;
+
+/** How many rebalances, or all of them; an empty value is none of both. */
+function limitOf(given: string | string[] | undefined): Outcome<number> {
+  if (given === undefined) return ok(ALL);
+  if (typeof given === 'string' && (given === String(ALL) || /^\d{1,9}$/.test(given))) return ok(Number(given));
+  return refuse(
+    ErrorCode.INVALID_REQUEST,
+    `limit is '${given.toString()}'; give one whole number from 0 to 999999999, or leave it out for all`,
+  );
+}
 
 function tell(reply: Reply, outcome: Outcome<object>): unknown {
   if (outcome.ok) return reply.code(200).send(outcome.value);
