@@ -10,7 +10,10 @@ export interface Clock {
   nowMs(): number;
   /** Monotonic milliseconds with fractions: for durations and deadlines. */
   monotonicMs(): number;
-  /** Calls `fire` once after at least `delayMs`. A pending timer does not keep the process alive, unless the delay is 0. */
+  /**
+   * Calls `fire` once after at least `delayMs`; with 0, as soon as others have had their turn. A pending timer does not keep the process
+   * alive, unless the delay is 0: a start has nothing else that holds the process yet.
+   */
   after(delayMs: number, fire: () => void): TimerHandle;
 }
 

@@ -16,14 +16,17 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, fire): TimerHandle {
+    // Someone gives others their turn, and waits no longer than that: node's shortest timer takes a millisecond.
+    if (delayMs <= 0) {
+      const turn = setImmediate(fire);
+      return { cancel: () => clearImmediate(turn) };
+    }
     let timer: NodeJS.Timeout;
-    let leftMs = Math.max(0, delayMs);
+    let leftMs = delayMs;
     const arm = (): void => {
       const waitMs = Math.min(leftMs, TIMER_DELAY_MAX_MS);
       leftMs -= waitMs;
-      timer = setTimeout(leftMs > 0 ? arm : fire, waitMs);
-      // A delay of 0 is someone giving others their turn (a start has nothing else that holds the process yet).
-      if (waitMs > 0) timer.unref();
+      timer = setTimeout(leftMs > 0 ? arm : fire, waitMs).unref();
     };
     arm();
     return { cancel: () => clearTimeout(timer) };

@@ -3,6 +3,8 @@ import { drain } from '@odradek/base/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { answerTo, frameOf, listen } from '../testing/listening.ts';
+import type { Begun } from '../testing/listening.ts';
+import { TurnClock } from '../testing/turn-clock.ts';
 
 const { tiny } = limits;
 
@@ -83,6 +85,59 @@ test('connection: answers that one read brings leave in one write', async () => 
   await drain();
   expect(client.answers()).toEqual([0, 1, 2, 3]);
   expect(writes).toBe(1);
+});
+
+test('connection: one that brings much at once has short turns, between which others have theirs', async () => {
+  const clock = new TurnClock();
+  const limits = { ...tiny, connectionInFlightMax: 8, connectionTurnMs: 2 };
+  const at = await listen({ clock, limits, onBegun: (begun) => (clock.work(0.5), answerTo(begun)) });
+  const [greedy, modest] = [at.connect(), at.connect()];
+  const ids = Array.from({ length: 50 }, (_, id) => id);
+  greedy.send(...ids.map((id) => frameOf(id)));
+  await drain();
+  expect(at.begun.map(({ id }) => id)).toEqual([0, 1, 2, 3]);
+  modest.request(100);
+  // What it sends in addition does not make its turn longer.
+  greedy.request(50);
+  await drain();
+  expect([modest.answers(), at.begun.length]).toEqual([[100], 5]);
+  let turns = 0;
+  for (let before = at.begun.length; clock.turn() > 0; before = at.begun.length) {
+    await drain();
+    expect(at.begun.length - before).toBeLessThanOrEqual(4);
+    turns += 1;
+  }
+  expect([greedy.answers(), turns]).toEqual([[...ids, 50], 12]);
+  expect(at.metrics.value('odradek_reading_paused_total', { why: 'connection' })).toBe(0);
+  expect(at.listeners.heldBytes).toBe(0);
+});
+
+test('connection: requests that are answered later within the turn do not make it longer', async () => {
+  const clock = new TurnClock();
+  const limits = { ...tiny, connectionInFlightMax: 4, connectionTurnMs: 10 };
+  const onBegun = (begun: Begun): void => {
+    clock.work(1);
+    queueMicrotask(() => (clock.work(1), answerTo(begun)));
+  };
+  const at = await listen({ clock, limits, onBegun });
+  const client = at.connect();
+  client.send(...Array.from({ length: 20 }, (_, id) => frameOf(id)));
+  await drain();
+  expect(at.begun.length).toBeLessThanOrEqual(6);
+  while (clock.turn() > 0) await drain();
+  expect(client.answers()).toEqual(at.begun.map(({ id }) => id));
+  expect(at.begun.length).toBe(20);
+});
+
+test('connection: a client that goes while others have their turn leaves nothing', async () => {
+  const clock = new TurnClock();
+  const at = await listen({ clock, onBegun: (begun) => (clock.work(2), answerTo(begun)) });
+  const client = at.connect();
+  client.send(frameOf(0), frameOf(1), frameOf(2));
+  await drain();
+  client.socket.destroy();
+  await drain();
+  expect([clock.turn(), at.begun.length, at.listeners.heldBytes]).toEqual([1, 1, 0]);
 });
 
 test('connection: a reader that takes nothing holds at most its bound and one answer, and gets everything once it reads', async () => {

@@ -1,7 +1,8 @@
 /**
  * One client connection: bytes in, answers out. Requests are started in the order in which they arrive, and one that waits (a long poll,
  * acks=all) never stops the next from being started; answers leave in the order of the requests. What a connection may hold is bounded:
- * beyond the bounds its socket is not read until something has left. There is no timer here: the listener sweeps idle connections.
+ * beyond the bounds its socket is not read until something has left. So is its turn: one that brings much at once lets others in between.
+ * The listener sweeps idle connections.
  */
 import type { Clock, Limits, Socket } from '@odradek/base';
 import { FrameSplitter } from '@odradek/protocol';
@@ -70,6 +71,12 @@ export class Connection {
   #pumping = false;
   #pumpDue = false;
   #parked: Parked | undefined;
+  /** When its turn began: with bytes in, or after others had theirs. Monotonic. */
+  #turnStartMs: number;
+  /** A request was started in this turn. */
+  #hasStarted = false;
+  /** Its turn is over, and the next is to come. */
+  #yielding = false;
   /** The socket holds more than its mark, and will tell when it is drained. */
   #undrained = false;
   /** What the budget knows this connection to hold. */
@@ -88,6 +95,7 @@ export class Connection {
       this.#pump();
     };
     this.lastActiveMs = room.clock.monotonicMs();
+    this.#turnStartMs = this.lastActiveMs;
     socket.onData((bytes) => this.#onData(bytes));
     socket.onDrain(() => this.#onDrain());
     socket.onClose((cause) => this.#onClose(cause));
@@ -203,6 +211,7 @@ export class Connection {
     if (known === undefined) return;
     const pushed = this.#frames.push(known, takeFrame);
     this.#queueCompleted();
+    this.#beginTurn();
     this.#pump();
     if (!pushed.ok) this.misuse(this.#frames.announcedBytes < 0 ? 'negative-frame' : 'oversized-frame', pushed.why);
   }
@@ -210,6 +219,7 @@ export class Connection {
   #onDrain(): void {
     this.#undrained = false;
     this.lastActiveMs = this.#room.clock.monotonicMs();
+    this.#beginTurn();
     this.#pump();
   }
 
@@ -272,8 +282,40 @@ export class Connection {
       : this.#mayReserve(this.#parked.reserveBytes);
   }
 
+  /** The event loop has come to this connection, just now. */
+  #beginTurn(): void {
+    if (this.#yielding) return;
+    this.#turnStartMs = this.lastActiveMs;
+    this.#hasStarted = false;
+  }
+
+  /**
+   * Answers that become ready go on with a turn, since most do so within it. One that came later makes the requests behind it wait for the
+   * others' turn; that is short.
+   */
+  #turnIsOver(): boolean {
+    const { clock, limits } = this.#room;
+    return this.#hasStarted && clock.monotonicMs() - this.#turnStartMs >= limits.connectionTurnMs;
+  }
+
+  #yield(): void {
+    this.#yielding = true;
+    this.#room.clock.after(0, () => {
+      this.#yielding = false;
+      this.#hasStarted = false;
+      this.#turnStartMs = this.#room.clock.monotonicMs();
+      this.#pump();
+    });
+  }
+
   /** @returns false when there is nothing to start */
   #startNext(): boolean {
+    if (!this.#hasNext()) return false;
+    if (this.#turnIsOver()) {
+      this.#yield();
+      return false;
+    }
+    this.#hasStarted = true;
     if (this.#parked !== undefined) return this.#startParked(this.#parked);
     const frame = this.#waitingFrames[this.#nextFrame];
     if (frame === undefined) return false;
@@ -304,7 +346,7 @@ export class Connection {
   #mayStart(): boolean {
     const { limits, budget } = this.#room;
     const answers = this.#answers;
-    if (this.#draining) return false;
+    if (this.#draining || this.#yielding) return false;
     if (answers.inFlightCount >= limits.connectionInFlightMax) return false;
     if (answers.queuedBytes + this.socket.queuedBytes() > limits.connectionQueuedBytesMax) return false;
     return !budget.over || budget.mayGoOn(this.#workBytes()) || budget.isFinisher(this);
@@ -343,7 +385,7 @@ export class Connection {
     if (reads !== this.#paused) return;
     this.#paused = !reads;
     if (reads) return this.socket.resume();
-    this.#room.paused(budget.over ? 'broker' : 'connection');
+    if (!this.#yielding) this.#room.paused(budget.over ? 'broker' : 'connection');
     this.socket.pause();
   }
 }

@@ -39,6 +39,7 @@ export type Listening = {
 
 export type ListeningOptions = Partial<Omit<ListenersOptions, 'network' | 'clock' | 'metrics' | 'log' | 'start'>> & {
   readonly network?: SimNetworkOptions;
+  readonly clock?: SimClock;
   /** false: bound, but not serving yet. */
   readonly serve?: boolean;
   /** Called for each request that begins, after it was noted. */
@@ -46,9 +47,8 @@ export type ListeningOptions = Partial<Omit<ListenersOptions, 'network' | 'clock
 };
 
 export async function listen(options: ListeningOptions = {}): Promise<Listening> {
-  const { network: networkOptions, onBegun, serve = true, ...rest } = options;
+  const { network: networkOptions, clock = new SimClock(), onBegun, serve = true, ...rest } = options;
   const network = new SimNetwork(networkOptions);
-  const clock = new SimClock();
   const metrics = new MetricsRegistry();
   const { log, lines } = collectingLog();
   const begun: Begun[] = [];
