@@ -19,6 +19,7 @@ const HEARTBEATS = 200_000;
 const GROUPS = 10_000;
 const BATCH_BYTES = 1_000_000;
 const INTERVAL_MS = 1_000;
+const TARGETS = 20;
 
 const settings = { sessionTimeoutMs: 45_000, heartbeatIntervalMs: 5_000, assignmentIntervalMs: INTERVAL_MS };
 const config = { ...benchConfig, consumer: { ...benchConfig.consumer, maxSize: 100_000, ofGroup: () => settings } };
@@ -138,6 +139,43 @@ function oneGroup(members: number, topicCount: number, partitions: number): void
   );
 }
 
+type TargetShape = {
+  readonly topics: number;
+  readonly partitions: number;
+  readonly assignor: string;
+  readonly mixed: boolean;
+};
+
+/** How long one turn of the event loop takes that makes a target and its records: the first of the process, then one member more each time. */
+function targets(members: number, { topics: count, partitions, assignor, mixed }: TargetShape): void {
+  const bench = new Bench();
+  const topics = Array.from({ length: count }, (_, at) => `topic-${at}`);
+  for (const topic of topics) bench.topics.set(topic, partitions);
+  const join = (at: number): void => {
+    const names = mixed ? topics.filter((_, topic) => (topic + at) % 4 !== 0) : topics;
+    bench.heartbeat({ ...joinOf('g', `member-${at}`, names), serverAssignor: assignor });
+  };
+  for (let at = 0; at < members; at += 1) join(at);
+  const took = [threadMs(() => bench.pass(INTERVAL_MS))];
+  for (let more = 0; more < TARGETS; more += 1) {
+    join(members + more);
+    took.push(threadMs(() => bench.pass(INTERVAL_MS)));
+  }
+  const [first = 0, ...others] = took;
+  const sorted = others.toSorted((a, b) => a - b);
+  const figures = [first, sorted[TARGETS >> 1] ?? 0, sorted.at(-1) ?? 0].map((ms) => ms.toFixed(1).padStart(5));
+  const what = `${assignor} ${members} members, ${count} x ${partitions}${mixed ? ' mixed' : ''}`.padEnd(40);
+  console.log(`target: ${what} first ${figures[0]} ms, median ${figures[1]} ms, longest ${figures[2]} ms`);
+}
+
+/** CPU of this thread alone: what holds the event loop, whoever else uses the machine. */
+function threadMs(run: () => void): number {
+  const before = process.threadCpuUsage();
+  run();
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1_000;
+}
+
 function manyGroups(): void {
   const bench = new Bench();
   bench.topics.set('topic', 3);
@@ -166,4 +204,11 @@ oneGroup(100, 1, 1_000);
 oneGroup(100, 1, 1_000);
 oneGroup(100, 20, 50);
 oneGroup(1_000, 10, 1_000);
+for (const shape of [
+  { topics: 10, partitions: 1_000, assignor: 'uniform', mixed: false },
+  { topics: 100, partitions: 100, assignor: 'uniform', mixed: true },
+  { topics: 10, partitions: 1_000, assignor: 'range', mixed: false },
+  { topics: 100, partitions: 100, assignor: 'range', mixed: true },
+])
+  targets(1_000, shape);
 manyGroups();

@@ -28,6 +28,8 @@ const STRING_BYTES_MAX = 0x7fff;
 const UUID_BYTES = 16;
 const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 const SHORT_STRING_CHARS = 48;
+/** Topic ids whose bytes a writer remembers: messages name few, again and again, and reading the text costs ten times as much. */
+const KNOWN_UUIDS_MAX = 1_024;
 
 export class Writer {
   private buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
@@ -36,6 +38,7 @@ export class Writer {
   private referencedBytes = 0;
   /** Depth of tagged fields: inside one all bytes are copied, since its size is patched by moving what was written. */
   private tagDepth = 0;
+  private readonly uuids = new Map<string, Buffer>();
 
   reset(): void {
     this.at = 0;
@@ -137,8 +140,13 @@ export class Writer {
       this.buffer.fill(0, at, this.at);
       return;
     }
-    const bytes = uuidBytes(value);
-    if (bytes === undefined) throw new EncodeError(path, `'${value}' is not a uuid`);
+    let bytes = this.uuids.get(value);
+    if (bytes === undefined) {
+      bytes = uuidBytes(value);
+      if (bytes === undefined) throw new EncodeError(path, `'${value}' is not a uuid`);
+      if (this.uuids.size >= KNOWN_UUIDS_MAX) this.uuids.clear();
+      this.uuids.set(value, bytes);
+    }
     bytes.copy(this.buffer, at);
   }
 

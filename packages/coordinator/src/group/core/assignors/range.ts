@@ -22,15 +22,24 @@ export const range: Assign = (spec, topics) => {
 };
 
 /** Topics in sets that are cut in the same places. */
-function cutAlike(draft: Draft, homogeneous: boolean): Iterable<readonly DraftTopic[]> {
-  const sets = new Map<string, DraftTopic[]>();
+function cutAlike(draft: Draft, homogeneous: boolean): readonly (readonly DraftTopic[])[] {
+  const byShape = new Map<string, DraftTopic[][]>();
   for (const topic of draft.topics) {
-    const key = homogeneous ? `${topic.count}` : `${topic.count} ${topic.subscribers.join(' ')}`;
-    const set = sets.get(key);
-    if (set === undefined) sets.set(key, [topic]);
+    const { count, subscribers } = topic;
+    const shape = `${count} ${subscribers.length} ${subscribers[0]} ${subscribers.at(-1)}`;
+    let sets = byShape.get(shape);
+    if (sets === undefined) byShape.set(shape, (sets = []));
+    const set = sets.find(
+      ([head]) => homogeneous || (head !== undefined && sameMembers(head.subscribers, subscribers)),
+    );
+    if (set === undefined) sets.push([topic]);
     else set.push(topic);
   }
-  return sets.values();
+  return Array.from(byShape.values()).flat();
+}
+
+function sameMembers(a: readonly number[], b: readonly number[]): boolean {
+  return a === b || a.every((member, at) => member === b[at]);
 }
 
 function cut(draft: Draft, alike: readonly DraftTopic[], { count, subscribers }: DraftTopic): void {

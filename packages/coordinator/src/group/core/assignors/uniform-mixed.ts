@@ -38,7 +38,7 @@ function assignFree(draft: Draft, topic: DraftTopic): void {
     if (draft.owners[partition] === NOBODY) free.push(partition);
   if (free.length === 0) return;
   const pool = new Pool(free, draft.minding ? (partition) => draft.racksOf(topic, partition) : undefined);
-  const least = new Heap(topic.subscribers, (a, b) => draft.load(a) - draft.load(b) || a - b);
+  const least = new Heap(draft.loads, topic.subscribers, LIGHTEST);
   for (let left = free.length; left > 0; left -= 1) {
     const member = least.top;
     const partition = member === undefined ? undefined : (pool.takeNear(draft.rackOf(member)) ?? pool.take());
@@ -50,15 +50,16 @@ function assignFree(draft: Draft, topic: DraftTopic): void {
 
 /** @returns how many partitions of the topic changed hands */
 function level(draft: Draft, topic: DraftTopic): number {
-  const most = new Heap(topic.subscribers, (a, b) => draft.load(b) - draft.load(a) || a - b);
-  const least = new Heap(topic.subscribers, (a, b) => draft.load(a) - draft.load(b) || a - b);
-  let held: Map<number, number[]> | undefined;
+  const givers = giversOf(draft, topic);
+  if (givers.length === 0) return 0;
+  const most = new Heap(draft.loads, givers, HEAVIEST);
+  const least = new Heap(draft.loads, topic.subscribers, LIGHTEST);
+  const held = heldOf(draft, topic);
   let moved = 0;
   for (;;) {
     const from = most.top;
     const to = least.top;
     if (from === undefined || to === undefined || draft.load(from) - draft.load(to) < 2) return moved;
-    held ??= heldOf(draft, topic);
     const partition = pick(draft, topic, { from, to, held: held.get(from) ?? [] });
     if (partition === undefined) {
       most.pop();
@@ -69,6 +70,19 @@ function level(draft: Draft, topic: DraftTopic): number {
     most.sink();
     least.sink();
   }
+}
+
+/** Who has a partition of the topic, and two or more in all than the lightest of its subscribers: mostly nobody. */
+function giversOf(draft: Draft, topic: DraftTopic): number[] {
+  const { loads, owners } = draft;
+  let least = Number.MAX_SAFE_INTEGER;
+  for (const member of topic.subscribers) least = Math.min(least, loads[member] ?? 0);
+  const givers = new Set<number>();
+  for (let partition = topic.first; partition < topic.first + topic.count; partition += 1) {
+    const owner = owners[partition] ?? NOBODY;
+    if ((loads[owner] ?? 0) - least >= 2) givers.add(owner);
+  }
+  return Array.from(givers);
 }
 
 function heldOf(draft: Draft, topic: DraftTopic): Map<number, number[]> {
@@ -105,9 +119,11 @@ function pick(draft: Draft, topic: DraftTopic, { from, to, held }: Move): number
  * every member is looked at in vain once.
  */
 function moveInChains(draft: Draft): void {
+  if (isEven(draft.loads)) return;
   const heaviest = new Heap(
+    draft.loads,
     draft.members.map((_, member) => member),
-    (a, b) => draft.load(b) - draft.load(a) || a - b,
+    HEAVIEST,
   );
   const chains = new Chains(draft);
   for (;;) {
@@ -118,16 +134,31 @@ function moveInChains(draft: Draft): void {
   }
 }
 
+/** A chain ends where two fewer are: there is none to find. */
+function isEven(loads: Int32Array): boolean {
+  let least = Number.MAX_SAFE_INTEGER;
+  let most = 0;
+  for (const load of loads) {
+    least = Math.min(least, load);
+    most = Math.max(most, load);
+  }
+  return most - least < 2;
+}
+
 class Chains {
   readonly #draft: Draft;
   /** Partitions of each member, by topic: what it could give. */
   readonly #held: Map<DraftTopic, number[]>[];
   readonly #settled: Uint8Array;
+  /** Of the chain that is looked for: who gives to each member that it may lead to, and a partition of which topic. */
+  readonly #reachedFrom: Int32Array;
+  readonly #reachedBy: (DraftTopic | undefined)[] = [];
   #steps = 0;
 
   constructor(draft: Draft) {
     this.#draft = draft;
     this.#settled = new Uint8Array(draft.members.length);
+    this.#reachedFrom = new Int32Array(draft.members.length);
     this.#held = draft.members.map(() => new Map<DraftTopic, number[]>());
     for (const topic of draft.topics)
       for (const [owner, partitions] of heldOf(draft, topic)) this.#held[owner]?.set(topic, partitions);
@@ -143,34 +174,43 @@ class Chains {
 
   /** @returns whether a partition of the member's moved on; if not, all that it could reach is settled */
   moveFrom(start: number): boolean {
-    const cameFrom = new Map<number, { readonly from: number; readonly topic: DraftTopic } | undefined>();
-    cameFrom.set(start, undefined);
+    const { loads } = this.#draft;
+    const reached = [start];
+    this.#reachedFrom.fill(NOBODY);
+    this.#reachedFrom[start] = start;
     const tried = new Set<DraftTopic>();
     const wanted = this.#draft.load(start) - 2;
-    for (const member of cameFrom.keys()) {
-      if (this.#draft.load(member) <= wanted) {
-        this.#moveAlong(cameFrom, member);
+    for (const member of reached) {
+      if ((loads[member] ?? 0) <= wanted) {
+        this.#moveAlong(start, member);
         return true;
       }
-      for (const topic of this.#held[member]?.keys() ?? []) {
-        if (tried.has(topic)) continue;
-        tried.add(topic);
-        this.#steps += topic.subscribers.length;
-        for (const next of topic.subscribers)
-          if (this.#settled[next] === 0 && !cameFrom.has(next)) cameFrom.set(next, { from: member, topic });
-      }
+      for (const topic of this.#held[member]?.keys() ?? [])
+        if (!tried.has(topic)) {
+          tried.add(topic);
+          this.#reach(reached, member, topic);
+        }
     }
-    for (const member of cameFrom.keys()) this.#settled[member] = 1;
+    for (const member of reached) this.#settled[member] = 1;
     return false;
   }
 
-  #moveAlong(
-    cameFrom: ReadonlyMap<number, { readonly from: number; readonly topic: DraftTopic } | undefined>,
-    end: number,
-  ): void {
-    let to = end;
-    for (let step = cameFrom.get(to); step !== undefined; step = cameFrom.get(to)) {
-      const { from, topic } = step;
+  /** Adds the topic's subscribers that no step led to yet. */
+  #reach(reached: number[], from: number, topic: DraftTopic): void {
+    this.#steps += topic.subscribers.length;
+    for (const next of topic.subscribers) {
+      if (this.#settled[next] === 1 || this.#reachedFrom[next] !== NOBODY) continue;
+      this.#reachedFrom[next] = from;
+      this.#reachedBy[next] = topic;
+      reached.push(next);
+    }
+  }
+
+  #moveAlong(start: number, end: number): void {
+    for (let to = end; to !== start;) {
+      const from = this.#reachedFrom[to] ?? NOBODY;
+      const topic = this.#reachedBy[to];
+      assert(topic !== undefined, 'a chain leads over topics');
       const given = this.#held[from]?.get(topic) ?? [];
       const partition = pick(this.#draft, topic, { from, to, held: given });
       assert(partition !== undefined, 'a chain goes over partitions that are there');
@@ -184,14 +224,21 @@ class Chains {
   }
 }
 
-/** Members by load, the first on top. Only the top's load may change, and only so that it sinks. */
+/** Which member is on top of a heap: 1 the one with the least, -1 the one with the most; of equals the first. */
+const LIGHTEST = 1;
+const HEAVIEST = -1;
+
+/** Members by load. Only the top's load may change, and only so that it sinks. */
 class Heap {
   readonly #items: number[];
-  readonly #compare: (a: number, b: number) => number;
+  readonly #loads: Int32Array;
+  readonly #sign: number;
 
-  constructor(members: readonly number[], compare: (a: number, b: number) => number) {
-    this.#items = Array.from(members).sort(compare);
-    this.#compare = compare;
+  constructor(loads: Int32Array, members: readonly number[], sign: typeof LIGHTEST | typeof HEAVIEST) {
+    this.#items = Array.from(members);
+    this.#loads = loads;
+    this.#sign = sign;
+    for (let at = (this.#items.length >> 1) - 1; at >= 0; at -= 1) this.#sink(at);
   }
 
   get top(): number | undefined {
@@ -202,20 +249,32 @@ class Heap {
     const last = this.#items.pop();
     if (last === undefined || this.#items.length === 0) return;
     this.#items[0] = last;
-    this.sink();
+    this.#sink(0);
   }
 
   /** Puts the top where it belongs after its load changed. */
   sink(): void {
+    this.#sink(0);
+  }
+
+  #sink(from: number): void {
     const items = this.#items;
-    let at = 0;
+    const item = items[from] ?? 0;
+    let at = from;
     for (;;) {
-      let next = at;
-      for (const child of [2 * at + 1, 2 * at + 2])
-        if (child < items.length && this.#compare(items[child] ?? 0, items[next] ?? 0) < 0) next = child;
-      if (next === at) return;
-      [items[at], items[next]] = [items[next] ?? 0, items[at] ?? 0];
-      at = next;
+      let child = 2 * at + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && this.#before(items[child + 1] ?? 0, items[child] ?? 0)) child += 1;
+      const other = items[child] ?? 0;
+      if (!this.#before(other, item)) break;
+      items[at] = other;
+      at = child;
     }
+    items[at] = item;
+  }
+
+  #before(a: number, b: number): boolean {
+    const difference = ((this.#loads[a] ?? 0) - (this.#loads[b] ?? 0)) * this.#sign;
+    return difference === 0 ? a < b : difference < 0;
   }
 }

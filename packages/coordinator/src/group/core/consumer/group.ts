@@ -7,6 +7,7 @@ import type { ClassicMemberValue, ConsumerMemberValue, ResolvedRegexValue } from
 import type { GroupTopics } from '../topics.ts';
 import { NOTHING_ASSIGNED, newMemberCurrent, newMemberValue, noCurrent, regexOf } from './member.ts';
 import type { ConsumerMember, CurrentAssignment, OwnedPartitions } from './member.ts';
+import { NameSets } from './name-sets.ts';
 import { stateOf } from './states.ts';
 import type { ConsumerGroupState } from './states.ts';
 
@@ -36,6 +37,7 @@ export class ConsumerGroup {
   readonly #owners = new Map<string, Map<number, string>>();
   readonly #assignorCounts = new Map<string, number>();
   readonly #nameCounts = new Map<string, number>();
+  readonly #nameSets = new NameSets();
   readonly #regexCounts = new Map<string, number>();
   readonly #classicProtocolCounts = new Map<string, number>();
   #classicCount = 0;
@@ -164,11 +166,12 @@ export class ConsumerGroup {
   setMember(memberId: string, value: ConsumerMemberValue): void {
     const member = this.#memberFor(memberId);
     this.#countSubscription(member.value, -1);
+    this.#nameSets.release(member.names);
     const { groupInstanceId: before } = member.value;
     if (before !== null && before !== value.groupInstanceId && this.#staticIds.get(before) === memberId)
       this.#staticIds.delete(before);
     member.value = value;
-    member.names = new Set(value.subscribedTopicNames);
+    member.names = this.#nameSets.take(value.subscribedTopicNames);
     this.#countSubscription(value, 1);
     if (value.groupInstanceId !== null) this.#staticIds.set(value.groupInstanceId, memberId);
   }
@@ -180,6 +183,7 @@ export class ConsumerGroup {
     if (!this.isReconciled(member)) this.#unreconciledCount -= 1;
     this.members.delete(memberId);
     this.#countSubscription(member.value, -1);
+    this.#nameSets.release(member.names);
     const { groupInstanceId } = member.value;
     if (groupInstanceId !== null && this.#staticIds.get(groupInstanceId) === memberId)
       this.#staticIds.delete(groupInstanceId);
@@ -208,7 +212,13 @@ export class ConsumerGroup {
   #memberFor(memberId: string): ConsumerMember {
     let member = this.members.get(memberId);
     if (member === undefined) {
-      member = { memberId, value: newMemberValue, names: new Set(), current: newMemberCurrent, isJoinAwaited: false };
+      member = {
+        memberId,
+        value: newMemberValue,
+        names: this.#nameSets.take([]),
+        current: newMemberCurrent,
+        isJoinAwaited: false,
+      };
       this.members.set(memberId, member);
       if (!this.isReconciled(member)) this.#unreconciledCount += 1;
     }

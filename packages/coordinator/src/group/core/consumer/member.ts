@@ -139,8 +139,17 @@ export function countPartitions(byTopic: ReadonlyMap<string, { readonly size: nu
   return count;
 }
 
+/** Mostly they are in order already: an assignor deals them out so. */
 function sorted(partitions: Iterable<number>): number[] {
-  return Array.from(partitions).sort((a, b) => a - b);
+  const list: number[] = [];
+  let isSorted = true;
+  let last = -1;
+  for (const partition of partitions) {
+    isSorted &&= partition > last;
+    last = partition;
+    list.push(partition);
+  }
+  return isSorted ? list : list.sort((a, b) => a - b);
 }
 
 /** The protocol of a classic member that it likes best: what its join is answered with. Which one does not matter, the server assigns. */

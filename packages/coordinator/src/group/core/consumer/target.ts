@@ -119,14 +119,16 @@ export function updateTarget(turn: Turn, group: ConsumerGroup): void {
 
 function specOf(turn: Turn, group: ConsumerGroup): AssignSpec {
   const members = new Map<string, AssignMember>();
-  const subscriptions = new Map<string, ReadonlySet<string>>();
-  const homogeneous = group.isHomogeneous;
+  // Members that subscribe to the same share the set of names: their topics are looked up once.
+  const byNames = new Map<ReadonlySet<string>, Map<string, ReadonlySet<string>>>();
   for (const [memberId, member] of group.members) {
     const { groupInstanceId, rackId } = member.value;
-    const key = homogeneous ? '' : subscriptionKey(member);
-    let subscribedTopicIds = subscriptions.get(key);
+    let byRegex = byNames.get(member.names);
+    if (byRegex === undefined) byNames.set(member.names, (byRegex = new Map()));
+    const regex = regexOf(member.value) ?? '';
+    let subscribedTopicIds = byRegex.get(regex);
     if (subscribedTopicIds === undefined)
-      subscriptions.set(key, (subscribedTopicIds = group.subscribedTopicIds(member, turn.topics)));
+      byRegex.set(regex, (subscribedTopicIds = group.subscribedTopicIds(member, turn.topics)));
     members.set(memberId, {
       instanceId: groupInstanceId,
       rackId,
@@ -134,17 +136,7 @@ function specOf(turn: Turn, group: ConsumerGroup): AssignSpec {
       assigned: group.targetOf(memberId),
     });
   }
-  return { members, homogeneous };
-}
-
-/** Members mostly subscribe to the same: their topics are looked up once. */
-function subscriptionKey(member: ConsumerMember): string {
-  return `${regexOf(member.value) ?? ''}\n${Array.from(member.names).sort(byText).join('\n')}`;
-}
-
-function byText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+  return { members, homogeneous: group.isHomogeneous };
 }
 
 /** Each topic is looked up once for all its partitions. */
