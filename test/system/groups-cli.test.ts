@@ -226,6 +226,7 @@ test('what cannot be done is one line that says what to check, with its exit cod
       /nothing is committed to shift/,
     ],
     [1, [...reset, '--from-file', join(directory, 'absent.csv')], /cannot read .* \(ENOENT\): there is no such file/],
+    [1, [...reset, '--from-file', '/dev/zero'], /\/dev\/zero has more than 67108864 bytes/],
     [2, [...reset, '--topic', topic], /say where to: one of --to-earliest/],
     [2, [...reset, '--to-latest'], /say what to reset: --topic/],
     [2, [...reset, '--topic', topic, '--to-latest', '--to-earliest'], /exclude each other/],

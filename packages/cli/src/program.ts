@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import description from '../package.json' with { type: 'json' };
 import { actionFirst } from './core/groups/actions.ts';
 import { CommandError, exitCode } from './core/refusal.ts';
+import { tame } from './core/tame.ts';
 import { paint } from './shell/terminal.ts';
 
 type Loader = { readonly summary: string; readonly load: () => Promise<Command> };
@@ -93,7 +94,8 @@ function tell(error: unknown, args: readonly string[]): number {
     line(error.message);
     return error.exitCode;
   }
-  line(error instanceof Error && process.env['ODRADEK_DEBUG'] === undefined ? error.message : String(inspect(error)));
+  if (error instanceof Error && process.env['ODRADEK_DEBUG'] === undefined) line(error.message);
+  else for (const each of inspect(error).split('\n')) line(each);
   return exitCode.failed;
 }
 
@@ -102,5 +104,5 @@ function inspect(error: unknown): string {
 }
 
 function line(message: string): void {
-  process.stderr.write(`${paint('red', 'odradek:', process.stderr)} ${message}\n`);
+  process.stderr.write(`${paint('red', 'odradek:', process.stderr)} ${tame(message)}\n`);
 }

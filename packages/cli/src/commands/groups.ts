@@ -7,6 +7,7 @@ import { explainCommand } from './groups/explain.ts';
 import { listCommand } from './groups/list.ts';
 import { membersCommand } from './groups/members.ts';
 import { resetOffsetsCommand } from './groups/reset-offsets.ts';
+import { validateRegexCommand } from './groups/validate-regex.ts';
 
 export function groupsCommand(): Command {
   return new Command('groups')
@@ -18,6 +19,7 @@ export function groupsCommand(): Command {
     .addCommand(resetOffsetsCommand())
     .addCommand(deleteCommand())
     .addCommand(deleteOffsetsCommand())
+    .addCommand(validateRegexCommand())
     .addHelpText('after', EXAMPLES);
 }
 

@@ -1,5 +1,6 @@
 /** What people see: colours and progress only where a terminal is, results on stdout, everything else on stderr. */
 import { writeSync } from 'node:fs';
+import { tame, tameJson } from '../core/tame.ts';
 
 /** Colours honour NO_COLOR and FORCE_COLOR (no-color.org). */
 function coloured(stream: { isTTY?: boolean }): boolean {
@@ -28,14 +29,14 @@ export function print(text: string): void {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
 }
 
+/** One line on stderr, whatever names are in it. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${tame(text)}\n`);
 }
 
 export function printJson(value: unknown): void {
-  process.stdout.write(
-    `${JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? Number(inner) : inner), 2)}\n`,
-  );
+  const json = JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? Number(inner) : inner), 2);
+  process.stdout.write(`${tameJson(json)}\n`);
 }
 
 /** Writes to stdout and waits while the reader is slow: what is not yet taken never piles up. @returns false when the reader is gone */

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Outcome } from '@odradek/base';
 import { ErrorCode, errorName } from '@odradek/protocol';
 import { activeGroup, groupRefused } from '../../core/groups/refusals.ts';
+import { tame } from '../../core/tame.ts';
 import type { Cluster } from '../../shell/cluster.ts';
 import { deleteGroups } from '../../shell/group-offsets.ts';
 import { describeGroups } from '../../shell/group-queries.ts';
@@ -36,7 +37,7 @@ async function remove(options: GroupOptions): Promise<void> {
     const outcomes = await deleteGroups(cluster, ids, (count) => progress.add(count));
     progress.clear();
     if (options.json === true) printJson(ids.map((group) => asJson(group, outcomes.get(group))));
-    else for (const group of ids) if (outcomes.get(group)?.ok === true) print(`Deleted group ${group}.`);
+    else for (const group of ids) if (outcomes.get(group)?.ok === true) print(`Deleted group ${tame(group)}.`);
     failWith(await failuresOf(cluster, outcomes));
   });
 }

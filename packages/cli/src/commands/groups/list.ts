@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { groupStates, groupTypes, parseFilter } from '../../core/groups/filters.ts';
 import { listTable } from '../../core/groups/views.ts';
 import { listGroups } from '../../shell/group-queries.ts';
+import { tame } from '../../core/tame.ts';
 import { print, printJson } from '../../shell/terminal.ts';
 import { groupsSubcommand, printTable, withCluster, type ClusterOptions } from './common.ts';
 
@@ -39,7 +40,7 @@ async function list(options: Options): Promise<void> {
       })),
     );
   } else if (state === undefined && type === undefined) {
-    for (const { groupId } of groups) print(groupId);
+    for (const { groupId } of groups) print(tame(groupId));
   } else {
     printTable(listTable(groups, { type: type !== undefined, state: state !== undefined }));
   }

@@ -10,6 +10,8 @@ export type OffsetRow = TopicPartition & { readonly group: string; readonly offs
 
 /** Kafka's writer quotes whatever is longer without looking at it. */
 const LOOKED_AT_MAX = 24;
+/** UTF-16 units of a wrong line that its refusal repeats. */
+const SHOWN_MAX = 120;
 const PARTITION_MAX = 2_147_483_647;
 
 /** One line, without its end. @param withGroup whether the group is the first column */
@@ -35,7 +37,7 @@ export function parseOffsetFile(path: string, text: string, only: string | undef
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue;
     const refuse = (why: string): CommandError =>
-      new CommandError(`--from-file: ${path} line ${index + 1} (${line}): ${why}`);
+      new CommandError(`--from-file: ${path} line ${index + 1} (${excerpt(line)}): ${why}`);
     const columns = columnsOf(line);
     if (columns === undefined) throw refuse('a quote is not closed; a quote inside quotes is written twice');
     width ??= columns.length;
@@ -48,6 +50,10 @@ export function parseOffsetFile(path: string, text: string, only: string | undef
   }
   if (rows.length === 0) throw new CommandError(`--from-file: ${path} has no rows; a row is topic,partition,offset`);
   return rows;
+}
+
+function excerpt(line: string): string {
+  return line.length <= SHOWN_MAX ? line : `${line.slice(0, SHOWN_MAX)}…`;
 }
 
 type Refuse = (why: string) => CommandError;

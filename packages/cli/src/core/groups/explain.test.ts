@@ -42,6 +42,19 @@ const group = (rebalances: Rebalance[], more: Partial<Explained> = {}): Explaine
   ...more,
 });
 
+test('story: names and reasons of clients do nothing to the terminal, and are lines of their own never', () => {
+  const wild = { ...first, clientId: 'red\u001b[31m', clientHost: '/h\u0007' };
+  const told = rebalance({
+    causes: [{ ...wild, atMs: at, why: 'left:\nbilling: 0 rebalances', hint: '\u009b2J' }],
+    phases: [{ ...wild, name: 'sync\r', tookMs: 1, done: true, detail: '\u001bc' }],
+    lost: [{ ...wild, why: 'silent\u0000' }],
+  });
+  const lines = tellStory(group([told], { groupId: 'g\u001b]0;t\u0007', findings: ['slow\u2028'] }), plain);
+  // oxlint-disable-next-line no-control-regex
+  expect(lines.filter((line) => /[\u0000-\u001f\u007f-\u009f\u2028]/.test(line))).toEqual([]);
+  expect(lines.join('\n')).toContain(String.raw`red\u001b[31m`);
+});
+
 test('story: when, who, why, what took how long and for whom, what was lost, and what to do', () => {
   const told = rebalance({
     causes: [

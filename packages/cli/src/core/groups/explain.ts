@@ -1,5 +1,6 @@
 /** The last rebalances of a group as a story: when, who set it off and why, what took how long, and what to do about it. */
 import type { ApiKey, ResponseOf } from '@odradek/protocol';
+import { tameAll } from '../tame.ts';
 import type { Painter } from './table.ts';
 import { showDuration, showInstant } from './time.ts';
 
@@ -15,7 +16,9 @@ const INDENT = '  ';
 type Namer = (who: Who) => string | undefined;
 
 /** @returns lines; rebalances in the order in which they were, although the broker tells the newest first */
-export function tellStory(group: Explained, paint: Painter): string[] {
+export function tellStory(told: Explained, paint: Painter): string[] {
+  // Names and reasons come from clients; colours are put around them only afterwards.
+  const group = tameAll(told);
   const { groupId, groupType, groupState, sinceMs, rebalanceCount } = group;
   const shown = group.rebalances.length;
   const counted = rebalanceCount === 1 ? '1 rebalance' : `${rebalanceCount} rebalances`;

@@ -1,4 +1,5 @@
 /** Tables as Kafka's tools print them: columns as wide as their longest text and at least a minimum, one space between, the last one open. */
+import { tame } from '../tame.ts';
 
 export type CellStyle = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 /** Gives a text its colour; the same text where colours are off. */
@@ -31,13 +32,6 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
 
 function textOf(cell: Cell): string {
   return tame(typeof cell === 'string' ? cell : cell.text);
-}
-
-/** Names come from clients: none of them may colour, clear or retitle the terminal of whoever looks, or pass for a row of its own. */
-function tame(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (char) => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
 }
 
 export function orMissing(value: string | number | undefined): string {

@@ -13,7 +13,13 @@ test('actions: a line for kafka-consumer-groups becomes ours, and ours stays as 
   );
   expect(actionFirst(words('groups --list --state'))).toEqual(words('groups list --state'));
   expect(actionFirst(words('groups --delete-offsets --group g'))).toEqual(words('groups delete-offsets --group g'));
+  expect(actionFirst(words('groups --bootstrap-server b --validate-regex -a.* --json'))).toEqual(
+    words('groups validate-regex --bootstrap-server b --json -- -a.*'),
+  );
+  expect(actionFirst(words('groups --validate-regex=a=b'))).toEqual(words('groups validate-regex -- a=b'));
+  expect(actionFirst(words('groups --validate-regex'))).toEqual(words('groups validate-regex'));
   for (const same of [
+    'groups --list --validate-regex a',
     'groups list',
     'groups --help',
     'groups --list --describe',
