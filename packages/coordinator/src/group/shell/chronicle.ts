@@ -120,6 +120,11 @@ function writeDown(logger: Logger, event: GroupEvent, wasRebalancing: boolean): 
       return logger.debug(fields, 'regular expressions of a group are looked up');
     case 'regexTooBroad':
       return logger.warn(fields, 'a topic pattern matches more topics than a record holds; use a narrower one');
+    case 'assignmentTooLarge':
+      return logger.warn(
+        fields,
+        'members would have more partitions than a record holds, and nobody consumes the rest; add members to the group',
+      );
     case 'offsetsExpireSoon':
       return logger.warn(
         fields,

@@ -52,7 +52,7 @@ export class ConsumerGroup {
   targetPutOff = false;
   /** Since when it has no members, as far as this coordinator saw it. */
   emptySinceMs = 0;
-  /** Topics came or went since its regular expressions were asked for. */
+  /** Topics came since its regular expressions were asked for. */
   regexesStale = true;
   regexesAskedMs = 0;
   readonly regexesAsked = new Set<string>();

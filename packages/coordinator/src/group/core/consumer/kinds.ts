@@ -107,6 +107,15 @@ export type ConsumerEvent =
       readonly regex: string;
       readonly topics: number;
     }
+  | {
+      /** The target would give members more partitions than one record holds: what is left out nobody consumes until more members join. */
+      readonly kind: 'assignmentTooLarge';
+      readonly groupId: string;
+      /** Who would have more. */
+      readonly members: number;
+      /** Partitions. */
+      readonly leftOut: number;
+    }
   | ({
       /** A reason to move partitions: the first phase of a rebalance of a consumer group. */
       readonly kind: 'groupEpochBumped';

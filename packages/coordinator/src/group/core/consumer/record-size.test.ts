@@ -1,7 +1,7 @@
 /** What would not fit into a record of the topic of groups is refused before it is written: an append that is refused costs the whole shard. */
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
-import { answerRegexes } from '../../../testing/bench-consumer.ts';
+import { answerRegexes, reconcileAll } from '../../../testing/bench-consumer.ts';
 import { GroupBench } from '../../../testing/group-bench.ts';
 
 const RECORD_BYTES_MAX = 2_000;
@@ -62,4 +62,35 @@ test('record size: a pattern that matches too many topics from the beginning sta
   }
   expect(made.takeEvents('resolveRegex')).toEqual([]);
   expect([made.stateOf(), consumer.ownedNames(), outsized(made)]).toEqual(['Stable', [], 0]);
+});
+
+test('record size: a member is given as many partitions as a record holds, and others that join take the rest', () => {
+  const made = new GroupBench({ recordBytesMax: RECORD_BYTES_MAX });
+  made.topics.set('orders', 300);
+  made.topics.set('payments', 100);
+  const topics = ['orders', 'payments'];
+  const consumers = [made.consumer('g', { topics })];
+  consumers[0]?.join();
+  made.advance(2_000);
+  consumers[0]?.beat();
+  const first = consumers[0]?.ownedNames().length ?? 0;
+  expect(first).toBeGreaterThan(200);
+  expect(first).toBeLessThan(RECORD_BYTES_MAX / 8);
+  expect([made.stateOf(), outsized(made)]).toEqual(['Stable', 0]);
+  expect(made.takeEvents('assignmentTooLarge')).toEqual([
+    { kind: 'assignmentTooLarge', groupId: 'g', members: 1, leftOut: 400 - first },
+  ]);
+  consumers.push(made.consumer('g', { topics }));
+  reconcileAll(made, consumers, 12);
+  expect(consumers.flatMap((consumer) => consumer.ownedNames()).sort()).toHaveLength(400);
+  expect(made.takeEvents('assignmentTooLarge')).toEqual([]);
+  // What one gives back and what it keeps are in one record too.
+  consumers.pop()?.leave();
+  reconcileAll(made, consumers, 12);
+  made.topics.delete('payments');
+  made.submit<'topicsChanged'>({ kind: 'topicsChanged', topics: ['payments'] });
+  made.topics.set('refunds', 100);
+  consumers[0]?.subscribe(['refunds', 'orders']);
+  reconcileAll(made, consumers, 12);
+  expect([made.stateOf(), outsized(made)]).toEqual(['Stable', 0]);
 });

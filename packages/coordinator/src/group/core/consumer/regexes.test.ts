@@ -179,3 +179,40 @@ test('regexes: a clock that was set back holds no question up', () => {
   consumer.beat();
   expect(asked(moved)).toEqual([['orders.*']]);
 });
+
+test('regexes: a topic that is deleted and made again is assigned with the heartbeats that see it go and come', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  consumer.join();
+  reconcileAll(made, [consumer], 15);
+  asked(made);
+  made.topics.delete('orders');
+  changed(made, 'orders');
+  consumer.beat();
+  expect([asked(made), consumer.ownedNames()]).toEqual([[], ['orders-eu-0']]);
+  consumer.beat();
+  made.advance(1_000);
+  made.topics.set('orders', 2);
+  changed(made, 'orders');
+  consumer.beat();
+  expect([made.stateOf(), consumer.ownedNames().sort()]).toEqual(['Stable', ['orders-0', 'orders-1', 'orders-eu-0']]);
+});
+
+test('regexes: an answer that was under way while a topic was made again does not lose it', () => {
+  const made = bench();
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  consumer.join();
+  reconcileAll(made, [consumer], 15);
+  asked(made);
+  made.topics.delete('orders');
+  changed(made, 'orders');
+  made.topics.set('orders-us', 1);
+  changed(made, 'orders-us');
+  expect(asked(made)).toHaveLength(1);
+  made.topics.set('orders', 2);
+  changed(made, 'orders');
+  const resolved = [{ regex: 'orders.*', topics: ['orders-eu', 'orders-us'] }];
+  made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 2, resolved });
+  reconcileAll(made, [consumer], 15);
+  expect(consumer.ownedNames().sort()).toEqual(['orders-0', 'orders-1', 'orders-eu-0', 'orders-us-0']);
+});

@@ -1,6 +1,6 @@
 /**
  * Regular expressions that members subscribe with. The shell looks up which topics they stand for, since that takes the authorizer and may
- * take a while; the answer comes back as an op. Asked again when topics come or go, at most every `REGEX_REFRESH_MIN_MS`, and every
+ * take a while; the answer comes back as an op. Asked again when topics come, at most every `REGEX_REFRESH_MIN_MS`, and every
  * `group.consumer.regex.refresh.interval.ms`, since what a principal may see changes too.
  */
 import { ok } from '@odradek/base';
@@ -16,7 +16,7 @@ import { bumpEpoch, hashOf } from './target.ts';
 /** Kafka's figure. Also when the shell is asked again, if it does not answer. */
 export const REGEX_REFRESH_MIN_MS = 10_000;
 
-/** With each heartbeat: asks for what is not resolved at once, and for all of them when topics came or went. */
+/** With each heartbeat: asks for what is not resolved at once, and for all of them when topics came. */
 export function lookAtRegexes(turn: Turn, group: ConsumerGroup): void {
   if (group.regexCounts.size === 0) return;
   if (group.regexesStale && group.regexesAsked.size === 0) {
@@ -112,11 +112,26 @@ export function topicsChanged(turn: Turn, topics: readonly string[], id: OpId): 
   const changed = new Set(topics);
   for (const group of turn.consumers.values()) {
     if (!group.metadataStale) group.metadataStale = intersects(changed, group.subscribedTopics);
-    if (group.regexCounts.size === 0) continue;
+    if (!mayMatchMore(turn, group, topics)) continue;
     group.regexesStale = true;
     if (group.asker !== undefined) lookAtRegexes(turn, group);
   }
   turn.out.reply(id, ok(null));
+}
+
+/**
+ * A topic that went is still stood for, so that one of its name that is made within `REGEX_REFRESH_MIN_MS` need not be asked for: the group sees it
+ * with the next heartbeat, as Kafka's do. Unless an answer is under way, for it may be of the time in between.
+ */
+function mayMatchMore(turn: Turn, group: ConsumerGroup, topics: readonly string[]): boolean {
+  if (group.regexCounts.size === 0) return false;
+  const isSettled = group.regexesAsked.size === 0 && group.resolved.size >= group.regexCounts.size;
+  for (const topic of topics) {
+    if (turn.topics.byName(topic) === undefined) continue;
+    if (!isSettled) return true;
+    for (const { topicSet } of group.resolved.values()) if (!topicSet.has(topic)) return true;
+  }
+  return false;
 }
 
 /** In steps of the smaller set: there may be 10,000 groups, and as many topics made at once. */

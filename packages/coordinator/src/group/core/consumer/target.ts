@@ -8,6 +8,7 @@ import { clip } from '../insight/rebalance.ts';
 import type { RebalanceReason } from '../kinds.ts';
 import { groupHash, topicHash } from '../metadata-hash.ts';
 import type { GroupTopic, GroupTopics } from '../topics.ts';
+import { assignmentBytesOf, cutTo, recordBytesBeside } from './record-size.ts';
 import { timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
 import type { ConsumerGroup } from './group.ts';
@@ -94,6 +95,8 @@ function intervalLeft(turn: Turn, group: ConsumerGroup): number {
   return Math.min(intervalMs, group.assignedMs + intervalMs - turn.out.nowMs);
 }
 
+type Targets = ReadonlyMap<string, PartitionsByTopic>;
+
 /** The second phase: who is to own what. Members hear of it with their next heartbeats. */
 export function updateTarget(turn: Turn, group: ConsumerGroup): void {
   const { out, config } = turn;
@@ -102,7 +105,7 @@ export function updateTarget(turn: Turn, group: ConsumerGroup): void {
   const assignorName = group.preferredAssignor(config.consumer.assignors.filter((name) => assignors.has(name)));
   const assign = assignors.get(assignorName);
   if (assign === undefined) return;
-  const targets = assign(specOf(turn, group), topicsOf(turn.topics));
+  const targets = fitRecords(turn, group, assign(specOf(turn, group), topicsOf(turn.topics)));
   let movedPartitions = 0;
   for (const memberId of group.members.keys()) {
     const before = group.targets.get(memberId);
@@ -115,6 +118,28 @@ export function updateTarget(turn: Turn, group: ConsumerGroup): void {
   const tookMs = Math.max(0, out.nowMs - (group.rebalance?.sinceMs ?? out.nowMs));
   const members = group.members.size;
   out.tell({ kind: 'targetAssigned', groupId, groupEpoch: epoch, assignorName, members, movedPartitions, tookMs });
+}
+
+/**
+ * A member's partitions are one record of `__consumer_offsets`, so there is an end to them: what it is to own and what it gives back have to fit.
+ * What is too much is left out, and told, for the member may work on the rest, and who joins later takes what was left.
+ */
+function fitRecords(turn: Turn, group: ConsumerGroup, targets: Targets): Targets {
+  const { recordBytesMax } = turn.config;
+  let fitting: Map<string, PartitionsByTopic> | undefined;
+  let members = 0;
+  let leftOut = 0;
+  for (const [memberId, target] of targets) {
+    const bytes = recordBytesMax - recordBytesBeside(group.groupId, memberId);
+    if (assignmentBytesOf(target) <= bytes) continue;
+    const { kept, left } = cutTo(target, bytes);
+    (fitting ??= new Map(targets)).set(memberId, kept);
+    members += 1;
+    leftOut += left;
+  }
+  if (fitting === undefined) return targets;
+  turn.out.tell({ kind: 'assignmentTooLarge', groupId: group.groupId, members, leftOut });
+  return fitting;
 }
 
 function specOf(turn: Turn, group: ConsumerGroup): AssignSpec {

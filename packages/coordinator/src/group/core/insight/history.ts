@@ -115,6 +115,7 @@ export class RebalanceHistory {
         break;
       case 'resolveRegex':
       case 'regexTooBroad':
+      case 'assignmentTooLarge':
       case 'offsetsExpired':
       case 'offsetsExpireSoon':
         break;
