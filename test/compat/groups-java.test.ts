@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Group } from '@odradek/testkit';
 import { exact } from '../support/coverage.ts';
-import { growAndShrink, MemberProcess, migrate, PARTITIONS, Scenario } from '../support/members.ts';
+import { MemberProcess } from '../support/members.ts';
+import { growAndShrink, migrate, PARTITIONS, Scenario } from '../support/scenario.ts';
 import { kafkaClasses, root, title } from '../support/run.ts';
 import { quickGroups, target, type Target } from '../support/target.ts';
 

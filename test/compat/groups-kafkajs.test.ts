@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import kafkajs from 'kafkajs';
 import { exact } from '../support/coverage.ts';
-import { growAndShrink, OwnMembers, Scenario } from '../support/members.ts';
+import { OwnMembers } from '../support/members.ts';
+import { growAndShrink, Scenario } from '../support/scenario.ts';
 import { target, type Target } from '../support/target.ts';
 
 const { Kafka, logLevel } = kafkajs;

@@ -6,7 +6,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { growAndShrink, OwnMembers, Scenario } from '../support/members.ts';
+import { OwnMembers } from '../support/members.ts';
+import { growAndShrink, Scenario } from '../support/scenario.ts';
 import { kcat, title } from '../support/run.ts';
 import { target, type Target } from '../support/target.ts';
 

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exact } from '../support/coverage.ts';
-import { growAndShrink, MemberProcess, migrate, PARTITIONS, Scenario } from '../support/members.ts';
+import { MemberProcess } from '../support/members.ts';
+import { growAndShrink, migrate, PARTITIONS, Scenario } from '../support/scenario.ts';
 import { confluentPython } from '../support/python.ts';
 import { root, title } from '../support/run.ts';
 import { foreign, quickGroups, target, type Target } from '../support/target.ts';

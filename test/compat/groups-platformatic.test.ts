@@ -5,7 +5,8 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Consumer } from '@platformatic/kafka';
-import { growAndShrink, OwnMembers, Scenario } from '../support/members.ts';
+import { OwnMembers } from '../support/members.ts';
+import { growAndShrink, Scenario } from '../support/scenario.ts';
 import { quickGroups, target, type Target } from '../support/target.ts';
 
 let cluster: Target;
