@@ -9,8 +9,8 @@ export type Limits = {
   readonly decompressedBatchBytesMax: number;
   /** Requests of one connection that may be under way at once; beyond it the socket is paused. */
   readonly connectionInFlightMax: number;
-  /** How long requests of one connection are started one after another before others get their turn. */
-  readonly connectionTurnMs: number;
+  /** How long one connection, or one long request, works before others get their turn. */
+  readonly turnMs: number;
   /** Response bytes queued to one connection before its socket is paused. */
   readonly connectionQueuedBytesMax: number;
   /** Response and request bytes held by all connections before reading pauses everywhere. */
@@ -39,8 +39,6 @@ export type Limits = {
   readonly readChunkBytes: number;
   /** Groups of one request that are worked on at once; the others of it wait. */
   readonly requestGroupsAtOnceMax: number;
-  /** How long groups of one request are worked on before others get their turn. */
-  readonly requestTurnMs: number;
   /** Operations waiting for one coordinator shard. */
   readonly coordinatorQueuedOpsMax: number;
   /** Bytes of coordinator records in one append; what is written meanwhile goes into the next one. */
@@ -81,7 +79,7 @@ export const production: Limits = {
   requestArrayElementsMax: 1_000_000,
   decompressedBatchBytesMax: 256 * MIB,
   connectionInFlightMax: 64,
-  connectionTurnMs: 2,
+  turnMs: 2,
   connectionQueuedBytesMax: 16 * MIB,
   brokerQueuedBytesMax: 128 * MIB,
   stalledReaderMs: 10_000,
@@ -96,7 +94,6 @@ export const production: Limits = {
   diskReserveBytes: 1 * MIB,
   readChunkBytes: 1 * MIB,
   requestGroupsAtOnceMax: 128,
-  requestTurnMs: 2,
   coordinatorQueuedOpsMax: 100_000,
   coordinatorBatchBytesMax: 512 * 1024,
   groupRebalancesKeptMax: 32,
@@ -119,7 +116,7 @@ export const tiny: Limits = {
   requestArrayElementsMax: 1_000,
   decompressedBatchBytesMax: 1 * MIB,
   connectionInFlightMax: 4,
-  connectionTurnMs: 2,
+  turnMs: 2,
   connectionQueuedBytesMax: 64 * 1024,
   brokerQueuedBytesMax: 256 * 1024,
   stalledReaderMs: 1_000,
@@ -134,7 +131,6 @@ export const tiny: Limits = {
   diskReserveBytes: 4 * 1024,
   readChunkBytes: 4 * 1024,
   requestGroupsAtOnceMax: 4,
-  requestTurnMs: 2,
   coordinatorQueuedOpsMax: 32,
   coordinatorBatchBytesMax: 4 * 1024,
   groupRebalancesKeptMax: 4,

@@ -14,6 +14,7 @@ import type { Services } from '../src/handlers/context.ts';
 import { advertised, handlers } from '../src/handlers/registry.ts';
 import { Connection } from '../src/shell/connection.ts';
 import { Requests } from '../src/shell/requests.ts';
+import { Turns } from '../src/shell/turns.ts';
 
 class FastSocket implements Socket {
   readonly remoteAddress = '127.0.0.1';
@@ -84,6 +85,7 @@ for (const [name, parts] of Object.entries(kinds)) {
       limits: limits.production,
       frameBytesMax: 100 * 1024 * 1024,
       budget: new ByteBudget(limits.production.brokerQueuedBytesMax),
+      turns: new Turns(systemClock, limits.production),
       start: (frame, at, slot) => requests.start(frame, at, slot),
       misused: (_connection, misuse, why) => console.log(misuse, why),
       refused: (_connection, why) => console.log(why),

@@ -9,6 +9,7 @@ import type { FetchedPartition } from '@odradek/coordinator';
 import type { Caller, HandlerOf, Services } from './context.ts';
 import { TOPIC_ID_VERSION, nameTopic } from './group-topics.ts';
 import type { NamedTopic } from './group-topics.ts';
+import { inTurns } from './in-turns.ts';
 
 type AskedTopic = { readonly name: string; readonly topicId: string; readonly partitionIndexes: readonly number[] };
 /** Who asks, as versions from 9 on tell it: nobody in particular with no member id and an epoch below 0. */
@@ -24,7 +25,7 @@ const NOBODY: Asker = { memberId: null, memberEpoch: -1 };
 export const offsetFetch: HandlerOf<9> = {
   async handle(request, services, caller) {
     const asked = askedGroups(request, caller.apiVersion);
-    const groups = await Promise.all(asked.map((group) => fetchGroup(group, services, caller)));
+    const groups = await inTurns(asked, services, caller, (group) => fetchGroup(group, services, caller));
     return shape(groups, caller.apiVersion);
   },
   refused: (request, code, _why, version) =>

@@ -6,6 +6,7 @@ import type { AgedPartitionLag, MeasuredLag } from '@odradek/coordinator';
 import { ErrorCode } from '@odradek/protocol';
 import type { ResponseInput } from '@odradek/protocol';
 import type { Caller, HandlerOf, Services } from './context.ts';
+import { inTurns } from './in-turns.ts';
 
 type Described = ResponseInput<10000>['groups'][number];
 
@@ -15,7 +16,7 @@ export const describeGroupLag: HandlerOf<10000> = {
   async handle(request, services, caller) {
     // A group that is named twice is told once: the rows of a large one are many.
     const groupIds = Array.from(new Set(request.groupIds));
-    return { groups: await Promise.all(groupIds.map((groupId) => describe(groupId, services, caller))) };
+    return { groups: await inTurns(groupIds, services, caller, (groupId) => describe(groupId, services, caller)) };
   },
   refused: (request, code, why) => ({ groups: request.groupIds.map((groupId) => refused(groupId, code, why)) }),
 };

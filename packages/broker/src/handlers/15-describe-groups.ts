@@ -5,6 +5,7 @@
 import { AUTHORIZED_OPERATIONS_OMITTED, ErrorCode } from '@odradek/protocol';
 import type { ResponseInput } from '@odradek/protocol';
 import type { Caller, HandlerOf, Services } from './context.ts';
+import { inTurns } from './in-turns.ts';
 
 type Described = ResponseInput<15>['groups'][number];
 
@@ -14,13 +15,11 @@ export const describeGroups: HandlerOf<15> = {
   async handle(request, services, caller) {
     // One that is named again and again is told once: a small request must not make an answer without bound.
     const groupIds = Array.from(new Set(request.groups));
-    const described = await Promise.all(groupIds.map((groupId) => describe(groupId, services, caller)));
-    if (!request.includeAuthorizedOperations) return { groups: described };
-    const groups = described.map((group) =>
-      group.errorCode === ErrorCode.NONE
-        ? { ...group, authorizedOperations: operations(group, services, caller) }
-        : group,
-    );
+    const groups = await inTurns(groupIds, services, caller, async (groupId) => {
+      const group = await describe(groupId, services, caller);
+      if (!request.includeAuthorizedOperations || group.errorCode !== ErrorCode.NONE) return group;
+      return { ...group, authorizedOperations: operations(group, services, caller) };
+    });
     return { groups };
   },
   refused: (request, code, why, version) => ({

@@ -7,6 +7,7 @@ import { AUTHORIZED_OPERATIONS_OMITTED, ErrorCode } from '@odradek/protocol';
 import type { ResponseInput } from '@odradek/protocol';
 import { consumerProtocolProblem } from '../core/consumer-protocol.ts';
 import type { Caller, HandlerOf, Services } from './context.ts';
+import { inTurns } from './in-turns.ts';
 
 type Described = ResponseInput<69>['groups'][number];
 type Member = Described['members'][number];
@@ -20,17 +21,13 @@ export const consumerGroupDescribe: HandlerOf<69> = {
     const groupIds = Array.from(new Set(request.groupIds));
     if (consumerProtocolProblem(services.config(), services.image()) !== undefined)
       return answer(groupIds.map((groupId) => refused(groupId, ErrorCode.UNSUPPORTED_VERSION, null)));
-    const described = await Promise.all(groupIds.map((groupId) => describe(groupId, services, caller)));
-    if (!request.includeAuthorizedOperations) return answer(described);
     const { principal, clientHost } = caller;
-    const groups = described.map((group) =>
-      group.errorCode === ErrorCode.NONE
-        ? {
-            ...group,
-            authorizedOperations: services.authorizer.operations(principal, clientHost, 'group', group.groupId),
-          }
-        : group,
-    );
+    const groups = await inTurns(groupIds, services, caller, async (groupId) => {
+      const group = await describe(groupId, services, caller);
+      if (!request.includeAuthorizedOperations || group.errorCode !== ErrorCode.NONE) return group;
+      const authorizedOperations = services.authorizer.operations(principal, clientHost, 'group', groupId);
+      return { ...group, authorizedOperations };
+    });
     return answer(groups);
   },
   refused: (request, code, why) => answer(request.groupIds.map((groupId) => refused(groupId, code, why))),

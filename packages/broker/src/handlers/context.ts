@@ -32,6 +32,15 @@ export type Caller = {
 /** `own`: not one of Kafka's. */
 export type AdvertisedApi = VersionRange & { readonly key: number; readonly own: boolean };
 
+/** Who has much to do waits here between its turns. */
+export type TurnsPort = {
+  nowMs(): number;
+  /** @param startMs when the turn began, by `nowMs` */
+  isOver(startMs: number): boolean;
+  /** Resolves when others have had theirs. */
+  next(): Promise<void>;
+};
+
 /** The node's services, the same for every request; a handler gets it with the caller. */
 export type Services = {
   readonly nodeId: number;
@@ -39,6 +48,7 @@ export type Services = {
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly limits: Limits;
+  readonly turns: TurnsPort;
   /** The broker's configuration, with what was changed while it runs. */
   readonly config: () => NodeConfig;
   /** The committed metadata as this broker has applied it. */

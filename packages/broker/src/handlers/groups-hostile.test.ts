@@ -1,4 +1,5 @@
 /** What a client may say to groups that no honest one says, on a whole simulated node: it is answered, and harms nobody else. */
+import { limits } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { afterEach, expect, test } from 'vitest';
 import { beatBody, GROUP, join, joinBody, startGroupWorld } from '../testing/consumer-groups.ts';
@@ -87,4 +88,30 @@ test('hostile: a group that is named again and again is told once, by every API 
   const lag = await client.ask(10000, { groupIds: names });
   const explained = await client.ask(10001, { groupIds: names });
   for (const { groups } of [described, classic, fetched, lag, explained]) expect(groups).toHaveLength(1);
+});
+
+test('hostile: a request that names ever so many groups is answered whole and in order, and as few ops as allowed wait at once', async () => {
+  // A shard has room for fewer than are named.
+  const small = { ...limits.production, requestGroupsAtOnceMax: 8, coordinatorQueuedOpsMax: 8 };
+  const world = await startGroupWorld({ limits: small });
+  open.push(world);
+  const { client } = world;
+  await join(world);
+  const names = Array.from({ length: 1_000 }, (_, at) => (at === 700 ? GROUP : `group-${at}`));
+  const { GROUP_ID_NOT_FOUND: notFound, NON_EMPTY_GROUP: nonEmpty, NONE: none } = ErrorCode;
+  const codes = (of: number): [string, number][] => names.map((name, at) => [name, at === 700 ? of : notFound]);
+  const { results } = await client.ask(42, { groupsNames: names });
+  expect(results.map(({ groupId, errorCode }) => [groupId, errorCode])).toEqual(codes(nonEmpty));
+  const everything = names.map((groupId) => ({ groupId, memberId: null, memberEpoch: -1, topics: null }));
+  const fetched = await client.ask(9, { groups: everything, requireStable: false });
+  expect(fetched.groups.map(({ groupId, errorCode }) => [groupId, errorCode])).toEqual(
+    names.map((name) => [name, none]),
+  );
+  const described = await client.ask(69, { groupIds: names, includeAuthorizedOperations: true });
+  const lag = await client.ask(10000, { groupIds: names });
+  const explained = await client.ask(10001, { groupIds: names });
+  for (const { groups } of [described, lag, explained])
+    expect(groups.map(({ groupId, errorCode }) => [groupId, errorCode])).toEqual(codes(none));
+  const classic = await client.ask(15, { groups: names, includeAuthorizedOperations: true });
+  expect(classic.groups.map(({ groupId, errorCode }) => [groupId, errorCode])).toEqual(codes(notFound));
 });

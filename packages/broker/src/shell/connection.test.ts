@@ -89,7 +89,7 @@ test('connection: answers that one read brings leave in one write', async () => 
 
 test('connection: one that brings much at once has short turns, between which others have theirs', async () => {
   const clock = new TurnClock();
-  const limits = { ...tiny, connectionInFlightMax: 8, connectionTurnMs: 2 };
+  const limits = { ...tiny, connectionInFlightMax: 8, turnMs: 2 };
   const at = await listen({ clock, limits, onBegun: (begun) => (clock.work(0.5), answerTo(begun)) });
   const [greedy, modest] = [at.connect(), at.connect()];
   const ids = Array.from({ length: 50 }, (_, id) => id);
@@ -114,7 +114,7 @@ test('connection: one that brings much at once has short turns, between which ot
 
 test('connection: requests that are answered later within the turn do not make it longer', async () => {
   const clock = new TurnClock();
-  const limits = { ...tiny, connectionInFlightMax: 4, connectionTurnMs: 10 };
+  const limits = { ...tiny, connectionInFlightMax: 4, turnMs: 10 };
   const onBegun = (begun: Begun): void => {
     clock.work(1);
     queueMicrotask(() => (clock.work(1), answerTo(begun)));

@@ -9,6 +9,7 @@ import { FrameSplitter } from '@odradek/protocol';
 import { AnswerQueue, type AnswerSlot } from '../core/answer-queue.ts';
 import type { ByteBudget } from '../core/byte-budget.ts';
 import { type Misuse, recogniseFirstBytes } from '../core/first-bytes.ts';
+import type { Turns } from './turns.ts';
 
 /** What all connections of a broker share. */
 export type ConnectionRoom = {
@@ -17,6 +18,7 @@ export type ConnectionRoom = {
   /** `socket.request.max.bytes`. */
   readonly frameBytesMax: number;
   readonly budget: ByteBudget;
+  readonly turns: Turns;
   /** Starts one request; it is answered through `Connection.answer`, now or later, or closes the connection. */
   readonly start: (frame: Buffer, connection: Connection, slot: AnswerSlot) => void;
   readonly misused: (connection: Connection, misuse: Misuse, why: string) => void;
@@ -294,13 +296,12 @@ export class Connection {
    * others' turn; that is short.
    */
   #turnIsOver(): boolean {
-    const { clock, limits } = this.#room;
-    return this.#hasStarted && clock.monotonicMs() - this.#turnStartMs >= limits.connectionTurnMs;
+    return this.#hasStarted && this.#room.turns.isOver(this.#turnStartMs);
   }
 
   #yield(): void {
     this.#yielding = true;
-    this.#room.clock.after(0, () => {
+    this.#room.turns.wait(() => {
       this.#yielding = false;
       this.#hasStarted = false;
       this.#turnStartMs = this.#room.clock.monotonicMs();

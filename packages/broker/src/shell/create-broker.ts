@@ -23,6 +23,7 @@ import { BrokerLogs } from './logs.ts';
 import type { BrokerOptions } from './options.ts';
 import { Requests } from './requests.ts';
 import { servicesOf } from './services.ts';
+import { Turns } from './turns.ts';
 
 export type BrokerState = 'starting' | 'running' | 'stopping' | 'stopped';
 
@@ -69,6 +70,7 @@ class Broker {
   readonly #options: BrokerOptions;
   readonly #limits: Limits;
   readonly #config: DynamicConfig;
+  readonly #turns: Turns;
   readonly #listeners: Listeners;
   #state: BrokerState = 'starting';
   #requests: Requests | undefined;
@@ -82,10 +84,12 @@ class Broker {
     this.#limits = options.limits ?? allLimits.production;
     this.#config = config;
     const own = options.config;
+    this.#turns = new Turns(options.ports.clock, this.#limits);
     this.#listeners = new Listeners({
       network: options.ports.network,
       clock: options.ports.clock,
       limits: this.#limits,
+      turns: this.#turns,
       log: options.log,
       metrics: options.metrics,
       listeners: own.brokerListeners,
@@ -198,6 +202,7 @@ class Broker {
     });
     const services = servicesOf(this.#options, {
       limits,
+      turns: this.#turns,
       session,
       replicas,
       readMemory: this.#listeners.readMemory,

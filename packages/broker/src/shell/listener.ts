@@ -9,6 +9,7 @@ import { type ConnectionBounds, ConnectionCounts } from '../core/connection-coun
 import type { Misuse } from '../core/first-bytes.ts';
 import { LineLimit } from '../core/line-limit.ts';
 import { Connection, type ConnectionRoom } from './connection.ts';
+import type { Turns } from './turns.ts';
 
 /** @property host '' means every address of both families */
 export type ListenerConfig = { readonly name: string; readonly host: string; readonly port: number };
@@ -18,6 +19,7 @@ export type ListenersOptions = {
   readonly network: Network;
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly turns: Turns;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly listeners: readonly ListenerConfig[];
@@ -62,6 +64,7 @@ export class Listeners {
       limits,
       frameBytesMax,
       budget: this.#budget,
+      turns: options.turns,
       start: options.start,
       misused: (connection, misuse, why) => this.#misused(connection, misuse, why),
       refused: (connection, why) => this.#refused(connection, why),

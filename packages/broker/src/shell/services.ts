@@ -12,9 +12,11 @@ import type { CoordinatorLink } from './coordinator-link.ts';
 import type { DynamicConfig } from './dynamic-config.ts';
 import { ProducerIds } from './producer-ids.ts';
 import type { BrokerOptions } from './options.ts';
+import type { Turns } from './turns.ts';
 
 export type Furniture = {
   readonly limits: Limits;
+  readonly turns: Turns;
   readonly session: ControllerSession;
   readonly replicas: Replicas;
   readonly readMemory: ReadMemory;
@@ -33,6 +35,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     nowMs: () => ports.clock.nowMs(),
     log: options.log,
     limits,
+    turns: furniture.turns,
     config: () => config.current,
     image: () => session.image,
     awaitImage: (holds, timeoutMs) => session.awaitImage(holds, timeoutMs),

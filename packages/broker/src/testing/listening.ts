@@ -5,6 +5,7 @@ import { SimClock, SimNetwork, type SimNetworkOptions, type SimSocket } from '@o
 import type { AnswerSlot } from '../core/answer-queue.ts';
 import type { Connection } from '../shell/connection.ts';
 import { Listeners, type ListenersOptions } from '../shell/listener.ts';
+import { Turns } from '../shell/turns.ts';
 
 export type Line = { readonly level: string; readonly fields: Record<string, unknown>; readonly message: string };
 
@@ -37,7 +38,7 @@ export type Listening = {
   connect(from?: string): TestClient;
 };
 
-export type ListeningOptions = Partial<Omit<ListenersOptions, 'network' | 'clock' | 'metrics' | 'log' | 'start'>> & {
+export type ListeningOptions = Partial<Omit<ListenersOptions, 'network' | 'clock' | 'turns' | 'metrics' | 'log' | 'start'>> & {
   readonly network?: SimNetworkOptions;
   readonly clock?: SimClock;
   /** false: bound, but not serving yet. */
@@ -62,6 +63,7 @@ export async function listen(options: ListeningOptions = {}): Promise<Listening>
     limits,
     network,
     clock,
+    turns: new Turns(clock, limits),
     metrics,
     log,
     start(frame, connection, slot) {
