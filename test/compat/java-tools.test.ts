@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { kafkaTool, must, run, title } from '../support/run.ts';
 import { foreign, freshName, target, type Target } from '../support/target.ts';
 
@@ -244,6 +244,10 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools", need),
     await consoleConsumer(topic, '--from-beginning', '--group', freshName('dump'), '--max-messages', '15000');
     // An orderly stop writes what is only in memory (producer snapshots); the files are read at rest.
     await node?.stop();
+    onTestFinished(async () => {
+      await cluster[Symbol.asyncDispose]();
+      cluster = await target();
+    });
     const data = join(node?.directory ?? '', 'data');
     const dumped = async (partition: string, ending: string, ...args: string[]): Promise<string> => {
       const files = readdirSync(join(data, partition)).filter((name) => name.endsWith(ending));
