@@ -38,7 +38,9 @@ export type Listening = {
   connect(from?: string): TestClient;
 };
 
-export type ListeningOptions = Partial<Omit<ListenersOptions, 'network' | 'clock' | 'turns' | 'metrics' | 'log' | 'start'>> & {
+export type ListeningOptions = Partial<
+  Omit<ListenersOptions, 'network' | 'clock' | 'turns' | 'metrics' | 'log' | 'start'>
+> & {
   readonly network?: SimNetworkOptions;
   readonly clock?: SimClock;
   /** false: bound, but not serving yet. */
