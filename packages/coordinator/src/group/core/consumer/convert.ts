@@ -19,8 +19,8 @@ import { cancelSession, rebalancing, setSession as setClassicSession, timerKeys 
 import type { Turn } from '../turn.ts';
 import type { ConsumerGroup } from './group.ts';
 import { removeGroup } from './lifetime.ts';
-import { newMemberValue, toCurrentValue, toTopicPartitions } from './member.ts';
-import type { ConsumerMember } from './member.ts';
+import { NOTHING_ASSIGNED, newMemberValue, toCurrentValue, toTopicPartitions } from './member.ts';
+import type { ConsumerMember, OwnedPartitions } from './member.ts';
 import { hashOf } from './target.ts';
 import { setSession } from './timers.ts';
 
@@ -45,8 +45,8 @@ export function checkUpgrade(turn: Turn, classic: ClassicGroup): Refusal | undef
 }
 
 /** Of the larger of its records. A classic group is one record of all of them, but of one protocol each, and without the topics by name. */
-function recordBytesOf({ groupId, generation }: ClassicGroup, { memberId, value, assigned }: Translated): number {
-  const current = toCurrentValue(owning(assigned, generation));
+function recordBytesOf({ groupId, generation }: ClassicGroup, { memberId, value, ...own }: Translated): number {
+  const current = toCurrentValue(owning(own, generation));
   const records = [
     encodeRecord({ kind: 'consumerMember', groupId, memberId, value }),
     encodeRecord({ kind: 'currentAssignment', groupId, memberId, value: current }),
@@ -59,11 +59,14 @@ type Translated = {
   readonly memberId: string;
   readonly value: ConsumerMemberValue;
   readonly assigned: PartitionsByTopic;
+  /** What a cooperative member owned when it joined and has not been assigned again: it works on that until it joins once more. */
+  readonly revoking: PartitionsByTopic;
 };
 
 /** Who has been assigned something comes before who only says that it owns something. */
 function translate(turn: Turn, classic: ClassicGroup): Outcome<Translated[]> {
-  const translated = new Map<string, Translated>();
+  const translated = new Map<string, Omit<Translated, 'revoking'>>();
+  const owned = new Map<string, TopicPartitionsByName>();
   const taken = new Map<string, Set<number>>();
   const members = Array.from(classic.members.values());
   for (const member of [...members.filter(isAssigned), ...members.filter((one) => !isAssigned(one))]) {
@@ -91,9 +94,17 @@ function translate(turn: Turn, classic: ClassicGroup): Outcome<Translated[]> {
       classic: { sessionTimeoutMs: member.sessionTimeoutMs, protocols: member.protocols },
     };
     const { memberId } = member;
+    owned.set(memberId, subscription.owned);
     translated.set(memberId, { memberId, value, assigned: byTopicId(turn, assignment.partitions, taken) });
   }
-  return ok(members.flatMap(({ memberId }) => translated.get(memberId) ?? []));
+  // Last, since what one gave up may have been assigned to another already, who then has it.
+  const revoking = new Map(Array.from(owned, ([memberId, own]) => [memberId, byTopicId(turn, own, taken)]));
+  return ok(
+    members.flatMap(({ memberId }) => {
+      const member = translated.get(memberId);
+      return member === undefined ? [] : { ...member, revoking: revoking.get(memberId) ?? NOTHING_ASSIGNED };
+    }),
+  );
 }
 
 function isAssigned({ assignment }: Member): boolean {
@@ -151,8 +162,8 @@ export function upgrade(turn: Turn, classic: ClassicGroup): void {
   for (const { memberId, assigned } of translated.value)
     out.write({ kind: 'targetMember', groupId, memberId, value: toTopicPartitions(assigned) });
   out.write({ kind: 'targetMetadata', groupId, value: { assignmentEpoch: generation, assignedMs: 0 } });
-  for (const { memberId, assigned } of translated.value) {
-    const current = owning(assigned, generation);
+  for (const { memberId, ...own } of translated.value) {
+    const current = owning(own, generation);
     out.write({ kind: 'currentAssignment', groupId, memberId, value: toCurrentValue(current) });
   }
   for (const member of group.members.values()) setSession(turn, group, member);
@@ -190,12 +201,27 @@ function dissolve(turn: Turn, classic: ClassicGroup): void {
   turn.out.cancel(timerKeys.sync(groupId));
 }
 
-function owning(assigned: PartitionsByTopic, epoch: number): ConsumerMember['current'] {
-  const withEpochs = Array.from(assigned, ([topicId, partitions]): [string, Map<number, number>] => [
-    topicId,
-    new Map(Array.from(partitions, (partition) => [partition, epoch])),
-  ]);
-  return { epoch, previousEpoch: epoch, state: 'stable', assigned: new Map(withEpochs), revoking: new Map() };
+function owning(
+  { assigned, revoking }: Pick<Translated, 'assigned' | 'revoking'>,
+  epoch: number,
+): ConsumerMember['current'] {
+  const state = revoking.size > 0 ? 'unrevoked' : 'stable';
+  return {
+    epoch,
+    previousEpoch: epoch,
+    state,
+    assigned: withEpoch(assigned, epoch),
+    revoking: withEpoch(revoking, epoch),
+  };
+}
+
+function withEpoch(partitions: PartitionsByTopic, epoch: number): OwnedPartitions {
+  return new Map(
+    Array.from(partitions, ([topicId, numbers]) => [
+      topicId,
+      new Map(Array.from(numbers, (partition) => [partition, epoch])),
+    ]),
+  );
 }
 
 /** Whether without these members only classic ones are left, and the policy lets the group become classic again. */
