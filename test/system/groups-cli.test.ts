@@ -218,6 +218,7 @@ test('what cannot be done is one line that says what to check, with its exit cod
   const cases: [number, string[], RegExp][] = [
     [1, ['describe', '--group', 'absent'], /group 'absent' does not exist; `odradek groups list`/],
     [1, ['explain', 'absent'], /group 'absent' does not exist/],
+    [1, ['describe', '--group', 'red\u001b[31m\nrows'], /group 'red\\u001b\[31m\\u000arows' does not exist/],
     [1, [...reset, '--topic', 'absent', '--to-latest'], /topic 'absent' does not exist; `odradek topics list`/],
     [1, [...reset, '--topic', `${topic}:7`, '--to-latest'], /there is no partition \S+-7/],
     [
@@ -261,6 +262,13 @@ test('a line for kafka-consumer-groups and its configuration file work as they a
     stderr: expect.stringContaining('without effect here: client.id'),
   });
   expect(stdout.toString()).toMatch(new RegExp(`^${group} .* Empty +0$`, 'm'));
+  const valid = await run(odradek('groups', '--validate-regex', 'orders-.*', '--command-config', config));
+  expect([valid.code, valid.stdout.toString()]).toEqual([0, 'The regular expression `orders-.*` is valid.\n']);
+  const invalid = await run(odradek('groups', '--validate-regex=orders('));
+  expect([invalid.code, invalid.stdout.toString()]).toEqual([
+    1,
+    'The regular expression `orders(` is invalid: missing closing ).\n',
+  ]);
   writeFileSync(config, 'security.protocol=SASL_SSL\n');
   const secured = await run(odradek('groups', '--list', '--command-config', config));
   expect(secured).toMatchObject({
