@@ -166,6 +166,13 @@ export class GroupBench {
     this.nowMs = endMs;
   }
 
+  /** One timer that is due, as if the event loop had come to it. @returns whether there was one */
+  fireOne(): boolean {
+    const fired = this.#shard.fire(this.#now());
+    this.#settle();
+    return fired;
+  }
+
   holdCommits(): void {
     this.#holding = true;
   }

@@ -3,6 +3,7 @@ import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { GroupBench, stabilize } from '../../testing/group-bench.ts';
 import type { GroupOpOf } from './kinds.ts';
+import { LOOKS_PER_INPUT } from './turn.ts';
 
 const TOPIC_A = 'AAAAAAAAAAAAAAAAAAAAAg';
 const TOPIC_B = 'AAAAAAAAAAAAAAAAAAAAAw';
@@ -286,6 +287,54 @@ test('topicsDeleted: offsets of deleted topics go in every group', () => {
   expect(bench.written()).toEqual(
     ['g1', 'g2'].map((groupId) => ({ kind: 'offset', groupId, topic: 'orders', partition: 0, value: null })),
   );
+});
+
+test('topicsDeleted: of many offsets takes several inputs; offsets of a topic that was made again meanwhile stay', () => {
+  const bench = new GroupBench();
+  bench.topics.set('payments', 1);
+  bench.topics.set('orders', 3_000);
+  const commit = (groupId: string, count: number, topic = 'orders'): void => {
+    const partitions = Array.from({ length: count }, (_, at) => ({
+      partition: at,
+      offset: 7,
+      leaderEpoch: 5,
+      metadata: 'note',
+    }));
+    const topics = [{ topic, topicId: bench.topics.id(topic), partitions }];
+    bench.submit<'commit'>(simpleCommit(groupId, 7, { topics }));
+  };
+  commit('large', 3_000);
+  for (let n = 0; n < 1_500; n += 1) commit(`small-${n}`, 1);
+  for (let n = 0; n < 1_500; n += 1) commit(`other-${n}`, 1, 'payments');
+  bench.written();
+  bench.topics.delete('orders');
+  const deleted = bench.submit<'topicsDeleted'>({ kind: 'topicsDeleted', topics: ['orders'] });
+  const counts = [bench.written().length];
+  bench.topics.set('orders', 1);
+  commit('small-1499', 1);
+  commit('new', 1);
+  bench.written();
+  while (!deleted.answered && bench.fireOne()) counts.push(bench.written().length);
+  expect([deleted.code, counts.reduce((sum, count) => sum + count)]).toEqual([0, 3_000 + 1_499]);
+  expect(Math.max(...counts)).toBeLessThanOrEqual(LOOKS_PER_INPUT);
+  expect(counts.length).toBeGreaterThan(6);
+  for (const groupId of ['large', 'small-0', 'small-1498']) expect(fetchAll(bench, groupId)).toEqual([]);
+  for (const groupId of ['small-1499', 'new']) expect(fetchAll(bench, groupId)).toEqual(fetched(7));
+  expect(bench.timers()).toBe(1);
+});
+
+test('topicsDeleted: two that are under way at once are both done', () => {
+  const bench = new GroupBench();
+  for (let n = 0; n < 1_200; n += 1) {
+    const partitions = [{ partition: 0, offset: 7, leaderEpoch: 5, metadata: 'note' }];
+    const topics = ['a', 'b'].map((topic) => ({ topic, topicId: UUID_ZERO, partitions }));
+    bench.submit<'commit'>(simpleCommit(`g${n}`, 7, { topics }));
+  }
+  const asked = ['a', 'b'].map((topic) => bench.submit<'topicsDeleted'>({ kind: 'topicsDeleted', topics: [topic] }));
+  expect(asked.map(({ answered }) => answered)).toEqual([false, false]);
+  bench.advance(0);
+  expect(asked.map(({ code }) => code)).toEqual([0, 0]);
+  for (let n = 0; n < 1_200; n += 1) expect(fetchAll(bench, `g${n}`)).toEqual([]);
 });
 
 test('list: by state and type, in any case of letters', () => {

@@ -18,10 +18,12 @@ import type {
   FetchOp,
   FetchReply,
   FetchedPartition,
+  ForgetRound,
   OffsetValue,
   OpId,
 } from './kinds.ts';
 import {
+  LOOKS_PER_INPUT,
   checkGeneration,
   checkMember,
   invalidGroupId,
@@ -181,13 +183,23 @@ export function deleteGroup(turn: Turn, groupId: string, id: OpId): void {
   out.reply(id, ok(null));
 }
 
-/** The offsets of topics that are no more, in every group of the shard. */
+/** The offsets of topics that are no more, in every group of the shard: some in one input, and the answer when all are gone. */
 export function topicsDeleted(turn: Turn, topics: readonly string[], id: OpId): void {
-  const gone = new Set(topics);
-  for (const groupId of turn.offsets.groupIds())
-    for (const { topic, partition } of turn.offsets.ofGroup(groupId))
-      if (gone.has(topic)) turn.out.write({ kind: 'offset', groupId, topic, partition, value: null });
-  turn.out.reply(id, ok(null));
+  forgetTopics(turn, { id, rows: turn.offsets.ofTopics(new Set(topics)) });
+}
+
+export function forgetTopics(turn: Turn, round: ForgetRound): void {
+  const { out, topics } = turn;
+  for (let looked = 0; looked < LOOKS_PER_INPUT; looked += 1) {
+    const next = round.rows.next();
+    if (next.done === true) return out.reply(round.id, ok(null));
+    if (next.value === undefined) continue;
+    const { groupId, topic, partition, value } = next.value;
+    // Meanwhile one of that name may have been made, and consumed.
+    if (value.topicId !== topics.byName(topic)?.id)
+      out.write({ kind: 'offset', groupId, topic, partition, value: null });
+  }
+  out.timer(timerKeys.round(round.id), 0, { kind: 'forgetTopics', ...round });
 }
 
 /**
@@ -198,7 +210,7 @@ export function expireOffsets(turn: Turn, round: ExpiryRound): void {
   const { out, groups, consumers, config } = turn;
   const groupIds = round.groupIds ?? [...groups.keys(), ...consumers.keys()];
   let from = round.from ?? 0;
-  for (let looked = 0; from < groupIds.length && looked < EXPIRY_LOOKS_PER_INPUT; from += 1) {
+  for (let looked = 0; from < groupIds.length && looked < LOOKS_PER_INPUT; from += 1) {
     const groupId = groupIds[from] ?? '';
     const group = groups.get(groupId) ?? consumers.get(groupId);
     looked += 1;
@@ -207,9 +219,6 @@ export function expireOffsets(turn: Turn, round: ExpiryRound): void {
   if (from < groupIds.length) out.timer(timerKeys.expireOffsets, 0, { kind: 'expireOffsets', groupIds, from });
   else out.timer(timerKeys.expireOffsets, config.offsetsRetentionCheckIntervalMs, { kind: 'expireOffsets' });
 }
-
-/** Groups and offsets of them that are looked at before other inputs get their turn. */
-const EXPIRY_LOOKS_PER_INPUT = 1_000;
 
 /** @returns how many offsets it looked at */
 function expireGroup(turn: Turn, group: ClassicGroup | ConsumerGroup): number {

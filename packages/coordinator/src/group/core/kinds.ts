@@ -1,8 +1,10 @@
 /** The words of the group coordinator: what is asked of a group shard, what it answers, records, is reminded of, and tells. */
 import type { ConsumerGroupPartitionMetadataValue } from '@odradek/protocol';
 import type { OpId, Out } from '../../runtime/core/machine.ts';
+import type { ConsumerGroup } from './consumer/group.ts';
 import type { ConsumerEvent, ConsumerOps, TopicPartitions } from './consumer/kinds.ts';
 import type { InsightEvent, InsightOps, MemberName, RebalanceReason } from './insight/kinds.ts';
+import type { OffsetRow } from './offsets.ts';
 
 export type * from './consumer/kinds.ts';
 export type * from './insight/kinds.ts';
@@ -329,10 +331,22 @@ export type GroupTimer =
   /** The assignment interval is over: a target that was put off is computed. */
   | { readonly kind: 'assign'; readonly groupId: string }
   | { readonly kind: 'refreshRegexes'; readonly groupId: string }
-  | ({ readonly kind: 'expireOffsets' } & ExpiryRound);
+  | ({ readonly kind: 'expireOffsets' } & ExpiryRound)
+  | ({ readonly kind: 'forgetTopics' } & ForgetRound)
+  | ({ readonly kind: 'tellTopics' } & TopicsRound);
 
 /** Where a round over all groups has come to. Left out: it begins. */
 export type ExpiryRound = { readonly groupIds?: readonly string[]; readonly from?: number };
+/** The op that is answered at the end, and the offsets of topics that are no more, as far as they were not looked at. */
+export type ForgetRound = { readonly id: OpId; readonly rows: Iterator<OffsetRow | undefined, void> };
+/** The op that is answered at the end, topics that changed, and the groups that have not heard of it. */
+export type TopicsRound = {
+  readonly id: OpId;
+  readonly changed: ReadonlySet<string>;
+  /** Of these, those that exist. */
+  readonly existing: readonly string[];
+  readonly groups: Iterator<ConsumerGroup>;
+};
 
 /** For log lines and metrics: why a group moves, in words for a person. */
 export type GroupEvent =

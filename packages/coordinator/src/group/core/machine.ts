@@ -11,7 +11,16 @@ import { join } from './classic/join.ts';
 import { heartbeat, leave, sessionOver } from './classic/members.ts';
 import { completeJoin, initialDelayOver, prepareRebalance, syncPhaseOver } from './classic/rebalance.ts';
 import { sync } from './classic/sync.ts';
-import { commit, deleteGroup, deleteOffsets, expireOffsets, fetch, groupNotFound, topicsDeleted } from './commits.ts';
+import {
+  commit,
+  deleteGroup,
+  deleteOffsets,
+  expireOffsets,
+  fetch,
+  forgetTopics,
+  groupNotFound,
+  topicsDeleted,
+} from './commits.ts';
 import type { GroupConfig } from './config.ts';
 import { applyConsumerRecord } from './consumer/apply.ts';
 import { classicJoin } from './consumer/classic-join.ts';
@@ -21,7 +30,7 @@ import type { ConsumerGroup } from './consumer/group.ts';
 import { consumerHeartbeat } from './consumer/heartbeat.ts';
 import { removeGroup, revive } from './consumer/lifetime.ts';
 import { sessionOver as consumerSessionOver, revocationOver } from './consumer/members.ts';
-import { refreshRegexes, regexResolved, topicsChanged } from './consumer/regexes.ts';
+import { refreshRegexes, regexResolved, tellTopics, topicsChanged } from './consumer/regexes.ts';
 import { targetDue } from './consumer/target.ts';
 import { noEnds } from './insight/ends.ts';
 import type { PartitionEnds } from './insight/ends.ts';
@@ -104,6 +113,8 @@ export class GroupMachine implements Machine<GroupKinds> {
   fired(timer: GroupTimer, out: GroupOut): void {
     const turn = this.#turn(out);
     if (timer.kind === 'expireOffsets') return expireOffsets(turn, timer);
+    if (timer.kind === 'forgetTopics') return forgetTopics(turn, timer);
+    if (timer.kind === 'tellTopics') return tellTopics(turn, timer);
     const group = this.#groups.get(timer.groupId);
     const consumers = this.#consumers.get(timer.groupId);
     switch (timer.kind) {

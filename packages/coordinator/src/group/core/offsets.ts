@@ -1,6 +1,13 @@
 /** The offsets that the groups of a shard have committed. */
 import type { OffsetValue } from './kinds.ts';
 
+export type OffsetRow = {
+  readonly groupId: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly value: OffsetValue;
+};
+
 type ByPartition = Map<number, OffsetValue>;
 type ByTopic = Map<string, ByPartition>;
 
@@ -48,8 +55,17 @@ export class Offsets {
     return this.#groups.has(groupId);
   }
 
-  groupIds(): string[] {
-    return Array.from(this.#groups.keys());
+  /** The offsets of these topics in all groups; undefined for what was looked at in vain. Offsets may come and go while it is walked. */
+  *ofTopics(topics: ReadonlySet<string>): Generator<OffsetRow | undefined, void> {
+    for (const [groupId, byTopic] of this.#groups) {
+      yield undefined;
+      const byFewest = topics.size < byTopic.size ? topics : byTopic.keys();
+      for (const topic of byFewest) {
+        const partitions = topics.has(topic) ? byTopic.get(topic) : undefined;
+        if (partitions === undefined) yield undefined;
+        else for (const [partition, value] of partitions) yield { groupId, topic, partition, value };
+      }
+    }
   }
 
   /** All of a group, as a list that may be walked while offsets are deleted. */

@@ -5,7 +5,7 @@ import type { Refusal } from '@odradek/base';
 import type { ClassicGroup, Member } from './classic/group.ts';
 import type { GroupConfig } from './config.ts';
 import type { ConsumerGroup } from './consumer/group.ts';
-import type { GroupOut, GroupValue } from './kinds.ts';
+import type { GroupOut, GroupValue, OpId } from './kinds.ts';
 import type { Offsets } from './offsets.ts';
 import type { GroupTopics } from './topics.ts';
 
@@ -34,7 +34,12 @@ export const timerKeys = {
   join: (groupId: string): string => `join ${groupId}`,
   sync: (groupId: string): string => `sync ${groupId}`,
   expireOffsets: 'expireOffsets',
+  /** Of an op that takes several inputs. */
+  round: (id: OpId): string => `round ${id}`,
 };
+
+/** Groups and offsets that are looked at in one input before others get their turn. */
+export const LOOKS_PER_INPUT = 1_000;
 
 export function setSession(turn: Turn, group: ClassicGroup, member: Member, delayMs = member.sessionTimeoutMs): void {
   const { groupId } = group;

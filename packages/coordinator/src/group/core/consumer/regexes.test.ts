@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { answerRegexes, reconcileAll } from '../../../testing/bench-consumer.ts';
 import { GroupBench } from '../../../testing/group-bench.ts';
+import { LOOKS_PER_INPUT } from '../turn.ts';
+import { REGEX_REFRESH_MIN_MS } from './regexes.ts';
 
 function bench(): GroupBench {
   const made = new GroupBench();
@@ -215,4 +217,19 @@ test('regexes: an answer that was under way while a topic was made again does no
   made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 2, resolved });
   reconcileAll(made, [consumer], 15);
   expect(consumer.ownedNames().sort()).toEqual(['orders-0', 'orders-1', 'orders-eu-0', 'orders-us-0']);
+});
+
+test('regexes: of topics that change many groups hear in several inputs, each of them once', () => {
+  const made = bench();
+  for (let n = 0; n < 2_500; n += 1) made.consumer(`g${n}`, { regex: 'orders.*' }).join();
+  answerRegexes(made);
+  asked(made);
+  made.advance(REGEX_REFRESH_MIN_MS);
+  made.topics.set('orders-us', 1);
+  const told = made.submit<'topicsChanged'>({ kind: 'topicsChanged', topics: ['orders-us'] });
+  const heard = [made.takeEvents('resolveRegex')];
+  while (!told.answered && made.fireOne()) heard.push(made.takeEvents('resolveRegex'));
+  expect(told.code).toBe(0);
+  expect(heard.flat().map(({ groupId }) => groupId)).toEqual(Array.from({ length: 2_500 }, (_, n) => `g${n}`));
+  for (const events of heard) expect(events.length).toBeLessThanOrEqual(LOOKS_PER_INPUT);
 });

@@ -5,9 +5,9 @@
  */
 import { ok } from '@odradek/base';
 import { clip } from '../insight/rebalance.ts';
-import type { OpId, ResolvedRegexValue } from '../kinds.ts';
+import type { OpId, ResolvedRegexValue, TopicsRound } from '../kinds.ts';
 import { encodeRecord } from '../records.ts';
-import { timerKeys } from '../turn.ts';
+import { LOOKS_PER_INPUT, timerKeys } from '../turn.ts';
 import type { Turn } from '../turn.ts';
 import type { ConsumerGroup } from './group.ts';
 import type { RegexResolvedOp } from './kinds.ts';
@@ -106,31 +106,50 @@ function sameTopics(before: ReadonlySet<string>, topics: readonly string[]): boo
   return before.size === topics.length && topics.every((topic) => before.has(topic));
 }
 
-/** Topics were made, deleted or changed: groups that subscribe to them look again with their next heartbeat. */
+/**
+ * Topics were made, deleted or changed: groups that subscribe to them look again with their next heartbeat. There may be 10,000 groups, which
+ * hear of it in several inputs; the answer comes when all have.
+ */
 export function topicsChanged(turn: Turn, topics: readonly string[], id: OpId): void {
   for (const topic of topics) turn.topicHashes.delete(topic);
-  const changed = new Set(topics);
-  for (const group of turn.consumers.values()) {
-    if (!group.metadataStale) group.metadataStale = intersects(changed, group.subscribedTopics);
-    if (!mayMatchMore(turn, group, topics)) continue;
+  const existing = topics.filter((topic) => turn.topics.byName(topic) !== undefined);
+  tellTopics(turn, { id, changed: new Set(topics), existing, groups: turn.consumers.values() });
+}
+
+export function tellTopics(turn: Turn, round: TopicsRound): void {
+  const { out } = turn;
+  for (let looked = 0; looked < LOOKS_PER_INPUT;) {
+    const next = round.groups.next();
+    if (next.done === true) return out.reply(round.id, ok(null));
+    looked += 1 + tellGroup(turn, next.value, round);
+  }
+  out.timer(timerKeys.round(round.id), 0, { kind: 'tellTopics', ...round });
+}
+
+/** @returns how many topics it looked at, at most */
+function tellGroup(turn: Turn, group: ConsumerGroup, { changed, existing }: TopicsRound): number {
+  let looked = 0;
+  if (!group.metadataStale) {
+    looked += Math.min(changed.size, group.subscribedTopics.size);
+    group.metadataStale = intersects(changed, group.subscribedTopics);
+  }
+  if (group.regexCounts.size === 0) return looked;
+  if (mayMatchMore(group, existing)) {
     group.regexesStale = true;
     if (group.asker !== undefined) lookAtRegexes(turn, group);
   }
-  turn.out.reply(id, ok(null));
+  return looked + existing.length * group.regexCounts.size;
 }
 
 /**
  * A topic that went is still stood for, so that one of its name that is made within `REGEX_REFRESH_MIN_MS` need not be asked for: the group sees it
  * with the next heartbeat, as Kafka's do. Unless an answer is under way, for it may be of the time in between.
  */
-function mayMatchMore(turn: Turn, group: ConsumerGroup, topics: readonly string[]): boolean {
-  if (group.regexCounts.size === 0) return false;
+function mayMatchMore(group: ConsumerGroup, existing: readonly string[]): boolean {
   const isSettled = group.regexesAsked.size === 0 && group.resolved.size >= group.regexCounts.size;
-  for (const topic of topics) {
-    if (turn.topics.byName(topic) === undefined) continue;
-    if (!isSettled) return true;
+  if (!isSettled) return existing.length > 0;
+  for (const topic of existing)
     for (const { topicSet } of group.resolved.values()) if (!topicSet.has(topic)) return true;
-  }
   return false;
 }
 
