@@ -193,9 +193,10 @@ function isSameValue(a: ConsumerMemberValue, b: ConsumerMemberValue): boolean {
 /** As sets. */
 function sameNames(a: readonly string[], b: readonly string[]): boolean {
   if (a === b || (a.length === b.length && a.every((name, at) => name === b[at]))) return true;
-  const names = new Set(a);
+  // Nothing is known of who is new, however much it subscribes to.
+  if (a.length === 0 || b.length === 0) return a.length === b.length;
   const known = new Set(b);
-  return names.size === known.size && b.every((name) => names.has(name));
+  return a.every((name) => known.has(name)) && new Set(a).size === known.size;
 }
 
 function checkValue(turn: Turn, place: Place, value: ConsumerMemberValue): Refusal | undefined {
