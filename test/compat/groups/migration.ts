@@ -261,7 +261,12 @@ const downgrading: Scenario[] = [
     join('a', { memberId: '<a>', ...consumes }),
     sync('a', 3),
     tell('c', -1),
-    describe(5),
+    describe(5, {
+      ours: {
+        because: 'a member is told with what it may be working on, which nobody else may be given until it joins again',
+        answers: { 'groups.0.members.0.memberAssignment': '0x000000000000ffffffff' },
+      },
+    }),
     describeConsumers(),
     list(5),
     beat('a', 3),

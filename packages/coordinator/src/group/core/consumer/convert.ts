@@ -19,7 +19,7 @@ import { cancelSession, rebalancing, setSession as setClassicSession, timerKeys 
 import type { Turn } from '../turn.ts';
 import type { ConsumerGroup } from './group.ts';
 import { removeGroup } from './lifetime.ts';
-import { NOTHING_ASSIGNED, newMemberValue, toCurrentValue, toTopicPartitions } from './member.ts';
+import { NOTHING_ASSIGNED, newMemberValue, noCurrent, toCurrentValue, toTopicPartitions } from './member.ts';
 import type { ConsumerMember, OwnedPartitions } from './member.ts';
 import { hashOf } from './target.ts';
 import { setSession } from './timers.ts';
@@ -267,7 +267,10 @@ export function downgrade(turn: Turn, group: ConsumerGroup, how: Downgrade): Cla
   return classic;
 }
 
-/** The same members in a classic group, whose generation is the epoch; assigned is what the target gives them. */
+/**
+ * The same members in a classic group, whose generation is the epoch. Assigned is what each may be working on, not what the target gives it, as
+ * in Kafka: if the group is upgraded again before they have joined, what one is still to give back must not be taken for nobody's.
+ */
 function asClassic(
   turn: Turn,
   group: ConsumerGroup,
@@ -296,10 +299,19 @@ function asClassic(
   classic.protocolName = classic.selectProtocol();
   const assignments = new Map<string, Buffer>();
   for (const member of classic.members.values()) {
-    const target = group.targetOf(member.memberId);
-    assignments.set(member.memberId, assignmentFor(turn.topics, target, classic.metadataOf(member)));
+    const held = heldBy(group, member.memberId);
+    assignments.set(member.memberId, assignmentFor(turn.topics, held, classic.metadataOf(member)));
   }
   return { classic, value: classic.value(assignments, nowMs) };
+}
+
+function heldBy(group: ConsumerGroup, memberId: string): ReadonlyMap<string, Iterable<number>> {
+  const held = new Map<string, Set<number>>();
+  const { assigned, revoking } = group.members.get(memberId)?.current ?? noCurrent;
+  for (const owned of [assigned, revoking])
+    for (const [topicId, partitions] of owned)
+      held.set(topicId, (held.get(topicId) ?? new Set<number>()).union(partitions));
+  return held;
 }
 
 /** An assignment as the member reads it: topics by name, in the version of its subscription. */

@@ -349,3 +349,43 @@ describe('downgrade', () => {
     expect([bench.stateOf(), shared([back, old]), sizes([back, old])]).toEqual(['Stable', all(4), [2, 2]]);
   });
 });
+
+/** Nobody works on what another works on. */
+const expectApart = (clients: readonly Client[]): void => {
+  const owned = shared(clients);
+  expect(new Set(owned).size, owned.join()).toBe(owned.length);
+};
+
+test('migration: what a cooperative member has not given up yet is not given to who upgrades its group', () => {
+  const bench = benchWith();
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => bench.classic('g', { name, protocols: ['cooperative-sticky'] })) as [
+    BenchClassic,
+    BenchClassic,
+    BenchClassic,
+  ];
+  settle(bench, [a, b]);
+  c.live();
+  // It leads: it joins last, and assigns. The other one has not heard yet that it is to give up two of its three.
+  for (const client of [b, b, a, a]) client.live();
+  expect([bench.stateOf(), b.ownedNames().length]).toEqual(['Stable', 3]);
+  const x = bench.consumer('g', { name: 'x' });
+  x.join();
+  expectApart([a, b, c, x]);
+  settle(bench, [a, b, c, x]);
+  expect([shared([a, b, c, x]), typeOf(bench)]).toEqual([all(), 'consumer']);
+});
+
+test('migration: what a classic member has not given up yet is its own though its group turns classic and back in between', () => {
+  const bench = benchWith();
+  const a = bench.classic('g', { name: 'a', protocols: ['range'] });
+  settle(bench, [a]);
+  const [x, y] = [bench.consumer('g', { name: 'x' }), bench.consumer('g', { name: 'y' })];
+  x.join();
+  bench.advance(1_000);
+  x.leave();
+  expect(typeOf(bench)).toBe('classic');
+  y.join();
+  expectApart([a, y]);
+  settle(bench, [a, y]);
+  expect([shared([a, y]), sizes([a, y])]).toEqual([all(), [3, 3]]);
+});
