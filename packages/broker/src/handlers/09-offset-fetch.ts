@@ -25,7 +25,7 @@ const NOBODY: Asker = { memberId: null, memberEpoch: -1 };
 export const offsetFetch: HandlerOf<9> = {
   async handle(request, services, caller) {
     const asked = askedGroups(request, caller.apiVersion);
-    const groups = await inTurns(asked, services, caller, (group) => fetchGroup(group, services, caller));
+    const groups = await inTurns(asked, { services, caller, keyOf }, (group) => fetchGroup(group, services, caller));
     return shape(groups, caller.apiVersion);
   },
   refused: (request, code, _why, version) =>
@@ -37,20 +37,14 @@ export const offsetFetch: HandlerOf<9> = {
 
 /** Up to version 7 a request is one group. */
 function askedGroups(request: OffsetFetchRequest, version: number): readonly AskedGroup[] {
-  if (version >= SEVERAL_GROUPS_VERSION) return withoutRepeats(request.groups);
+  if (version >= SEVERAL_GROUPS_VERSION) return request.groups;
   const topics = request.topics?.map((topic) => ({ ...topic, topicId: NO_TOPIC_ID })) ?? null;
   return [{ groupId: request.groupId, topics, ...NOBODY }];
 }
 
-/** All that a group has committed is told once, however often it is asked for: a small request must not make an answer without bound. */
-function withoutRepeats(groups: readonly AskedGroup[]): readonly AskedGroup[] {
-  const whole = new Set<string>();
-  return groups.filter(({ groupId, topics }) => {
-    if (topics !== null) return true;
-    const repeats = whole.has(groupId);
-    whole.add(groupId);
-    return !repeats;
-  });
+/** All that a group has committed is told once, however often it is asked for. */
+function keyOf({ groupId, topics }: AskedGroup): string | undefined {
+  return topics === null ? groupId : undefined;
 }
 
 function shape(groups: readonly GroupAnswer[], version: number): ResponseInput<9> {

@@ -6,7 +6,7 @@ import type { AgedPartitionLag, MeasuredLag } from '@odradek/coordinator';
 import { ErrorCode } from '@odradek/protocol';
 import type { ResponseInput } from '@odradek/protocol';
 import type { Caller, HandlerOf, Services } from './context.ts';
-import { inTurns } from './in-turns.ts';
+import { byName, inTurns } from './in-turns.ts';
 
 type Described = ResponseInput<10000>['groups'][number];
 
@@ -14,9 +14,12 @@ const UNKNOWN = -1;
 
 export const describeGroupLag: HandlerOf<10000> = {
   async handle(request, services, caller) {
-    // A group that is named twice is told once: the rows of a large one are many.
-    const groupIds = Array.from(new Set(request.groupIds));
-    return { groups: await inTurns(groupIds, services, caller, (groupId) => describe(groupId, services, caller)) };
+    const { groupIds } = request;
+    return {
+      groups: await inTurns(groupIds, { services, caller, keyOf: byName }, (groupId) =>
+        describe(groupId, services, caller),
+      ),
+    };
   },
   refused: (request, code, why) => ({ groups: request.groupIds.map((groupId) => refused(groupId, code, why)) }),
 };

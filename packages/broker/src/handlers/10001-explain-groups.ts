@@ -3,16 +3,17 @@ import type { ExplainedGroup, MemberName, Person, Rebalance } from '@odradek/coo
 import { ErrorCode } from '@odradek/protocol';
 import type { ResponseInput } from '@odradek/protocol';
 import type { Caller, HandlerOf, Services } from './context.ts';
-import { inTurns } from './in-turns.ts';
+import { byName, inTurns } from './in-turns.ts';
 
 type Explained = ResponseInput<10001>['groups'][number];
 type RebalanceAnswer = Explained['rebalances'][number];
 
 export const explainGroups: HandlerOf<10001> = {
-  async handle({ groupIds: named, limit }, services, caller) {
-    const groupIds = Array.from(new Set(named));
+  async handle({ groupIds, limit }, services, caller) {
     return {
-      groups: await inTurns(groupIds, services, caller, (groupId) => explain(groupId, limit, services, caller)),
+      groups: await inTurns(groupIds, { services, caller, keyOf: byName }, (groupId) =>
+        explain(groupId, limit, services, caller),
+      ),
     };
   },
   refused: (request, code, why) => ({ groups: request.groupIds.map((groupId) => refused(groupId, code, why)) }),

@@ -5,7 +5,7 @@
 import { AUTHORIZED_OPERATIONS_OMITTED, ErrorCode } from '@odradek/protocol';
 import type { ResponseInput } from '@odradek/protocol';
 import type { Caller, HandlerOf, Services } from './context.ts';
-import { inTurns } from './in-turns.ts';
+import { byName, inTurns } from './in-turns.ts';
 
 type Described = ResponseInput<15>['groups'][number];
 
@@ -13,9 +13,7 @@ const NOT_FOUND_VERSION = 6;
 
 export const describeGroups: HandlerOf<15> = {
   async handle(request, services, caller) {
-    // One that is named again and again is told once: a small request must not make an answer without bound.
-    const groupIds = Array.from(new Set(request.groups));
-    const groups = await inTurns(groupIds, services, caller, async (groupId) => {
+    const groups = await inTurns(request.groups, { services, caller, keyOf: byName }, async (groupId) => {
       const group = await describe(groupId, services, caller);
       if (!request.includeAuthorizedOperations || group.errorCode !== ErrorCode.NONE) return group;
       return { ...group, authorizedOperations: operations(group, services, caller) };

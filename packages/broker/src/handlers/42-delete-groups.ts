@@ -1,16 +1,15 @@
 /** DeleteGroups, key 42, v0-2: empty groups with all their offsets; each group has its own code. Source: KIP-229. */
 import { ErrorCode } from '@odradek/protocol';
 import type { Caller, HandlerOf, Services } from './context.ts';
-import { inTurns } from './in-turns.ts';
+import { byName, inTurns } from './in-turns.ts';
 
 export const deleteGroups: HandlerOf<42> = {
   async handle(request, services, caller) {
-    const groupIds = Array.from(new Set(request.groupsNames));
-    const codes = await inTurns(groupIds, services, caller, (groupId) => deleteOne(groupId, services, caller));
-    return {
-      throttleTimeMs: 0,
-      results: groupIds.map((groupId, at) => ({ groupId, errorCode: codes[at] ?? ErrorCode.UNKNOWN_SERVER_ERROR })),
-    };
+    const results = await inTurns(request.groupsNames, { services, caller, keyOf: byName }, async (groupId) => ({
+      groupId,
+      errorCode: await deleteOne(groupId, services, caller),
+    }));
+    return { throttleTimeMs: 0, results };
   },
   refused: (request, errorCode) => ({
     throttleTimeMs: 0,

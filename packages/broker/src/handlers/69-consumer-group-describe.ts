@@ -7,7 +7,7 @@ import { AUTHORIZED_OPERATIONS_OMITTED, ErrorCode } from '@odradek/protocol';
 import type { ResponseInput } from '@odradek/protocol';
 import { consumerProtocolProblem } from '../core/consumer-protocol.ts';
 import type { Caller, HandlerOf, Services } from './context.ts';
-import { inTurns } from './in-turns.ts';
+import { byName, inTurns } from './in-turns.ts';
 
 type Described = ResponseInput<69>['groups'][number];
 type Member = Described['members'][number];
@@ -17,12 +17,11 @@ const MemberType = { CLASSIC: 0, CONSUMER: 1 } as const;
 
 export const consumerGroupDescribe: HandlerOf<69> = {
   async handle(request, services, caller) {
-    // One that is named again and again is told once: a small request must not make an answer without bound.
-    const groupIds = Array.from(new Set(request.groupIds));
+    const { groupIds } = request;
     if (consumerProtocolProblem(services.config(), services.image()) !== undefined)
-      return answer(groupIds.map((groupId) => refused(groupId, ErrorCode.UNSUPPORTED_VERSION, null)));
+      return answer(Array.from(new Set(groupIds), (groupId) => refused(groupId, ErrorCode.UNSUPPORTED_VERSION, null)));
     const { principal, clientHost } = caller;
-    const groups = await inTurns(groupIds, services, caller, async (groupId) => {
+    const groups = await inTurns(groupIds, { services, caller, keyOf: byName }, async (groupId) => {
       const group = await describe(groupId, services, caller);
       if (!request.includeAuthorizedOperations || group.errorCode !== ErrorCode.NONE) return group;
       const authorizedOperations = services.authorizer.operations(principal, clientHost, 'group', groupId);
