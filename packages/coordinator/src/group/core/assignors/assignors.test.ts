@@ -336,3 +336,19 @@ describe('range', () => {
     });
   });
 });
+
+test('uniform: the heaviest gives first, also when a chain has just made it so', () => {
+  const topics = describer(plain({ t0: 12, t2: 5, t3: 12, t4: 3 }));
+  const spec = specOf({
+    m0: member(['t0', 't2'], { instanceId: 'i0' }),
+    m1: member(['t3']),
+    m2: member(['t2', 't3']),
+    m3: member(['t4', 't3'], { instanceId: 'i3' }),
+    m4: member(['t3']),
+    m5: member(['t0']),
+  });
+  const loads = [...uniform(spec, topics)].map(([, owned]) =>
+    Array.from(owned.values()).reduce((sum, { size }) => sum + size, 0),
+  );
+  expect(loads.toSorted((a, b) => a - b)).toEqual([5, 5, 5, 5, 6, 6]);
+});

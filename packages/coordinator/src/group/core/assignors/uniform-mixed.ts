@@ -120,17 +120,11 @@ function pick(draft: Draft, topic: DraftTopic, { from, to, held }: Move): number
  */
 function moveInChains(draft: Draft): void {
   if (isEven(draft.loads)) return;
-  const heaviest = new Heap(
-    draft.loads,
-    draft.members.map((_, member) => member),
-    HEAVIEST,
-  );
   const chains = new Chains(draft);
-  for (;;) {
-    const member = heaviest.top;
-    if (member === undefined || chains.spent) return;
-    if (chains.isSettled(member) || !chains.moveFrom(member)) heaviest.pop();
-    else heaviest.sink();
+  while (!chains.spent) {
+    const member = chains.heaviest();
+    if (member === NOBODY) return;
+    chains.moveFrom(member);
   }
 }
 
@@ -168,12 +162,22 @@ class Chains {
     return this.#steps > CHAIN_STEPS_MAX;
   }
 
-  isSettled(member: number): boolean {
-    return this.#settled[member] === 1;
+  /** Of those that are not settled; of equals the first. Looked for anew each time, since a chain makes another member heavier. */
+  heaviest(): number {
+    const { loads } = this.#draft;
+    let found = NOBODY;
+    let most = -1;
+    for (let member = 0; member < loads.length; member += 1) {
+      const load = loads[member] ?? 0;
+      if (load <= most || this.#settled[member] === 1) continue;
+      found = member;
+      most = load;
+    }
+    return found;
   }
 
-  /** @returns whether a partition of the member's moved on; if not, all that it could reach is settled */
-  moveFrom(start: number): boolean {
+  /** Moves a partition of the member's on, or settles all that it could reach. */
+  moveFrom(start: number): void {
     const { loads } = this.#draft;
     const reached = [start];
     this.#reachedFrom.fill(NOBODY);
@@ -183,7 +187,7 @@ class Chains {
     for (const member of reached) {
       if ((loads[member] ?? 0) <= wanted) {
         this.#moveAlong(start, member);
-        return true;
+        return;
       }
       for (const topic of this.#held[member]?.keys() ?? [])
         if (!tried.has(topic)) {
@@ -192,7 +196,6 @@ class Chains {
         }
     }
     for (const member of reached) this.#settled[member] = 1;
-    return false;
   }
 
   /** Adds the topic's subscribers that no step led to yet. */
@@ -228,7 +231,7 @@ class Chains {
 const LIGHTEST = 1;
 const HEAVIEST = -1;
 
-/** Members by load. Only the top's load may change, and only so that it sinks. */
+/** Members by load. The top's load may change so that it sinks; where another's changes meanwhile, the top may be one off. */
 class Heap {
   readonly #items: number[];
   readonly #loads: Int32Array;

@@ -1,5 +1,6 @@
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
+import { reconcileAll } from '../../../testing/bench-consumer.ts';
 import type { BenchConsumer } from '../../../testing/bench-consumer.ts';
 import { GroupBench, benchConfig } from '../../../testing/group-bench.ts';
 import type { ConsumerHeartbeatOp } from './kinds.ts';
@@ -74,6 +75,24 @@ test('heartbeat: a full group takes no new member, and its own go on', () => {
     ErrorCode.NONE,
     ErrorCode.NONE,
   ]);
+});
+
+test('heartbeat: a group that is larger than a limit set since keeps its members, and takes new ones once there is room', () => {
+  const before = new GroupBench();
+  before.topics.set('orders', 3);
+  const members = [before.consumer(), before.consumer(), before.consumer()];
+  reconcileAll(before, members, 6);
+  const made = before.reloaded({ consumer: { ...benchConfig.consumer, maxSize: 2 } });
+  for (const member of members) Object.assign(member, { bench: made });
+  const late = made.consumer();
+  const codes = (): number[] => members.map((member) => member.beat().code);
+  expect([...codes(), late.join().code]).toEqual([0, 0, 0, ErrorCode.GROUP_MAX_SIZE_REACHED]);
+  members.pop()?.leave();
+  expect(late.join().code).toBe(ErrorCode.GROUP_MAX_SIZE_REACHED);
+  members.pop()?.leave();
+  expect(late.join().code).toBe(ErrorCode.NONE);
+  reconcileAll(made, [...members, late], 6);
+  expect([...members, late].flatMap((member) => member.ownedNames())).toHaveLength(3);
 });
 
 test('heartbeat: a member whose record would not fit the topic is refused before it is written', () => {
