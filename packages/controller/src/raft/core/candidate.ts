@@ -1,0 +1,132 @@
+/**
+ * Elections. Before it begins an epoch, a candidate asks whether it would win (pre-vote), so that a replica that was cut off disturbs
+ * nobody when it comes back. Whoever hears a live leader refuses. The paper, section 5.2 and 5.4.1; Ongaro's thesis 4.2.3 and 9.6.
+ */
+import { follow } from './follower.ts';
+import { lead } from './leader.ts';
+import { isSame } from './membership.ts';
+import { BLANK } from './messages.ts';
+import type { Message, Position, ReplicaKey } from './messages.ts';
+import { majorityOf } from './quorum.ts';
+import { NO_CHANGE, electionDeadline, persist, send } from './state.ts';
+import type { Effect, RaftState } from './state.ts';
+
+type Ask = Message & { kind: 'preVote' | 'vote' };
+type Answer = Message & { kind: 'preVoteReply' | 'voteReply' };
+
+/**
+ * Whether this replica may stand for election. One that the last set of voters leaves out still may until that set is committed: those who
+ * are to go on without it may need what its log holds (Ongaro's thesis 4.2.2).
+ */
+export function mayStand(s: RaftState): boolean {
+  if (s.recoverTo > 0) return false;
+  return s.members.isVoter(s.self) || s.members.votersAt(s.highWatermark).some((voter) => isSame(voter, s.self));
+}
+
+export function startPreVote(s: RaftState, out: Effect[], nowMs: number): void {
+  ask(s, out, { isPre: true, isTransfer: false, nowMs });
+}
+
+export function startElection(s: RaftState, out: Effect[], nowMs: number, isTransfer: boolean): void {
+  s.epoch += 1;
+  s.votedFor = s.self;
+  s.recoverTo = 0;
+  persist(s, out, NO_CHANGE);
+  ask(s, out, { isPre: false, isTransfer, nowMs });
+}
+
+function ask(s: RaftState, out: Effect[], how: { isPre: boolean; isTransfer: boolean; nowMs: number }): void {
+  const { isPre, isTransfer, nowMs } = how;
+  s.role = {
+    kind: 'candidate',
+    isPre,
+    isTransfer,
+    granted: new Set(),
+    refused: new Set(),
+    selfSeq: isPre ? 0 : s.persistSeq,
+    deadlineMs: electionDeadline(s.options, s.random, nowMs),
+  };
+  out.push({ kind: 'followed', epoch: s.epoch, leaderId: null });
+  const epoch = isPre ? s.epoch + 1 : s.epoch;
+  for (const { id } of s.members.voters)
+    if (id !== s.self.id) send(s, out, id, { kind: isPre ? 'preVote' : 'vote', epoch, last: s.log.last, isTransfer });
+  countVotes(s, out, nowMs);
+}
+
+/** A vote of its own counts like any other once it is durable. */
+export function countVotes(s: RaftState, out: Effect[], nowMs: number): void {
+  const { role } = s;
+  if (role.kind !== 'candidate') return;
+  if (s.durableSeq >= role.selfSeq) role.granted.add(s.self.id);
+  const needed = majorityOf(s.members.voters.length);
+  const { length: voters } = s.members.voters;
+  const granted = s.members.voters.filter(({ id }) => role.granted.has(id)).length;
+  const refused = s.members.voters.filter(({ id }) => role.refused.has(id)).length;
+  if (granted >= needed) {
+    if (role.isPre) startElection(s, out, nowMs, false);
+    else lead(s, out, nowMs);
+  } else if (refused > voters - needed)
+    follow(s, out, { epoch: s.epoch, leaderId: null, nowMs, why: 'votes were refused' });
+}
+
+export function onVoteAsked(s: RaftState, out: Effect[], from: ReplicaKey, message: Ask, nowMs: number): void {
+  const isPre = message.kind === 'preVote';
+  const kind = isPre ? 'preVoteReply' : 'voteReply';
+  const answer = (granted: boolean): void =>
+    send(s, out, from.id, { kind, epoch: s.epoch, asked: message.epoch, granted });
+  if (message.epoch < s.epoch || !isEligible(s, message.last) || (!message.isTransfer && hearsLeader(s, nowMs))) {
+    // A refusal of what is heard with a later epoch is a refusal in the own one: a live leader is not unseated by it.
+    answer(false);
+    return;
+  }
+  if (isPre) {
+    answer(message.epoch > s.epoch);
+    return;
+  }
+  if (message.epoch > s.epoch)
+    follow(s, out, { epoch: message.epoch, leaderId: null, nowMs, why: `node ${from.id} asks for votes` });
+  const { role, votedFor } = s;
+  const isFree = votedFor === null || (votedFor.id === from.id && votedFor.directoryId === from.directoryId);
+  if (!isFree || role.kind !== 'follower' || role.leaderId !== null) {
+    answer(false);
+    return;
+  }
+  if (votedFor === null) {
+    s.votedFor = from;
+    s.recoverTo = 0;
+    persist(s, out, NO_CHANGE);
+  }
+  role.deadlineMs = electionDeadline(s.options, s.random, nowMs);
+  answer(true);
+}
+
+/**
+ * Whether a candidate's log holds all that this replica can vouch for. A voter with an empty disk cannot vouch for anything: it votes for
+ * nobody who has a log, until a leader has brought its own up to date.
+ */
+function isEligible(s: RaftState, last: Position): boolean {
+  if (s.recoverTo > 0) return false;
+  if (s.recoverTo === BLANK && last.offset > 0) return false;
+  const own = s.log.last;
+  return last.epoch > own.epoch || (last.epoch === own.epoch && last.offset >= own.offset);
+}
+
+/** Check-quorum keeps a leader honest about being one, so a leader counts as hearing itself. */
+function hearsLeader(s: RaftState, nowMs: number): boolean {
+  const { role } = s;
+  if (role.kind === 'leader') return true;
+  return role.kind === 'follower' && role.leaderId !== null && nowMs - role.heardMs < s.options.electionTimeoutMs;
+}
+
+export function onVoteAnswered(s: RaftState, out: Effect[], from: ReplicaKey, message: Answer, nowMs: number): void {
+  if (message.epoch > s.epoch) {
+    follow(s, out, { epoch: message.epoch, leaderId: null, nowMs, why: `node ${from.id} is in a later epoch` });
+    return;
+  }
+  const { role } = s;
+  const isPre = message.kind === 'preVoteReply';
+  if (role.kind !== 'candidate' || role.isPre !== isPre || !s.members.isVoter(from)) return;
+  if (message.asked !== (isPre ? s.epoch + 1 : s.epoch)) return;
+  (message.granted ? role.granted : role.refused).add(from.id);
+  countVotes(s, out, nowMs);
+}

@@ -1,0 +1,134 @@
+/**
+ * One replica of the Raft log: an input goes in, effects come out. Knows nothing of Kafka, of clocks or of disks.
+ * Every input is followed by the claims that must always hold (`invariants.ts`).
+ */
+import { unreachable } from '@odradek/base';
+import { countVotes, mayStand, onVoteAnswered, onVoteAsked, startElection, startPreVote } from './candidate.ts';
+import { onAppend, onSnapshot } from './follower.ts';
+import { assertClaims } from './invariants.ts';
+import {
+  leaderTick,
+  maybeCommit,
+  onAppended,
+  onPeerConnected,
+  onPeerLost,
+  onRefused,
+  onSnapshotGone,
+  onSnapshotReply,
+  onTransfer,
+  quorumHeardMs,
+} from './leader.ts';
+import type { Message, Position, ReplicaKey } from './messages.ts';
+import type { Effect, Input, RaftState } from './state.ts';
+
+export function step(s: RaftState, input: Input, nowMs: number, out: Effect[]): void {
+  const before = { epoch: s.epoch, highWatermark: s.highWatermark };
+  switch (input.kind) {
+    case 'tick':
+      tick(s, out, nowMs);
+      break;
+    case 'received':
+      received(s, out, input.from, input.message, nowMs);
+      break;
+    case 'persisted':
+      persisted(s, out, input.seq, nowMs);
+      break;
+    case 'peerConnected':
+      s.connected.set(input.peer.id, input.peer);
+      onPeerConnected(s, out, input.peer, nowMs);
+      break;
+    case 'peerLost':
+      peerLost(s, input.id, nowMs);
+      break;
+    case 'snapshotTaken':
+      snapshotTaken(s, input.mark);
+      break;
+    case 'snapshotGone':
+      onSnapshotGone(s, out, input.id, nowMs);
+      break;
+    case 'transferLeader':
+      onTransfer(s, out, input.to, nowMs);
+      break;
+    default:
+      unreachable(input);
+  }
+  assertClaims(s, before);
+}
+
+/** When `tick` has something to do next, milliseconds. */
+export function nextDeadlineMs(s: RaftState): number {
+  const { role } = s;
+  if (role.kind !== 'leader') return mayStand(s) ? role.deadlineMs : Infinity;
+  let next = role.transfer?.deadlineMs ?? Infinity;
+  next = Math.min(next, quorumHeardMs(s, role) + s.options.electionTimeoutMs);
+  for (const peer of role.progress.values()) {
+    if (peer.isConnected) next = Math.min(next, peer.sentMs + s.options.heartbeatMs);
+  }
+  return next;
+}
+
+function tick(s: RaftState, out: Effect[], nowMs: number): void {
+  const { role } = s;
+  if (role.kind === 'leader') leaderTick(s, role, out, nowMs);
+  else if (nowMs >= role.deadlineMs && mayStand(s)) startPreVote(s, out, nowMs);
+}
+
+function received(s: RaftState, out: Effect[], from: ReplicaKey, message: Message, nowMs: number): void {
+  switch (message.kind) {
+    case 'preVote':
+    case 'vote':
+      return onVoteAsked(s, out, from, message, nowMs);
+    case 'preVoteReply':
+    case 'voteReply':
+      return onVoteAnswered(s, out, from, message, nowMs);
+    case 'append':
+      return onAppend(s, out, from, message, nowMs);
+    case 'appended':
+      return onAppended(s, out, from, message, nowMs);
+    case 'refused':
+      return onRefused(s, out, from, message, nowMs);
+    case 'snapshot':
+      return onSnapshot(s, out, from, message, nowMs);
+    case 'snapshotReply':
+      return onSnapshotReply(s, out, from, message, nowMs);
+    case 'timeoutNow':
+      if (message.epoch === s.epoch && s.role.kind === 'follower' && mayStand(s)) startElection(s, out, nowMs, true);
+      return;
+    default:
+      unreachable(message);
+  }
+}
+
+function persisted(s: RaftState, out: Effect[], seq: number, nowMs: number): void {
+  s.durableSeq = Math.max(s.durableSeq, seq);
+  let done = 0;
+  for (const part of s.unsynced) {
+    if (part.seq > s.durableSeq) break;
+    s.durableOffset = part.endOffset;
+    done += 1;
+  }
+  if (done > 0) s.unsynced = s.unsynced.slice(done);
+  if (s.role.kind === 'leader') maybeCommit(s, s.role, out, nowMs);
+  else countVotes(s, out, nowMs);
+}
+
+/**
+ * A follower whose leader's streams broke does not wait for the election timeout: it asks after a short time of chance, and the others,
+ * which have lost the leader too, agree; those that still hear it do not.
+ */
+function peerLost(s: RaftState, id: number, nowMs: number): void {
+  s.connected.delete(id);
+  onPeerLost(s, id);
+  const { role } = s;
+  if (role.kind !== 'follower' || role.leaderId !== id) return;
+  role.heardMs = -Infinity;
+  const soonMs = nowMs + 1 + s.random.below(Math.max(1, s.options.brokenStreamWaitMs));
+  role.deadlineMs = Math.min(role.deadlineMs, soonMs);
+}
+
+function snapshotTaken(s: RaftState, mark: Position): void {
+  if (mark.offset <= s.log.snapshot.offset) return;
+  const { keptBytesMax } = s.options;
+  const keepFrom = s.log.bytes > keptBytesMax ? mark.offset : s.log.start.offset;
+  s.log.compact({ ...mark, voters: s.members.votersAt(mark.offset) }, keepFrom);
+}

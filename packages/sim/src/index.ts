@@ -1,0 +1,2 @@
+export { runRaft } from './raft/cluster.ts';
+export type { RunReport } from './raft/cluster.ts';

@@ -1,0 +1,83 @@
+/** The proof of the proof: a bug that is planted in the core is found by the simulator within 200 seeds. Each is one edit of its source. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { assert } from '@odradek/base';
+import { afterAll, expect, test } from 'vitest';
+import { runRaft } from './cluster.ts';
+import type { RaftModule } from './node.ts';
+
+const SEEDS = 200;
+
+const mutants: readonly { bug: string; file: string; from: string; to: string }[] = [
+  {
+    bug: 'an entry counts for the leader before its disk has it, and acknowledgements do not wait for the disk',
+    file: 'state.ts',
+    from: 'afterSeq = s.persistSeq',
+    to: 'afterSeq = 0',
+  },
+  {
+    bug: 'the vote is not kept',
+    file: 'candidate.ts',
+    from: 's.votedFor = from;',
+    to: '',
+  },
+  {
+    bug: 'a vote of an earlier election counts',
+    file: 'candidate.ts',
+    from: 'if (message.asked !== (isPre ? s.epoch + 1 : s.epoch)) return;',
+    to: '',
+  },
+  {
+    bug: 'an entry of an earlier epoch is committed by counting',
+    file: 'leader.ts',
+    from: '|| s.log.epochAt(reached) !== s.epoch) return;',
+    to: ') return;',
+  },
+  {
+    bug: 'a candidate with a shorter log is voted for',
+    file: 'candidate.ts',
+    from: 'last.offset >= own.offset',
+    to: 'last.offset >= 0',
+  },
+  {
+    bug: 'what follows is taken without looking at what came before',
+    file: 'follower.ts',
+    from: 'if (s.log.epochAt(previous.offset) !== previous.epoch) {',
+    to: 'if (previous.offset > s.log.endOffset) {',
+  },
+  {
+    bug: 'a majority is half',
+    file: 'quorum.ts',
+    from: 'return Math.floor(count / 2) + 1;',
+    to: 'return Math.max(1, Math.floor(count / 2));',
+  },
+  {
+    bug: 'a voter with an empty disk votes as if it remembered',
+    file: 'candidate.ts',
+    from: 'if (s.recoverTo > 0) return false;\n  if (s.recoverTo === BLANK && last.offset > 0) return false;',
+    to: '',
+  },
+];
+
+const packageRoot = path.resolve(import.meta.dirname, '../../../controller');
+const scratch = mkdtempSync(path.join(packageRoot, '.mutants-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+async function plant(name: string, { file, from, to }: (typeof mutants)[number]): Promise<RaftModule> {
+  const home = path.join(scratch, name);
+  cpSync(path.join(packageRoot, 'src/raft'), home, { recursive: true });
+  const target = path.join(home, 'core', file);
+  const source = readFileSync(target, 'utf8');
+  assert(source.split(from).length === 2, 'a bug is planted at one place', { file, from });
+  writeFileSync(target, source.replace(from, to));
+  return (await import(pathToFileURL(path.join(home, 'index.ts')).href)) as RaftModule;
+}
+
+test.for(mutants.map((mutant, index) => ({ ...mutant, index })))('simulator: finds it when $bug', async (mutant) => {
+  const raft = await plant(`bug-${mutant.index}`, mutant);
+  const found = Array.from({ length: SEEDS }, (_, seed) => seed + 1).find(
+    (seed) => runRaft(seed, raft).violation !== undefined,
+  );
+  expect(found, `no seed of ${SEEDS} has found it`).toBeDefined();
+});
