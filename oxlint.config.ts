@@ -6,6 +6,7 @@ const layers: Record<string, readonly string[]> = {
   protocol: ['base'],
   metadata: ['base', 'protocol'],
   log: ['base', 'protocol'],
+  rpc: ['base'],
   replication: ['base', 'protocol', 'log', 'metadata'],
   coordinator: ['base', 'protocol', 'metadata'],
   controller: ['base', 'protocol', 'metadata'],
@@ -17,8 +18,8 @@ const layers: Record<string, readonly string[]> = {
 
 /** A library has one home, so that replacing it is a change in one room. */
 const homes: Record<string, readonly string[]> = {
-  '@grpc/grpc-js': [],
-  protobufjs: [],
+  '@grpc/grpc-js': ['packages/rpc/src/shell/'],
+  protobufjs: ['packages/rpc/src/'],
   level: ['packages/controller/src/shell/'],
   pino: ['packages/base/src/observe/'],
   'pino-pretty': ['packages/base/src/observe/'],

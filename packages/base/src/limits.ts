@@ -65,6 +65,26 @@ export type Limits = {
   readonly controllerBatchRecordsMax: number;
   /** Records since the last metadata snapshot that a start may replay whatever they add up to; beyond it, twice the snapshot's. */
   readonly metadataReplayRecords: number;
+  /** Bytes of one message between nodes; a longer one ends its stream. */
+  readonly rpcMessageBytesMax: number;
+  /** Bytes queued to one stream between nodes from which on its sender is asked to hold back. */
+  readonly rpcQueuedBytesMark: number;
+  /** Bytes queued to one stream between nodes beyond which it is cut: its sender does not hold back. */
+  readonly rpcQueuedBytesMax: number;
+  /** Bytes that a node may send on one stream ahead of what the other has taken. */
+  readonly rpcWindowBytes: number;
+  /** How long a connection between nodes may be quiet before it is asked for a sign of life, and how long that may take. */
+  readonly rpcKeepaliveMs: number;
+  readonly rpcKeepaliveTimeoutMs: number;
+  /** How long a dial may take, from the resolution of the name to the answer of the other node. */
+  readonly rpcDialMs: number;
+  /** How long the last words of a stream may take to leave. */
+  readonly rpcCloseMs: number;
+  /** Wait between dials of one node to another: doubles from the first to the second. */
+  readonly rpcRedialMinMs: number;
+  readonly rpcRedialMaxMs: number;
+  /** Streams that one connection between nodes may carry. */
+  readonly rpcStreamsPerConnectionMax: number;
   /** Label combinations over all metrics; further ones are counted together. */
   readonly metricSeriesMax: number;
   /** UTF-16 units of a label's value: a group's name may have 32767 bytes. A longer one is cut, with a digest behind it. */
@@ -107,6 +127,17 @@ export const production: Limits = {
   controllerPartitionsPerRequestMax: 10_000,
   controllerBatchRecordsMax: 10_000,
   metadataReplayRecords: 20_000,
+  rpcMessageBytesMax: 64 * MIB,
+  rpcQueuedBytesMark: 4 * MIB,
+  rpcQueuedBytesMax: 128 * MIB,
+  rpcWindowBytes: 4 * MIB,
+  rpcKeepaliveMs: 1_000,
+  rpcKeepaliveTimeoutMs: 2_000,
+  rpcDialMs: 2_000,
+  rpcCloseMs: 1_000,
+  rpcRedialMinMs: 20,
+  rpcRedialMaxMs: 1_000,
+  rpcStreamsPerConnectionMax: 8,
   metricSeriesMax: 50_000,
   metricLabelCharsMax: 256,
   shutdownDeadlineMs: 1_800,
@@ -144,6 +175,17 @@ export const tiny: Limits = {
   controllerPartitionsPerRequestMax: 64,
   controllerBatchRecordsMax: 16,
   metadataReplayRecords: 64,
+  rpcMessageBytesMax: 1 * MIB,
+  rpcQueuedBytesMark: 64 * 1024,
+  rpcQueuedBytesMax: 4 * MIB,
+  rpcWindowBytes: 64 * 1024,
+  rpcKeepaliveMs: 200,
+  rpcKeepaliveTimeoutMs: 300,
+  rpcDialMs: 500,
+  rpcCloseMs: 200,
+  rpcRedialMinMs: 5,
+  rpcRedialMaxMs: 200,
+  rpcStreamsPerConnectionMax: 2,
   metricSeriesMax: 200,
   metricLabelCharsMax: 64,
   shutdownDeadlineMs: 1_800,

@@ -2,6 +2,7 @@
  * Every door to the world. Production uses `shell/system.ts`; the simulator and the test kit hand in others.
  * Nothing outside a shell touches a clock, luck, a file or a socket except through these.
  */
+import type { Duplex } from 'node:stream';
 
 export type TimerHandle = { cancel(): void };
 
@@ -95,6 +96,11 @@ export interface Socket {
   onDrain(drained: () => void): void;
   /** Called once, with the reason when it was not an orderly end. */
   onClose(closed: (cause?: Error) => void): void;
+  /**
+   * Hands the stream to another protocol's server: `unread` is put back before what comes, `onData` and `onDrain` hear no more, `onClose`
+   * still does. Only sockets of the real world have it.
+   */
+  release?(unread: Uint8Array): Duplex;
 }
 
 export interface Listening {

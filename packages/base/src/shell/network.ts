@@ -1,6 +1,7 @@
 /** TCP behind the `Network` port: listeners on every address of a name, gathered writes, no delay. */
 import { lookup } from 'node:dns/promises';
 import * as net from 'node:net';
+import type { Duplex } from 'node:stream';
 import { assert } from '../assert.ts';
 import type { Listening, Network, Socket } from '../ports.ts';
 
@@ -192,6 +193,15 @@ class SystemSocket implements Socket {
   onClose(closed: (cause?: Error) => void): void {
     if (this.#stream.closed) closed(this.#cause);
     else this.#stream.once('close', () => closed(this.#cause));
+  }
+
+  release(unread: Uint8Array): Duplex {
+    const stream = this.#stream;
+    stream.pause();
+    stream.removeAllListeners('data');
+    stream.removeAllListeners('drain');
+    if (unread.length > 0) stream.unshift(unread);
+    return stream;
   }
 }
 

@@ -1,0 +1,22 @@
+export { backoffMs } from './core/backoff.ts';
+export { isHttp2 } from './core/preface.ts';
+export type { Codec, Decoded } from './core/schema.ts';
+export type { Service, VersionRange } from './core/service.ts';
+export { brokerSessionService } from './core/services/broker-session.ts';
+export type { FromBroker, FromController } from './core/services/broker-session.ts';
+export { raftService } from './core/services/raft.ts';
+export type { RaftMessage } from './core/services/raft.ts';
+export type {
+  Dialled,
+  EndKind,
+  Ending,
+  Farewell,
+  Identity,
+  Peer,
+  ServiceHandler,
+  SharingStreamServer,
+  Stream,
+  StreamClient,
+  StreamServer,
+  Target,
+} from './ports.ts';

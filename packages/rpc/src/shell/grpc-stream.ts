@@ -1,0 +1,186 @@
+/**
+ * One end of a gRPC stream, the same on both sides. What is queued is counted in bytes from `send` until HTTP/2 has taken it, and
+ * bounded; the last words travel as a message, in order, because a status that is not OK overtakes what was sent before it.
+ */
+import type { Clock, Limits, TimerHandle } from '@odradek/base';
+import type { Codec } from '../core/schema.ts';
+import { farewellCodec, isFarewell } from '../core/services/common.ts';
+import { endingOfFarewell, oversizedWhy, overflowedWhy, peerName } from '../core/endings.ts';
+import type { Ending, Farewell, Peer, Stream } from '../ports.ts';
+
+/** A call of grpc-js, of either side: a stream of Buffers. */
+export interface Call {
+  write(bytes: Buffer, taken?: () => void): boolean;
+  end(): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  on(event: 'data', take: (bytes: Buffer) => void): unknown;
+}
+
+export type GrpcStreamOptions<Sent, Received> = {
+  readonly call: Call;
+  readonly peer: Peer;
+  readonly sends: Codec<Sent>;
+  readonly receives: Codec<Received>;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** Ends the call at once, without flushing. */
+  readonly cut: () => void;
+};
+
+const CLOSED: Farewell = { reason: 'closed', why: 'it is not needed any more' };
+
+export class GrpcStream<Sent, Received> implements Stream<Sent, Received> {
+  readonly peer: Peer;
+  readonly #options: GrpcStreamOptions<Sent, Received>;
+  #queuedBytes = 0;
+  #isFull = false;
+  #ending: Ending | undefined;
+  /** The call itself is over, too. */
+  #isOver = false;
+  #late: TimerHandle | undefined;
+  #take: ((message: Received) => void) | undefined;
+  #drained: (() => void) | undefined;
+  #closed: ((ending: Ending) => void) | undefined;
+
+  constructor(options: GrpcStreamOptions<Sent, Received>) {
+    this.#options = options;
+    this.peer = options.peer;
+  }
+
+  send(message: Sent): boolean {
+    if (this.#ending !== undefined) return false;
+    const { sends, limits, call } = this.#options;
+    const bytes = sends.encode(message);
+    if (bytes.length > limits.rpcMessageBytesMax) {
+      this.close({ reason: 'invalid', why: oversizedWhy(sends.name, bytes.length, limits) });
+      return false;
+    }
+    if (this.#queuedBytes + bytes.length > limits.rpcQueuedBytesMax) {
+      this.#cut({
+        kind: 'overflowed',
+        by: 'us',
+        why: overflowedWhy(this.peer, this.#queuedBytes + bytes.length, limits),
+      });
+      return false;
+    }
+    this.#queuedBytes += bytes.length;
+    call.write(bytes, () => this.#written(bytes.length));
+    if (this.#queuedBytes >= limits.rpcQueuedBytesMark) this.#isFull = true;
+    return !this.#isFull;
+  }
+
+  queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  pause(): void {
+    if (this.#ending === undefined) this.#options.call.pause();
+  }
+
+  resume(): void {
+    if (this.#ending === undefined && this.#take !== undefined) this.#options.call.resume();
+  }
+
+  onMessage(take: (message: Received) => void): void {
+    const first = this.#take === undefined;
+    this.#take = take;
+    if (first && this.#ending === undefined) this.#options.call.on('data', (bytes: Buffer) => this.#received(bytes));
+  }
+
+  onDrain(drained: () => void): void {
+    this.#drained = drained;
+  }
+
+  onClosed(closed: (ending: Ending) => void): void {
+    this.#closed = closed;
+    if (this.#ending !== undefined) this.#tellClosed();
+  }
+
+  close(farewell: Farewell = CLOSED): void {
+    if (this.#ending !== undefined) return;
+    const { reason, why } = farewell;
+    this.#leave(farewell);
+    this.#end({ kind: reason, by: 'us', why });
+  }
+
+  destroy(why: string): void {
+    if (this.#ending === undefined) this.#cut({ kind: 'broken', by: 'us', why });
+    else if (!this.#isOver) this.#options.cut();
+  }
+
+  /** The peer says no more, and said no last words. */
+  halfClosed(): void {
+    if (this.#ending !== undefined) return;
+    this.#finish();
+    this.#end({ kind: 'closed', by: 'peer', why: `${peerName(this.peer)} ended the stream` });
+  }
+
+  /** The call has ended, for the reason given unless one is known already. */
+  over(ending: Ending): void {
+    this.#isOver = true;
+    this.#late?.cancel();
+    this.#end(ending);
+  }
+
+  #received(bytes: Buffer): void {
+    if (this.#ending !== undefined) return;
+    const { receives, limits } = this.#options;
+    if (bytes.length > limits.rpcMessageBytesMax)
+      return this.close({ reason: 'invalid', why: oversizedWhy(receives.name, bytes.length, limits) });
+    if (isFarewell(bytes)) return this.#farewell(bytes);
+    const decoded = receives.decode(bytes);
+    if (decoded.ok) this.#take?.(decoded.value);
+    else this.close({ reason: 'invalid', why: decoded.why });
+  }
+
+  #farewell(bytes: Buffer): void {
+    const decoded = farewellCodec.decode(bytes);
+    if (!decoded.ok) return this.close({ reason: 'invalid', why: decoded.why });
+    this.#finish();
+    this.#end(endingOfFarewell(decoded.value));
+  }
+
+  #written(count: number): void {
+    this.#queuedBytes -= count;
+    // Half of the mark, so that a sender that fills it is not woken for every message.
+    if (!this.#isFull || this.#queuedBytes * 2 > this.#options.limits.rpcQueuedBytesMark) return;
+    this.#isFull = false;
+    if (this.#ending === undefined) this.#drained?.();
+  }
+
+  #leave(farewell: Farewell): void {
+    this.#options.call.write(farewellCodec.encode({ kind: 'goodbye', ...farewell }));
+    this.#finish();
+  }
+
+  /** Nothing more is sent; what still comes is dropped, so that the other side's end is seen. */
+  #finish(): void {
+    const { call, clock, limits, cut } = this.#options;
+    call.end();
+    call.resume();
+    this.#late = clock.after(limits.rpcCloseMs, () => {
+      if (!this.#isOver) cut();
+    });
+  }
+
+  #cut(ending: Ending): void {
+    this.#end(ending);
+    this.#options.cut();
+  }
+
+  #end(ending: Ending): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
+    if (this.#closed !== undefined) this.#tellClosed();
+  }
+
+  #tellClosed(): void {
+    queueMicrotask(() => {
+      const closed = this.#closed;
+      const ending = this.#ending;
+      this.#closed = undefined;
+      if (closed !== undefined && ending !== undefined) closed(ending);
+    });
+  }
+}
