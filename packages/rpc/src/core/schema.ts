@@ -28,12 +28,14 @@ const WIRE_BITS = 3;
 /** Seven bits each: as many as 64 bits need. */
 const VARINT_BYTES_MAX = 10;
 
+/** What a field holds that is no message. proto/ calls them uint64, sint32, bool, string and bytes; a uuid is bytes, too. */
+export type Content = 'uint64' | 'sint32' | 'bool' | 'text' | 'bytes' | 'uuid';
+
 /** One field: its number and type never change once it was released, and neither is given to another. */
 export interface Field<T> {
   readonly id: number;
   readonly wire: typeof VARINT | typeof DELIMITED;
-  /** As proto/ calls it. */
-  readonly type: string;
+  readonly of: Content | Shape<unknown>;
   readonly rule: 'one' | 'optional' | 'repeated';
   /** Writes number and value, or nothing where a reader would take the same from nothing. */
   write(writer: Writer, value: T): void;
@@ -59,7 +61,7 @@ export interface Shape<T> {
 export type Infer<S> = S extends Shape<infer T> ? T : never;
 
 type Scalar<T> = {
-  readonly type: string;
+  readonly of: Content;
   readonly wire: typeof VARINT | typeof DELIMITED;
   readonly absent: T;
   write(writer: Writer, value: T): void;
@@ -68,7 +70,7 @@ type Scalar<T> = {
 
 /** Offsets, epochs of brokers, counts: 0 to 2^53 - 1. */
 const uint64: Scalar<number> = {
-  type: 'uint64',
+  of: 'uint64',
   wire: VARINT,
   absent: 0,
   write: (writer, value) => {
@@ -80,7 +82,7 @@ const uint64: Scalar<number> = {
 
 /** Node ids, epochs of leaders, error codes: int32, small ones in few bytes. */
 const sint32: Scalar<number> = {
-  type: 'sint32',
+  of: 'sint32',
   wire: VARINT,
   absent: 0,
   write: (writer, value) => {
@@ -95,7 +97,7 @@ const sint32: Scalar<number> = {
 };
 
 const bool: Scalar<boolean> = {
-  type: 'bool',
+  of: 'bool',
   wire: VARINT,
   absent: false,
   write: (writer, value) => void writer.bool(value),
@@ -103,7 +105,7 @@ const bool: Scalar<boolean> = {
 };
 
 const text: Scalar<string> = {
-  type: 'string',
+  of: 'text',
   wire: DELIMITED,
   absent: '',
   write: (writer, value) => void writer.string(value),
@@ -118,7 +120,7 @@ const text: Scalar<string> = {
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
 const bytes: Scalar<Buffer> = {
-  type: 'bytes',
+  of: 'bytes',
   wire: DELIMITED,
   absent: NO_BYTES,
   write: (writer, value) => void writer.bytes(value),
@@ -132,7 +134,7 @@ const bytes: Scalar<Buffer> = {
 
 /** 16 bytes on the wire, Kafka's text form in the program; the zero uuid takes no bytes. */
 const uuid: Scalar<string> = {
-  type: 'bytes',
+  of: 'uuid',
   wire: DELIMITED,
   absent: UUID_ZERO,
   write: (writer, value) => {
@@ -241,7 +243,7 @@ function one<T>(id: number, scalar: Scalar<T>): Field<T> {
   return {
     id,
     wire: scalar.wire,
-    type: scalar.type,
+    of: scalar.of,
     rule: 'one',
     write: (writer, value) => {
       if (isAbsent(value, scalar.absent)) return;
@@ -262,7 +264,7 @@ function nested<T>(id: number, shape: Shape<T>): Field<T> {
   return {
     id,
     wire: DELIMITED,
-    type: shape.name,
+    of: shape,
     rule: 'one',
     write: (writer, value) => {
       writer.uint32(tag).fork();

@@ -1,0 +1,179 @@
+/** The codec of every service: round trips, agreement with proto/ by protobufjs' own reader and writer, and garbage. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import protobuf from 'protobufjs';
+import { describe, expect, test } from 'vitest';
+import { UUID_ZERO } from '@odradek/base';
+import { anyOf } from '../testing/arbitrary.ts';
+import { codecOf, field, message } from './schema.ts';
+import type { Field, Shape } from './schema.ts';
+import { FromBroker, FromController, brokerSessionService } from './services/broker-session.ts';
+import { farewellCodec, isFarewell } from './services/common.ts';
+import { RaftMessage, raftService } from './services/raft.ts';
+
+const proto = fileURLToPath(new URL('../../../../proto/', import.meta.url));
+const root = new protobuf.Root();
+for (const file of ['common.proto', 'raft.proto', 'broker_session.proto'])
+  protobuf.parse(readFileSync(`${proto}${file}`, 'utf8'), root);
+root.resolveAll();
+
+const shapes: readonly Shape<unknown>[] = [RaftMessage, FromBroker, FromController];
+
+/** Every message that a shape holds, itself included. */
+function within(shape: Shape<unknown>, found = new Map<string, Shape<unknown>>()): Map<string, Shape<unknown>> {
+  const before = found.get(shape.name);
+  if (before === shape) return found;
+  expect(before, `two shapes are called ${shape.name}`).toBeUndefined();
+  found.set(shape.name, shape);
+  for (const { of } of Object.values(shape.fields)) if (typeof of === 'object') within(of, found);
+  return found;
+}
+
+const types = { uint64: 'uint64', sint32: 'sint32', bool: 'bool', text: 'string', bytes: 'bytes', uuid: 'bytes' };
+
+function protoOf({ id, of, rule }: Field<unknown>): object {
+  return { id, type: typeof of === 'object' ? of.name : types[of], rule };
+}
+
+describe.each(shapes)('$name', (shape) => {
+  const codec = codecOf(shape);
+  const type = root.lookupType(`odradek.${shape.name}`);
+
+  test('is what proto/ says, with all that it holds: names, numbers, types', () => {
+    for (const [name, each] of within(shape)) {
+      const described = root.lookupType(`odradek.${name}`);
+      const fields = described.fieldsArray.map((one) => {
+        const rule = one.repeated
+          ? 'repeated'
+          : one.partOf !== null && one.partOf.name.startsWith('_')
+            ? 'optional'
+            : 'one';
+        return [one.name, { id: one.id, type: one.type, rule }] as const;
+      });
+      const ours = Object.entries(each.fields).map(([key, one]) => [key, protoOf(one)] as const);
+      const goodbye = ['goodbye', { id: 15, type: 'Goodbye', rule: 'one' }] as const;
+      expect(fields, name).toEqual(each === shape ? [...ours, goodbye] : ours);
+      if (each.isUnion) expect(described.oneofsArray.map((one) => one.oneof.length)).toEqual([fields.length]);
+    }
+  });
+
+  test('what is written is read to the same', () => {
+    fc.assert(
+      fc.property(anyOf(shape), (value) => {
+        const written = codec.encode(value);
+        expect(isFarewell(written)).toBe(false);
+        expect(codec.decode(written)).toEqual({ ok: true, value });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('protobufjs reads what is written, and what it writes is read', () => {
+    fc.assert(
+      fc.property(anyOf(shape), (value) => {
+        const written = codec.encode(value);
+        const theirs = type.decode(written);
+        expect(type.verify(type.toObject(theirs))).toBeNull();
+        expect(codec.decode(Buffer.from(type.encode(theirs).finish()))).toEqual({ ok: true, value });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('garbage is refused in words or read as some message, and never throws', () => {
+    const bytes = fc.uint8Array({ maxLength: 200 }).map((each) => Buffer.from(each));
+    const damaged = fc.tuple(anyOf(shape), fc.nat(), fc.nat(255), fc.nat()).map(([value, at, byte, end]) => {
+      const written = codec.encode(value);
+      if (written.length > 0) written[at % written.length] = byte;
+      return written.subarray(0, end % 3 === 0 ? end % (written.length + 1) : written.length);
+    });
+    fc.assert(
+      fc.property(fc.oneof(bytes, damaged), (garbage) => {
+        const decoded = codec.decode(garbage);
+        if (decoded.ok) expect(codec.decode(codec.encode(decoded.value))).toEqual(decoded);
+        else expect(decoded.why).toMatch(new RegExp(`^${garbage.length} bytes are no ${shape.name}: .`));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('cut short anywhere, it is refused or a smaller message, and never throws', () => {
+    fc.assert(
+      fc.property(anyOf(shape), (value) => {
+        const written = codec.encode(value);
+        for (let end = 0; end < written.length; end += 1) codec.decode(written.subarray(0, end));
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+test('services: each is a stream that proto/ describes', () => {
+  const described = root.lookupService('odradek.Raft').methods['Connect'];
+  expect(described).toMatchObject({ requestType: 'RaftMessage', responseType: 'RaftMessage' });
+  expect(raftService.path).toBe('/odradek.Raft/Connect');
+  const session = root.lookupService('odradek.BrokerSession').methods['Connect'];
+  expect(session).toMatchObject({ requestType: 'FromBroker', responseType: 'FromController' });
+  expect(session).toMatchObject({ requestStream: true, responseStream: true });
+  expect(brokerSessionService.path).toBe('/odradek.BrokerSession/Connect');
+});
+
+test('last words: are told by their first byte, and are the same in every stream', () => {
+  const words = { kind: 'goodbye', reason: 'refused', why: 'a newer life of node 2 is here' } as const;
+  const written = farewellCodec.encode(words);
+  expect(isFarewell(written)).toBe(true);
+  expect(farewellCodec.decode(written)).toEqual({ ok: true, value: words });
+  for (const shape of shapes) {
+    const read = root.lookupType(`odradek.${shape.name}`).decode(written).toJSON();
+    expect(read).toEqual({ goodbye: { reason: words.reason, why: words.why } });
+  }
+});
+
+describe('the language of messages', () => {
+  const First = message('First', { a: field.uint64(1), c: field.text(3) });
+  const Later = message('Later', {
+    a: field.uint64(1),
+    b: field.bytes(2),
+    c: field.text(3),
+    inner: field.nullableNested(4, First),
+    ids: field.uuids(5),
+    number: field.nullableUint64(6),
+  });
+  const later = { a: 7, b: Buffer.from('new'), c: 'text', inner: { a: 1, c: '' }, ids: [UUID_ZERO], number: 0 };
+
+  test('a reader skips the fields of a later version, and takes what is missing as empty', () => {
+    expect(codecOf(First).decode(codecOf(Later).encode(later))).toEqual({ ok: true, value: { a: 7, c: 'text' } });
+    expect(codecOf(Later).decode(codecOf(First).encode({ a: 7, c: 'text' }))).toEqual({
+      ok: true,
+      value: { a: 7, b: Buffer.alloc(0), c: 'text', inner: null, ids: [], number: null },
+    });
+    expect(codecOf(Later).decode(codecOf(Later).encode(later))).toEqual({ ok: true, value: later });
+  });
+
+  test('bytes are slices of what came: nothing is copied', () => {
+    const received = codecOf(Later).encode(later);
+    const decoded = codecOf(Later).decode(received);
+    if (!decoded.ok) throw new Error(decoded.why);
+    expect(decoded.value.b.buffer).toBe(received.buffer);
+    expect(decoded.value.b.byteOffset).toBeGreaterThanOrEqual(received.byteOffset);
+  });
+
+  test.each([
+    ['a number beyond what a program counts exactly', '08ffffffffffffffff7f', /a number beyond 2\^53 - 1$/],
+    ['a number without an end', '08ffffffffffffffffffff01', /a number of more than 10 bytes$/],
+    ['bytes beyond the end', '1a7f61', /it is cut off$/],
+    ['a field of another type', '0a0161', /field 1 is of another type$/],
+    ['a group, which nobody writes any more', '4b', /a field of wire type 3$/],
+    ['half a number', '0880', /it is cut off$/],
+  ])('%s is refused', (_, hex, why) => {
+    const decoded = codecOf(First).decode(Buffer.from(hex, 'hex'));
+    expect(!decoded.ok && decoded.why).toMatch(why);
+  });
+
+  test('what cannot be written is a bug of the writer', () => {
+    expect(() => codecOf(First).encode({ a: -1, c: '' })).toThrow(/a uint64 is a whole number/);
+    expect(() => codecOf(First).encode({ a: 0.5, c: '' })).toThrow(/a uint64 is a whole number/);
+    expect(() => codecOf(Later).encode({ ...later, ids: ['short'] })).toThrow(/a uuid is 22 characters/);
+  });
+});
