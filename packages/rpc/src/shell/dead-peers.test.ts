@@ -1,0 +1,111 @@
+/** Peers in processes of their own that die or hang: how soon the other side hears of it. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, test } from 'vitest';
+import { limits } from '@odradek/base';
+import type { Ending, Identity, Target } from '../ports.ts';
+import { echoClient, echoService, startEcho } from '../testing/echo.ts';
+import type { EchoStream } from '../testing/echo.ts';
+
+const NODE = fileURLToPath(new URL('../testing/echo-node.ts', import.meta.url));
+/** Keepalive of these tests: a hung peer is noticed within the sum of both. */
+const quick = { ...limits.production, rpcKeepaliveMs: 100, rpcKeepaliveTimeoutMs: 400 };
+
+const children: ChildProcess[] = [];
+const undo: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+  for (const each of undo.splice(0).toReversed()) await each();
+});
+
+async function startChild(dialTo?: Target): Promise<{ child: ChildProcess; target: Target }> {
+  const child = spawn(process.execPath, [NODE, ...(dialTo === undefined ? [] : [JSON.stringify(dialTo)])], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  const { port, self } = JSON.parse(line) as { port: number; self: Identity };
+  return { child, target: { host: '127.0.0.1', port, nodeId: self.nodeId, directoryId: self.directoryId } };
+}
+
+async function dial(target: Target): Promise<EchoStream> {
+  const client = echoClient({ limits: quick });
+  undo.push(() => client.close());
+  const dialled = await client.dial(echoService, target);
+  if (!dialled.ok) throw new Error(dialled.ending.why);
+  return dialled.stream;
+}
+
+function closedOf(stream: EchoStream): Promise<Ending> {
+  return new Promise((resolve) => stream.onClosed(resolve));
+}
+
+test('a peer that was killed is noticed at once by who dialled it', async () => {
+  const { child, target } = await startChild();
+  const stream = await dial(target);
+  const closed = closedOf(stream);
+  child.kill('SIGKILL');
+  const ending = await closed;
+  expect(ending).toMatchObject({ kind: 'broken', by: 'network' });
+  expect(ending.why).toMatch(/^the stream to node 1 \(127\.0\.0\.1:\d+\) broke: /);
+});
+
+test('a peer that was killed is noticed at once by whom it dialled', async () => {
+  const opened = Promise.withResolvers<EchoStream>();
+  const echo = await startEcho({ nodeId: 3, serve: opened.resolve });
+  undo.push(() => echo.server.close(0));
+  const { child } = await startChild(echo.target);
+  const closed = closedOf(await opened.promise);
+  child.kill('SIGKILL');
+  expect(await closed).toMatchObject({ kind: 'broken', by: 'network' });
+});
+
+test('a peer that hangs is noticed by its silence, on a quiet stream', async () => {
+  const { child, target } = await startChild();
+  const stream = await dial(target);
+  const closed = closedOf(stream);
+  child.kill('SIGSTOP');
+  expect(await closed).toMatchObject({ kind: 'broken', by: 'network' });
+});
+
+test('a peer that hangs is noticed by its silence, by whom it dialled, though bytes wait for it', async () => {
+  const opened = Promise.withResolvers<EchoStream>();
+  const echo = await startEcho({ nodeId: 3, limits: quick, serve: opened.resolve });
+  undo.push(() => echo.server.close(0));
+  const { child } = await startChild(echo.target);
+  const stream = await opened.promise;
+  const closed = closedOf(stream);
+  child.kill('SIGSTOP');
+  while (stream.send({ kind: 'fill', payload: Buffer.alloc(512 * 1024) }));
+  expect(await closed).toMatchObject({ kind: 'broken', by: 'network' });
+});
+
+test('a peer that hangs does not hold a dial beyond its deadline', async () => {
+  const { child, target } = await startChild();
+  child.kill('SIGSTOP');
+  const client = echoClient({ limits: { ...quick, rpcDialMs: 200 } });
+  undo.push(() => client.close());
+  const dialled = await client.dial(echoService, target);
+  expect(!dialled.ok && dialled.ending).toMatchObject({ kind: 'unreachable', by: 'network' });
+  expect(!dialled.ok && dialled.ending.why).toMatch(/^node 1 \(127\.0\.0\.1:\d+\) has not answered within 200 ms$/);
+});
+
+test('a busy peer that answers pings late is not taken for dead', async () => {
+  const { target } = await startChild();
+  const stream = await dial(target);
+  let answers = 0;
+  const all = Promise.withResolvers<void>();
+  stream.onMessage(() => {
+    answers += 1;
+    if (answers === 40) all.resolve();
+  });
+  stream.onClosed((ending) => all.reject(new Error(ending.why)));
+  for (let id = 0; id < 40; id += 1) stream.send({ kind: 'echo', id, payload: Buffer.alloc(2_000_000) });
+  await all.promise;
+});
