@@ -41,7 +41,8 @@ type Pattern = { group: string[]; message: string };
 type Options = { paths: Path[]; patterns: Pattern[] };
 
 function restrictions(packageName: string, room: 'core' | 'shell' | 'other', prefix: string): Options {
-  const allowed = layers[packageName] ?? [];
+  // Any shell may speak to other nodes.
+  const allowed = [...(layers[packageName] ?? []), ...(room === 'shell' && packageName !== 'base' ? ['rpc'] : [])];
   const forbidden = Object.keys(layers).filter((name) => name !== packageName && !allowed.includes(name));
   const paths: Path[] = [];
   for (const [library, rooms] of Object.entries(homes)) {

@@ -5,7 +5,16 @@ import { systemPorts } from '@odradek/base/system';
 import { codecOf, field, message, union } from '../core/schema.ts';
 import type { Infer } from '../core/schema.ts';
 import { serviceOf } from '../core/service.ts';
-import type { Ending, Identity, Peer, SharingStreamServer, Stream, StreamClient, Target } from '../ports.ts';
+import type {
+  Ending,
+  Identity,
+  Peer,
+  SharingStreamServer,
+  Stream,
+  StreamClient,
+  StreamServer,
+  Target,
+} from '../ports.ts';
 import { createGrpcClient, createGrpcServer } from '../shell/index.ts';
 
 export const EchoMessage = union('EchoMessage', {
@@ -53,8 +62,29 @@ export function identityOf(nodeId: number, clusterId = CLUSTER): Identity {
   return { clusterId, nodeId, directoryId: randomUuid(ports.random), incarnationId: randomUuid(ports.random) };
 }
 
-export type EchoServer = {
-  readonly server: SharingStreamServer;
+/** Where nodes live: over the sockets of this machine, or simulated. */
+export type EchoWorld<S extends StreamServer = StreamServer> = {
+  server(self: Identity, limits: Limits, onRefused: (why: string) => void): S;
+  client(self: Identity, limits: Limits): StreamClient;
+  /** Where servers listen. */
+  readonly host: string;
+};
+
+export const realWorld: EchoWorld<SharingStreamServer> = {
+  server: (self, bounds, onRefused) =>
+    createGrpcServer({
+      self,
+      network: ports.network,
+      clock: ports.clock,
+      limits: bounds,
+      onRefused: ({ why }) => onRefused(why),
+    }),
+  client: (self, bounds) => createGrpcClient({ self, clock: ports.clock, limits: bounds }),
+  host: '127.0.0.1',
+};
+
+export type EchoServer<S extends StreamServer = SharingStreamServer> = {
+  readonly server: S;
   readonly self: Identity;
   readonly listening: Listening;
   readonly target: Target;
@@ -72,18 +102,15 @@ export type EchoOptions = {
   readonly serve?: (stream: EchoStream) => void;
 };
 
-export async function startEcho(options: EchoOptions = {}): Promise<EchoServer> {
+export async function startEchoIn<S extends StreamServer>(
+  world: EchoWorld<S>,
+  options: EchoOptions = {},
+): Promise<EchoServer<S>> {
   const self = identityOf(options.nodeId ?? 1);
   const refusals: string[] = [];
   const peers: Peer[] = [];
   const endings: Ending[] = [];
-  const server = createGrpcServer({
-    self,
-    network: ports.network,
-    clock: ports.clock,
-    limits: options.limits ?? limits.production,
-    onRefused: ({ why }) => void refusals.push(why),
-  });
+  const server = world.server(self, options.limits ?? limits.production, (why) => void refusals.push(why));
   const opened = (stream: EchoStream): void => {
     peers.push(stream.peer);
     stream.onClosed((ending) => void endings.push(ending));
@@ -92,12 +119,15 @@ export async function startEcho(options: EchoOptions = {}): Promise<EchoServer> 
   const { admit } = options;
   server.serve(echoService, admit === undefined ? { opened } : { admit, opened });
   server.serve(secondService, { opened });
-  const listening = await server.listen('127.0.0.1', 0);
-  const target = { host: '127.0.0.1', port: listening.port, nodeId: self.nodeId, directoryId: self.directoryId };
+  const listening = await server.listen(world.host, 0);
+  const target = { host: world.host, port: listening.port, nodeId: self.nodeId, directoryId: self.directoryId };
   return { server, self, listening, target, refusals, peers, endings };
 }
 
+export function startEcho(options: EchoOptions = {}): Promise<EchoServer> {
+  return startEchoIn(realWorld, options);
+}
+
 export function echoClient(options: { readonly self?: Identity; readonly limits?: Limits } = {}): StreamClient {
-  const self = options.self ?? identityOf(2);
-  return createGrpcClient({ self, clock: ports.clock, limits: options.limits ?? limits.production });
+  return realWorld.client(options.self ?? identityOf(2), options.limits ?? limits.production);
 }

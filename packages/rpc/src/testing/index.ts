@@ -1,0 +1,2 @@
+export { SimNode, SimStreams } from './sim-streams.ts';
+export type { SimNodeOptions, SimStreamsOptions } from './sim-streams.ts';
