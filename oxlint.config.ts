@@ -20,7 +20,7 @@ const layers: Record<string, readonly string[]> = {
 const homes: Record<string, readonly string[]> = {
   '@grpc/grpc-js': ['packages/rpc/src/shell/'],
   protobufjs: ['packages/rpc/src/'],
-  level: ['packages/controller/src/shell/'],
+  level: ['packages/controller/src/shell/', 'packages/controller/src/raft/shell/'],
   pino: ['packages/base/src/observe/'],
   'pino-pretty': ['packages/base/src/observe/'],
   'prom-client': ['packages/base/src/observe/'],

@@ -85,6 +85,19 @@ export type Limits = {
   readonly rpcRedialMaxMs: number;
   /** Streams that one connection between nodes may carry. */
   readonly rpcStreamsPerConnectionMax: number;
+  /** Messages of peers, and proposals, that one controller has not looked at yet; further messages are dropped, proposals refused. */
+  readonly raftQueuedInputsMax: number;
+  /** Messages, and bytes of them, that wait for one peer that takes nothing; further ones are dropped. */
+  readonly raftPeerQueuedMessagesMax: number;
+  readonly raftPeerQueuedBytesMax: number;
+  /** Messages that wait for the own disk; beyond it the oldest are dropped. */
+  readonly raftUnsentMessagesMax: number;
+  /** Bytes of entries that wait for the own disk; beyond it a leader takes no proposals. */
+  readonly raftUnsyncedBytesMax: number;
+  /** Bytes of committed entries that are applied before others have their turn. */
+  readonly raftAppliedBytesPerTurn: number;
+  /** Bytes of one part of a metadata snapshot; it must fit `rpcMessageBytesMax`. */
+  readonly raftSnapshotPartBytesMax: number;
   /** Label combinations over all metrics; further ones are counted together. */
   readonly metricSeriesMax: number;
   /** UTF-16 units of a label's value: a group's name may have 32767 bytes. A longer one is cut, with a digest behind it. */
@@ -138,6 +151,13 @@ export const production: Limits = {
   rpcRedialMinMs: 20,
   rpcRedialMaxMs: 1_000,
   rpcStreamsPerConnectionMax: 8,
+  raftQueuedInputsMax: 10_000,
+  raftPeerQueuedMessagesMax: 1_000,
+  raftPeerQueuedBytesMax: 64 * MIB,
+  raftUnsentMessagesMax: 10_000,
+  raftUnsyncedBytesMax: 64 * MIB,
+  raftAppliedBytesPerTurn: 256 * 1024,
+  raftSnapshotPartBytesMax: 32 * MIB,
   metricSeriesMax: 50_000,
   metricLabelCharsMax: 256,
   shutdownDeadlineMs: 1_800,
@@ -186,6 +206,13 @@ export const tiny: Limits = {
   rpcRedialMinMs: 5,
   rpcRedialMaxMs: 200,
   rpcStreamsPerConnectionMax: 2,
+  raftQueuedInputsMax: 64,
+  raftPeerQueuedMessagesMax: 32,
+  raftPeerQueuedBytesMax: 256 * 1024,
+  raftUnsentMessagesMax: 64,
+  raftUnsyncedBytesMax: 64 * 1024,
+  raftAppliedBytesPerTurn: 1024,
+  raftSnapshotPartBytesMax: 512 * 1024,
   metricSeriesMax: 200,
   metricLabelCharsMax: 64,
   shutdownDeadlineMs: 1_800,

@@ -244,6 +244,49 @@ export const catalogue = {
   }),
   odradek_topics: metric({ kind: 'gauge', labels: [], help: 'Topics of the cluster.' }),
   odradek_controller_active: metric({ kind: 'gauge', labels: [], help: '1 while this node is the active controller.' }),
+  odradek_raft_leader: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Node id of the active controller as this controller knows it; -1: nobody.',
+  }),
+  odradek_raft_epoch: metric({ kind: 'gauge', labels: [], help: 'Epoch of the quorum of controllers.' }),
+  odradek_raft_high_watermark: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Offset of the metadata log before which everything is committed.',
+  }),
+  odradek_raft_log_end_offset: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Offset at which the metadata log of this controller ends.',
+  }),
+  odradek_raft_roles_total: metric({
+    kind: 'counter',
+    labels: ['role'],
+    help: 'How often this controller stood for election (candidate), won (leader) and gave the lead up (resigned).',
+  }),
+  odradek_raft_persist_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: latencySeconds,
+    help: 'Time of one synced write of the metadata log; all that waits is written together.',
+  }),
+  odradek_raft_commit_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: latencySeconds,
+    help: 'Time from a proposal of the active controller to its application, once a majority has it on disk.',
+  }),
+  odradek_raft_snapshots_total: metric({
+    kind: 'counter',
+    labels: ['kind'],
+    help: 'Snapshots of the metadata taken, installed (received from the active controller) and sent.',
+  }),
+  odradek_raft_dropped_total: metric({
+    kind: 'counter',
+    labels: ['why'],
+    help: 'Messages between controllers dropped at a bound: received faster than handled (received), or behind a slow disk (unsent).',
+  }),
   odradek_admin_requests_total: metric({
     kind: 'counter',
     labels: ['kind'],

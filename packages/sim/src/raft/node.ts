@@ -342,7 +342,7 @@ export class SimNode {
     bytes.writeUInt32BE(offset, 4);
     const mark = { offset, epoch, voters: state.members.votersAt(offset) };
     this.#disk.saveSnapshot({ mark, bytes }, state.log.start);
-    this.#input({ kind: 'snapshotTaken', mark: { offset, epoch } });
+    this.#input({ kind: 'snapshotTaken', mark });
   }
 
   #restore(): void {

@@ -120,7 +120,7 @@ export function onAppended(
   assert(message.matchOffset <= s.log.endOffset, 'a follower matches no more than there is', message);
   peer.isRecovering = message.isRecovering;
   matched(peer, message.matchOffset);
-  if (peer.flow.kind !== 'snapshot' || peer.matchOffset >= peer.flow.end.offset) peer.flow = { kind: 'pipeline' };
+  if (peer.flow.kind !== 'snapshot' || peer.matchOffset >= peer.flow.mark.offset) peer.flow = { kind: 'pipeline' };
   if (peer.matchOffset >= s.log.endOffset) peer.caughtUpMs = nowMs;
   replicate(s, out, peer, nowMs);
   maybeHandOver(s, leader, out);
@@ -156,10 +156,10 @@ export function onSnapshotReply(
   const peer = leader?.progress.get(from.id);
   if (leader === undefined || peer === undefined || peer.flow.kind !== 'snapshot') return;
   const { flow } = peer;
-  if (flow.end.offset !== message.endOffset) return;
+  if (flow.mark.offset !== message.endOffset) return;
   peer.isRecovering = message.isRecovering;
   if (message.done) {
-    matched(peer, flow.end.offset);
+    matched(peer, flow.mark.offset);
     peer.flow = { kind: 'pipeline' };
   } else {
     flow.position = message.position;
@@ -199,7 +199,8 @@ export function replicate(s: RaftState, out: Effect[], peer: Progress, nowMs: nu
     flow.waiting = true;
     flow.sentMs = nowMs;
     peer.sentMs = nowMs;
-    const part = { end: flow.end, voters: s.log.snapshot.voters, position: flow.position };
+    const { offset, epoch, voters } = flow.mark;
+    const part = { end: { offset, epoch }, voters, position: flow.position };
     const message: Message = { kind: 'snapshot', epoch: s.epoch, ...part, bytes: NO_BYTES, isLast: false };
     send(s, out, peer.key.id, message, 0);
     return;
@@ -239,9 +240,9 @@ function sendAppend(s: RaftState, out: Effect[], peer: Progress, nowMs: number, 
 }
 
 function startSnapshot(s: RaftState, peer: Progress): void {
-  const { offset, epoch } = s.log.snapshot;
-  probeFrom(peer, offset);
-  peer.flow = { kind: 'snapshot', end: { offset, epoch }, position: 0, waiting: false, sentMs: 0 };
+  const mark = s.log.snapshot;
+  probeFrom(peer, mark.offset);
+  peer.flow = { kind: 'snapshot', mark, position: 0, waiting: false, sentMs: 0 };
 }
 
 export function onSnapshotGone(s: RaftState, out: Effect[], id: number, nowMs: number): void {

@@ -5,12 +5,13 @@
  * - snapshot: the peer needs what the log no longer holds; one part at a time.
  */
 import { assert } from '@odradek/base';
-import type { Position, ReplicaKey } from './messages.ts';
+import type { SnapshotMark } from './entries.ts';
+import type { ReplicaKey } from './messages.ts';
 
 export type Flow =
   | { readonly kind: 'probe'; waiting: boolean }
   | { readonly kind: 'pipeline' }
-  | { readonly kind: 'snapshot'; readonly end: Position; position: number; waiting: boolean; sentMs: number };
+  | { readonly kind: 'snapshot'; readonly mark: SnapshotMark; position: number; waiting: boolean; sentMs: number };
 
 export type Progress = {
   key: ReplicaKey;

@@ -18,7 +18,8 @@ import {
   onTransfer,
   quorumHeardMs,
 } from './leader.ts';
-import type { Message, Position, ReplicaKey } from './messages.ts';
+import type { SnapshotMark } from './entries.ts';
+import type { Message, ReplicaKey } from './messages.ts';
 import type { Effect, Input, RaftState } from './state.ts';
 
 export function step(s: RaftState, input: Input, nowMs: number, out: Effect[]): void {
@@ -126,9 +127,9 @@ function peerLost(s: RaftState, id: number, nowMs: number): void {
   role.deadlineMs = Math.min(role.deadlineMs, soonMs);
 }
 
-function snapshotTaken(s: RaftState, mark: Position): void {
+function snapshotTaken(s: RaftState, mark: SnapshotMark): void {
   if (mark.offset <= s.log.snapshot.offset) return;
   const { keptBytesMax } = s.options;
   const keepFrom = s.log.bytes > keptBytesMax ? mark.offset : s.log.start.offset;
-  s.log.compact({ ...mark, voters: s.members.votersAt(mark.offset) }, keepFrom);
+  s.log.compact(mark, keepFrom);
 }

@@ -86,8 +86,8 @@ export type Input =
   | { readonly kind: 'peerConnected'; readonly peer: ReplicaKey }
   /** The streams to the peer are broken: a strong hint that it is gone. */
   | { readonly kind: 'peerLost'; readonly id: number }
-  /** The applied state up to `mark` is durable beside the log. */
-  | { readonly kind: 'snapshotTaken'; readonly mark: Position }
+  /** The applied state up to `mark` is durable beside the log, with the voters that were in force there. */
+  | { readonly kind: 'snapshotTaken'; readonly mark: SnapshotMark }
   /** The snapshot that was being sent to that peer is there no longer. */
   | { readonly kind: 'snapshotGone'; readonly id: number }
   /** Hand over to that voter; null: to the one that is furthest. */
@@ -153,7 +153,7 @@ export function raftOf(
       kind: 'follower',
       leaderId: null,
       heardMs: -Infinity,
-      deadlineMs: electionDeadline(options, random, nowMs),
+      deadlineMs: isAlone(members, self) ? nowMs : electionDeadline(options, random, nowMs),
     },
     epoch: stored.hardState?.epoch ?? 0,
     votedFor: stored.hardState?.votedFor ?? null,
@@ -172,6 +172,11 @@ export function raftOf(
 
 export function electionDeadline(options: RaftOptions, random: Random, nowMs: number): number {
   return nowMs + options.electionTimeoutMs + random.below(Math.max(1, options.electionTimeoutMs));
+}
+
+/** The only voter has nobody to wait for. */
+function isAlone(members: Membership, self: ReplicaKey): boolean {
+  return members.voters.length === 1 && members.isVoter(self);
 }
 
 /** Whether this is a voter by its id alone, so that one with a lost disk looks like it. */

@@ -161,8 +161,8 @@ export class Script {
       const state = this.state(name);
       const epoch = state.log.epochAt(state.highWatermark);
       assert(epoch !== undefined, 'the high watermark is where an entry ends');
-      const mark = { offset: state.highWatermark, epoch };
-      node.disk.mark = { ...mark, voters: state.members.votersAt(mark.offset) };
+      const mark = { offset: state.highWatermark, epoch, voters: state.members.votersAt(state.highWatermark) };
+      node.disk.mark = mark;
       node.disk.entries = node.disk.entries.filter((entry) => entry.offset >= mark.offset);
       this.#input(node, { kind: 'snapshotTaken', mark });
     },
