@@ -1,5 +1,7 @@
 export type * from './admin.ts';
 export type * from './ports.ts';
+export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest } from './core/admin-codec.ts';
+export type { CarriedBody } from './core/admin-codec.ts';
 export { builtFeatures } from './core/built-features.ts';
 export { registrationRecordOf } from './core/cluster.ts';
 export type { BrokerImage, Cluster, SupportedFeature } from './core/cluster.ts';
