@@ -296,6 +296,17 @@ export class DriverCluster {
     await this.until(() => done === texts.length, `${texts.join(', ')} committed`);
   }
 
+  /** As `commit`, but asks again when the lead changes. */
+  async commitSoon(text: string): Promise<void> {
+    for (let attempt = 1; !this.acknowledged.includes(`${text} ${attempt - 1}`); attempt += 1) {
+      assert(attempt < 20, 'a healed cluster commits', this.summary());
+      const leader = await this.elected();
+      let isAnswered = false;
+      void this.propose(leader, `${text} ${attempt}`).then(() => (isAnswered = true));
+      await this.until(() => isAnswered, 'it is answered');
+    }
+  }
+
   /** State machine safety: nobody applies something else at an offset than somebody did before. */
   applied(nodeId: number, entry: Entry): void {
     const said = `${entry.epoch} ${entry.kind} ${entry.kind === 'data' ? entry.data.toString() : ''}`;
