@@ -179,39 +179,37 @@ describe.each(worlds)('%s:', (_, enter) => {
   });
 
   describe('back-pressure', () => {
-    test('a slow reader holds a sender that listens to `send` within the marks', async () => {
-      let sender: EchoStream | undefined;
-      let most = 0;
-      let sent = 0;
+    test.each(['listens', 'dials'])('a slow reader holds a sender that %s within the marks', async (side) => {
+      const listener = Promise.withResolvers<EchoStream>();
+      const { target } = await serverOf({ serve: listener.resolve });
+      const client = clientOf();
+      const dialler = await dial(client, target);
+      const [sender, reader] = side === 'dials' ? [dialler, await listener.promise] : [await listener.promise, dialler];
+      const count = 2_000;
       const payload = Buffer.alloc(64 * 1024);
-      const { target } = await serverOf({
-        serve: (stream) => {
-          sender ??= stream;
-          const pump = (): void => {
-            while (sent < 2_000) {
-              sent += 1;
-              const more = stream.send({ kind: 'fill', payload });
-              most = Math.max(most, stream.queuedBytes());
-              if (!more) break;
-            }
-          };
-          stream.onDrain(pump);
-          stream.onMessage(pump);
-        },
-      });
-      const stream = await dial(clientOf(), target);
+      let sent = 0;
+      let most = 0;
+      const pump = (): void => {
+        while (sent < count) {
+          sent += 1;
+          const more = sender.send({ kind: 'fill', payload });
+          most = Math.max(most, sender.queuedBytes());
+          if (!more) break;
+        }
+      };
       let got = 0;
       const all = Promise.withResolvers<void>();
       const paused = Promise.withResolvers<void>();
-      stream.onMessage(() => {
+      reader.onMessage(() => {
         got += 1;
         if (got === 1) {
-          stream.pause();
+          reader.pause();
           paused.resolve();
         }
-        if (got === 2_000) all.resolve();
+        if (got === count) all.resolve();
       });
-      stream.send(echo(0));
+      sender.onDrain(pump);
+      pump();
       await paused.promise;
       // Nothing is taken any more: the sender is stopped by the windows, far from all that it has (125 MiB).
       let held = -1;
@@ -222,16 +220,18 @@ describe.each(worlds)('%s:', (_, enter) => {
           return stands;
         })
         .toBe(true);
-      const other = await dial(clientOf(), target);
+      const other = await dial(client, target);
       other.close();
       await closedOf(other);
       expect(sent).toBe(held);
       expect(held * payload.length).toBeLessThan(16 * MIB);
-      expect(sender?.queuedBytes()).toBeGreaterThan(limits.production.rpcQueuedBytesMark / 2);
-      stream.resume();
+      const { rpcQueuedBytesMark: mark, rpcWindowBytes: windowBytes } = limits.production;
+      expect(held * payload.length, 'the whole window is used').toBeGreaterThan(windowBytes + mark / 2);
+      expect(sender.queuedBytes()).toBeGreaterThan(mark / 2);
+      reader.resume();
       await all.promise;
-      expect(sent).toBe(2_000);
-      expect(most).toBeLessThanOrEqual(limits.production.rpcQueuedBytesMark + payload.length + 64);
+      expect(sent).toBe(count);
+      expect(most).toBeLessThanOrEqual(mark + payload.length + 64);
     });
 
     test('a sender that does not hold back is cut at the bound, and both sides hear of it', async () => {

@@ -97,6 +97,8 @@ function channelOptions(limits: Limits): grpc.ChannelOptions {
     'grpc-node.flow_control_window': limits.rpcWindowBytes,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
+    // What is kept for a retry counts as sent; nothing is, so that `queuedBytes` tells the truth.
+    'grpc.per_rpc_retry_buffer_size': 0,
     'grpc.service_config_disable_resolution': 1,
     // Nodes reach each other directly, whatever the environment says of the web.
     'grpc.enable_http_proxy': 0,

@@ -1,5 +1,6 @@
 /** What gRPC has beyond the contract of streams: its own limits, strangers, and a port shared with Kafka. */
 import { once } from 'node:events';
+import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { limits } from '@odradek/base';
@@ -74,6 +75,41 @@ test('garbage instead of HTTP/2 costs the connection and nothing else', async ()
   const stream = await dial(clientOf(), target);
   stream.send(echo(9));
   expect(await take(stream, 1)).toEqual([echo(9)]);
+});
+
+test('windows are large on the listening side: of each stream and of the whole connection', async () => {
+  const { listening } = await serverOf();
+  const session = http2.connect(`http://127.0.0.1:${listening.port}`);
+  undo.push(() => session.destroy());
+  const [settings] = (await once(session, 'remoteSettings')) as [http2.Settings];
+  const windowBytes = limits.production.rpcWindowBytes;
+  expect(settings.initialWindowSize).toBe(windowBytes);
+  await expect.poll(() => session.state.remoteWindowSize).toBe(windowBytes);
+});
+
+test('what gRPC would keep for a retry counts as queued', async () => {
+  const paused = Promise.withResolvers<void>();
+  const small = { ...limits.production, rpcWindowBytes: 65_536 };
+  const { target } = await serverOf({
+    limits: small,
+    serve: (stream) => {
+      stream.onMessage(() => {
+        stream.pause();
+        paused.resolve();
+      });
+    },
+  });
+  const stream = await dial(clientOf(), target);
+  stream.send(echo(0));
+  await paused.promise;
+  const payload = Buffer.alloc(64 * 1024);
+  for (let id = 1; id <= 12; id += 1) stream.send(echo(id, payload));
+  // Another stream comes and goes meanwhile: whatever this one's connection takes, it has taken.
+  const other = await dial(clientOf(), target);
+  const closed = new Promise<Ending>((resolve) => other.onClosed(resolve));
+  other.close();
+  await closed;
+  expect(stream.queuedBytes()).toBeGreaterThan(8 * payload.length);
 });
 
 test('one port, two tongues: a listener hands over what begins as HTTP/2, in pieces too, and keeps what is Kafka', async () => {
