@@ -40,7 +40,7 @@ export interface RaftStore {
   close(): Promise<void>;
 }
 
-/** What a replica hears of its peers. A peer is heard only between its `peerConnected` and its `peerLost`. */
+/** What a replica hears of its peers. A peer is heard only between its `peerConnected` and its `peerLost`; it never has the own id. */
 export interface RaftReceiver {
   received(from: ReplicaKey, message: Message): void;
   /** Messages reach the peer, and its messages come here. */

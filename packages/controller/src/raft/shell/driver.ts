@@ -156,7 +156,7 @@ export class RaftDriver {
   /**
    * Keeps the machine's state in place of the log before it. One at a time.
    * @param mark what the machine has applied, now
-   * @param parts the state at `mark`; asked for one part after another while the machine goes on
+   * @param parts the state at `mark`: captured now, asked for later, one part after another, while the machine goes on
    * @returns once it is in force; false when a snapshot of the leader was later, or the replica stops
    */
   takeSnapshot(mark: Position, parts: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<boolean> {
@@ -201,9 +201,13 @@ export class RaftDriver {
     return {
       received: (from: ReplicaKey, message: Message) => {
         if (this.#inbox.length >= this.#options.limits.raftQueuedInputsMax) this.#metrics.dropped('received');
-        else this.#input({ kind: 'received', from, message });
+        else if (from.id !== this.#options.self.id) this.#input({ kind: 'received', from, message });
       },
-      peerConnected: (peer) => this.#input({ kind: 'peerConnected', peer }),
+      peerConnected: (peer) => {
+        const { self, log } = this.#options;
+        if (peer.id === self.id) log.error({ peer, self }, `another process runs as node ${self.id}: it is not heard`);
+        else this.#input({ kind: 'peerConnected', peer });
+      },
       peerLost: (id) => this.#input({ kind: 'peerLost', id }),
     };
   }

@@ -19,11 +19,8 @@ const faults: Readonly<Record<string, Fault>> = {
   killLeader: (cluster, node) => cluster.kill((cluster.leader ?? node).key.id),
   isolate: (cluster, node) => cluster.net.isolate(node.key.id),
   isolateLeader: (cluster, node) => cluster.net.isolate((cluster.leader ?? node).key.id),
-  cutOne: (cluster, node, random) => cluster.net.cut(node.key.id, 1 + random.below(cluster.nodes.size)),
-  breakStreams: (cluster, node, random) => {
-    const other = 1 + random.below(cluster.nodes.size);
-    if (other !== node.key.id) cluster.net.breakStreams(node.key.id, other);
-  },
+  cutOne: (cluster, node, random) => cluster.net.cut(node.key.id, otherThan(cluster, node, random)),
+  breakStreams: (cluster, node, random) => cluster.net.breakStreams(node.key.id, otherThan(cluster, node, random)),
   heal: (cluster) => cluster.net.heal(),
   holdDisk: (_cluster, node) => void node.disk.hold(),
   releaseDisks: (cluster) => {
@@ -39,6 +36,11 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   transfer: (_cluster, node) => node.driver.transferLeader(null),
 };
+
+function otherThan(cluster: DriverCluster, { key }: Node, random: Prng): number {
+  const others = [...cluster.nodes.keys()].filter((id) => id !== key.id);
+  return others[random.below(others.length)] ?? 0;
+}
 
 const snapshotting = new WeakSet<Node>();
 
@@ -62,6 +64,10 @@ export async function chaos({ seed, voterCount, rounds, cluster: options }: Chao
   for (let round = 0; round < rounds; round += 1) {
     const [name, fault] = Object.entries(faults)[random.below(Object.keys(faults).length)] ?? ['heal', () => undefined];
     const node = cluster.node(1 + random.below(voterCount));
+    if (random.chance(1, 4)) {
+      cluster.net.heal();
+      for (const { disk } of cluster.nodes.values()) disk.release();
+    }
     if (node.isAlive) {
       counts[name] = (counts[name] ?? 0) + 1;
       await fault(cluster, node, random);
@@ -100,7 +106,8 @@ async function stopFailed(cluster: DriverCluster): Promise<void> {
 async function converge(cluster: DriverCluster): Promise<void> {
   cluster.net.options = { ...cluster.net.options, lostPerMille: 0 };
   cluster.net.heal();
-  await stopFailed(cluster);
+  for (const node of cluster.nodes.values())
+    if (node.isAlive && (node.disk.isFailing || node.faults.length > 0)) await cluster.kill(node.key.id);
   for (const node of [...cluster.nodes.values()]) {
     if (!node.isAlive) await cluster.restart(node.key.id);
     node.disk.release();

@@ -92,11 +92,15 @@ export class TextMachine implements RaftMachine {
     return { offset: this.end, epoch: this.epoch };
   }
 
-  *parts(): Iterable<Buffer> {
-    const texts = [...this.texts];
-    for (let at = 0; at < texts.length; at += TEXTS_PER_PART)
-      yield Buffer.from(texts.slice(at, at + TEXTS_PER_PART).join('\n'));
+  /** The state as it is now, whenever the parts are asked for. */
+  parts(): Iterable<Buffer> {
+    return partsOf([...this.texts]);
   }
+}
+
+function* partsOf(texts: readonly string[]): Iterable<Buffer> {
+  for (let at = 0; at < texts.length; at += TEXTS_PER_PART)
+    yield Buffer.from(texts.slice(at, at + TEXTS_PER_PART).join('\n'));
 }
 
 export type Node = {
@@ -125,6 +129,8 @@ export class DriverCluster {
   readonly net: SimNet;
   readonly nodes = new Map<number, Node>();
   readonly acknowledged: string[] = [];
+  /** Proposals of nodes that live which nobody has answered yet. */
+  readonly unanswered = new Map<string, Node>();
   readonly #options: ClusterOptions;
   readonly #voters: readonly Voter[];
   readonly #disks = new Map<string, RaftStore>();
@@ -278,7 +284,9 @@ export class DriverCluster {
   /** Asks without waiting; what is acknowledged is remembered. */
   propose(node: Node, text: string): Promise<Outcome<Position>> {
     const answer = node.driver.propose(Buffer.from(text), 1 + (text.length % 3));
+    this.unanswered.set(text, node);
     void answer.then((outcome) => {
+      this.unanswered.delete(text);
       if (outcome.ok) this.acknowledged.push(text);
     });
     return answer;
@@ -330,17 +338,24 @@ export class DriverCluster {
     const [first] = alive;
     assert(first !== undefined, 'somebody lives');
     for (const { machine, key } of alive)
-      assert(machine.texts.join() === first.machine.texts.join(), 'all hold the same', key);
+      assert(machine.texts.join() === first.machine.texts.join(), 'all hold the same', {
+        node: key.id,
+        texts: machine.texts,
+        others: first.machine.texts,
+        heard: machine.heard.slice(-8),
+      });
     for (const text of this.acknowledged)
       assert(first.machine.texts.includes(text), 'what was acknowledged is there', { text });
+    for (const [text, node] of this.unanswered)
+      assert(!node.isAlive, 'whoever lives has answered what it was asked', { text, node: node.key.id });
     const once = new Set(first.machine.texts);
     assert(once.size === first.machine.texts.length, 'nothing is applied twice', { texts: first.machine.texts });
   }
 
   summary(): object {
-    return [...this.nodes.values()].map(({ key, isAlive, machine, driver }) => {
+    return [...this.nodes.values()].map(({ key, isAlive, machine, driver, faults }) => {
       const { voters: _, observers: __, ...status } = driver.status();
-      return { id: key.id, isAlive, ...status, applied: machine.end, leads: machine.leads };
+      return { id: key.id, isAlive, ...status, applied: machine.end, leads: machine.leads, faults: faults.map(String) };
     });
   }
 }

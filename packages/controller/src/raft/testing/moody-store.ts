@@ -28,9 +28,13 @@ export class MoodyRaftStore implements RaftStore {
     this.#failure = reason;
   }
 
+  get isFailing(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Writes wait until the returned function is called. */
   hold(): () => void {
-    this.#held = Promise.withResolvers<void>();
+    this.#held ??= Promise.withResolvers<void>();
     return () => this.release();
   }
 
