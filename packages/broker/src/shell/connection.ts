@@ -24,6 +24,8 @@ export type ConnectionRoom = {
   readonly misused: (connection: Connection, misuse: Misuse, why: string) => void;
   /** A handler closes the connection. */
   readonly refused: (connection: Connection, why: string) => void;
+  /** Another node speaks gRPC. @returns whether its socket is in other hands from now on */
+  readonly handOver: (connection: Connection, unread: Buffer) => boolean;
   readonly closed: (connection: Connection, cause: Error | undefined) => void;
   /** A connection is not read for a while: its own bound, or that of the broker. */
   readonly paused: (why: 'connection' | 'broker') => void;
@@ -247,6 +249,10 @@ export class Connection {
       return undefined;
     }
     if (first.kind === 'stranger') {
+      if (first.misuse === 'http2' && this.#room.handOver(this, all)) {
+        this.#closing = true;
+        return undefined;
+      }
       if (first.misuse === 'http') this.socket.write([HTTP_ANSWER]);
       this.misuse(first.misuse, first.advice);
       return undefined;

@@ -3,6 +3,7 @@
  * serving, so that a port 0 is known when the broker registers; what connects in between waits unread.
  */
 import type { Clock, Limits, Listening, Logger, Metrics, Network, Socket, TimerHandle } from '@odradek/base';
+import type { SharingStreamServer } from '@odradek/rpc';
 import type { AnswerSlot } from '../core/answer-queue.ts';
 import { ByteBudget } from '../core/byte-budget.ts';
 import { type ConnectionBounds, ConnectionCounts } from '../core/connection-counts.ts';
@@ -29,6 +30,8 @@ export type ListenersOptions = {
   /** `connections.max.idle.ms`; 0 or less: never. */
   readonly idleMs: number;
   readonly start: (frame: Buffer, connection: Connection, slot: AnswerSlot) => void;
+  /** Who takes connections of other nodes (gRPC) on a listener; none: they are strangers there. */
+  readonly streamsOn?: (listener: string) => Pick<SharingStreamServer, 'take'> | undefined;
 };
 
 const SWEEP_MS_MAX = 5_000;
@@ -46,6 +49,8 @@ export class Listeners {
   readonly #counts: ConnectionCounts;
   readonly #lines = new LineLimit<Misuse | 'refused'>();
   readonly #connections = new Set<Connection>();
+  /** Their sockets carry streams of other nodes: whoever took them closes them. They are counted here until then. */
+  readonly #handedOver = new Set<Connection>();
   readonly #listening: Listening[] = [];
   /** Accepted before serving began. */
   #early: { readonly listener: string; readonly socket: Socket }[] | undefined = [];
@@ -68,6 +73,7 @@ export class Listeners {
       start: options.start,
       misused: (connection, misuse, why) => this.#misused(connection, misuse, why),
       refused: (connection, why) => this.#refused(connection, why),
+      handOver: (connection, unread) => this.#handOver(connection, unread),
       closed: (connection, cause) => this.#closed(connection, cause),
       paused: (why) => metrics.counter('odradek_reading_paused_total', { why }).inc(),
     };
@@ -176,13 +182,22 @@ export class Listeners {
   }
 
   #closed(connection: Connection, cause: Error | undefined): void {
-    if (!this.#connections.delete(connection)) return;
+    if (!this.#connections.delete(connection) && !this.#handedOver.delete(connection)) return;
     this.#counts.release(connection.listener, connection.socket.remoteAddress);
     if (cause !== undefined) {
       const fields = { listener: connection.listener, host: connection.socket.remoteAddress, cause: cause.message };
       this.#options.log.debug(fields, 'connection lost');
     }
     if (this.#connections.size === 0) this.#emptied?.();
+  }
+
+  #handOver(connection: Connection, unread: Buffer): boolean {
+    const streams = this.#options.streamsOn?.(connection.listener);
+    if (streams === undefined) return false;
+    this.#connections.delete(connection);
+    this.#handedOver.add(connection);
+    streams.take(connection.socket, unread);
+    return true;
   }
 
   #misused(connection: Connection, misuse: Misuse, why: string): void {
