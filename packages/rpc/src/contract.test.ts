@@ -123,6 +123,27 @@ describe.each(worlds)('%s:', (_, enter) => {
       expect(await take(stream, 1)).toEqual([echo(1)]);
     });
 
+    test('paused before somebody takes, holds until it is resumed', async () => {
+      const { target } = await serverOf();
+      const client = clientOf();
+      const stream = await dial(client, target);
+      stream.pause();
+      stream.resume();
+      stream.send(echo(1));
+      expect(await take(stream, 1)).toEqual([echo(1)]);
+      const second = await dial(client, target);
+      second.pause();
+      let got = 0;
+      second.onMessage(() => (got += 1));
+      second.send(echo(2));
+      const other = await dial(client, target);
+      other.send(echo(3));
+      await take(other, 1);
+      expect(got).toBe(0);
+      second.resume();
+      await expect.poll(() => got).toBe(1);
+    });
+
     test('ends in words: what was sent before arrives first, then the reason, on both sides', async () => {
       const { target, endings } = await serverOf();
       const stream = await dial(clientOf(), target);

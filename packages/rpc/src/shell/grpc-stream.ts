@@ -35,6 +35,7 @@ export class GrpcStream<Sent, Received> implements Stream<Sent, Received> {
   readonly #options: GrpcStreamOptions<Sent, Received>;
   #queuedBytes = 0;
   #isFull = false;
+  #isPaused = false;
   #ending: Ending | undefined;
   /** The call itself is over, too. */
   #isOver = false;
@@ -75,17 +76,23 @@ export class GrpcStream<Sent, Received> implements Stream<Sent, Received> {
   }
 
   pause(): void {
+    this.#isPaused = true;
     if (this.#ending === undefined) this.#options.call.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     if (this.#ending === undefined && this.#take !== undefined) this.#options.call.resume();
   }
 
   onMessage(take: (message: Received) => void): void {
-    const first = this.#take === undefined;
+    const isFirst = this.#take === undefined;
     this.#take = take;
-    if (first && this.#ending === undefined) this.#options.call.on('data', (bytes: Buffer) => this.#received(bytes));
+    if (!isFirst || this.#ending !== undefined) return;
+    const { call } = this.#options;
+    call.on('data', (bytes: Buffer) => this.#received(bytes));
+    if (this.#isPaused) call.pause();
+    else call.resume();
   }
 
   onDrain(drained: () => void): void {

@@ -1,5 +1,5 @@
 /** One replica in the simulator: the core, its disk, and a state machine that remembers a digest of all that it applied. */
-import { assert } from '@odradek/base';
+import { assert, unreachable } from '@odradek/base';
 import type { Prng } from '@odradek/base';
 import type { Effect, Input, Message, RaftOptions, RaftState, ReplicaKey, Voter } from '@odradek/controller/raft';
 import type { Scheduler } from '../scheduler.ts';
@@ -243,8 +243,11 @@ export class SimNode {
       case 'resigned':
         this.#proposed = new Map();
         return;
-      default:
+      case 'established':
+      case 'votersChanged':
         return;
+      default:
+        unreachable(effect);
     }
   }
 

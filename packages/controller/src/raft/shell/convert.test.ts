@@ -92,10 +92,10 @@ test('store of a node that ran alone: nothing is lost, offsets and epochs stay, 
 class Dying extends Level<Buffer, Buffer> {
   writesLeft = Infinity;
 
-  override batch(...args: readonly unknown[]): never {
+  override batch(...args: Parameters<Level<Buffer, Buffer>['batch']>): never {
     this.writesLeft -= 1;
     if (this.writesLeft < 0) throw new Error('the process died');
-    return Reflect.apply(super.batch, this, args) as never;
+    return super.batch(...args) as never;
   }
 }
 

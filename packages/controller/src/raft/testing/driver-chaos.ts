@@ -31,8 +31,8 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   failDisk: (_cluster, node) => node.disk.failWith('the disk is gone'),
   snapshot: takeSnapshot,
-  snapshotEverywhere: async (cluster) => {
-    for (const node of cluster.nodes.values()) if (node.isAlive) await takeSnapshot(cluster, node);
+  snapshotEverywhere: (cluster) => {
+    for (const node of cluster.nodes.values()) if (node.isAlive) takeSnapshot(cluster, node);
   },
   transfer: (_cluster, node) => node.driver.transferLeader(null),
 };
@@ -108,7 +108,7 @@ async function converge(cluster: DriverCluster): Promise<void> {
   cluster.net.heal();
   for (const node of cluster.nodes.values())
     if (node.isAlive && (node.disk.isFailing || node.faults.length > 0)) await cluster.kill(node.key.id);
-  for (const node of [...cluster.nodes.values()]) {
+  for (const node of cluster.nodes.values()) {
     if (!node.isAlive) await cluster.restart(node.key.id);
     node.disk.release();
     node.disk.delayMs = () => 0;
