@@ -115,7 +115,7 @@ class GrpcServer implements SharingStreamServer {
     call: grpc.ServerDuplexStream<Buffer, Buffer>,
   ): void {
     const { self, clock, limits } = this.#options;
-    const address = call.getPeer();
+    const address = addressOf(call);
     if (this.#isClosing) return this.#refuse(service.name, call, `node ${self.nodeId} is stopping`);
     const judged = judgeHello(self, service, headersOf(call.metadata));
     if (!judged.ok) return this.#refuse(service.name, call, judged.why);
@@ -153,7 +153,12 @@ class GrpcServer implements SharingStreamServer {
   }
 
   #refuse(service: string, call: grpc.ServerDuplexStream<Buffer, Buffer>, why: string): void {
-    this.#options.onRefused?.({ service, address: call.getPeer(), why });
+    this.#options.onRefused?.({ service, address: addressOf(call), why });
     call.emit('error', { code: grpc.status.FAILED_PRECONDITION, details: why });
   }
+}
+
+/** An IPv4 peer of a dual-stack socket by its IPv4 address, as people write it. */
+function addressOf(call: grpc.ServerDuplexStream<Buffer, Buffer>): string {
+  return call.getPeer().replace(/^\[?::ffff:(\d+\.\d+\.\d+\.\d+)\]?/, '$1');
 }

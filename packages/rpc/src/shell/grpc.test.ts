@@ -84,6 +84,7 @@ test('windows are large on the listening side: of each stream and of the whole c
   const [settings] = (await once(session, 'remoteSettings')) as [http2.Settings];
   const windowBytes = limits.production.rpcWindowBytes;
   expect(settings.initialWindowSize).toBe(windowBytes);
+  expect(settings.maxConcurrentStreams).toBe(limits.production.rpcStreamsPerConnectionMax);
   await expect.poll(() => session.state.remoteWindowSize).toBe(windowBytes);
 });
 
