@@ -185,18 +185,42 @@ describe.each(worlds)('%s:', (_, enter) => {
       expect(endOf(await client.dial(echoService, target))).toMatchObject({ kind: 'unreachable', by: 'network' });
     });
 
-    test('destroyed on one side, breaks on the other at once', async () => {
-      const told = Promise.withResolvers<Ending>();
-      const { target } = await serverOf({ serve: (stream) => stream.onClosed(told.resolve) });
-      const stream = await dial(clientOf(), target);
-      stream.destroy('a test says so');
-      expect(await told.promise).toMatchObject({ kind: 'broken', by: 'network' });
-      expect(await closedOf(stream)).toEqual({ kind: 'broken', by: 'us', why: 'a test says so' });
-
-      const other = await serverOf({ serve: (each) => each.destroy('the other way') });
-      const second = await dial(clientOf(), other.target);
-      expect(await closedOf(second)).toMatchObject({ kind: 'broken', by: 'network' });
+    test('ends in words for a reader that was paused, once it has taken what came before', async () => {
+      const { target } = await serverOf();
+      const client = clientOf();
+      const stream = await dial(client, target);
+      const closed = closedOf(stream);
+      for (let id = 0; id < 10; id += 1) stream.send(echo(id, Buffer.alloc(10_000)));
+      stream.send({ kind: 'leave', why: 'done' });
+      const other = await dial(client, target);
+      const echoes = take(other, 100);
+      for (let id = 0; id < 100; id += 1) other.send(echo(id));
+      await echoes;
+      expect(await take(stream, 10)).toHaveLength(10);
+      expect(await closed).toEqual({ kind: 'closed', by: 'peer', why: 'done' });
     });
+
+    test.each(['reads', 'does not read'])(
+      'destroyed on one side, breaks at once on the other, which %s',
+      async (how) => {
+        const told = Promise.withResolvers<Ending>();
+        const { target } = await serverOf({
+          serve: (stream) => {
+            if (how === 'reads') stream.onMessage(() => {});
+            stream.onClosed(told.resolve);
+          },
+        });
+        const stream = await dial(clientOf(), target);
+        stream.destroy('a test says so');
+        expect(await told.promise).toMatchObject({ kind: 'broken', by: 'network' });
+        expect(await closedOf(stream)).toEqual({ kind: 'broken', by: 'us', why: 'a test says so' });
+
+        const other = await serverOf({ serve: (each) => each.destroy('the other way') });
+        const second = await dial(clientOf(), other.target);
+        if (how === 'reads') second.onMessage(() => {});
+        expect(await closedOf(second)).toMatchObject({ kind: 'broken', by: 'network' });
+      },
+    );
   });
 
   describe('back-pressure', () => {

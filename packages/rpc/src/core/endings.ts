@@ -18,6 +18,10 @@ export function overflowedWhy(peer: Peer, queuedBytes: number, limits: Limits): 
   return `${queuedBytes} bytes wait for ${peerName(peer)}, which takes them too slowly: ${bound}`;
 }
 
+export function wordlessWhy(peer: Peer): string {
+  return `the stream of ${peerName(peer)} ended without a word: it died, or was cut`;
+}
+
 export function peerName({ nodeId, address }: { readonly nodeId: number; readonly address: string }): string {
   return `node ${nodeId} (${address})`;
 }

@@ -56,15 +56,20 @@ test('a peer that was killed is noticed at once by who dialled it', async () => 
   expect(ending.why).toMatch(/^the stream to node 1 \(127\.0\.0\.1:\d+\) broke: /);
 });
 
-test('a peer that was killed is noticed at once by whom it dialled', async () => {
-  const opened = Promise.withResolvers<EchoStream>();
-  const echo = await startEcho({ nodeId: 3, serve: opened.resolve });
-  undo.push(() => echo.server.close(0));
-  const { child } = await startChild(echo.target);
-  const closed = closedOf(await opened.promise);
-  child.kill('SIGKILL');
-  expect(await closed).toMatchObject({ kind: 'broken', by: 'network' });
-});
+test.each(['reads', 'does not read'])(
+  'a peer that was killed is noticed at once by whom it dialled, who %s',
+  async (how) => {
+    const opened = Promise.withResolvers<EchoStream>();
+    const echo = await startEcho({ nodeId: 3, serve: opened.resolve });
+    undo.push(() => echo.server.close(0));
+    const { child } = await startChild(echo.target);
+    const stream = await opened.promise;
+    if (how === 'reads') stream.onMessage(() => {});
+    const closed = closedOf(stream);
+    child.kill('SIGKILL');
+    expect(await closed).toMatchObject({ kind: 'broken', by: 'network' });
+  },
+);
 
 test('a peer that hangs is noticed by its silence, on a quiet stream', async () => {
   const { child, target } = await startChild();

@@ -4,7 +4,7 @@
  */
 import * as grpc from '@grpc/grpc-js';
 import type { Clock, Limits } from '@odradek/base';
-import { peerName, targetName } from '../core/endings.ts';
+import { peerName, targetName, wordlessWhy } from '../core/endings.ts';
 import { helloHeaders, judgeWelcome } from '../core/handshake.ts';
 import type { Service } from '../core/service.ts';
 import type { Dialled, Ending, Identity, Peer, Stream, StreamClient, Target } from '../ports.ts';
@@ -63,9 +63,13 @@ class GrpcClient implements StreamClient {
     call.on('status', (status: Status) => {
       late.cancel();
       this.#open.delete(end);
-      if (stream === undefined) resolve({ ok: false, ending: endingOfDial(status, target, service.name) });
-      else stream.over(endingOfStream(status, stream.peer));
       channel.close();
+      if (stream === undefined) return resolve({ ok: false, ending: endingOfDial(status, target, service.name) });
+      const { peer } = stream;
+      const over = (): void => stream?.over(endingOfStream(status, peer));
+      // After an orderly end what came before it is still to be taken, the last words among it.
+      if (status.code === grpc.status.OK && !call.readableEnded) call.once('end', over);
+      else over();
     });
     return promise;
   }
@@ -123,7 +127,7 @@ function endingOfDial({ code, details }: Status, target: Target, service: string
 function endingOfStream({ code, details }: Status, peer: Peer): Ending {
   switch (code) {
     case grpc.status.OK:
-      return { kind: 'closed', by: 'peer', why: `${peerName(peer)} ended the stream` };
+      return { kind: 'broken', by: 'network', why: wordlessWhy(peer) };
     case grpc.status.RESOURCE_EXHAUSTED:
       return { kind: 'invalid', by: 'peer', why: `${peerName(peer)}: ${details}` };
     default:

@@ -5,7 +5,7 @@
 import type { Clock, Limits, TimerHandle } from '@odradek/base';
 import type { Codec } from '../core/schema.ts';
 import { farewellCodec, isFarewell } from '../core/services/common.ts';
-import { endingOfFarewell, oversizedWhy, overflowedWhy, peerName } from '../core/endings.ts';
+import { endingOfFarewell, oversizedWhy, overflowedWhy, wordlessWhy } from '../core/endings.ts';
 import type { Ending, Farewell, Peer, Stream } from '../ports.ts';
 
 /** A call of grpc-js, of either side: a stream of Buffers. */
@@ -116,11 +116,11 @@ export class GrpcStream<Sent, Received> implements Stream<Sent, Received> {
     else if (!this.#isOver) this.#options.cut();
   }
 
-  /** The peer says no more, and said no last words. */
+  /** Nothing more comes, and there were no last words: a reset shows so, too, before it is told. */
   halfClosed(): void {
     if (this.#ending !== undefined) return;
     this.#finish();
-    this.#end({ kind: 'closed', by: 'peer', why: `${peerName(this.peer)} ended the stream` });
+    this.#end({ kind: 'broken', by: 'network', why: wordlessWhy(this.peer) });
   }
 
   /** The call has ended, for the reason given unless one is known already. */
