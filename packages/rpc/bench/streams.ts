@@ -8,9 +8,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { echoClient, echoService } from '../src/testing/echo.ts';
+import { bytesService, echoClient, echoService } from '../src/testing/echo.ts';
 import type { EchoMessage, EchoStream } from '../src/testing/echo.ts';
-import type { Ending, Identity } from '../src/ports.ts';
+import type { Ending, Identity, Stream } from '../src/ports.ts';
 
 const NODE = fileURLToPath(new URL('../src/testing/echo-node.ts', import.meta.url));
 const EMPTY = Buffer.alloc(0);
@@ -19,16 +19,17 @@ const MIB = 1024 ** 2;
 /** Of Linux's clock in /proc. */
 const TICKS_PER_SECOND = 100;
 
-type Peer = { readonly child: ChildProcess; readonly stream: EchoStream };
+type Peer = { readonly child: ChildProcess; readonly stream: EchoStream; readonly bare: Stream<Buffer, Buffer> };
 
 async function startPeer(): Promise<Peer> {
   const child = spawn(process.execPath, [NODE], { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   const { port, self } = JSON.parse(line) as { port: number; self: Identity };
   const target = { host: '127.0.0.1', port, nodeId: self.nodeId, directoryId: null };
-  const dialled = await echoClient().dial(echoService, target);
-  if (!dialled.ok) throw new Error(dialled.ending.why);
-  return { child, stream: dialled.stream };
+  const client = echoClient();
+  const [dialled, bare] = [await client.dial(echoService, target), await client.dial(bytesService, target)];
+  if (!dialled.ok || !bare.ok) throw new Error('the peer cannot be dialled');
+  return { child, stream: dialled.stream, bare: bare.stream };
 }
 
 /** CPU seconds of a process so far. */
@@ -84,19 +85,23 @@ async function pipelined(stream: EchoStream, count: number, underWay: number): P
 
 type Bulk = { readonly mbPerSecond: number; readonly senderCpu: number; readonly receiverCpu: number };
 
-async function bulk({ child, stream }: Peer, payloadBytes: number, isUpload: boolean): Promise<Bulk> {
+type Way = 'down' | 'up' | 'bare';
+
+async function bulk({ child, stream, bare }: Peer, payloadBytes: number, way: Way): Promise<Bulk> {
   const count = Math.ceil((768 * MIB) / payloadBytes);
   const pid = child.pid ?? 0;
   const [ours, theirs] = [process.cpuUsage(), cpuSeconds(pid)];
   const startMs = performance.now();
-  await (isUpload ? upload(stream, count, payloadBytes) : download(stream, count, payloadBytes));
+  if (way === 'down') await download(stream, count, payloadBytes);
+  else if (way === 'up') await upload(stream, count, payloadBytes);
+  else await uploadBare(bare, count, payloadBytes);
   const seconds = (performance.now() - startMs) / 1000;
   const used = process.cpuUsage(ours);
   const gib = (count * payloadBytes) / GIB;
   const near = (used.user + used.system) / 1e6 / gib;
   const far = (cpuSeconds(pid) - theirs) / gib;
   const mbPerSecond = (count * payloadBytes) / 1e6 / seconds;
-  return { mbPerSecond, senderCpu: isUpload ? near : far, receiverCpu: isUpload ? far : near };
+  return { mbPerSecond, senderCpu: way === 'down' ? far : near, receiverCpu: way === 'down' ? near : far };
 }
 
 async function download(stream: EchoStream, count: number, payloadBytes: number): Promise<void> {
@@ -109,18 +114,32 @@ async function download(stream: EchoStream, count: number, payloadBytes: number)
 async function upload(stream: EchoStream, count: number, payloadBytes: number): Promise<void> {
   const payload = Buffer.alloc(payloadBytes, 7);
   const done = until(stream, () => true);
-  let left = count;
-  const pump = (): void => {
-    while (left > 0) {
-      left -= 1;
-      const more = stream.send({ kind: 'fill', payload });
-      if (left === 0) stream.send({ kind: 'echo', id: 1, payload: EMPTY });
-      if (!more) break;
-    }
-  };
-  stream.onDrain(pump);
-  pump();
+  await pump(stream, count, { kind: 'fill', payload });
+  stream.send({ kind: 'echo', id: 1, payload: EMPTY });
   await done;
+}
+
+async function uploadBare(stream: Stream<Buffer, Buffer>, count: number, payloadBytes: number): Promise<void> {
+  const done = new Promise<void>((resolve) => stream.onMessage(() => resolve()));
+  await pump(stream, count, Buffer.alloc(payloadBytes, 7));
+  stream.send(Buffer.of(1));
+  await done;
+}
+
+/** Sends one message again and again, as fast as it is taken. */
+function pump<T>(stream: Stream<T, unknown>, count: number, message: T): Promise<void> {
+  return new Promise((resolve) => {
+    let left = count;
+    const more = (): void => {
+      while (left > 0) {
+        left -= 1;
+        if (!stream.send(message)) break;
+      }
+      if (left === 0) resolve();
+    };
+    stream.onDrain(more);
+    more();
+  });
 }
 
 async function noticed(signal: 'SIGKILL' | 'SIGSTOP'): Promise<number> {
@@ -150,12 +169,14 @@ const design = new Map([
   [128 * 1024, '677 MB/s, 1.1'],
   [MIB, '830 MB/s, 0.9'],
 ]);
-print('| bulk | listener to dialler: MB/s, CPU-s/GiB of sender, receiver | dialler to listener | design, bare gRPC |');
-print('|---|---|---|---|');
+print(
+  '| bulk: MB/s, CPU-s/GiB of sender, receiver | listener to dialler | dialler to listener | without the codec | design |',
+);
+print('|---|---|---|---|---|');
 for (const [payloadBytes, before] of design) {
   const cells: string[] = [];
-  for (const isUpload of [false, true]) {
-    const { mbPerSecond, senderCpu, receiverCpu } = await bulk(peer, payloadBytes, isUpload);
+  for (const way of ['down', 'up', 'bare'] as const) {
+    const { mbPerSecond, senderCpu, receiverCpu } = await bulk(peer, payloadBytes, way);
     cells.push(`${mbPerSecond.toFixed(0)} MB/s, ${senderCpu.toFixed(2)}, ${receiverCpu.toFixed(2)}`);
   }
   print(`| ${payloadBytes / 1024} KiB | ${cells.join(' | ')} | ${before} |`);

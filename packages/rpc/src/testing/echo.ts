@@ -3,7 +3,7 @@ import { limits, randomUuid } from '@odradek/base';
 import type { Limits, Listening } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { codecOf, field, message, union } from '../core/schema.ts';
-import type { Infer } from '../core/schema.ts';
+import type { Codec, Infer } from '../core/schema.ts';
 import { serviceOf } from '../core/service.ts';
 import type {
   Ending,
@@ -32,6 +32,16 @@ export type EchoStream = Stream<EchoMessage, EchoMessage>;
 const codec = codecOf(EchoMessage);
 export const echoService = serviceOf({ name: 'Echo', versions: { min: 1, max: 3 }, asked: codec, told: codec });
 export const secondService = serviceOf({ name: 'Second', versions: { min: 1, max: 1 }, asked: codec, told: codec });
+
+/** Bytes as they are: what a stream costs without a codec. A single byte is sent back. */
+const bytes: Codec<Buffer> = { name: 'bytes', encode: (each) => each, decode: (value) => ({ ok: true, value }) };
+export const bytesService = serviceOf({ name: 'Bytes', versions: { min: 1, max: 1 }, asked: bytes, told: bytes });
+
+function serveBytes(stream: Stream<Buffer, Buffer>): void {
+  stream.onMessage((each) => {
+    if (each.length === 1) stream.send(each);
+  });
+}
 
 /** Serves one stream of the echo service. */
 export function serveEcho(stream: EchoStream): void {
@@ -119,6 +129,7 @@ export async function startEchoIn<S extends StreamServer>(
   const { admit } = options;
   server.serve(echoService, admit === undefined ? { opened } : { admit, opened });
   server.serve(secondService, { opened });
+  server.serve(bytesService, { opened: serveBytes });
   const listening = await server.listen(world.host, 0);
   const target = { host: world.host, port: listening.port, nodeId: self.nodeId, directoryId: self.directoryId };
   return { server, self, listening, target, refusals, peers, endings };
