@@ -53,19 +53,19 @@ export class Entries {
     for (const entry of this.#entries.splice(from)) this.#bytes -= sizeOf(entry);
   }
 
-  /** The state up to `mark` is kept elsewhere; entries before `keepFrom` are dropped, later ones stay for replicas that are behind. */
-  compact(mark: SnapshotMark, keepFrom: number): void {
+  /** The state up to `mark` is kept elsewhere; of the entries before it, the last stay for replicas that are behind, up to `keptBytesMax` of log. */
+  compact(mark: SnapshotMark, keptBytesMax: number): void {
     assert(mark.offset >= this.#snapshot.offset, 'snapshots go forward');
     assert(this.epochAt(mark.offset) === mark.epoch, 'a snapshot ends where an entry ends', mark);
     this.#snapshot = mark;
-    const until = Math.min(keepFrom, mark.offset);
     let count = 0;
-    while (count < this.#entries.length && (this.#entries[count]?.endOffset ?? Infinity) <= until) count += 1;
-    if (count === 0) return;
-    const dropped = this.#entries.splice(0, count);
-    for (const entry of dropped) this.#bytes -= sizeOf(entry);
-    const last = dropped.at(-1);
-    if (last !== undefined) this.#start = { offset: last.endOffset, epoch: last.epoch };
+    for (const entry of this.#entries) {
+      if (entry.endOffset > mark.offset || this.#bytes <= keptBytesMax) break;
+      this.#bytes -= sizeOf(entry);
+      this.#start = { offset: entry.endOffset, epoch: entry.epoch };
+      count += 1;
+    }
+    if (count > 0) this.#entries = this.#entries.slice(count);
   }
 
   /** The log becomes the snapshot alone. */

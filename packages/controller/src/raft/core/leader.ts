@@ -9,7 +9,7 @@ import { sizeOf } from './entries.ts';
 import { appendEntry, follow } from './follower.ts';
 import { differsByOne } from './membership.ts';
 import type { Entry, Message, Position, ReplicaKey, Voter } from './messages.ts';
-import { matched, newProgress, probeFrom, sent } from './progress.ts';
+import { matched, newProgress, noteCaughtUp, probeFrom, sent } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { reachedByMajority } from './quorum.ts';
 import { commitTo, persist, send } from './state.ts';
@@ -121,7 +121,7 @@ export function onAppended(
   peer.isRecovering = message.isRecovering;
   matched(peer, message.matchOffset);
   if (peer.flow.kind !== 'snapshot' || peer.matchOffset >= peer.flow.mark.offset) peer.flow = { kind: 'pipeline' };
-  if (peer.matchOffset >= s.log.endOffset) peer.caughtUpMs = nowMs;
+  noteCaughtUp(peer, s.log.endOffset, nowMs);
   replicate(s, out, peer, nowMs);
   maybeHandOver(s, leader, out);
   maybeCommit(s, leader, out, nowMs);

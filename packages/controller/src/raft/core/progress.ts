@@ -28,8 +28,10 @@ export type Progress = {
   isRecovering: boolean;
   /** When it was last heard of, in the leader's epoch; for check-quorum. */
   heardMs: number;
-  /** When it was last level with the leader's log, for DescribeQuorum; -1: never. */
+  /** When the leader's log ended where the peer is by now, at least, for DescribeQuorum (KIP-836); -1: never. */
   caughtUpMs: number;
+  /** Where the leader's log ended at a time, to be compared with what the peer has later. */
+  toReach: { readonly endOffset: number; readonly atMs: number } | null;
   sentMs: number;
 };
 
@@ -45,6 +47,7 @@ export function newProgress(key: ReplicaKey, nextOffset: number, nowMs: number, 
     isRecovering: false,
     heardMs: nowMs,
     caughtUpMs: -1,
+    toReach: null,
     sentMs: nowMs,
   };
 }
@@ -68,6 +71,15 @@ export function sent(progress: Progress, endOffset: number, bytes: number): void
       progress.inFlightBytes += bytes;
     }
   }
+}
+
+/** Notes up to when the peer has the leader's log: under load it never has quite all of it. */
+export function noteCaughtUp(progress: Progress, logEndOffset: number, nowMs: number): void {
+  const { matchOffset, toReach } = progress;
+  if (matchOffset >= logEndOffset) progress.caughtUpMs = nowMs;
+  else if (toReach !== null && matchOffset >= toReach.endOffset) progress.caughtUpMs = toReach.atMs;
+  else if (toReach !== null) return;
+  progress.toReach = { endOffset: logEndOffset, atMs: nowMs };
 }
 
 /** The peer has everything before `offset`. @returns whether that is news */

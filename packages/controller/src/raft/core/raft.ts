@@ -129,7 +129,5 @@ function peerLost(s: RaftState, id: number, nowMs: number): void {
 
 function snapshotTaken(s: RaftState, mark: SnapshotMark): void {
   if (mark.offset <= s.log.snapshot.offset) return;
-  const { keptBytesMax } = s.options;
-  const keepFrom = s.log.bytes > keptBytesMax ? mark.offset : s.log.start.offset;
-  s.log.compact(mark, keepFrom);
+  s.log.compact(mark, s.options.keptBytesMax);
 }

@@ -20,7 +20,7 @@ export type RaftOptions = {
   readonly inFlightBytesMax: number;
   /** What a leader takes beyond what is committed, bytes; then it refuses until a majority has caught up. */
   readonly uncommittedBytesMax: number;
-  /** Entries before the last snapshot that are kept for peers a little behind. */
+  /** Bytes of log up to which entries before the last snapshot are kept, for peers a little behind. */
   readonly keptBytesMax: number;
 };
 

@@ -116,10 +116,14 @@ export class RaftDriver {
     if (this.#life !== 'running') return Promise.resolve(this.#notServing());
     if (this.#leadsEpoch === undefined)
       return Promise.resolve(refuse(ErrorCode.NOT_CONTROLLER, `node ${self.id} is not the active controller`));
-    if (this.#unsyncedBytes >= limits.raftUnsyncedBytesMax || this.#inbox.length >= limits.raftQueuedInputsMax) {
-      const why = `${this.#unsyncedBytes} bytes wait for the disk of node ${self.id} already; try again shortly`;
-      return Promise.resolve(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
-    }
+    const waits =
+      this.#unsyncedBytes >= limits.raftUnsyncedBytesMax
+        ? `${this.#unsyncedBytes} bytes wait for the disk`
+        : this.#inbox.length >= limits.raftQueuedInputsMax
+          ? `${this.#inbox.length} inputs wait for the controller`
+          : undefined;
+    if (waits !== undefined)
+      return Promise.resolve(refuse(ErrorCode.REQUEST_TIMED_OUT, `${waits} of node ${self.id}; try again shortly`));
     return this.#ask((answer) => ({ kind: 'propose', data, offsetCount, answer }));
   }
 

@@ -18,9 +18,7 @@ export class MemoryRaftStore implements RaftStore {
     this.#inForce = { mark: { offset: 0, epoch: 0, voters }, parts: [] };
   }
 
-  get bytesSinceSnapshot(): number {
-    return this.#entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
-  }
+  bytesSinceSnapshot = 0;
 
   load(): Promise<Stored> {
     this.#incoming = undefined;
@@ -37,11 +35,12 @@ export class MemoryRaftStore implements RaftStore {
   }
 
   #change({ truncate, entries, hardState }: PersistOrder & { kind: 'persist' }): void {
-    if (truncate !== null) this.#entries = this.#entries.filter(({ offset }) => offset < truncate);
+    if (truncate !== null) this.#keep(this.#entries.filter(({ offset }) => offset < truncate));
     for (const entry of entries) {
       const end = this.#entries.at(-1)?.endOffset ?? this.#inForce.mark.offset;
       assert(entry.offset === end, 'entries follow each other in the store', { offset: entry.offset, end });
       this.#entries.push(entry);
+      this.bytesSinceSnapshot += sizeOf(entry);
     }
     this.#hardState = hardState ?? this.#hardState;
   }
@@ -54,7 +53,12 @@ export class MemoryRaftStore implements RaftStore {
     if (!isLast) return;
     this.#inForce = this.#incoming;
     this.#incoming = undefined;
-    this.#entries = [];
+    this.#keep([]);
+  }
+
+  #keep(entries: Entry[]): void {
+    this.#entries = entries;
+    this.bytesSinceSnapshot = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
   }
 
   async saveSnapshot(mark: SnapshotMark, given: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<boolean> {
@@ -62,7 +66,7 @@ export class MemoryRaftStore implements RaftStore {
     for await (const part of given) parts.push(part);
     if (this.#inForce.mark.offset >= mark.offset) return false;
     this.#inForce = { mark, parts: parts.filter((part) => part.length > 0) };
-    this.#entries = this.#entries.filter(({ offset }) => offset >= mark.offset);
+    this.#keep(this.#entries.filter(({ offset }) => offset >= mark.offset));
     return true;
   }
 

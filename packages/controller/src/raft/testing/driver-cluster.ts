@@ -307,7 +307,8 @@ export class DriverCluster {
   /** As `commit`, but asks again when the lead changes. */
   async commitSoon(text: string): Promise<void> {
     for (let attempt = 1; !this.acknowledged.includes(`${text} ${attempt - 1}`); attempt += 1) {
-      assert(attempt < 20, 'a healed cluster commits', this.summary());
+      assert(attempt < 40, 'a healed cluster commits', this.summary());
+      await this.pass(50);
       const leader = await this.elected();
       let isAnswered = false;
       void this.propose(leader, `${text} ${attempt}`).then(() => (isAnswered = true));
