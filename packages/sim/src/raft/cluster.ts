@@ -191,7 +191,19 @@ class RaftRun {
   }
 
   #committed(node: SimNode): void {
-    if (this.#isSafetyPhase && this.#random.chance(this.#options.crashOnCommitPerMille, 1000)) this.#silence(node, 0);
+    if (!this.#isSafetyPhase) return;
+    if (this.#random.chance(this.#options.crashOnCommitPerMille, 1000)) this.#silence(node, 0);
+    else if (this.#random.chance(this.#options.powerCutPerMille, 1000)) this.#cutPower();
+  }
+
+  #cutPower(): void {
+    this.#scheduler.after(0, () => {
+      for (const node of this.#nodes) {
+        if (!node.isUp) continue;
+        node.crash();
+        this.#scheduler.after(this.#random.below(RESTART_AFTER_MS_MAX), () => this.#startIfDown(node));
+      }
+    });
   }
 
   /** Nothing of what the node says now arrives any more, and soon it crashes. */
@@ -208,6 +220,10 @@ class RaftRun {
   }
 
   /** The disk of one voter is replaced by an empty one, when the others still remember all that it forgets. */
+  /**
+   * A disk is replaced when the one before has recovered, and while every voter has met a leader: before that, a voter with an empty disk
+   * and one that has never heard of anybody look alike, and may begin the log anew together.
+   */
   #wipe(): void {
     const { voterCount, votersEveryMs } = this.#options;
     if (voterCount < 3 || votersEveryMs > 0) return;
@@ -222,7 +238,8 @@ class RaftRun {
 
   #hasRecovered(node: SimNode): boolean {
     const { state } = node;
-    return state !== undefined && state.recoverTo === 0 && state.durableSeq === state.persistSeq;
+    const isCertain = state !== undefined && state.recoverTo === 0 && state.durableSeq === state.persistSeq;
+    return isCertain && state.log.endOffset > 0;
   }
 
   #pause(): void {

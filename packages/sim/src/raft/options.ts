@@ -27,6 +27,8 @@ export type RunOptions = {
   readonly stillbornPerMille: number;
   /** Out of 1000 times that a leader commits: crashed in that moment. */
   readonly crashOnCommitPerMille: number;
+  /** Out of 1000 times that a leader commits: all nodes crash in that moment, as without power. */
+  readonly powerCutPerMille: number;
   readonly proposeEveryMs: number;
   /** Entries between snapshots; 0: none are taken. */
   readonly snapshotEvery: number;
@@ -59,7 +61,7 @@ export function drawOptions(seed: number): RunOptions {
     pauseEveryMs: one(0, 0, 1_000, 3_000),
     votersEveryMs: one(0, 0, 500, 2_000),
     transferEveryMs: one(0, 0, 1_000),
-    wipeEveryMs: one(0, 0, 0, 4_000),
+    wipeEveryMs: one(0, 500, 1_500, 4_000),
     stillbornPerMille: one(0, 0, 300, 600),
     crashOnCommitPerMille: one(0, 0, 50, 500),
     proposeEveryMs: one(2, 10, 50),
@@ -69,5 +71,6 @@ export function drawOptions(seed: number): RunOptions {
     appendBytesMax: one(1, 300, 100_000),
     inFlightMax: one(1, 2, 16),
     keptBytesMax: one(0, 500, 10_000),
+    powerCutPerMille: one(0, 0, 5, 50),
   };
 }
