@@ -13,5 +13,6 @@ export type {
   RaftTransport,
   SnapshotPart,
 } from './ports.ts';
+export type { QuorumStatus, ReplicaStatus } from './shell/status.ts';
 export { raftOf } from './core/state.ts';
 export type { Effect, Input, RaftOptions, RaftState, Stored } from './core/state.ts';

@@ -1,6 +1,7 @@
 /** One replica in the simulator: the core, its disk, and a state machine that remembers a digest of all that it applied. */
 import { assert, unreachable } from '@odradek/base';
 import type { Prng } from '@odradek/base';
+import type * as production from '@odradek/controller/raft';
 import type { Effect, Input, Message, RaftOptions, RaftState, ReplicaKey, Voter } from '@odradek/controller/raft';
 import type { Scheduler } from '../scheduler.ts';
 import { mix } from './claims.ts';
@@ -10,10 +11,7 @@ import type { Network } from './network.ts';
 import type { RunOptions } from './options.ts';
 
 /** The core as it is, or one with a planted bug. */
-export type RaftModule = Pick<
-  typeof import('@odradek/controller/raft'),
-  'step' | 'raftOf' | 'propose' | 'changeVoters' | 'nextDeadlineMs'
->;
+export type RaftModule = Pick<typeof production, 'step' | 'raftOf' | 'propose' | 'changeVoters' | 'nextDeadlineMs'>;
 
 export type NodeContext = {
   readonly raft: RaftModule;

@@ -419,6 +419,24 @@ describe('driver: the quorum', () => {
     await cluster.commit('b');
   });
 
+  test('a node that knows no voters follows whoever leads, and votes once it is one', async () => {
+    const cluster = await clusterOf(1).start();
+    await cluster.commit('a');
+    await cluster.agree();
+    const joiner = await cluster.startNode({ id: 2, directoryId: 'AAAAAAAAAAAAAAAAAAAABA' }, []);
+    expect(joiner.driver.status()).toMatchObject({ leaderId: null, voters: [] });
+    await cluster.until(() => joiner.machine.texts.length === 1, 'it has caught up');
+    await cluster.pass(200);
+    const leader = cluster.node(1);
+    const added = leader.driver.changeVoters([...leader.driver.voters, { ...joiner.key, endpoints: [] }]);
+    await cluster.pass(200);
+    expect(await added).toMatchObject({ ok: true });
+    leader.driver.transferLeader(2);
+    await cluster.until(() => joiner.machine.leads !== undefined, 'it leads');
+    await cluster.commit('b');
+    await cluster.agree();
+  });
+
   test('the status tells of each replica how far it is and when it was heard, in time of the wall', async () => {
     const cluster = await clusterOf(3).start();
     const leader = await cluster.elected();

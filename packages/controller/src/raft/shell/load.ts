@@ -73,7 +73,7 @@ async function begin(database: Database, voters: readonly Voter[]): Promise<void
 
 /** Two quorums that each think the log is theirs would be two clusters of one name. */
 function refuseOthers(directory: string, stored: readonly Voter[], configured: readonly Voter[]): void {
-  if (!isStatic(stored) || !isStatic(configured) || configured.length === 0) return;
+  if (!isStatic(stored) || !isStatic(configured) || stored.length === 0 || configured.length === 0) return;
   const ids = (voters: readonly Voter[]): string =>
     voters
       .map(({ id }) => id)

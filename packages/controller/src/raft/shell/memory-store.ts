@@ -49,7 +49,7 @@ export class MemoryRaftStore implements RaftStore {
     if (position === 0) this.#incoming = { mark, parts: [] };
     assert(this.#incoming !== undefined, 'a snapshot that comes in begins at its beginning', { position });
     assert(lengthOf(this.#incoming.parts) === position, 'parts of a snapshot come in order', { position });
-    this.#incoming.parts.push(bytes);
+    if (bytes.length > 0) this.#incoming.parts.push(bytes);
     if (!isLast) return;
     this.#inForce = this.#incoming;
     this.#incoming = undefined;

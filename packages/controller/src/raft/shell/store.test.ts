@@ -10,6 +10,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Entry, Voter } from '../core/messages.ts';
 import type { PersistOrder, RaftStore } from '../ports.ts';
 import { Model, firstVoters, heldBy, votersOf } from '../testing/store-model.ts';
+import { MemoryRaftStore } from './memory-store.ts';
 import { entryKey, partKey } from './store-keys.ts';
 import { openRaftStore } from './store.ts';
 
@@ -341,6 +342,22 @@ describe('store: crashes', () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  test('the same of the store in memory, whose crash is that it is loaded again', async () => {
+    for (let seed = 1; seed <= 100; seed += 1) {
+      const random = new Prng(seed);
+      const model = new Model();
+      const store = new MemoryRaftStore(firstVoters);
+      for (let round = 0; round < 15; round += 1) {
+        if (random.chance(1, 4)) {
+          model.crashed();
+          expect(await heldBy(store)).toEqual(model.held);
+        } else if (random.chance(1, 3)) await saveSome(store, model, random);
+        else await store.persist(model.orders(random));
+      }
+      expect(await heldBy(store)).toEqual(model.held);
+    }
   });
 
   test('the files as they are in the middle of a write: all of it is there, or nothing', async () => {

@@ -154,9 +154,10 @@ export class DriverCluster {
     return this;
   }
 
-  async startNode(key: ReplicaKey): Promise<Node> {
+  /** @param voters that an empty disk is formatted with */
+  async startNode(key: ReplicaKey, voters = this.#voters): Promise<Node> {
     assert(this.nodes.get(key.id)?.isAlive !== true, 'a node is started when it is down', key);
-    const disk = new MoodyRaftStore(await this.#open(key), this.clock);
+    const disk = new MoodyRaftStore(await this.#open(key, voters), this.clock);
     const { diskDelayMs } = this.#options;
     if (diskDelayMs !== undefined) disk.delayMs = () => this.random.below(diskDelayMs + 1);
     const machine = new TextMachine(this, key.id);
@@ -192,11 +193,11 @@ export class DriverCluster {
     return node;
   }
 
-  async #open(key: ReplicaKey): Promise<RaftStore> {
+  async #open(key: ReplicaKey, voters: readonly Voter[]): Promise<RaftStore> {
     const { openStore } = this.#options;
-    if (openStore !== undefined) return openStore(key, this.#voters);
+    if (openStore !== undefined) return openStore(key, voters);
     const name = `${key.id} ${key.directoryId}`;
-    const disk = this.#disks.get(name) ?? new MemoryRaftStore(this.#voters);
+    const disk = this.#disks.get(name) ?? new MemoryRaftStore(voters);
     this.#disks.set(name, disk);
     return disk;
   }
