@@ -125,11 +125,18 @@ describe.for(kinds)('driver, disks $kind', (kind) => {
     await cluster.commit('while it was away');
     await cluster.replace(id);
     await cluster.agree();
+    const told = (): boolean | undefined =>
+      cluster.leader?.driver.status().voters.find((voter) => voter.id === id)?.isRecovering;
+    expect(told(), 'what was committed before it came is no proof').toBe(true);
+    await cluster.commit('since it came');
+    await cluster.agree();
+    await cluster.pass(200);
+    expect(told()).toBe(false);
     expect(cluster.node(id).machine.heard.some((word) => word.startsWith('restored'))).toBe(true);
     await cluster.kill(id);
     await cluster.restart(id);
     await cluster.agree();
-    expect(cluster.node(id).machine.texts).toHaveLength(10);
+    expect(cluster.node(id).machine.texts).toHaveLength(11);
   });
 
   test('a snapshot that a peer receives stays readable while newer ones replace it', async () => {

@@ -1,6 +1,7 @@
 /** What a replica knows of its quorum, as DescribeQuorum tells it. Source: KIP-595, KIP-836. */
 import type { Clock } from '@odradek/base';
 import { leaderOf } from './driver-metrics.ts';
+import { isRecovering } from '../core/follower.ts';
 import type { ReplicaKey } from '../core/messages.ts';
 import type { Progress } from '../core/progress.ts';
 import type { RaftState } from '../core/state.ts';
@@ -12,6 +13,8 @@ export type ReplicaStatus = ReplicaKey & {
   readonly lastFetchMs: number;
   /** When its log was last level with the leader's; -1: not yet. */
   readonly lastCaughtUpMs: number;
+  /** Came with an empty disk and neither votes nor counts yet: until then no other disk may be lost. */
+  readonly isRecovering: boolean;
 };
 
 export type QuorumStatus = {
@@ -30,13 +33,20 @@ export function statusOf(s: RaftState, clock: Clock, leadsSinceMs: number): Quor
   const { role, self, members } = s;
   const nowMs = clock.nowMs();
   const aheadMs = nowMs - clock.monotonicMs();
-  const own: ReplicaStatus = { ...self, logEndOffset: s.log.endOffset, lastFetchMs: nowMs, lastCaughtUpMs: nowMs };
+  const own: ReplicaStatus = {
+    ...self,
+    logEndOffset: s.log.endOffset,
+    lastFetchMs: nowMs,
+    lastCaughtUpMs: nowMs,
+    isRecovering: isRecovering(s),
+  };
   const peers = role.kind === 'leader' ? [...role.progress.values()] : [];
   const seen = (peer: Progress): ReplicaStatus => ({
     ...peer.key,
     logEndOffset: peer.heardMs > leadsSinceMs ? peer.matchOffset : -1,
     lastFetchMs: peer.heardMs > leadsSinceMs ? Math.floor(peer.heardMs + aheadMs) : -1,
     lastCaughtUpMs: peer.caughtUpMs < 0 ? -1 : Math.floor(peer.caughtUpMs + aheadMs),
+    isRecovering: peer.isRecovering,
   });
   const voters = members.voters.map(({ id, directoryId }) => {
     if (id === self.id) return members.isVoter(self) ? own : { id, directoryId, ...UNKNOWN };
@@ -50,4 +60,4 @@ export function statusOf(s: RaftState, clock: Clock, leadsSinceMs: number): Quor
   return { leaderId, epoch, highWatermark, logEndOffset: log.endOffset, voters, observers };
 }
 
-const UNKNOWN = { logEndOffset: -1, lastFetchMs: -1, lastCaughtUpMs: -1 } as const;
+const UNKNOWN = { logEndOffset: -1, lastFetchMs: -1, lastCaughtUpMs: -1, isRecovering: false } as const;

@@ -93,7 +93,8 @@ async function comeBack(cluster: DriverCluster, node: Node, random: Prng): Promi
   const isLevel = others.every(
     ({ isAlive, faults: failed, machine }) => isAlive && failed.length === 0 && machine.end === status?.logEndOffset,
   );
-  if (isLevel && others.length > 1 && random.chance(1, 2)) await cluster.replace(node.key.id);
+  const isWhole = status?.voters.every(({ id, isRecovering }) => id === node.key.id || !isRecovering) === true;
+  if (isLevel && isWhole && others.length > 1 && random.chance(1, 2)) await cluster.replace(node.key.id);
   else await cluster.restart(node.key.id);
 }
 
