@@ -30,14 +30,14 @@ export function lead(s: RaftState, out: Effect[], nowMs: number): void {
     transfer: null,
   };
   out.push({ kind: 'followed', epoch: s.epoch, leaderId: s.self.id });
-  const first: Entry = {
-    kind: 'leaderChange',
-    offset: endOffset,
-    endOffset: endOffset + 1,
-    epoch: s.epoch,
-    leaderId: s.self.id,
-  };
-  add(s, s.role, out, [first], nowMs);
+  addNothing(s, s.role, out, nowMs);
+}
+
+/** An entry without data: what is committed with it is what came before. */
+function addNothing(s: RaftState, leader: Leader, out: Effect[], nowMs: number): void {
+  const offset = s.log.endOffset;
+  const entry: Entry = { kind: 'leaderChange', offset, endOffset: offset + 1, epoch: s.epoch, leaderId: s.self.id };
+  add(s, leader, out, [entry], nowMs);
 }
 
 /** Appends to the own log and sends to everybody; the own copy counts once it is durable. */
@@ -125,6 +125,16 @@ export function onAppended(
   replicate(s, out, peer, nowMs);
   maybeHandOver(s, leader, out);
   maybeCommit(s, leader, out, nowMs);
+  maybeHelp(s, leader, out, peer, nowMs);
+}
+
+/** A voter with an empty disk waits for an entry that was not there when it met this leader: in a quiet log, for ever. */
+function maybeHelp(s: RaftState, leader: Leader, out: Effect[], peer: Progress, nowMs: number): void {
+  const isQuiet = s.highWatermark === s.log.endOffset && peer.matchOffset === s.log.endOffset;
+  if (!peer.isRecovering || peer.isHelped || !isQuiet) return;
+  if (s.role !== leader || !leader.isEstablished || leader.transfer !== null) return;
+  peer.isHelped = true;
+  addNothing(s, leader, out, nowMs);
 }
 
 export function onRefused(

@@ -28,7 +28,10 @@ type EntryOf<K extends string, P> = {
 
 export type Entry =
   | EntryOf<'data', { readonly data: Buffer }>
-  /** The first entry of every leader (the paper, section 8): what was before it is committed with it. */
+  /**
+   * The first entry of every leader (the paper, section 8): what was before it is committed with it. One that leads already adds another
+   * when a voter that recovers needs an entry.
+   */
   | EntryOf<'leaderChange', { readonly leaderId: number }>
   /** The voters from here on, in force as soon as it is in the log. */
   | EntryOf<'voters', { readonly voters: readonly Voter[] }>;

@@ -26,6 +26,8 @@ export type Progress = {
   isConnected: boolean;
   /** Came with an empty disk: does not count for a majority yet. */
   isRecovering: boolean;
+  /** An entry was added so that it recovers although nothing else is. */
+  isHelped: boolean;
   /** When it was last heard of, in the leader's epoch; for check-quorum. */
   heardMs: number;
   /** When the leader's log ended where the peer is by now, at least, for DescribeQuorum (KIP-836); -1: never. */
@@ -45,6 +47,7 @@ export function newProgress(key: ReplicaKey, nextOffset: number, nowMs: number, 
     inFlightBytes: 0,
     isConnected,
     isRecovering: false,
+    isHelped: false,
     heardMs: nowMs,
     caughtUpMs: -1,
     toReach: null,
