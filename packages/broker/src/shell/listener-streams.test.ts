@@ -6,6 +6,7 @@ import { raftService } from '@odradek/rpc';
 import type { Identity, RaftMessage } from '@odradek/rpc';
 import { createGrpcClient, createGrpcServer } from '@odradek/rpc/grpc';
 import { Listeners } from './listener.ts';
+import { Turns } from './turns.ts';
 
 const { network, clock } = systemPorts();
 const { production } = limits;
@@ -37,6 +38,7 @@ test('listener: a node speaks gRPC where other nodes are expected, Kafka goes on
     network,
     clock,
     limits: production,
+    turns: new Turns(clock, production),
     log: silent,
     metrics,
     listeners: [
