@@ -3,7 +3,7 @@ import { main } from '../main.ts';
 import { runRaft } from './cluster.ts';
 
 /** Seeds that have broken a claim once. */
-const pinned = [1, 27, 75, 96, 153, 197, 239, 310, 617, 1032, 1578, 1717, 1914, 2062];
+const pinned = [1, 27, 75, 96, 153, 197, 239, 310, 617, 1032, 1578, 1717, 1914, 2062, 1164, 21_630];
 
 /** 2,000 in all, in parts, so that a slow machine shows progress. */
 const parts = Array.from({ length: 20 }, (_, part) => ({ part, from: Math.floor(Math.random() * 900_000_000) }));

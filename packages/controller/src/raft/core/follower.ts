@@ -137,12 +137,11 @@ export function onSnapshot(s: RaftState, out: Effect[], from: ReplicaKey, messag
     });
     return;
   }
-  if (position === 0) s.receiving = { end, position: 0 };
-  const { receiving } = s;
-  const fits =
-    receiving?.end.offset === end.offset && receiving.end.epoch === end.epoch && receiving.position === position;
-  if (receiving === null || !fits) {
-    const expected = receiving !== null && receiving.end.offset === end.offset ? receiving.position : 0;
+  const isKnown = s.receiving?.epoch === s.epoch && s.receiving.end.offset === end.offset;
+  if (position === 0 && !isKnown) s.receiving = { epoch: s.epoch, end, position: 0 };
+  const receiving = isKnown || position === 0 ? s.receiving : null;
+  if (receiving?.position !== position) {
+    const expected = receiving?.position ?? 0;
     const reply = { endOffset: end.offset, position: expected, done: false, isRecovering: isRecovering(s) };
     send(s, out, from.id, { kind: 'snapshotReply', epoch: s.epoch, ...reply });
     return;

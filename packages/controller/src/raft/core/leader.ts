@@ -172,8 +172,10 @@ export function onSnapshotReply(
     matched(peer, flow.mark.offset);
     peer.flow = { kind: 'pipeline' };
   } else {
+    // Only what is news is answered at once. If every answer were, one that came twice would double all that follows; one that
+    // tells of less (the peer has lost what it had) is heard when the wait is over.
+    if (message.position > flow.position) flow.waiting = false;
     flow.position = message.position;
-    flow.waiting = false;
   }
   replicate(s, out, peer, nowMs);
   maybeCommit(s, leader, out, nowMs);

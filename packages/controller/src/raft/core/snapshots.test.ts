@@ -92,6 +92,8 @@ test('a snapshot that is being sent keeps its own voters when a newer one with o
       message: expect.objectContaining({ end: { offset: 2, epoch: 1 }, position: 7, voters: [voter(1)] }),
     }),
   );
+  const again = tell(s, { kind: 'received', from: peer, message: reply });
+  expect(again, 'an answer that came twice is answered once').toEqual([]);
 });
 
 test('the voters of a snapshot are those at its end, although a later set is committed already', () => {

@@ -72,8 +72,8 @@ export type RaftState = {
   unsynced: { readonly seq: number; endOffset: number }[];
   /** The replicas that messages reach. */
   readonly connected: Map<number, ReplicaKey>;
-  /** A snapshot that comes in. */
-  receiving: { readonly end: Position; position: number } | null;
+  /** A snapshot that comes in from the leader of that epoch: another's may have other bytes. */
+  receiving: { readonly epoch: number; readonly end: Position; position: number } | null;
 };
 
 export type Input =
