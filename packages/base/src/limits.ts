@@ -87,9 +87,6 @@ export type Limits = {
   readonly rpcStreamsPerConnectionMax: number;
   /** Messages of peers, and proposals, that one controller has not looked at yet; further messages are dropped, proposals refused. */
   readonly raftQueuedInputsMax: number;
-  /** Messages, and bytes of them, that wait for one peer that takes nothing; further ones are dropped. */
-  readonly raftPeerQueuedMessagesMax: number;
-  readonly raftPeerQueuedBytesMax: number;
   /** Messages that wait for the own disk; beyond it the oldest are dropped. */
   readonly raftUnsentMessagesMax: number;
   /** Bytes of entries that wait for the own disk; beyond it a leader takes no proposals. */
@@ -152,8 +149,6 @@ export const production: Limits = {
   rpcRedialMaxMs: 1_000,
   rpcStreamsPerConnectionMax: 8,
   raftQueuedInputsMax: 10_000,
-  raftPeerQueuedMessagesMax: 1_000,
-  raftPeerQueuedBytesMax: 64 * MIB,
   raftUnsentMessagesMax: 10_000,
   raftUnsyncedBytesMax: 64 * MIB,
   raftAppliedBytesPerTurn: 256 * 1024,
@@ -207,8 +202,6 @@ export const tiny: Limits = {
   rpcRedialMaxMs: 200,
   rpcStreamsPerConnectionMax: 2,
   raftQueuedInputsMax: 64,
-  raftPeerQueuedMessagesMax: 32,
-  raftPeerQueuedBytesMax: 256 * 1024,
   raftUnsentMessagesMax: 64,
   raftUnsyncedBytesMax: 64 * 1024,
   raftAppliedBytesPerTurn: 1024,

@@ -14,6 +14,8 @@ const openFlags: Readonly<Record<OpenMode, number>> = {
   create: O_RDWR | O_CREAT | O_EXCL,
 };
 const SQLITE_BUSY = 5;
+/** Locks are the process's: one that only its holder referred to would be let go by the garbage collector with it. */
+const heldLocks = new Set<DatabaseSync>();
 
 export function systemFiles(): Files {
   const locks = new Map<string, DatabaseSync>();
@@ -37,8 +39,11 @@ export function systemFiles(): Files {
     totalBytes: (path) => guarded(path, () => totalBytes(path)),
     lock: (path) => takeLock(locks, path),
     unlock(path) {
-      locks.get(path)?.close();
+      const held = locks.get(path);
+      if (held === undefined) return;
       locks.delete(path);
+      heldLocks.delete(held);
+      held.close();
     },
   };
 }
@@ -282,6 +287,7 @@ function takeLock(locks: Map<string, DatabaseSync>, path: string): boolean {
     database = new sqlite.DatabaseSync(path, { timeout: 0 });
     database.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');
     locks.set(path, database);
+    heldLocks.add(database);
     return true;
   } catch (cause) {
     database?.close();

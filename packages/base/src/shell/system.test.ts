@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { StorageFault } from '../outcome.ts';
 import type { Socket } from '../ports.ts';
 import { systemPorts } from './system.ts';
@@ -119,14 +119,18 @@ test('files: a lock is refused while another process holds it, and free at once 
   const holder = spawn(
     process.execPath,
     [
+      '--expose-gc',
       '--input-type=module',
       '-e',
       `import { systemFiles } from ${JSON.stringify(new URL('./files.ts', import.meta.url).href)};
-       console.log(systemFiles().lock(${JSON.stringify(path)}));
+       const taken = systemFiles().lock(${JSON.stringify(path)});
+       // By then nobody refers to the files any more; the lock is the process's all the same.
+       setTimeout(() => { gc(); gc(); setTimeout(() => console.log(taken), 1); }, 1);
        setInterval(() => {}, 60_000);`,
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
+  onTestFinished(() => void holder.kill('SIGKILL'));
   const [said] = (await once(holder.stdout, 'data')) as [Buffer];
   expect(said.toString().trim()).toBe('true');
   expect(files.lock(path)).toBe(false);

@@ -53,9 +53,8 @@ export interface RaftTransport {
   /** From now on peers are dialled and taken. */
   start(receiver: RaftReceiver): void;
   /**
-   * Never waits. What is said to one peer arrives in order or not at all. A peer that takes nothing is owed at most
-   * `raftPeerQueuedMessagesMax` messages of `raftPeerQueuedBytesMax` bytes; what goes beyond is dropped, and so is what is said to who
-   * is not connected. Raft asks again.
+   * Never waits. What is said to one peer arrives in order or not at all. A peer that takes nothing is owed a bounded number of
+   * messages and bytes; what goes beyond is dropped, and so is what is said to who is not connected. Raft asks again.
    */
   send(to: number, message: Message): void;
   /** Ends all streams, so that peers notice at once. What comes afterwards is not told. May be called twice. */
