@@ -130,35 +130,41 @@ test('cleaner: whatever was written, decided and compacted, every last value is 
   );
 });
 
+/** A course of transactions, then the passes that see their markers idle, wait and go; how many were removed. */
+async function removedMarkers(operations: readonly Operation[]): Promise<number> {
+  const course = await Course.begin();
+  for (const one of operations) if (one.kind !== 'restart' && one.kind !== 'compact') await course.take(one);
+  const { truth } = course;
+  truth.end(course.log, true);
+  // Writers without an id seal what lies before.
+  const pass = async (afterMs: number): Promise<number[]> => {
+    await truth.clock.advance(afterMs);
+    for (let round = 0; round < 12; round += 1) truth.append(course.log, { keys: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] });
+    await truth.compact(course.manager, course.log);
+    return truth.idleMarkers(await readAll(course.log));
+  };
+  // Some passes take what there was of transactions; then one finds their markers idle, and their time begins.
+  for (let round = 0; round < 3; round += 1) await pass(0);
+  const idle = await pass(0);
+  expect(await pass(0)).toEqual(idle);
+  expect(await pass(HOUR_MS - 1)).toEqual(idle);
+  const left = await pass(1);
+  const mayStay = new Set([...segmentEnds(truth), ...newestOfProducers(truth)]);
+  expect(left.filter((offset) => !mayStay.has(offset))).toEqual([]);
+  await course.manager.close();
+  return idle.length - left.length;
+}
+
 test('cleaner: the marker of a transaction goes once nothing of the transaction is left and delete.retention.ms has passed, and not before', async () => {
-  let removed = 0;
+  const courses = fc.array(operation, { minLength: 20, maxLength: 60 });
   await fc.assert(
-    fc.asyncProperty(fc.array(operation, { minLength: 20, maxLength: 60 }), async (operations) => {
-      const course = await Course.begin();
-      for (const one of operations) if (one.kind !== 'restart' && one.kind !== 'compact') await course.take(one);
-      const { truth } = course;
-      truth.end(course.log, true);
-      // Writers without an id seal what lies before.
-      const pass = async (afterMs: number): Promise<number[]> => {
-        await truth.clock.advance(afterMs);
-        for (let round = 0; round < 12; round += 1) truth.append(course.log, { keys: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] });
-        await truth.compact(course.manager, course.log);
-        return truth.idleMarkers(await readAll(course.log));
-      };
-      // Some passes take what there was of transactions; then one finds their markers idle, and their time begins.
-      for (let round = 0; round < 3; round += 1) await pass(0);
-      const idle = await pass(0);
-      expect(await pass(0)).toEqual(idle);
-      expect(await pass(HOUR_MS - 1)).toEqual(idle);
-      const left = await pass(1);
-      const mayStay = new Set([...segmentEnds(truth), ...newestOfProducers(truth)]);
-      expect(left.filter((offset) => !mayStay.has(offset))).toEqual([]);
-      removed += idle.length - left.length;
-      await course.manager.close();
-    }),
+    fc.asyncProperty(courses, async (operations) => void (await removedMarkers(operations))),
     { numRuns: 50 },
   );
-  expect(removed).toBeGreaterThan(50);
+  // Fresh courses may hold few transactions; these are always the same, and they hold many.
+  let removed = 0;
+  for (const operations of fc.sample(courses, { numRuns: 30, seed: 1 })) removed += await removedMarkers(operations);
+  expect(removed).toBeGreaterThan(30);
 });
 
 /** Last offsets of segments: what lies there stays, so that no segment ends early. */
