@@ -3,12 +3,13 @@
  * own records at once, so the next operation sees them; whoever runs it gives the answers only when the records are
  * durable, and stops it when they cannot be.
  */
-import { unreachable, type Outcome, type Random } from '@odradek/base';
+import { assert, unreachable, type Outcome, type Random } from '@odradek/base';
 import {
   MetadataImage,
   type MetadataDelta,
   type AdminReply,
   type AdminRequest,
+  type MachineRequest,
   type BrokerRegistration,
   type CommittedRecords,
   type MetadataRecord,
@@ -28,7 +29,7 @@ export type ControllerOp =
   | { readonly kind: 'activated' }
   | { readonly kind: 'registered'; readonly registration: BrokerRegistration }
   | { readonly kind: 'heartbeat'; readonly beat: Heartbeat }
-  | { readonly kind: 'admin'; readonly request: AdminRequest }
+  | { readonly kind: 'admin'; readonly request: MachineRequest }
   /** The time has come that `nextWakeMs` named. */
   | { readonly kind: 'tick' };
 
@@ -111,7 +112,7 @@ export class Controller {
   }
 }
 
-function admin(context: ControllerContext, request: AdminRequest): Decision<AdminReply<AdminRequest>> {
+function admin(context: ControllerContext, request: MachineRequest): Decision<AdminReply<AdminRequest>> {
   switch (request.kind) {
     case 'createTopics':
       return createTopics(context, request.request);
@@ -128,6 +129,6 @@ function admin(context: ControllerContext, request: AdminRequest): Decision<Admi
     case 'allocateProducerIds':
       return allocateProducerIds(context, request.request);
     default:
-      return unreachable(request);
+      assert(false, 'the machine decides what it is asked', { kind: request.kind });
   }
 }

@@ -14,6 +14,7 @@ import {
   type ControllerLink,
   type MetadataObserver,
   type MetadataStore,
+  type QuorumRequest,
 } from '@odradek/metadata';
 import type { Heartbeat, HeartbeatReply } from '../core/brokers.ts';
 import { Controller, type ControllerOp, type ControllerReply } from '../core/controller.ts';
@@ -107,6 +108,7 @@ function linkTo(runtime: ControllerRuntime): ControllerLink {
       request: R,
       _principal: string,
     ): Promise<Outcome<{ readonly reply: AdminReply<R>; readonly committedOffset: number }>> {
+      assert(!isOfQuorum(request), 'one node alone has no quorum to ask', { kind: request.kind });
       const op: ControllerOp = { kind: 'admin', request };
       const outcome = await runtime.submit(op);
       if (!outcome.ok) return refuse(outcome.code, outcome.why);
@@ -115,6 +117,10 @@ function linkTo(runtime: ControllerRuntime): ControllerLink {
       return ok({ reply: reply as AdminReply<R>, committedOffset: outcome.value.committedOffset });
     },
   };
+}
+
+function isOfQuorum(request: AdminRequest): request is QuorumRequest {
+  return request.kind === 'describeQuorum' || request.kind.endsWith('RaftVoter');
 }
 
 function replyOf<K extends ControllerReply['kind']>(

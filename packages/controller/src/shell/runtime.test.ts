@@ -92,7 +92,8 @@ test('runtime: the next operation sees what the one before decided, within one b
   const outcomes = await Promise.all([runtime.submit(create('t')), runtime.submit(create('t'))]);
   const codes = outcomes.map((outcome) => {
     const reply = outcome.ok && outcome.value.reply.kind === 'admin' ? outcome.value.reply.reply : undefined;
-    return reply !== undefined && 'topics' in reply ? reply.topics[0]?.errorCode : undefined;
+    const [topic] = reply !== undefined && 'topics' in reply ? reply.topics : [];
+    return topic !== undefined && 'errorCode' in topic ? topic.errorCode : undefined;
   });
   expect(codes).toEqual([ErrorCode.NONE, ErrorCode.TOPIC_ALREADY_EXISTS]);
 });

@@ -4,7 +4,13 @@
  */
 import { NodeConfig, Prng, randomUuid, type Clock, type Outcome, type TimerHandle } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
-import type { AdminReply, AdminRequest, BrokerRegistration, CommittedRecords, MetadataImage } from '@odradek/metadata';
+import type {
+  AdminReply,
+  MachineRequest,
+  BrokerRegistration,
+  CommittedRecords,
+  MetadataImage,
+} from '@odradek/metadata';
 import type { CreateTopicsRequest, CreateTopicsResponse } from '@odradek/protocol';
 import { Controller, type ControllerOp, type ControllerReply } from '../core/controller.ts';
 import type { HeartbeatReply } from '../core/brokers.ts';
@@ -112,7 +118,7 @@ export class Harness {
     }
   }
 
-  admin<R extends AdminRequest>(request: R): AdminReply<R> {
+  admin<R extends MachineRequest>(request: R): AdminReply<R> {
     const reply = this.handle({ kind: 'admin', request });
     if (reply.kind !== 'admin') throw new Error(`answered with ${reply.kind}`);
     return reply.reply as AdminReply<R>;

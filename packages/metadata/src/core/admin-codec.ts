@@ -20,6 +20,16 @@ const keyOf: Readonly<Record<AdminKind, ApiKey>> = {
   incrementalAlterConfigs: ApiKey.IncrementalAlterConfigs,
   updateFeatures: ApiKey.UpdateFeatures,
   allocateProducerIds: ApiKey.AllocateProducerIds,
+  alterPartition: ApiKey.AlterPartition,
+  assignReplicasToDirs: ApiKey.AssignReplicasToDirs,
+  alterPartitionReassignments: ApiKey.AlterPartitionReassignments,
+  listPartitionReassignments: ApiKey.ListPartitionReassignments,
+  electLeaders: ApiKey.ElectLeaders,
+  unregisterBroker: ApiKey.UnregisterBroker,
+  describeQuorum: ApiKey.DescribeQuorum,
+  addRaftVoter: ApiKey.AddRaftVoter,
+  removeRaftVoter: ApiKey.RemoveRaftVoter,
+  updateRaftVoter: ApiKey.UpdateRaftVoter,
 };
 const kindOf: ReadonlyMap<number, AdminKind> = new Map(
   Object.entries(keyOf).map(([kind, key]) => [key, kind as AdminKind]),

@@ -1,0 +1,55 @@
+/** The door of a controller to the sessions of brokers: what they may ask of it, and how they hear what is committed. */
+import type { Outcome } from '@odradek/base';
+import type { AdminReply, AdminRequest, BrokerRegistration } from '@odradek/metadata';
+import type { Heartbeat, HeartbeatReply } from './core/brokers.ts';
+
+/** Committed records as they lie in the log: values of `__cluster_metadata`. */
+export type CommittedBytes = {
+  readonly records: readonly Buffer[];
+  /** Offset after the last of them. */
+  readonly endOffset: number;
+  readonly epoch: number;
+};
+
+/** Hears the committed log from where it said it is. Calls come in order; none comes after `ended`. */
+export interface LogReader {
+  /**
+   * A part of the whole state at `endOffset`; what the reader had before counts no more.
+   * @returns resolves when the next part may come
+   */
+  snapshot(part: CommittedBytes & { readonly isFirst: boolean; readonly isLast: boolean }): Promise<void> | void;
+  committed(batch: CommittedBytes): void;
+  /** This controller is not the active one any more, or stops. */
+  ended(why: string): void;
+}
+
+export type KnownLeader = {
+  /** null: nobody is known to lead. */
+  readonly nodeId: number | null;
+  readonly epoch: number;
+  readonly endpoint: { readonly host: string; readonly port: number } | undefined;
+};
+
+/**
+ * What a session asks of the controller of its node. Everything is refused with NOT_CONTROLLER by a controller that is not the active
+ * one: then nothing came of it. REQUEST_TIMED_OUT: it may or may not come to be.
+ */
+export interface ControllerPort {
+  register(registration: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>>;
+  heartbeat(beat: Heartbeat): Promise<Outcome<HeartbeatReply>>;
+  /** The stream of a broker broke: it is fenced unless it is heard again within `brokerReconnectGraceMs`. */
+  sessionLost(broker: { readonly brokerId: number; readonly brokerEpoch: number }): void;
+  /** Resolves once what was decided is committed and every reader has been told of it. */
+  admin(
+    request: AdminRequest,
+    principal: string,
+  ): Promise<Outcome<{ readonly reply: AdminReply<AdminRequest>; readonly committedOffset: number }>>;
+  /** @param from the reader's end offset; 0: it has nothing */
+  read(from: { readonly endOffset: number; readonly epoch: number }, reader: LogReader): { close(): void };
+  /** A broker was fenced without asking: its session tells it. */
+  onFenced(
+    told: (broker: { readonly brokerId: number; readonly brokerEpoch: number; readonly why: string }) => void,
+  ): void;
+  leader(): KnownLeader;
+  onLeader(changed: (leader: KnownLeader) => void): void;
+}
