@@ -4,10 +4,11 @@ import { Prng, limits } from '@odradek/base';
 import type { Limits } from '@odradek/base';
 import { SimClock } from '@odradek/base/testing';
 import { serviceOf } from './core/service.ts';
-import type { Dialled, Ending, Identity, StreamClient, StreamServer, Target } from './ports.ts';
+import type { Dialled, Ending, Identity, StreamClient, StreamServer } from './ports.ts';
 import { echoService, identityOf, realWorld, startEchoIn } from './testing/echo.ts';
 import type { EchoMessage, EchoOptions, EchoServer, EchoStream, EchoWorld } from './testing/echo.ts';
 import { SimStreams } from './testing/index.ts';
+import { closedOf, dialEcho, echo, take } from './testing/streams.ts';
 
 const MIB = 1024 * 1024;
 const undo: (() => Promise<void> | void)[] = [];
@@ -41,33 +42,10 @@ const worlds: [string, () => EchoWorld][] = [
   ['simulated', simWorld],
 ];
 
-async function dial(client: StreamClient, target: Target): Promise<EchoStream> {
-  const dialled = await client.dial(echoService, target);
-  if (!dialled.ok) throw new Error(dialled.ending.why);
-  return dialled.stream;
-}
-
 function endOf(dialled: Dialled<EchoStream>): Ending {
   if (dialled.ok) throw new Error('the dial went through');
   return dialled.ending;
 }
-
-/** The next messages, in order. */
-function take(stream: EchoStream, count: number): Promise<EchoMessage[]> {
-  const { promise, resolve } = Promise.withResolvers<EchoMessage[]>();
-  const taken: EchoMessage[] = [];
-  stream.onMessage((each) => {
-    taken.push(each);
-    if (taken.length === count) resolve(taken);
-  });
-  return promise;
-}
-
-function closedOf(stream: EchoStream): Promise<Ending> {
-  return new Promise((resolve) => stream.onClosed(resolve));
-}
-
-const echo = (id: number, payload: Buffer = Buffer.alloc(0)): EchoMessage => ({ kind: 'echo', id, payload });
 
 describe.each(worlds)('%s:', (_, enter) => {
   let world: EchoWorld | undefined;
@@ -93,7 +71,7 @@ describe.each(worlds)('%s:', (_, enter) => {
     test('carries messages both ways, in order, and each side knows who the other is', async () => {
       const { target, self, peers } = await serverOf();
       const me = identityOf(2);
-      const stream = await dial(clientOf({ self: me }), target);
+      const stream = await dialEcho(clientOf({ self: me }), target);
       const answers = take(stream, 1000);
       for (let id = 0; id < 1000; id += 1) stream.send(echo(id, Buffer.from([id & 0xff])));
       expect((await answers).map((each) => each.kind === 'echo' && each.id)).toEqual(
@@ -105,7 +83,7 @@ describe.each(worlds)('%s:', (_, enter) => {
 
     test('carries messages of 10 MB unharmed', async () => {
       const { target } = await serverOf();
-      const stream = await dial(clientOf(), target);
+      const stream = await dialEcho(clientOf(), target);
       const payload = Buffer.alloc(10_000_000);
       for (let at = 0; at < payload.length; at += 4096) payload.writeUInt32BE(at, Math.min(at, payload.length - 4));
       const answers = take(stream, 3);
@@ -115,9 +93,9 @@ describe.each(worlds)('%s:', (_, enter) => {
 
     test('keeps what comes before somebody takes it', async () => {
       const { target } = await serverOf();
-      const stream = await dial(clientOf(), target);
+      const stream = await dialEcho(clientOf(), target);
       stream.send(echo(1));
-      const other = await dial(clientOf(), target);
+      const other = await dialEcho(clientOf(), target);
       other.send(echo(2));
       await take(other, 1);
       expect(await take(stream, 1)).toEqual([echo(1)]);
@@ -126,17 +104,17 @@ describe.each(worlds)('%s:', (_, enter) => {
     test('paused before somebody takes, holds until it is resumed', async () => {
       const { target } = await serverOf();
       const client = clientOf();
-      const stream = await dial(client, target);
+      const stream = await dialEcho(client, target);
       stream.pause();
       stream.resume();
       stream.send(echo(1));
       expect(await take(stream, 1)).toEqual([echo(1)]);
-      const second = await dial(client, target);
+      const second = await dialEcho(client, target);
       second.pause();
       let got = 0;
       second.onMessage(() => (got += 1));
       second.send(echo(2));
-      const other = await dial(client, target);
+      const other = await dialEcho(client, target);
       other.send(echo(3));
       await take(other, 1);
       expect(got).toBe(0);
@@ -146,7 +124,7 @@ describe.each(worlds)('%s:', (_, enter) => {
 
     test('ends in words: what was sent before arrives first, then the reason, on both sides', async () => {
       const { target, endings } = await serverOf();
-      const stream = await dial(clientOf(), target);
+      const stream = await dialEcho(clientOf(), target);
       const answers = take(stream, 100);
       const closed = closedOf(stream);
       for (let id = 0; id < 100; id += 1) stream.send(echo(id, Buffer.alloc(50_000)));
@@ -165,7 +143,7 @@ describe.each(worlds)('%s:', (_, enter) => {
           stream.onClosed(told.resolve);
         },
       });
-      const stream = await dial(clientOf(), target);
+      const stream = await dialEcho(clientOf(), target);
       for (let id = 0; id < 50; id += 1) stream.send(echo(id, Buffer.alloc(100_000)));
       stream.close({ reason: 'refused', why: 'your epoch is stale' });
       expect(stream.send(echo(51))).toBe(false);
@@ -177,7 +155,7 @@ describe.each(worlds)('%s:', (_, enter) => {
     test('ends when the server stops, with its reason, and a later dial is unreachable', async () => {
       const { target, server } = await serverOf();
       const client = clientOf();
-      const stream = await dial(client, target);
+      const stream = await dialEcho(client, target);
       const closed = closedOf(stream);
       stream.onMessage(() => {});
       await server.close(5_000);
@@ -188,11 +166,11 @@ describe.each(worlds)('%s:', (_, enter) => {
     test('ends in words for a reader that was paused, once it has taken what came before', async () => {
       const { target } = await serverOf();
       const client = clientOf();
-      const stream = await dial(client, target);
+      const stream = await dialEcho(client, target);
       const closed = closedOf(stream);
       for (let id = 0; id < 10; id += 1) stream.send(echo(id, Buffer.alloc(10_000)));
       stream.send({ kind: 'leave', why: 'done' });
-      const other = await dial(client, target);
+      const other = await dialEcho(client, target);
       const echoes = take(other, 100);
       for (let id = 0; id < 100; id += 1) other.send(echo(id));
       await echoes;
@@ -210,13 +188,13 @@ describe.each(worlds)('%s:', (_, enter) => {
             stream.onClosed(told.resolve);
           },
         });
-        const stream = await dial(clientOf(), target);
+        const stream = await dialEcho(clientOf(), target);
         stream.destroy('a test says so');
         expect(await told.promise).toMatchObject({ kind: 'broken', by: 'network' });
         expect(await closedOf(stream)).toEqual({ kind: 'broken', by: 'us', why: 'a test says so' });
 
         const other = await serverOf({ serve: (each) => each.destroy('the other way') });
-        const second = await dial(clientOf(), other.target);
+        const second = await dialEcho(clientOf(), other.target);
         if (how === 'reads') second.onMessage(() => {});
         expect(await closedOf(second)).toMatchObject({ kind: 'broken', by: 'network' });
       },
@@ -228,7 +206,7 @@ describe.each(worlds)('%s:', (_, enter) => {
       const listener = Promise.withResolvers<EchoStream>();
       const { target } = await serverOf({ serve: listener.resolve });
       const client = clientOf();
-      const dialler = await dial(client, target);
+      const dialler = await dialEcho(client, target);
       const [sender, reader] = side === 'dials' ? [dialler, await listener.promise] : [await listener.promise, dialler];
       const count = 2_000;
       const payload = Buffer.alloc(64 * 1024);
@@ -265,7 +243,7 @@ describe.each(worlds)('%s:', (_, enter) => {
           return stands;
         })
         .toBe(true);
-      const other = await dial(client, target);
+      const other = await dialEcho(client, target);
       other.close();
       await closedOf(other);
       expect(sent).toBe(held);
@@ -289,7 +267,7 @@ describe.each(worlds)('%s:', (_, enter) => {
           for (let count = 0; count < 64; count += 1) stream.send({ kind: 'fill', payload });
         },
       });
-      const stream = await dial(clientOf(), target);
+      const stream = await dialEcho(clientOf(), target);
       const broken = await closedOf(stream);
       expect(await told.promise).toMatchObject({ kind: 'overflowed', by: 'us' });
       expect((await told.promise).why).toMatch(
@@ -358,7 +336,7 @@ describe.each(worlds)('%s:', (_, enter) => {
   describe('messages that cannot be taken', () => {
     test('too long: the sender does not send it, and both sides hear its size and the bound', async () => {
       const { target, endings } = await serverOf();
-      const stream = await dial(clientOf({ limits: { ...limits.production, rpcMessageBytesMax: 1000 } }), target);
+      const stream = await dialEcho(clientOf({ limits: { ...limits.production, rpcMessageBytesMax: 1000 } }), target);
       expect(stream.send(echo(1, Buffer.alloc(2000)))).toBe(false);
       const ours = await closedOf(stream);
       expect(ours).toMatchObject({ kind: 'invalid', by: 'us' });

@@ -6,9 +6,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { limits } from '@odradek/base';
-import type { Ending, Identity, Target } from '../ports.ts';
+import type { Identity, Target } from '../ports.ts';
 import { echoClient, echoService, startEcho } from '../testing/echo.ts';
 import type { EchoStream } from '../testing/echo.ts';
+import { closedOf, dialEcho, echo } from '../testing/streams.ts';
 
 const NODE = fileURLToPath(new URL('../testing/echo-node.ts', import.meta.url));
 /** Keepalive of these tests: a hung peer is noticed within the sum of both. */
@@ -34,16 +35,10 @@ async function startChild(dialTo?: Target): Promise<{ child: ChildProcess; targe
   return { child, target: { host: '127.0.0.1', port, nodeId: self.nodeId, directoryId: self.directoryId } };
 }
 
-async function dial(target: Target): Promise<EchoStream> {
+function dial(target: Target): Promise<EchoStream> {
   const client = echoClient({ limits: quick });
   undo.push(() => client.close());
-  const dialled = await client.dial(echoService, target);
-  if (!dialled.ok) throw new Error(dialled.ending.why);
-  return dialled.stream;
-}
-
-function closedOf(stream: EchoStream): Promise<Ending> {
-  return new Promise((resolve) => stream.onClosed(resolve));
+  return dialEcho(client, target);
 }
 
 test('a peer that was killed is noticed at once by who dialled it', async () => {
@@ -111,6 +106,6 @@ test('a busy peer that answers pings late is not taken for dead', async () => {
     if (answers === 40) all.resolve();
   });
   stream.onClosed((ending) => all.reject(new Error(ending.why)));
-  for (let id = 0; id < 40; id += 1) stream.send({ kind: 'echo', id, payload: Buffer.alloc(2_000_000) });
+  for (let id = 0; id < 40; id += 1) stream.send(echo(id, Buffer.alloc(2_000_000)));
   await all.promise;
 });

@@ -6,9 +6,10 @@ import { afterEach, expect, test } from 'vitest';
 import { limits } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { isHttp2 } from '../core/preface.ts';
-import type { Ending, StreamClient, Target } from '../ports.ts';
-import { echoClient, echoService, secondService, startEcho } from '../testing/echo.ts';
-import type { EchoMessage, EchoOptions, EchoServer, EchoStream } from '../testing/echo.ts';
+import type { Ending, StreamClient } from '../ports.ts';
+import { echoClient, secondService, startEcho } from '../testing/echo.ts';
+import type { EchoOptions, EchoServer } from '../testing/echo.ts';
+import { closedOf, dialEcho, echo, take } from '../testing/streams.ts';
 
 const undo: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -27,37 +28,14 @@ function clientOf(...options: Parameters<typeof echoClient>): StreamClient {
   return client;
 }
 
-async function dial(client: StreamClient, target: Target): Promise<EchoStream> {
-  const dialled = await client.dial(echoService, target);
-  if (!dialled.ok) throw new Error(dialled.ending.why);
-  return dialled.stream;
-}
-
-/** The next messages, in order. */
-function take(stream: EchoStream, count: number): Promise<EchoMessage[]> {
-  const { promise, resolve } = Promise.withResolvers<EchoMessage[]>();
-  const taken: EchoMessage[] = [];
-  stream.onMessage((each) => {
-    taken.push(each);
-    if (taken.length === count) resolve(taken);
-  });
-  return promise;
-}
-
-function closedOf(stream: EchoStream): Promise<Ending> {
-  return new Promise((resolve) => stream.onClosed(resolve));
-}
-
-const echo = (id: number, payload: Buffer = Buffer.alloc(0)): EchoMessage => ({ kind: 'echo', id, payload });
-
 test('longer than the receiver takes: told in words up to twice its bound, by gRPC beyond it', async () => {
   const { target, endings } = await serverOf({ limits: { ...limits.production, rpcMessageBytesMax: 1000 } });
-  const stream = await dial(clientOf(), target);
+  const stream = await dialEcho(clientOf(), target);
   stream.onMessage(() => {});
   stream.send(echo(1, Buffer.alloc(1500)));
   expect(await closedOf(stream)).toMatchObject({ kind: 'invalid', by: 'peer' });
   expect(endings).toMatchObject([{ kind: 'invalid', by: 'us' }]);
-  const second = await dial(clientOf(), target);
+  const second = await dialEcho(clientOf(), target);
   second.onMessage(() => {});
   second.send(echo(1, Buffer.alloc(5000)));
   const ending = await closedOf(second);
@@ -72,7 +50,7 @@ test('garbage instead of HTTP/2 costs the connection and nothing else', async ()
   socket.resume();
   socket.write(Buffer.alloc(4096, 'not what you expect '));
   await once(socket, 'close');
-  const stream = await dial(clientOf(), target);
+  const stream = await dialEcho(clientOf(), target);
   stream.send(echo(9));
   expect(await take(stream, 1)).toEqual([echo(9)]);
 });
@@ -100,13 +78,13 @@ test('what gRPC would keep for a retry counts as queued', async () => {
       });
     },
   });
-  const stream = await dial(clientOf(), target);
+  const stream = await dialEcho(clientOf(), target);
   stream.send(echo(0));
   await paused.promise;
   const payload = Buffer.alloc(64 * 1024);
   for (let id = 1; id <= 12; id += 1) stream.send(echo(id, payload));
   // Another stream comes and goes meanwhile: whatever this one's connection takes, it has taken.
-  const other = await dial(clientOf(), target);
+  const other = await dialEcho(clientOf(), target);
   const closed = new Promise<Ending>((resolve) => other.onClosed(resolve));
   other.close();
   await closed;
@@ -136,7 +114,7 @@ test('one port, two tongues: a listener hands over what begins as HTTP/2, in pie
   const frame = Buffer.from('0000000a001200030000000100ff', 'hex');
   kafka.write(frame);
   const client = clientOf();
-  const [stream, second] = await Promise.all([dial(client, target), client.dial(secondService, target)]);
+  const [stream, second] = await Promise.all([dialEcho(client, target), client.dial(secondService, target)]);
   const answers = take(stream, 3);
   for (let id = 0; id < 3; id += 1) stream.send(echo(id, Buffer.alloc(300_000)));
   expect(await answers).toHaveLength(3);

@@ -7,6 +7,7 @@ import type { Ending, Target } from '../ports.ts';
 import { echoService, identityOf, serveEcho } from './echo.ts';
 import type { EchoStream } from './echo.ts';
 import { SimStreams, type SimNode } from './sim-streams.ts';
+import { echo } from './streams.ts';
 
 const NOTICED_MS = limits.tiny.rpcKeepaliveMs + limits.tiny.rpcKeepaliveTimeoutMs;
 const MESSAGE_MS_MAX = 10;
@@ -53,7 +54,6 @@ async function rigOf(seed = 1): Promise<Rig> {
   return { clock, streams, nodes, near, far, target, log };
 }
 
-const echo = (id: number) => ({ kind: 'echo', id, payload: Buffer.alloc(0) }) as const;
 const without = (log: readonly string[]): string[] => log.map((line) => line.replace(/^[\d.]+ /, '')).toSorted();
 
 test('messages arrive in order, whatever their delays', async () => {
