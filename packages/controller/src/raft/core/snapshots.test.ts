@@ -4,18 +4,9 @@ import { changeVoters, propose } from './leader.ts';
 import type { ReplicaKey, Voter } from './messages.ts';
 import { nextDeadlineMs, step } from './raft.ts';
 import { raftOf } from './state.ts';
-import type { Effect, Input, RaftOptions, RaftState } from './state.ts';
+import type { Effect, Input, RaftState } from './state.ts';
+import { raftOptions } from '../testing/options.ts';
 
-const options: RaftOptions = {
-  electionTimeoutMs: 1_000,
-  heartbeatMs: 200,
-  brokenStreamWaitMs: 30,
-  appendBytesMax: 10_000,
-  inFlightMax: 8,
-  inFlightBytesMax: 100_000,
-  uncommittedBytesMax: 100_000,
-  keptBytesMax: 0,
-};
 const ENTRY_BYTES = 65;
 const self: ReplicaKey = { id: 1, directoryId: 'directory of 1' };
 const voter = (id: number): Voter => ({ id, directoryId: UUID_ZERO, endpoints: [] });
@@ -23,7 +14,7 @@ const voter = (id: number): Voter => ({ id, directoryId: UUID_ZERO, endpoints: [
 function alone(): RaftState {
   const snapshot = { offset: 0, epoch: 0, voters: [voter(1)] };
   const stored = { hardState: null, snapshot, entries: [] };
-  return raftOf(self, stored, options, { random: new Prng(1), nowMs: 50 });
+  return raftOf(self, stored, raftOptions, { random: new Prng(1), nowMs: 50 });
 }
 
 /** The input, and all that its orders to persist lead to. */
@@ -57,7 +48,9 @@ test('a voter that is alone stands at once: there is nobody to wait for', () => 
   tell(s, { kind: 'tick' });
   expect(s.role.kind).toBe('leader');
   const two = { hardState: null, snapshot: { offset: 0, epoch: 0, voters: [voter(1), voter(2)] }, entries: [] };
-  expect(nextDeadlineMs(raftOf(self, two, options, { random: new Prng(1), nowMs: 50 }))).toBeGreaterThanOrEqual(1_050);
+  expect(nextDeadlineMs(raftOf(self, two, raftOptions, { random: new Prng(1), nowMs: 50 }))).toBeGreaterThanOrEqual(
+    1_050,
+  );
 });
 
 test('a snapshot that is being sent keeps its own voters when a newer one with others is taken', () => {
@@ -113,7 +106,7 @@ test('of the log before a snapshot the last entries are kept, as many as may be'
   const entries = Array.from({ length: 10 }, (_, offset) => {
     return { kind: 'data', offset, endOffset: offset + 1, epoch: 1, data: Buffer.from('x') } as const;
   });
-  const kept = { ...options, keptBytesMax: 3 * ENTRY_BYTES };
+  const kept = { ...raftOptions, keptBytesMax: 3 * ENTRY_BYTES };
   const hardState = { epoch: 1, votedFor: null, recoverTo: 0 };
   const s = raftOf(self, { hardState, snapshot, entries }, kept, { random: new Prng(1), nowMs: 50 });
   tell(s, { kind: 'tick' });

@@ -7,7 +7,7 @@ import { ErrorCode } from '@odradek/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ReplicaKey, Voter } from '../core/messages.ts';
 import type { RaftStore } from '../ports.ts';
-import { DriverCluster, raftOptions } from '../testing/driver-cluster.ts';
+import { DriverCluster, driverOptions } from '../testing/driver-cluster.ts';
 import type { ClusterOptions, Node } from '../testing/driver-cluster.ts';
 import { openRaftStore } from './store.ts';
 
@@ -233,7 +233,7 @@ describe('driver: what is acknowledged', () => {
     const diedMs = cluster.clock.nowMs();
     await cluster.kill(old.key.id);
     await cluster.elected();
-    expect(cluster.clock.nowMs() - diedMs).toBeLessThan(raftOptions.electionTimeoutMs / 2);
+    expect(cluster.clock.nowMs() - diedMs).toBeLessThan(driverOptions.electionTimeoutMs / 2);
     await cluster.commit('b');
     await cluster.restart(old.key.id);
     await cluster.agree();

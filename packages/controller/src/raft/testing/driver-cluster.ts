@@ -13,19 +13,11 @@ import { startRaft } from '../shell/driver.ts';
 import type { RaftDriver } from '../shell/driver.ts';
 import { MemoryRaftStore } from '../shell/memory-store.ts';
 import { MoodyRaftStore } from './moody-store.ts';
+import { raftOptions } from './options.ts';
 import { SimNet } from './sim-transport.ts';
 import type { NetOptions } from './sim-transport.ts';
 
-export const raftOptions: RaftOptions = {
-  electionTimeoutMs: 500,
-  heartbeatMs: 100,
-  brokenStreamWaitMs: 30,
-  appendBytesMax: 10_000,
-  inFlightMax: 8,
-  inFlightBytesMax: 100_000,
-  uncommittedBytesMax: 100_000,
-  keptBytesMax: 0,
-};
+export const driverOptions: RaftOptions = { ...raftOptions, electionTimeoutMs: 500, heartbeatMs: 100 };
 
 const TEXTS_PER_PART = 4;
 const STEP_MS = 5;
@@ -165,7 +157,7 @@ export class DriverCluster {
     const life = { isOver: false };
     const driver = await startRaft({
       self: key,
-      raft: { ...raftOptions, ...this.#options.raft },
+      raft: { ...driverOptions, ...this.#options.raft },
       clock: clockOf(this.clock, life),
       random: this.random,
       store: disk,

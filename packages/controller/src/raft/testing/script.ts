@@ -12,17 +12,7 @@ import { expect } from 'vitest';
 import { changeVoters, nextDeadlineMs, propose, raftOf, step } from '../index.ts';
 import type { Effect, Entry, HardState, Input, Message, RaftOptions, RaftState, ReplicaKey, Voter } from '../index.ts';
 import type { SnapshotMark } from '../core/entries.ts';
-
-const limits: RaftOptions = {
-  electionTimeoutMs: 1_000,
-  heartbeatMs: 200,
-  brokenStreamWaitMs: 30,
-  appendBytesMax: 10_000,
-  inFlightMax: 8,
-  inFlightBytesMax: 100_000,
-  uncommittedBytesMax: 100_000,
-  keptBytesMax: 0,
-};
+import { raftOptions } from './options.ts';
 
 type Persist = Effect & { kind: 'persist' | 'persistSnapshot' };
 type Held = { readonly effect: Effect & { kind: 'send' }; readonly from: Node };
@@ -54,7 +44,7 @@ export class Script {
 
   /** `names`: the voters, then after `+` nodes that are none: `A B C + D`. */
   constructor(names: string, options: Partial<RaftOptions> = {}) {
-    this.#options = { ...limits, ...options };
+    this.#options = { ...raftOptions, ...options };
     const [voters = '', others = ''] = names.split('+').map((part) => part.trim());
     const voterNames = words(voters);
     const all = [...voterNames, ...words(others)];
