@@ -9,8 +9,12 @@ import { fileURLToPath } from 'node:url';
 export type ProcessOptions = {
   /** Where the data lies; a temporary directory, removed at the end, when left out. */
   readonly directory?: string;
-  /** The Kafka port on localhost; a free one when left out. */
+  /** The Kafka port on `host`; a free one of localhost when left out. */
   readonly port?: number;
+  /** Where the port is; localhost when left out. */
+  readonly host?: string;
+  /** A properties file that says all of it, instead of the listeners and directories that are chosen here; `port` must be what it says. */
+  readonly file?: string;
   /** Configuration keys, as `--override` takes them. */
   readonly config?: Readonly<Record<string, string>>;
   readonly environment?: Readonly<Record<string, string>>;
@@ -39,13 +43,13 @@ export class KafkaProcess {
   readonly #child: Started;
   readonly #temporary: boolean;
 
-  constructor(child: Started, port: number, readyMs: number, place: { directory: string; temporary: boolean }) {
+  constructor(child: Started, place: Place, readyMs: number) {
     this.#child = child;
     this.#temporary = place.temporary;
     this.directory = place.directory;
-    this.port = port;
+    this.port = place.port;
     this.pid = child.pid;
-    this.bootstrap = `localhost:${port}`;
+    this.bootstrap = `${place.host}:${place.port}`;
     this.readyMs = readyMs;
     this.ended = child.ended;
   }
@@ -75,6 +79,13 @@ export class KafkaProcess {
   }
 }
 
+type Place = {
+  readonly host: string;
+  readonly port: number;
+  readonly directory: string;
+  readonly temporary: boolean;
+};
+
 type Started = {
   readonly pid: number;
   readonly ended: Promise<Ended>;
@@ -87,14 +98,19 @@ export async function spawnKafka(options: ProcessOptions = {}): Promise<KafkaPro
   const temporary = options.directory === undefined;
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'odradek-node-'));
   const port = options.port ?? (await freePort());
-  const config = { ...listenersOf(port, await freePort()), 'log.dirs': join(directory, 'data'), ...options.config };
+  const host = options.host ?? 'localhost';
+  const chosen =
+    options.file === undefined
+      ? { ...listenersOf(port, await freePort()), 'log.dirs': join(directory, 'data') }
+      : undefined;
+  const config = { ...chosen, ...options.config };
   const from = performance.now();
   const child = start(config, options);
   try {
     const withinMs = options.readyWithinMs ?? READY_WITHIN_MS;
     let over: Ended | undefined;
     void child.ended.then((ended) => (over = ended));
-    if (!(await untilAnswers(port, withinMs, () => over !== undefined))) {
+    if (!(await untilAnswers({ host, port }, withinMs, () => over !== undefined))) {
       throw new Error(`the node ${why(over, port, withinMs)}\n${child.output()}`);
     }
   } catch (error) {
@@ -103,7 +119,7 @@ export async function spawnKafka(options: ProcessOptions = {}): Promise<KafkaPro
     if (temporary) rmSync(directory, { recursive: true, force: true });
     throw error;
   }
-  return new KafkaProcess(child, port, performance.now() - from, { directory, temporary });
+  return new KafkaProcess(child, { host, port, directory, temporary }, performance.now() - from);
 }
 
 function why(over: Ended | undefined, port: number, withinMs: number): string {
@@ -126,6 +142,7 @@ function start(config: Readonly<Record<string, string>>, options: ProcessOptions
     process.execPath,
     ...(options.runtimeArguments ?? []),
     main,
+    ...(options.file === undefined ? [] : ['--config', options.file]),
     ...overrides,
   ];
   const [file = process.execPath, ...args] = command;
@@ -164,14 +181,15 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Waits until a port answers a Kafka request. @returns false when it does not within the time, or `over` says that it never will */
+/** Waits until a port (of localhost, if it is only a number) answers a Kafka request. @returns false when it does not within the time, or `over` says that it never will */
 export async function untilAnswers(
-  port: number,
+  where: number | { readonly host: string; readonly port: number },
   withinMs: number,
   over: () => boolean = () => false,
 ): Promise<boolean> {
+  const address = typeof where === 'number' ? { host: 'localhost', port: where } : where;
   const deadline = performance.now() + withinMs;
-  while (!(await asked(port))) {
+  while (!(await asked(address))) {
     if (over() || performance.now() > deadline) return false;
   }
   return true;
@@ -182,9 +200,9 @@ const API_VERSIONS = Buffer.from('0000000a0012000000000001ffff', 'hex');
 const RETRY_MS = 5;
 
 /** Whether the port answers a request: a listening socket alone does not mean that the node is ready. */
-function asked(port: number): Promise<boolean> {
+function asked(address: { readonly host: string; readonly port: number }): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createConnection({ host: 'localhost', port, timeout: ATTEMPT_MS });
+    const socket = createConnection({ ...address, timeout: ATTEMPT_MS });
     const end = (answered: boolean): void => {
       socket.destroy();
       if (answered) resolve(true);
