@@ -40,7 +40,7 @@ const groups = new GroupCoordinator({
   },
 });
 for (let shard = 0; shard < SHARDS; shard += 1) groups.load(shard, 0);
-await new Promise((resolve) => setTimeout(resolve, 100));
+await Promise.all(groups.partitions().map((shard) => groups.whenLoaded(shard)));
 const ids = Array.from({ length: groupCount }, (_, at) => `group-${at}`);
 for (const groupId of ids) await commit(groupId);
 

@@ -128,6 +128,11 @@ export class GroupCoordinator implements GroupsPort {
     this.#runtime.unload(partition, leaderEpoch);
   }
 
+  /** Resolves once the groups of the partition are served here, or it turns out not to be led here. */
+  whenLoaded(partition: number): Promise<void> {
+    return this.#runtime.whenLoaded(partition);
+  }
+
   partitions(): number[] {
     return this.#runtime.partitions();
   }
