@@ -3,24 +3,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Group } from '@odradek/testkit';
 import { exact } from '../support/coverage.ts';
+import { classicSettings, consumerSettings, growsAndShrinks, movesAndComesBack } from '../support/group-lives.ts';
+import type { Life } from '../support/group-lives.ts';
 import { MemberProcess } from '../support/members.ts';
-import { growAndShrink, migrate, PARTITIONS, Scenario } from '../support/scenario.ts';
+import { PARTITIONS, Scenario } from '../support/scenario.ts';
 import { kafkaClasses, root, title } from '../support/run.ts';
 import { quickGroups, target, type Target } from '../support/target.ts';
 
 const need = kafkaClasses();
-const ASSIGNORS = 'org.apache.kafka.clients.consumer';
-const classic = (assignor: string): Record<string, string> => ({
-  'group.protocol': 'classic',
-  'partition.assignment.strategy': `${ASSIGNORS}.${assignor}Assignor`,
-  'heartbeat.interval.ms': '200',
-  'session.timeout.ms': '10000',
-});
-/** The server assigns (KIP-848); how often members beat is the broker's to say. */
-const consumer = (assignor: string): Record<string, string> => ({
-  'group.protocol': 'consumer',
-  'group.remote.assignor': assignor,
-});
+const classNamed = (assignor: string): string => `org.apache.kafka.clients.consumer.${assignor}Assignor`;
 
 describe.skipIf(need.missing !== undefined)(title('groups of Java consumers', need), () => {
   let cluster: Target;
@@ -37,29 +28,21 @@ describe.skipIf(need.missing !== undefined)(title('groups of Java consumers', ne
     await cluster?.[Symbol.asyncDispose]();
   });
 
+  const lifeOf = (what: string): Life => ({ bootstrap: cluster.bootstrap, what, members });
+
   test.concurrent.each(['Range', 'RoundRobin', 'Sticky', 'CooperativeSticky'])(
     'classic, %s: from one member to five to two, every record is done once',
-    async (assignor) => {
-      await using scenario = await Scenario.begin(cluster.bootstrap, `java-${assignor.toLowerCase()}`, members);
-      const verdict = await growAndShrink(scenario, members, () => classic(assignor));
-      expect(verdict).toMatchObject(exact);
-      expect(verdict.records).toBeGreaterThan(100);
-    },
+    (assignor) => growsAndShrinks(lifeOf(`java-${assignor.toLowerCase()}`), classicSettings(classNamed(assignor))),
   );
 
   test.concurrent.each(['uniform', 'range'])(
     'consumer, %s: from one member to five to two, every record is done once',
-    async (assignor) => {
-      await using scenario = await Scenario.begin(cluster.bootstrap, `java-${assignor}`, members);
-      const verdict = await growAndShrink(scenario, members, () => consumer(assignor));
-      expect(verdict).toMatchObject(exact);
-      expect(verdict.records).toBeGreaterThan(100);
-    },
+    (assignor) => growsAndShrinks(lifeOf(`java-${assignor}`), consumerSettings(assignor)),
   );
 
   const both = [
-    ['classic', classic('CooperativeSticky')],
-    ['consumer', consumer('uniform')],
+    ['classic', classicSettings(classNamed('CooperativeSticky'))],
+    ['consumer', consumerSettings('uniform')],
   ] as const;
 
   test.concurrent.each(both)('%s: a pattern takes in a topic that is made later', async (protocol, settings) => {
@@ -103,18 +86,6 @@ describe.skipIf(need.missing !== undefined)(title('groups of Java consumers', ne
 
   test.concurrent.each(['Range', 'CooperativeSticky'])(
     'a group of %s moves to the consumer protocol and back, member by member, and every record is done once',
-    async (assignor) => {
-      await using scenario = await Scenario.begin(
-        cluster.bootstrap,
-        `java-migration-${assignor.toLowerCase()}`,
-        members,
-      );
-      const verdict = await migrate(
-        scenario,
-        { members, settings: classic(assignor) },
-        { members, settings: consumer('uniform') },
-      );
-      expect(verdict).toMatchObject(exact);
-    },
+    (assignor) => movesAndComesBack(lifeOf(`java-migration-${assignor.toLowerCase()}`), classNamed(assignor)),
   );
 });

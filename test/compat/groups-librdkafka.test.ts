@@ -2,24 +2,20 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exact } from '../support/coverage.ts';
+import { classicSettings, consumerSettings, growsAndShrinks, movesAndComesBack } from '../support/group-lives.ts';
+import type { Life } from '../support/group-lives.ts';
 import { MemberProcess } from '../support/members.ts';
-import { growAndShrink, migrate, PARTITIONS, Scenario } from '../support/scenario.ts';
+import { PARTITIONS, Scenario } from '../support/scenario.ts';
 import { confluentPython } from '../support/python.ts';
 import { root, title } from '../support/run.ts';
 import { foreign, quickGroups, target, type Target } from '../support/target.ts';
 
 const need = confluentPython();
-const classic = (assignor: string): Record<string, string> => ({
-  'group.protocol': 'classic',
-  'partition.assignment.strategy': assignor,
-  'heartbeat.interval.ms': '200',
-  'session.timeout.ms': '10000',
-});
-/** KIP-848, in librdkafka since 2.12. */
-const consumer = (assignor: string): Record<string, string> => ({
-  'group.protocol': 'consumer',
-  'group.remote.assignor': assignor,
-});
+/** The new one is in librdkafka since 2.12. */
+const protocols = [
+  ['classic', classicSettings('cooperative-sticky')],
+  ['consumer', consumerSettings('uniform')],
+] as const;
 
 const SESSION_MS = '3000';
 const shortSessions = {
@@ -43,30 +39,19 @@ describe.skipIf(need.missing !== undefined)(title('groups of librdkafka consumer
     await cluster?.[Symbol.asyncDispose]();
   });
 
+  const lifeOf = (what: string): Life => ({ bootstrap: cluster.bootstrap, what, members });
+
   test.concurrent.each(['range', 'roundrobin', 'cooperative-sticky'])(
     'classic, %s: from one member to five to two, every record is done once',
-    async (assignor) => {
-      await using scenario = await Scenario.begin(cluster.bootstrap, `rdkafka-${assignor}`, members);
-      const verdict = await growAndShrink(scenario, members, () => classic(assignor));
-      expect(verdict).toMatchObject(exact);
-      expect(verdict.records).toBeGreaterThan(100);
-    },
+    (assignor) => growsAndShrinks(lifeOf(`rdkafka-${assignor}`), classicSettings(assignor)),
   );
 
   test.concurrent.each(['uniform', 'range'])(
     'consumer, %s: from one member to five to two, every record is done once',
-    async (assignor) => {
-      await using scenario = await Scenario.begin(cluster.bootstrap, `rdkafka-${assignor}`, members);
-      const verdict = await growAndShrink(scenario, members, () => consumer(assignor));
-      expect(verdict).toMatchObject(exact);
-      expect(verdict.records).toBeGreaterThan(100);
-    },
+    (assignor) => growsAndShrinks(lifeOf(`rdkafka-${assignor}`), consumerSettings(assignor)),
   );
 
-  test.concurrent.each([
-    ['classic', classic('cooperative-sticky')],
-    ['consumer', consumer('uniform')],
-  ] as const)('%s: a pattern takes in a topic that is made later', async (protocol, settings) => {
+  test.concurrent.each(protocols)('%s: a pattern takes in a topic that is made later', async (protocol, settings) => {
     await using scenario = await Scenario.begin(cluster.bootstrap, `rdkafka-pattern-${protocol}`, members);
     const pattern = `^${scenario.topic}.*`;
     for (const name of ['m0', 'm1']) await scenario.start(members, name, settings, pattern);
@@ -80,21 +65,10 @@ describe.skipIf(need.missing !== undefined)(title('groups of librdkafka consumer
   // Not cooperative-sticky: librdkafka's puts data of its own into assignments, and with that Kafka lets no group move.
   test.concurrent.each(['range', 'roundrobin'])(
     'a group of %s moves to the consumer protocol and back, member by member, and every record is done once',
-    async (assignor) => {
-      await using scenario = await Scenario.begin(cluster.bootstrap, `rdkafka-migration-${assignor}`, members);
-      const verdict = await migrate(
-        scenario,
-        { members, settings: classic(assignor) },
-        { members, settings: consumer('uniform') },
-      );
-      expect(verdict).toMatchObject(exact);
-    },
+    (assignor) => movesAndComesBack(lifeOf(`rdkafka-migration-${assignor}`), assignor),
   );
 
-  test.skipIf(foreign !== undefined).each([
-    ['classic', classic('cooperative-sticky')],
-    ['consumer', consumer('uniform')],
-  ] as const)(
+  test.skipIf(foreign !== undefined).each(protocols)(
     '%s: when a process is killed, the others go on with its partitions where it has committed',
     async (protocol, settings) => {
       await using quick = await target({ ...quickGroups, ...shortSessions });
