@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { answerRegexes, reconcileAll } from '../../../testing/bench-consumer.ts';
+import type { BenchConsumer } from '../../../testing/bench-consumer.ts';
 import { GroupBench } from '../../../testing/group-bench.ts';
 import { LOOKS_PER_INPUT } from '../turn.ts';
 import { REGEX_REFRESH_MIN_MS } from './regexes.ts';
@@ -12,10 +13,35 @@ function bench(): GroupBench {
   return made;
 }
 
+/** A group whose one member owns all topics of orders; one second passes for each round. */
+function subscribed(made: GroupBench, rounds = 2): BenchConsumer {
+  const consumer = made.consumer('g', { regex: 'orders.*' });
+  consumer.join();
+  reconcileAll(made, [consumer], rounds);
+  asked(made);
+  return consumer;
+}
+
 const asked = (made: GroupBench): (readonly string[])[] =>
   made.takeEvents('resolveRegex').map(({ regexes }) => regexes);
 const changed = (made: GroupBench, topic: string): void =>
   void made.submit<'topicsChanged'>({ kind: 'topicsChanged', topics: [topic] });
+const makeTopic = (made: GroupBench, topic: string, partitionCount = 1): void => {
+  made.topics.set(topic, partitionCount);
+  changed(made, topic);
+};
+const deleteTopic = (made: GroupBench, topic: string): void => {
+  made.topics.delete(topic);
+  changed(made, topic);
+};
+/** The answer for one expression, from an image that ends there. */
+const resolve = (made: GroupBench, regex: string, topics: readonly string[], metadataOffset: number): void =>
+  void made.submit<'regexResolved'>({
+    kind: 'regexResolved',
+    groupId: 'g',
+    metadataOffset,
+    resolved: [{ regex, topics }],
+  });
 
 test('regexes: who subscribes with one waits for its topics, which are asked for in its name', () => {
   const made = bench();
@@ -55,21 +81,14 @@ test('regexes: names and a pattern together are both subscribed to', () => {
 
 test('regexes: topics that come are found, at most every 10 seconds', () => {
   const made = bench();
-  const consumer = made.consumer('g', { regex: 'orders.*' });
-  consumer.join();
-  reconcileAll(made, [consumer], 2);
-  asked(made);
+  const consumer = subscribed(made);
   made.advance(10_000);
-  made.topics.set('orders-us', 1);
-  changed(made, 'orders-us');
+  makeTopic(made, 'orders-us');
   expect(asked(made)).toHaveLength(1);
-  made.topics.set('orders-asia', 1);
-  changed(made, 'orders-asia');
+  makeTopic(made, 'orders-asia');
   expect(asked(made)).toEqual([]);
   // The answer to the first question came before the second topic did.
-  const topics = ['orders', 'orders-eu', 'orders-us'];
-  const resolved = [{ regex: 'orders.*', topics }];
-  made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 2, resolved });
+  resolve(made, 'orders.*', ['orders', 'orders-eu', 'orders-us'], 2);
   made.advance(9_000);
   expect(asked(made)).toEqual([]);
   made.advance(1_000);
@@ -80,10 +99,7 @@ test('regexes: topics that come are found, at most every 10 seconds', () => {
 
 test('regexes: asked again after the refresh interval, since rights change too; the same answer writes and moves nothing', () => {
   const made = bench();
-  const consumer = made.consumer('g', { regex: 'orders.*' });
-  consumer.join();
-  reconcileAll(made, [consumer], 2);
-  asked(made);
+  const consumer = subscribed(made);
   made.written();
   const { groupEpoch } = made.describeConsumer();
   for (let passedMs = 0; passedMs < 600_000; passedMs += 30_000) {
@@ -91,8 +107,7 @@ test('regexes: asked again after the refresh interval, since rights change too; 
     consumer.beat();
   }
   expect(asked(made)).toEqual([['orders.*']]);
-  const resolved = [{ regex: 'orders.*', topics: ['orders', 'orders-eu'] }];
-  made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 3, resolved });
+  resolve(made, 'orders.*', ['orders', 'orders-eu'], 3);
   expect([made.written(), made.describeConsumer().groupEpoch]).toEqual([[], groupEpoch]);
 });
 
@@ -138,9 +153,7 @@ test('regexes: the last who subscribes with one takes its topics with it', () =>
 
 test('regexes: a coordinator that takes over asks with the first heartbeat, in the name of who sends it', () => {
   const made = bench();
-  const consumer = made.consumer('g', { regex: 'orders.*' });
-  consumer.join();
-  reconcileAll(made, [consumer], 2);
+  const consumer = subscribed(made);
   made.advance(10_000);
   const moved = made.reloaded();
   changed(moved, 'orders-us');
@@ -159,22 +172,18 @@ test('regexes: a new one is asked for at once, and does not make the others forg
   a.join();
   reconcileAll(made, [a], 2);
   asked(made);
-  made.topics.set('orders-us', 1);
-  changed(made, 'orders-us');
+  makeTopic(made, 'orders-us');
   expect(asked(made)).toEqual([]);
   b.join();
   expect(made.takeEvents('resolveRegex')).toMatchObject([{ regexes: ['pay.*'] }]);
-  const resolved = [{ regex: 'pay.*', topics: ['payments'] }];
-  made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 2, resolved });
+  resolve(made, 'pay.*', ['payments'], 2);
   made.advance(10_000);
   expect(asked(made)).toEqual([['orders.*', 'pay.*']]);
 });
 
 test('regexes: a clock that was set back holds no question up', () => {
   const made = bench();
-  const consumer = made.consumer('g', { regex: 'orders.*' });
-  consumer.join();
-  reconcileAll(made, [consumer], 2);
+  const consumer = subscribed(made);
   made.nowMs -= 3_600_000;
   const moved = made.reloaded();
   Object.assign(consumer, { bench: moved });
@@ -184,37 +193,25 @@ test('regexes: a clock that was set back holds no question up', () => {
 
 test('regexes: a topic that is deleted and made again is assigned with the heartbeats that see it go and come', () => {
   const made = bench();
-  const consumer = made.consumer('g', { regex: 'orders.*' });
-  consumer.join();
-  reconcileAll(made, [consumer], 15);
-  asked(made);
-  made.topics.delete('orders');
-  changed(made, 'orders');
+  const consumer = subscribed(made, 15);
+  deleteTopic(made, 'orders');
   consumer.beat();
   expect([asked(made), consumer.ownedNames()]).toEqual([[], ['orders-eu-0']]);
   consumer.beat();
   made.advance(1_000);
-  made.topics.set('orders', 2);
-  changed(made, 'orders');
+  makeTopic(made, 'orders', 2);
   consumer.beat();
   expect([made.stateOf(), consumer.ownedNames().sort()]).toEqual(['Stable', ['orders-0', 'orders-1', 'orders-eu-0']]);
 });
 
 test('regexes: an answer that was under way while a topic was made again does not lose it', () => {
   const made = bench();
-  const consumer = made.consumer('g', { regex: 'orders.*' });
-  consumer.join();
-  reconcileAll(made, [consumer], 15);
-  asked(made);
-  made.topics.delete('orders');
-  changed(made, 'orders');
-  made.topics.set('orders-us', 1);
-  changed(made, 'orders-us');
+  const consumer = subscribed(made, 15);
+  deleteTopic(made, 'orders');
+  makeTopic(made, 'orders-us');
   expect(asked(made)).toHaveLength(1);
-  made.topics.set('orders', 2);
-  changed(made, 'orders');
-  const resolved = [{ regex: 'orders.*', topics: ['orders-eu', 'orders-us'] }];
-  made.submit<'regexResolved'>({ kind: 'regexResolved', groupId: 'g', metadataOffset: 2, resolved });
+  makeTopic(made, 'orders', 2);
+  resolve(made, 'orders.*', ['orders-eu', 'orders-us'], 2);
   reconcileAll(made, [consumer], 15);
   expect(consumer.ownedNames().sort()).toEqual(['orders-0', 'orders-1', 'orders-eu-0', 'orders-us-0']);
 });
