@@ -5,7 +5,8 @@
 import type { Clock, Limits, TimerHandle } from '@odradek/base';
 import type { Codec } from '../core/schema.ts';
 import { farewellCodec, isFarewell } from '../core/services/common.ts';
-import { endingOfFarewell, oversizedWhy, overflowedWhy, wordlessWhy } from '../core/endings.ts';
+import { endingOfFarewell, oversizedWhy, wordlessWhy } from '../core/endings.ts';
+import { Closing, Outflow } from '../core/stream-state.ts';
 import type { Ending, Farewell, Peer, Stream } from '../ports.ts';
 
 /** A call of grpc-js, of either side: a stream of Buffers. */
@@ -33,62 +34,53 @@ const CLOSED: Farewell = { reason: 'closed', why: 'it is not needed any more' };
 export class GrpcStream<Sent, Received> implements Stream<Sent, Received> {
   readonly peer: Peer;
   readonly #options: GrpcStreamOptions<Sent, Received>;
-  #queuedBytes = 0;
-  #isFull = false;
+  readonly #outflow: Outflow;
+  readonly #closing = new Closing(queueMicrotask);
   #isPaused = false;
-  #ending: Ending | undefined;
   /** The call itself is over, too. */
   #isOver = false;
   #late: TimerHandle | undefined;
   #take: ((message: Received) => void) | undefined;
   #drained: (() => void) | undefined;
-  #closed: ((ending: Ending) => void) | undefined;
 
   constructor(options: GrpcStreamOptions<Sent, Received>) {
     this.#options = options;
     this.peer = options.peer;
+    this.#outflow = new Outflow(options.limits);
   }
 
   send(message: Sent): boolean {
-    if (this.#ending !== undefined) return false;
-    const { sends, limits, call } = this.#options;
+    if (this.#closing.ending !== undefined) return false;
+    const { sends, call } = this.#options;
     const bytes = sends.encode(message);
-    if (bytes.length > limits.rpcMessageBytesMax) {
-      this.close({ reason: 'invalid', why: oversizedWhy(sends.name, bytes.length, limits) });
+    const ending = this.#outflow.admit(sends.name, bytes.length, this.peer);
+    if (ending !== undefined) {
+      if (ending.kind === 'invalid') this.close({ reason: 'invalid', why: ending.why });
+      else this.#cut(ending);
       return false;
     }
-    if (this.#queuedBytes + bytes.length > limits.rpcQueuedBytesMax) {
-      this.#cut({
-        kind: 'overflowed',
-        by: 'us',
-        why: overflowedWhy(this.peer, this.#queuedBytes + bytes.length, limits),
-      });
-      return false;
-    }
-    this.#queuedBytes += bytes.length;
     call.write(bytes, () => this.#written(bytes.length));
-    if (this.#queuedBytes >= limits.rpcQueuedBytesMark) this.#isFull = true;
-    return !this.#isFull;
+    return this.#outflow.hasRoom();
   }
 
   queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#outflow.queuedBytes;
   }
 
   pause(): void {
     this.#isPaused = true;
-    if (this.#ending === undefined) this.#options.call.pause();
+    if (this.#closing.ending === undefined) this.#options.call.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
-    if (this.#ending === undefined && this.#take !== undefined) this.#options.call.resume();
+    if (this.#closing.ending === undefined && this.#take !== undefined) this.#options.call.resume();
   }
 
   onMessage(take: (message: Received) => void): void {
     const isFirst = this.#take === undefined;
     this.#take = take;
-    if (!isFirst || this.#ending !== undefined) return;
+    if (!isFirst || this.#closing.ending !== undefined) return;
     const { call } = this.#options;
     call.on('data', (bytes: Buffer) => this.#received(bytes));
     if (this.#isPaused) call.pause();
@@ -100,38 +92,37 @@ export class GrpcStream<Sent, Received> implements Stream<Sent, Received> {
   }
 
   onClosed(closed: (ending: Ending) => void): void {
-    this.#closed = closed;
-    if (this.#ending !== undefined) this.#tellClosed();
+    this.#closing.onClosed(closed);
   }
 
   close(farewell: Farewell = CLOSED): void {
-    if (this.#ending !== undefined) return;
+    if (this.#closing.ending !== undefined) return;
     const { reason, why } = farewell;
     this.#leave(farewell);
-    this.#end({ kind: reason, by: 'us', why });
+    this.#closing.end({ kind: reason, by: 'us', why });
   }
 
   destroy(why: string): void {
-    if (this.#ending === undefined) this.#cut({ kind: 'broken', by: 'us', why });
+    if (this.#closing.ending === undefined) this.#cut({ kind: 'broken', by: 'us', why });
     else if (!this.#isOver) this.#options.cut();
   }
 
   /** Nothing more comes, and there were no last words: a reset shows so, too, before it is told. */
   halfClosed(): void {
-    if (this.#ending !== undefined) return;
+    if (this.#closing.ending !== undefined) return;
     this.#finish();
-    this.#end({ kind: 'broken', by: 'network', why: wordlessWhy(this.peer) });
+    this.#closing.end({ kind: 'broken', by: 'network', why: wordlessWhy(this.peer) });
   }
 
   /** The call has ended, for the reason given unless one is known already. */
   over(ending: Ending): void {
     this.#isOver = true;
     this.#late?.cancel();
-    this.#end(ending);
+    this.#closing.end(ending);
   }
 
   #received(bytes: Buffer): void {
-    if (this.#ending !== undefined) return;
+    if (this.#closing.ending !== undefined) return;
     const { receives, limits } = this.#options;
     if (bytes.length > limits.rpcMessageBytesMax)
       return this.close({ reason: 'invalid', why: oversizedWhy(receives.name, bytes.length, limits) });
@@ -145,15 +136,11 @@ export class GrpcStream<Sent, Received> implements Stream<Sent, Received> {
     const decoded = farewellCodec.decode(bytes);
     if (!decoded.ok) return this.close({ reason: 'invalid', why: decoded.why });
     this.#finish();
-    this.#end(endingOfFarewell(decoded.value));
+    this.#closing.end(endingOfFarewell(decoded.value));
   }
 
   #written(count: number): void {
-    this.#queuedBytes -= count;
-    // Half of the mark, so that a sender that fills it is not woken for every message.
-    if (!this.#isFull || this.#queuedBytes * 2 > this.#options.limits.rpcQueuedBytesMark) return;
-    this.#isFull = false;
-    if (this.#ending === undefined) this.#drained?.();
+    if (this.#outflow.taken(count) && this.#closing.ending === undefined) this.#drained?.();
   }
 
   #leave(farewell: Farewell): void {
@@ -172,22 +159,7 @@ export class GrpcStream<Sent, Received> implements Stream<Sent, Received> {
   }
 
   #cut(ending: Ending): void {
-    this.#end(ending);
+    this.#closing.end(ending);
     this.#options.cut();
-  }
-
-  #end(ending: Ending): void {
-    if (this.#ending !== undefined) return;
-    this.#ending = ending;
-    if (this.#closed !== undefined) this.#tellClosed();
-  }
-
-  #tellClosed(): void {
-    queueMicrotask(() => {
-      const closed = this.#closed;
-      const ending = this.#ending;
-      this.#closed = undefined;
-      if (closed !== undefined && ending !== undefined) closed(ending);
-    });
   }
 }

@@ -1,10 +1,11 @@
 /** One end of a simulated stream, and the way of its messages to the other. */
 import type { Clock, Limits, TimerHandle } from '@odradek/base';
-import { endingOfFarewell, overflowedWhy, oversizedWhy, peerName, targetName } from '../core/endings.ts';
+import { endingOfFarewell, oversizedWhy, peerName, targetName } from '../core/endings.ts';
 import { judgeHello, judgeWelcome, welcomeHeaders } from '../core/handshake.ts';
 import type { Headers } from '../core/handshake.ts';
 import type { Codec } from '../core/schema.ts';
 import type { Service, VersionRange } from '../core/service.ts';
+import { Closing, Outflow } from '../core/stream-state.ts';
 import type { Dialled, Ending, Farewell, Identity, Peer, ServiceHandler, Stream, Target } from '../ports.ts';
 
 export type World = { readonly clock: Clock; readonly limits: Limits; readonly delayMs: () => number };
@@ -91,28 +92,29 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
   #sends: Codec<unknown>;
   #receives: Codec<unknown>;
   #peer: Peer | undefined;
-  #ending: Ending | undefined;
+  readonly #closing: Closing;
   #isDead = false;
   #isOff = false;
   #silence: TimerHandle | undefined;
   /** Sent by the program, not yet let go by the window. */
   #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  readonly #outflow: Outflow;
   /** Let go, and not yet taken by the other program. */
   #windowBytes = 0;
-  #isFull = false;
   #last: Farewell | undefined;
   #isPaused = false;
   #inbox: Item[] = [];
   #take: ((message: Received) => void) | undefined;
   #drained: (() => void) | undefined;
-  #closed: ((ending: Ending) => void) | undefined;
 
   constructor(world: World, options: SimEndOptions) {
     this.#world = world;
     this.#options = options;
     this.#sends = options.sends;
     this.#receives = options.receives;
+    this.#outflow = new Outflow(world.limits);
+    // The dead hear nothing.
+    this.#closing = new Closing((tell) => void world.clock.after(0, () => this.#isDead || tell()));
   }
 
   get peer(): Peer {
@@ -131,32 +133,26 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
 
   /** Nothing is under way from here any more, and nobody listens. */
   get isOver(): boolean {
-    return this.#isDead || (this.#ending !== undefined && this.#last === undefined);
+    return this.#isDead || (this.#closing.ending !== undefined && this.#last === undefined);
   }
 
   send(message: Sent): boolean {
-    if (this.#ending !== undefined || this.#isDead) return false;
-    const { limits } = this.#world;
+    if (this.#closing.ending !== undefined || this.#isDead) return false;
     const sends = this.#sends;
     const bytes = sends.encode(message);
-    if (bytes.length > limits.rpcMessageBytesMax) {
-      this.close({ reason: 'invalid', why: oversizedWhy(sends.name, bytes.length, limits) });
-      return false;
-    }
-    const queuedBytes = this.#waitingBytes + bytes.length;
-    if (queuedBytes > limits.rpcQueuedBytesMax) {
-      this.#resetWith({ kind: 'overflowed', by: 'us', why: overflowedWhy(this.peer, queuedBytes, limits) });
+    const ending = this.#outflow.admit(sends.name, bytes.length, this.peer);
+    if (ending !== undefined) {
+      if (ending.kind === 'invalid') this.close({ reason: 'invalid', why: ending.why });
+      else this.#resetWith(ending);
       return false;
     }
     this.#waiting.push(bytes);
-    this.#waitingBytes = queuedBytes;
     this.#letGo();
-    if (this.#waitingBytes >= limits.rpcQueuedBytesMark) this.#isFull = true;
-    return !this.#isFull;
+    return this.#outflow.hasRoom();
   }
 
   queuedBytes(): number {
-    return this.#waitingBytes;
+    return this.#outflow.queuedBytes;
   }
 
   pause(): void {
@@ -178,12 +174,11 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   onClosed(closed: (ending: Ending) => void): void {
-    this.#closed = closed;
-    if (this.#ending !== undefined) this.#tellClosed();
+    this.#closing.onClosed(closed);
   }
 
   close(farewell: Farewell = CLOSED): void {
-    if (this.#ending !== undefined || this.#isDead) return;
+    if (this.#closing.ending !== undefined || this.#isDead) return;
     const { reason, why } = farewell;
     if (this.#peer === undefined) return this.giveUp({ kind: 'closed', by: 'us', why: 'this node stops' });
     this.#last = farewell;
@@ -206,7 +201,7 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
 
   /** Of a dial: it came to nothing. */
   giveUp(ending: Ending): void {
-    if (this.#peer !== undefined || this.#ending !== undefined || this.#isDead) return;
+    if (this.#peer !== undefined || this.#closing.ending !== undefined || this.#isDead) return;
     this.put({ kind: 'reset' });
     this.#end(ending);
     this.onAnswered({ ok: false, ending });
@@ -239,7 +234,7 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   arrived(item: Item): void {
-    if (this.#isDead || this.#ending !== undefined) return;
+    if (this.#isDead || this.#closing.ending !== undefined) return;
     switch (item.kind) {
       case 'hello':
         return this.onHello(item.headers);
@@ -289,7 +284,7 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   killed(): void {
-    if (this.#ending === undefined || this.#last !== undefined) this.put({ kind: 'reset' });
+    if (this.#closing.ending === undefined || this.#last !== undefined) this.put({ kind: 'reset' });
     this.#die();
   }
 
@@ -303,8 +298,7 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
   #die(): void {
     this.#isDead = true;
     this.#silence?.cancel();
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#dropWaiting();
     this.#inbox = [];
     this.onOver();
   }
@@ -320,10 +314,11 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
 
   #letGo(): void {
     const { limits } = this.#world;
+    let mayGoOn = false;
     while (this.#waiting.length > 0 && this.#windowBytes < limits.rpcWindowBytes) {
       const bytes = this.#waiting.shift();
       if (bytes === undefined) break;
-      this.#waitingBytes -= bytes.length;
+      mayGoOn = this.#outflow.taken(bytes.length) || mayGoOn;
       this.#windowBytes += bytes.length;
       this.put({ kind: 'message', bytes });
     }
@@ -332,17 +327,15 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
       this.#last = undefined;
       this.onOver();
     }
-    if (this.#isFull && this.#waitingBytes * 2 <= limits.rpcQueuedBytesMark) {
-      this.#isFull = false;
-      // Never within a call of the program's own.
-      this.#world.clock.after(0, () => {
-        if (this.#ending === undefined && !this.#isDead) this.#drained?.();
-      });
-    }
+    if (!mayGoOn) return;
+    // Never within a call of the program's own.
+    this.#world.clock.after(0, () => {
+      if (this.#closing.ending === undefined && !this.#isDead) this.#drained?.();
+    });
   }
 
   #read(): void {
-    while (this.#take !== undefined && !this.#isPaused && this.#ending === undefined && !this.#isDead) {
+    while (this.#take !== undefined && !this.#isPaused && this.#closing.ending === undefined && !this.#isDead) {
       const item = this.#inbox.shift();
       if (item === undefined) return;
       if (item.kind === 'farewell') return this.#end(endingOfFarewell(item.farewell));
@@ -361,21 +354,20 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   #resetWith(ending: Ending): void {
-    if (this.#ending !== undefined || this.#isDead) return;
+    if (this.#closing.ending !== undefined || this.#isDead) return;
     this.#abandon();
     this.#end(ending);
   }
 
   #abandon(): void {
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#dropWaiting();
     this.#last = undefined;
     this.put({ kind: 'reset' });
     this.onOver();
   }
 
   #broken(how: string): void {
-    if (this.#ending !== undefined || this.#isDead) return;
+    if (this.#closing.ending !== undefined || this.#isDead) return;
     const { want } = this.#options;
     if (this.#peer === undefined) {
       const who = want === null ? this.#options.address : targetName(want.target);
@@ -387,23 +379,16 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   #end(ending: Ending): void {
-    if (this.#ending !== undefined) return;
-    this.#ending = ending;
+    if (!this.#closing.end(ending)) return;
     this.#silence?.cancel();
     this.#inbox = [];
-    if (this.#closed !== undefined) this.#tellClosed();
     if (this.#last !== undefined) return;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#dropWaiting();
     this.onOver();
   }
 
-  #tellClosed(): void {
-    this.#world.clock.after(0, () => {
-      const closed = this.#closed;
-      const ending = this.#ending;
-      this.#closed = undefined;
-      if (closed !== undefined && ending !== undefined && !this.#isDead) closed(ending);
-    });
+  #dropWaiting(): void {
+    this.#waiting = [];
+    this.#outflow.drop();
   }
 }
