@@ -1,159 +1,20 @@
 /** What a single value cannot tell: keys that must fit each other, and what this node cannot be yet. */
-import { formatListener, parseListeners, parseProtocolMap } from './listeners.ts';
-import type { ListenerAddress } from './listeners.ts';
+import { checkListeners } from './listener-checks.ts';
 import type { NodeConfig } from './node-config.ts';
+import { checkQuorum, checkRoles } from './quorum-checks.ts';
 
 type Told = { readonly problems: string[]; readonly warnings: string[] };
 
 /** Appends every problem (the node must not start) and warning to `told`. */
 export function checkTogether(config: NodeConfig, told: Told): void {
   checkRoles(config, told.problems);
-  checkQuorum(config, told.problems);
-  checkListeners(config, told.problems);
+  checkQuorum(config, told);
+  checkListeners(config, told);
   checkSecurity(config, told.problems);
   checkDirectories(config, told.problems);
   checkCleaner(config, told.problems);
   checkTimes(config, told);
   checkGroupProtocols(config, told.problems);
-}
-
-function checkRoles(config: NodeConfig, problems: string[]): void {
-  const roles = config.get('process.roles');
-  const brokerId = config.get('broker.id');
-  if (config.isSet('broker.id') && brokerId !== config.nodeId) {
-    problems.push(
-      `broker.id = ${brokerId} differs from node.id = ${config.nodeId}: leave broker.id out, or make them equal`,
-    );
-  }
-  if (roles.length === 2) return;
-  problems.push(
-    `process.roles = ${roles.join(',')}: a node of one role needs others, and clusters of several nodes are not built yet: ` +
-      'use process.roles=broker,controller',
-  );
-}
-
-const voterForm = /^(\d{1,10})@(\[[^\]]+\]|[^:@]+):(\d{1,5})$/;
-
-function checkQuorum(config: NodeConfig, problems: string[]): void {
-  const voters = config.get('controller.quorum.voters');
-  const malformed = voters.filter((voter) => !voterForm.test(voter));
-  for (const voter of malformed) problems.push(`controller.quorum.voters: '${voter}' is not of the form id@host:port`);
-  if (malformed.length === 0 && voters.length > 0) {
-    const ids = voters.map((voter) => Number(voterForm.exec(voter)?.[1]));
-    if (!ids.includes(config.nodeId)) {
-      problems.push(
-        `controller.quorum.voters = ${voters.join(',')} does not contain this node (node.id = ${config.nodeId}), which has the controller role`,
-      );
-    }
-    if (new Set(ids).size < ids.length) problems.push(`controller.quorum.voters = ${voters.join(',')} has an id twice`);
-  }
-  const servers = config.get('controller.quorum.bootstrap.servers');
-  for (const server of servers) {
-    if (!/^(\[[^\]]+\]|[^:@/]+):\d{1,5}$/.test(server)) {
-      problems.push(`controller.quorum.bootstrap.servers: '${server}' is not of the form host:port`);
-    }
-  }
-  for (const [name, entries] of [
-    ['controller.quorum.voters', voters],
-    ['controller.quorum.bootstrap.servers', servers],
-  ] as const) {
-    if (entries.length < 2) continue;
-    problems.push(
-      `${name} names ${entries.length} controllers, and quorums of more than one node are not built yet: name this node only`,
-    );
-  }
-}
-
-function checkListeners(config: NodeConfig, problems: string[]): void {
-  const bound = parseListeners(config.get('listeners'));
-  const advertised = parseListeners(config.get('advertised.listeners'));
-  const map = parseProtocolMap(config.get('listener.security.protocol.map'));
-  if (!bound.ok || !advertised.ok || !map.ok) return; // told with the single values
-  const mapGiven = config.isSet('listener.security.protocol.map');
-  for (const listener of bound.listeners) {
-    const protocol = map.map.get(listener.name);
-    if (protocol === undefined && (mapGiven || !config.isControllerListener(listener.name))) {
-      problems.push(
-        `listeners: ${listener.name} has no security protocol: add ${listener.name}:PLAINTEXT to listener.security.protocol.map`,
-      );
-    } else if (protocol !== undefined && protocol !== 'PLAINTEXT') {
-      problems.push(
-        `listeners: ${formatListener(listener)} uses ${protocol}, which is not built yet: use a PLAINTEXT listener on a network that you trust`,
-      );
-    }
-  }
-  checkCollisions(config, bound.listeners, problems);
-  if (bound.listeners.every(({ name }) => config.isControllerListener(name))) {
-    problems.push(
-      `listeners = ${config.get('listeners').join(',')}: all of them are controller listeners (controller.listener.names), so clients have none`,
-    );
-    return;
-  }
-  checkAdvertised(config, { bound: bound.listeners, advertised: advertised.listeners }, problems);
-  checkInterBroker(config, bound.listeners, problems);
-}
-
-function checkCollisions(config: NodeConfig, listeners: readonly ListenerAddress[], problems: string[]): void {
-  for (const [at, one] of listeners.entries()) {
-    const other = listeners
-      .slice(at + 1)
-      .find((each) => each.port === one.port && each.port !== 0 && overlap(each.host, one.host));
-    if (other !== undefined) {
-      problems.push(
-        `listeners: ${formatListener(one)} and ${formatListener(other)} want the same port: give each its own`,
-      );
-    }
-  }
-  const httpPort = config.get('odradek.http.port');
-  const taken = listeners.find(({ port }) => port === httpPort && port !== 0);
-  if (taken !== undefined)
-    problems.push(`odradek.http.port = ${httpPort} is the port of ${formatListener(taken)}: give each its own`);
-}
-
-function overlap(one: string, other: string): boolean {
-  if (one === other || one === '' || other === '') return true;
-  return (one === '0.0.0.0' && !other.includes(':')) || (other === '0.0.0.0' && !one.includes(':'));
-}
-
-type Addresses = { readonly bound: readonly ListenerAddress[]; readonly advertised: readonly ListenerAddress[] };
-
-function checkAdvertised(config: NodeConfig, { bound, advertised }: Addresses, problems: string[]): void {
-  if (!config.isSet('advertised.listeners')) return;
-  const names = bound.map(({ name }) => name);
-  for (const listener of advertised) {
-    const text = formatListener(listener);
-    if (!names.includes(listener.name)) {
-      problems.push(`advertised.listeners: ${text} is not among listeners (${names.join(', ')})`);
-    }
-    if (listener.host === '0.0.0.0') {
-      problems.push(
-        `advertised.listeners: ${text} is no address that a client can reach: name a host or leave it empty`,
-      );
-    }
-  }
-  const between = config.interBrokerListener;
-  if (names.includes(between) && !advertised.some(({ name }) => name === between)) {
-    problems.push(`advertised.listeners: ${between} is missing, which other brokers use (inter.broker.listener.name)`);
-  }
-}
-
-function checkInterBroker(config: NodeConfig, bound: readonly ListenerAddress[], problems: string[]): void {
-  const named = config.get('inter.broker.listener.name');
-  if (named !== null && config.isSet('security.inter.broker.protocol')) {
-    problems.push('inter.broker.listener.name and security.inter.broker.protocol are both set: keep one of them');
-    return;
-  }
-  const listener = config.interBrokerListener;
-  if (config.isControllerListener(listener)) {
-    problems.push(`inter.broker.listener.name = ${listener} is a controller listener: name one of the broker's`);
-  } else if (!bound.some(({ name }) => name === listener)) {
-    const names = bound.map(({ name }) => name).join(', ');
-    problems.push(
-      named === null
-        ? `none of listeners (${names}) is for other brokers: set inter.broker.listener.name to one of them`
-        : `inter.broker.listener.name = ${named} is not among listeners (${names})`,
-    );
-  }
 }
 
 function checkSecurity(config: NodeConfig, problems: string[]): void {

@@ -55,17 +55,15 @@ export const controllerKeys = {
     type: 'boolean',
     default: false,
     importance: 'low',
-    noEffect: 'quorum',
     source: 'KIP-1186',
-    doc: 'Whether a new controller becomes a voter by itself.',
+    doc: 'Whether a controller that is no voter becomes one by itself, once it has caught up.',
   }),
   'controller.quorum.bootstrap.servers': key({
     type: 'list',
     default: [],
     importance: 'high',
-    noEffect: 'quorum',
     source: 'KIP-853',
-    doc: 'Controllers to ask who the voters are.',
+    doc: 'Controllers to ask who the voters are, as host:port. Voters then come and go while the cluster runs (odradek quorum add, remove).',
   }),
   'controller.quorum.election.backoff.max.ms': key({
     type: 'int',
@@ -132,12 +130,12 @@ export const controllerKeys = {
     default: [],
     importance: 'high',
     source: 'KIP-595',
-    doc: 'The controllers, as id@host:port. It must name this node, and for now no other.',
+    doc: 'The controllers, as id@host:port, the same on every node; for a fixed set of them. It names every node with the controller role.',
   }),
   'controller.socket.timeout.ms': key({
     type: 'int',
     default: 30_000,
-    noEffect: 'cluster',
+    noEffect: 'internal',
     doc: 'How long the controller waits for an answer of a broker.',
   }),
   'create.topic.policy.class.name': key({
@@ -182,7 +180,6 @@ export const controllerKeys = {
     default: 300,
     min: 1,
     importance: 'high',
-    noEffect: 'cluster',
     doc: 'How often leaders are moved back to their preferred brokers.',
   }),
   'metadata.log.dir': key({

@@ -9,8 +9,9 @@ export type Reload = 'read-only' | 'per-broker' | 'cluster-wide';
 export const noEffectReasons = {
   threads: 'one event loop does the work of these threads',
   security: 'TLS, SASL, ACLs and delegation tokens are not built yet',
-  quorum: 'the metadata quorum is one node for now',
-  cluster: 'one broker for now: there is nobody to replicate to or to move leaders to',
+  quorum: 'controllers push the metadata over streams and notice at once when one breaks, with bounds of their own',
+  internal: 'nodes speak to each other over streams with bounds of their own',
+  cluster: 'records are not replicated between brokers yet',
   tiered: 'tiered storage is not built',
   share: 'share groups are not built yet',
   streams: 'streams groups are not built yet',

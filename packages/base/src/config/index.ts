@@ -14,6 +14,8 @@ export { formatListener, parseListeners, securityProtocols } from './listeners.t
 export type { ListenerAddress, SecurityProtocol } from './listeners.ts';
 export { GroupConfig, NodeConfig, TopicConfig } from './node-config.ts';
 export type { GroupKey, GroupValue, Listener, TopicKey, TopicValue } from './node-config.ts';
+export { formatAddress, formatVoters } from './quorum.ts';
+export type { HostAndPort, QuorumView, StaticVoter } from './quorum.ts';
 export { topicKeys } from './topic.ts';
 export {
   appendToList,

@@ -44,6 +44,8 @@ const standalone: Readonly<Record<string, string>> = {
   listeners: 'PLAINTEXT://localhost:9092',
 };
 const requiredInFiles = ['process.roles', 'node.id'];
+/** One of them must say where the controllers are: three files that all forget it would be three clusters. */
+const controllerKeys = ['controller.quorum.bootstrap.servers', 'controller.quorum.voters'];
 
 /** Kafka before 4.0 knew them; a file that still has them means no harm. */
 const retired = /^(zookeeper\.|inter\.broker\.protocol\.version$|log\.message\.format\.version$|control\.plane\.)/;
@@ -69,6 +71,12 @@ export function loadNodeConfig(sources: ConfigSources): Loaded {
     const { path } = sources.file;
     for (const name of requiredInFiles) {
       if (!given.has(name)) problems.push(`${name} is missing: ${path} must say it, as for Kafka in KRaft mode`);
+    }
+    if (controllerKeys.every((name) => (given.get(name)?.value.trim() ?? '') === '')) {
+      problems.push(
+        `neither ${controllerKeys.join(' nor ')} is set: ${path} must say one of them, as for Kafka in KRaft mode; ` +
+          'for one node alone controller.quorum.voters=ID@HOST:PORT with its own controller listener',
+      );
     }
   }
 

@@ -7,6 +7,8 @@ import { groupTable, noOverrides, resolveBroker, resolveOverride, topicTable } f
 import type { Layers, Overrides } from './layers.ts';
 import { parseListeners, parseProtocolMap } from './listeners.ts';
 import type { ListenerAddress, SecurityProtocol } from './listeners.ts';
+import { parseServer, parseVoter } from './quorum.ts';
+import type { QuorumView } from './quorum.ts';
 import type { topicKeys } from './topic.ts';
 
 export type TopicKey = keyof typeof topicKeys;
@@ -96,6 +98,31 @@ export class NodeConfig {
     return told
       .filter(({ name }) => !this.isControllerListener(name))
       .map((listener) => (listener.host === '0.0.0.0' ? { ...listener, host: '' } : listener));
+  }
+
+  /**
+   * Where other nodes reach this controller, by listener name: `advertised.listeners` where they name controller listeners, else
+   * `listeners` (an empty host: this machine's name).
+   */
+  get advertisedControllerListeners(): readonly Listener[] {
+    const told = this.#listeners(this.get('advertised.listeners'));
+    return this.controllerListeners.map((bound) => told.find(({ name }) => name === bound.name) ?? bound);
+  }
+
+  /** Who keeps the metadata. Voters by name count more than servers to ask, as in Kafka. */
+  get quorum(): QuorumView {
+    const voters = this.get('controller.quorum.voters').map((text) => {
+      const voter = parseVoter(text);
+      assert(voter !== undefined, 'voters were checked before', { text });
+      return voter;
+    });
+    if (voters.length > 0) return { kind: 'static', voters: voters.toSorted((a, b) => a.id - b.id) };
+    const servers = this.get('controller.quorum.bootstrap.servers').map((text) => {
+      const server = parseServer(text);
+      assert(server !== undefined, 'bootstrap servers were checked before', { text });
+      return server;
+    });
+    return servers.length > 0 ? { kind: 'bootstrap', servers } : { kind: 'standalone' };
   }
 
   isControllerListener(name: string): boolean {

@@ -155,19 +155,19 @@ export const networkKeys = {
     type: 'int',
     default: 30_000,
     importance: 'high',
-    noEffect: 'cluster',
+    noEffect: 'internal',
     doc: 'How long the broker waits for an answer to what it asked of the controller before it tells the client so.',
   }),
   'socket.connection.setup.timeout.max.ms': key({
     type: 'long',
     default: 30_000,
-    noEffect: 'cluster',
+    noEffect: 'internal',
     doc: 'The longest that the broker waits for a connection of its own after failures.',
   }),
   'socket.connection.setup.timeout.ms': key({
     type: 'long',
     default: 10_000,
-    noEffect: 'cluster',
+    noEffect: 'internal',
     doc: 'How long the broker waits for a connection of its own at first.',
   }),
   'socket.listen.backlog.size': key({

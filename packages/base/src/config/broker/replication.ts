@@ -22,7 +22,6 @@ export const replicationKeys = {
     type: 'boolean',
     default: true,
     importance: 'high',
-    noEffect: 'cluster',
     doc: 'Whether leaders are moved back to their preferred brokers from time to time.',
   }),
   'num.replica.alter.log.dirs.threads': key({
