@@ -30,6 +30,7 @@ function change(over: Partial<PartitionChange> & { readonly alive: readonly numb
     mayLead: (id) => over.alive.includes(id),
     minIsr: 1,
     elrEnabled: false,
+    defaultDirectory: () => DIRECTORY_UNASSIGNED,
     ...over,
   });
 }
@@ -107,4 +108,79 @@ test('ELR: with nobody in sync or eligible only the last known leader leads agai
     lastKnownElr: [],
     leaderRecoveryState: LeaderRecoveryState.RECOVERING,
   });
+});
+
+const fromTo = { replicas: [4, 5, 1, 2, 3], addingReplicas: [4, 5], removingReplicas: [1, 2, 3] };
+const directories = ['a', 'b', 'c', 'd', 'e'];
+
+test('reassignment: what begins names the replicas to come, their directories, and leaves leader and epoch alone', () => {
+  const record = change({ alive: [1, 2, 3, 4, 5], ...fromTo, defaultDirectory: (id) => `of ${id}` });
+  expect(record).toMatchObject({ ...fromTo, leader: NO_LEADER_CHANGE, isr: null });
+  const [unassigned] = partition().directories;
+  expect(record?.directories).toEqual(['of 4', 'of 5', unassigned, unassigned, unassigned]);
+});
+
+test('reassignment: with only some of the new replicas in sync it goes on', () => {
+  const moving = partition({ ...fromTo, directories });
+  const record = change({ partition: moving, isr: [1, 2, 3, 4], alive: [1, 2, 3, 4, 5] });
+  expect(record).toMatchObject({ isr: [1, 2, 3, 4], replicas: null, addingReplicas: null, leader: NO_LEADER_CHANGE });
+});
+
+test('reassignment: the ISR that holds every new replica completes it, under a new leader when the old one goes', () => {
+  const moving = partition({ ...fromTo, directories });
+  const record = change({ partition: moving, isr: [1, 2, 3, 4, 5], alive: [1, 2, 3, 4, 5] });
+  expect(record).toMatchObject({
+    replicas: [4, 5],
+    directories: ['a', 'b'],
+    isr: [4, 5],
+    addingReplicas: [],
+    removingReplicas: [],
+    leader: 4,
+    leaderRecoveryState: -1,
+  });
+});
+
+test('reassignment: a leader that stays gets a new epoch when a replica goes, none when replicas only change places', () => {
+  const leaving = { replicas: [1, 2, 3], removingReplicas: [3] };
+  expect(change({ ...leaving, alive: [1, 2, 3] })).toMatchObject({ replicas: [1, 2], isr: [1, 2], leader: 1 });
+  expect(change({ replicas: [3, 1, 2], alive: [1, 2, 3] })).toMatchObject({
+    replicas: [3, 1, 2],
+    leader: NO_LEADER_CHANGE,
+  });
+});
+
+test('reassignment: it is not completed as long as nobody that stays is in sync', () => {
+  const moving = partition({ replicas: [1, 2, 3], removingReplicas: [1, 2, 3] });
+  expect(change({ partition: moving, alive: [1, 2, 3] })).toBeUndefined();
+  const without = partition({ replicas: [1, 2, 3], removingReplicas: [1], isr: [1] });
+  expect(change({ partition: without, alive: [1, 2, 3] })).toBeUndefined();
+});
+
+test('ELR: a replica that is reassigned away is not eligible any more', () => {
+  const leaving = { replicas: [1, 2, 3], removingReplicas: [2, 3] };
+  const record = change({ ...leaving, elrEnabled: true, minIsr: 2, alive: [1, 2, 3] });
+  expect(record).toMatchObject({ replicas: [1], isr: [1], eligibleLeaderReplicas: null });
+});
+
+test('ELR: turned off, who is eligible may still lead when nobody is in sync, and is forgotten then', () => {
+  const leaderless = partition({ isr: [], elr: [2], leader: NO_LEADER });
+  expect(change({ partition: leaderless, alive: [1, 3] })).toBeUndefined();
+  expect(change({ partition: leaderless, alive: [2] })).toMatchObject({
+    leader: 2,
+    isr: [2],
+    eligibleLeaderReplicas: [],
+  });
+});
+
+test('recovery: a leader that has recovered says so, and nothing else changes', () => {
+  const recovering = partition({ isr: [1], leaderRecoveryState: LeaderRecoveryState.RECOVERING });
+  const record = change({ partition: recovering, alive: [1], leaderRecoveryState: LeaderRecoveryState.RECOVERED });
+  expect(record).toMatchObject({ leaderRecoveryState: LeaderRecoveryState.RECOVERED, leader: NO_LEADER_CHANGE });
+});
+
+test('directories: one that is told for a replica is the only thing that changes', () => {
+  const record = change({ directories: new Map([[2, 'x']]), alive: [1, 2, 3] });
+  const [unassigned] = partition().directories;
+  expect(record).toMatchObject({ directories: [unassigned, 'x', unassigned], isr: null, replicas: null });
+  expect(change({ directories: new Map([[2, unassigned ?? '']]), alive: [1, 2, 3] })).toBeUndefined();
 });

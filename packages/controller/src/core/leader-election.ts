@@ -21,19 +21,43 @@ export type PartitionChange = {
   readonly mayLead: (brokerId: number) => boolean;
   readonly minIsr: number;
   readonly elrEnabled: boolean;
-  /** Left out: what it is now. */
+  /** Where a replica lies that the partition did not have before. */
+  readonly defaultDirectory: (brokerId: number) => string;
+} & Asked;
+
+/** What is asked to change of a partition. Left out: it stays as it is. */
+export type Asked = {
   readonly isr?: readonly number[];
+  /** In the order of preference; with those that are on their way in or out. */
+  readonly replicas?: readonly number[];
+  readonly addingReplicas?: readonly number[];
+  readonly removingReplicas?: readonly number[];
+  /** Directories by replica. */
+  readonly directories?: ReadonlyMap<number, string>;
+  readonly leaderRecoveryState?: number;
   /** Brokers that lost what they had not synced: neither in sync nor eligible. */
   readonly uncleanlyStopped?: readonly number[];
 };
 
-type Target = { isr: readonly number[]; elr: readonly number[] };
+/** What is to be, unless the election changes it. */
+type Target = {
+  isr: readonly number[];
+  elr: readonly number[];
+  replicas: readonly number[];
+  addingReplicas: readonly number[];
+  removingReplicas: readonly number[];
+};
 
+/**
+ * A reassignment whose new replicas are all in sync is completed by the same record (KIP-455).
+ * @returns undefined when nothing changes
+ * @see Kafka's `PartitionChangeBuilder`
+ */
 export function changePartition(change: PartitionChange): PartitionChangeRecord | undefined {
   const { partition } = change;
   const target = targetOf(change);
   const elected = elect(change, target);
-  const record = { ...noChange(change.topicId, partition.partition) };
+  const record = noChange(change.topicId, partition.partition);
 
   if (elected.leader !== partition.leader) {
     record.leader = elected.leader;
@@ -46,28 +70,82 @@ export function changePartition(change: PartitionChange): PartitionChangeRecord 
       target.isr = [elected.leader];
       target.elr = target.elr.filter((replica) => replica !== elected.leader);
     }
+  } else if (partition.replicas.some((replica) => !target.replicas.includes(replica))) {
+    // A replica that goes must not be counted any more: the leader learns it with a new epoch, even when it stays.
+    record.leader = partition.leader;
   }
-  // Without ELR the ISR never becomes empty: its last member is who must come back.
-  const isr = target.isr.length === 0 && !change.elrEnabled ? partition.isr : target.isr;
-  if (!sameMembers(isr, partition.isr)) record.isr = isr;
-  if (!sameMembers(target.elr, partition.elr)) record.eligibleLeaderReplicas = target.elr;
-  const leader = record.leader === NO_LEADER_CHANGE ? partition.leader : record.leader;
-  const lastKnownElr = lastKnownOf(change, isr, leader);
-  if (!sameMembers(lastKnownElr, partition.lastKnownElr)) record.lastKnownElr = lastKnownElr;
-  assert(leader === NO_LEADER || isr.includes(leader), 'a leader is in its ISR', { partition, record });
+  setReplicas(change, target, record);
+  setInSync(change, target, record);
+  const recovery = change.leaderRecoveryState;
+  if (recovery !== undefined && recovery !== partition.leaderRecoveryState) record.leaderRecoveryState = recovery;
   return isNoChange(record) ? undefined : record;
+}
+
+function setInSync(change: PartitionChange, target: Target, record: Mutable<PartitionChangeRecord>): void {
+  const { partition, elrEnabled } = change;
+  const leader = record.leader === NO_LEADER_CHANGE ? partition.leader : record.leader;
+  // Without ELR the ISR never becomes empty: its last member is who must come back.
+  const isr = target.isr.length === 0 && !elrEnabled ? partition.isr : target.isr;
+  // Who is eligible is forgotten when ELR is off, but not as long as nobody else can lead.
+  const elr = elrEnabled || isr.length === 0 ? target.elr : [];
+  const lastKnownElr = lastKnownOf(change, isr, leader);
+  if (!isSame(isr, partition.isr)) record.isr = isr;
+  if (!isSame(elr, partition.elr)) record.eligibleLeaderReplicas = elr;
+  if (!isSame(lastKnownElr, partition.lastKnownElr)) record.lastKnownElr = lastKnownElr;
+  assert(leader === NO_LEADER || isr.includes(leader), 'a leader is in its ISR', { partition, record });
+  assert(
+    elr.every((replica) => !isr.includes(replica)),
+    'who is in sync is not merely eligible',
+    { partition, record },
+  );
+}
+
+function setReplicas(change: PartitionChange, target: Target, record: Mutable<PartitionChangeRecord>): void {
+  const { partition } = change;
+  if (!isSame(target.replicas, partition.replicas)) record.replicas = target.replicas;
+  if (!isSame(target.addingReplicas, partition.addingReplicas)) record.addingReplicas = target.addingReplicas;
+  if (!isSame(target.removingReplicas, partition.removingReplicas)) record.removingReplicas = target.removingReplicas;
+  if (record.replicas === null && change.directories === undefined) return;
+  const directories = target.replicas.map((replica) => {
+    const before = partition.directories[partition.replicas.indexOf(replica)];
+    return change.directories?.get(replica) ?? before ?? change.defaultDirectory(replica);
+  });
+  if (!isSame(directories, partition.directories)) record.directories = directories;
 }
 
 /** The ISR asked for, and who stays eligible beside it: only while the ISR is smaller than min.insync.replicas. */
 function targetOf(change: PartitionChange): Target {
-  const { partition, minIsr, elrEnabled } = change;
-  const stopped = change.uncleanlyStopped ?? [];
-  const isr = (change.isr ?? partition.isr).filter((replica) => !stopped.includes(replica));
-  if (!elrEnabled || isr.length >= minIsr) return { isr, elr: [] };
-  const candidates = new Set([...partition.elr, ...partition.isr]);
-  const elr: number[] = [];
-  for (const replica of candidates) if (!isr.includes(replica) && !stopped.includes(replica)) elr.push(replica);
-  return { isr, elr };
+  const { partition, minIsr, elrEnabled, uncleanlyStopped = [] } = change;
+  const asked = change.isr ?? partition.isr;
+  const target: Target = {
+    isr: uncleanlyStopped.length === 0 ? asked : asked.filter((replica) => !uncleanlyStopped.includes(replica)),
+    elr: partition.elr,
+    replicas: change.replicas ?? partition.replicas,
+    addingReplicas: change.addingReplicas ?? partition.addingReplicas,
+    removingReplicas: change.removingReplicas ?? partition.removingReplicas,
+  };
+  completeReassignment(target);
+  const { isr, replicas } = target;
+  const isEligible = (replica: number): boolean =>
+    !isr.includes(replica) && !uncleanlyStopped.includes(replica) && replicas.includes(replica);
+  if (!elrEnabled) target.elr = partition.elr.filter(isEligible);
+  else if (isr.length >= minIsr) target.elr = [];
+  else target.elr = [...new Set([...partition.elr, ...partition.isr])].filter(isEligible).sort((a, b) => a - b);
+  return target;
+}
+
+/** All that are to stay are in sync: those that are to go, go. */
+function completeReassignment(target: Target): void {
+  const { addingReplicas, removingReplicas } = target;
+  if (addingReplicas.length === 0 && removingReplicas.length === 0) return;
+  const stays = (replica: number): boolean => !removingReplicas.includes(replica);
+  const isr = target.isr.filter(stays);
+  const replicas = target.replicas.filter(stays);
+  if (replicas.length === 0 || isr.length === 0 || !replicas.every((replica) => isr.includes(replica))) return;
+  target.isr = isr;
+  target.replicas = replicas;
+  target.addingReplicas = [];
+  target.removingReplicas = [];
 }
 
 /** Who led last is remembered while the ISR is empty, and forgotten as soon as there is a leader again. */
@@ -86,16 +164,16 @@ function elect(change: PartitionChange, target: Target): Elected {
   const { partition, election, mayLead } = change;
   const clean = (replica: number): boolean =>
     (target.isr.includes(replica) || (target.isr.length === 0 && target.elr.includes(replica))) && mayLead(replica);
-  const preferred = partition.replicas[0];
+  const preferred = target.replicas[0];
   if (election === 'preferred' && preferred !== undefined && clean(preferred))
     return { leader: preferred, unclean: false };
-  if (clean(partition.leader)) return { leader: partition.leader, unclean: false };
-  const online = partition.replicas.find(clean);
+  if (partition.leader !== NO_LEADER && clean(partition.leader)) return { leader: partition.leader, unclean: false };
+  const online = target.replicas.find(clean);
   if (online !== undefined) return { leader: online, unclean: false };
   const lastKnown = lastKnownLeader(change, target);
   if (lastKnown !== undefined) return { leader: lastKnown, unclean: true };
   if (election === 'unclean') {
-    const any = partition.replicas.find(mayLead);
+    const any = target.replicas.find(mayLead);
     if (any !== undefined) return { leader: any, unclean: true };
   }
   return { leader: NO_LEADER, unclean: false };
@@ -108,7 +186,7 @@ function elect(change: PartitionChange, target: Target): Elected {
 function lastKnownLeader({ partition, elrEnabled, mayLead }: PartitionChange, target: Target): number | undefined {
   if (!elrEnabled || target.isr.length > 0 || target.elr.length > 0) return undefined;
   const last = partition.lastKnownElr.length === 1 ? partition.lastKnownElr[0] : undefined;
-  return last !== undefined && mayLead(last) ? last : undefined;
+  return last !== undefined && target.replicas.includes(last) && mayLead(last) ? last : undefined;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -143,6 +221,6 @@ function isNoChange(record: PartitionChangeRecord): boolean {
   );
 }
 
-function sameMembers(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((member, at) => member === b[at]);
+function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a === b || (a.length === b.length && a.every((member, at) => member === b[at]));
 }

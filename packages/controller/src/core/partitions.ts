@@ -39,19 +39,25 @@ function touches(move: BrokerMove, partition: PartitionImage): boolean {
   return partition.leader === NO_LEADER && move.joins !== undefined && partition.replicas.includes(move.joins);
 }
 
-type Policy = Pick<PartitionChange, 'election' | 'minIsr' | 'elrEnabled'>;
+export type Policy = Pick<PartitionChange, 'election' | 'minIsr' | 'elrEnabled' | 'defaultDirectory'>;
 
-function policyOf(context: ControllerContext, topic: TopicImage): Policy {
+export function policyOf(context: ControllerContext, topic: TopicImage): Policy {
   const replicas = topic.partitions[0]?.replicas.length ?? 1;
   const effective = topicConfig(context, topic.name);
   return {
     election: effective.get('unclean.leader.election.enable') ? 'unclean' : 'online',
     minIsr: Math.min(effective.get('min.insync.replicas'), replicas),
     elrEnabled: context.image.features.level(FeatureName.ELIGIBLE_LEADER_REPLICAS_VERSION) > 0,
+    defaultDirectory: (brokerId) => defaultDirectory(context, brokerId),
   };
 }
 
-function mayLead(context: ControllerContext, partition: PartitionImage, brokerId: number, move: BrokerMove): boolean {
+export function mayLead(
+  context: ControllerContext,
+  partition: PartitionImage,
+  brokerId: number,
+  move: BrokerMove = {},
+): boolean {
   if (brokerId === move.leaves) return false;
   const { cluster } = context.image;
   if (brokerId !== move.joins && !cluster.isActive(brokerId)) return false;
