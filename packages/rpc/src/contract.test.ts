@@ -1,13 +1,15 @@
-/** What every stream keeps to, over real sockets and simulated: what arrives, how much is held, and how every kind of end is told. */
+/** What every stream keeps to, over real sockets, within a process, and simulated: what arrives, how much is held, and how every kind of end is told. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { Prng, limits } from '@odradek/base';
 import type { Limits } from '@odradek/base';
+import { systemPorts } from '@odradek/base/system';
 import { SimClock } from '@odradek/base/testing';
 import { serviceOf } from './core/service.ts';
 import type { Dialled, Ending, Identity, StreamClient, StreamServer } from './ports.ts';
 import { echoService, identityOf, realWorld, startEchoIn } from './testing/echo.ts';
 import type { EchoMessage, EchoOptions, EchoServer, EchoStream, EchoWorld } from './testing/echo.ts';
 import { SimStreams } from './testing/index.ts';
+import { pipeWorld } from './testing/pipe-world.ts';
 import { closedOf, dialEcho, echo, take } from './testing/streams.ts';
 
 const MIB = 1024 * 1024;
@@ -37,17 +39,22 @@ function simWorld(): EchoWorld {
   };
 }
 
-const worlds: [string, () => EchoWorld][] = [
+const betweenNodes: [string, () => EchoWorld][] = [
   ['gRPC', () => realWorld],
   ['simulated', simWorld],
 ];
+const worlds: [string, () => EchoWorld][] = [
+  ...betweenNodes,
+  ['pipe', () => pipeWorld(systemPorts().clock, limits.production)],
+];
+const isBetweenNodes = (name: string): boolean => betweenNodes.some(([each]) => each === name);
 
 function endOf(dialled: Dialled<EchoStream>): Ending {
   if (dialled.ok) throw new Error('the dial went through');
   return dialled.ending;
 }
 
-describe.each(worlds)('%s:', (_, enter) => {
+describe.each(worlds)('%s:', (name, enter) => {
   let world: EchoWorld | undefined;
   afterEach(() => {
     world = undefined;
@@ -78,7 +85,7 @@ describe.each(worlds)('%s:', (_, enter) => {
         Array.from({ length: 1000 }, (_, id) => id),
       );
       expect(stream.peer).toMatchObject({ ...self, version: 3 });
-      expect(peers).toMatchObject([{ ...me, version: 3 }]);
+      expect(peers).toMatchObject([{ ...(world?.isOneProcess === true ? self : me), version: 3 }]);
     });
 
     test('carries messages of 10 MB unharmed', async () => {
@@ -270,14 +277,13 @@ describe.each(worlds)('%s:', (_, enter) => {
       const stream = await dialEcho(clientOf(), target);
       const broken = await closedOf(stream);
       expect(await told.promise).toMatchObject({ kind: 'overflowed', by: 'us' });
-      expect((await told.promise).why).toMatch(
-        /^\d+ bytes wait for node 2 \([\w.]+:\d+\), which takes them too slowly/,
-      );
+      expect((await told.promise).why).toMatch(/^\d+ bytes wait for node \d \([\w.: ]+\), which takes them too slowly/);
       expect(broken).toMatchObject({ kind: 'broken', by: 'network' });
     });
   });
 
-  describe('who is refused, is told why on both sides:', () => {
+  // Both ends of a pipe are of one node: there is nobody to refuse.
+  describe.runIf(isBetweenNodes(name))('who is refused, is told why on both sides:', () => {
     test('another cluster', async () => {
       const { target, refusals, peers } = await serverOf();
       const ending = endOf(await clientOf({ self: identityOf(7, 'another') }).dial(echoService, target));
@@ -346,7 +352,7 @@ describe.each(worlds)('%s:', (_, enter) => {
       await expect.poll(() => endings).toEqual([{ kind: 'invalid', by: 'peer', why: ours.why }]);
     });
 
-    test('garbage in a stream ends it, with what is wrong', async () => {
+    test.runIf(isBetweenNodes(name))('garbage in a stream ends it, with what is wrong', async () => {
       const { target, endings } = await serverOf();
       const { told, versions } = echoService;
       const raw = {

@@ -6,6 +6,8 @@ export { brokerSessionService } from './core/services/broker-session.ts';
 export type { FromBroker, FromController } from './core/services/broker-session.ts';
 export { raftService } from './core/services/raft.ts';
 export type { RaftMessage } from './core/services/raft.ts';
+export { IN_PROCESS, pipe } from './shell/pipe.ts';
+export type { Pipe, PipeOptions } from './shell/pipe.ts';
 export type {
   Dialled,
   EndKind,

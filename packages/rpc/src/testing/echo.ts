@@ -78,6 +78,8 @@ export type EchoWorld<S extends StreamServer = StreamServer> = {
   client(self: Identity, limits: Limits): StreamClient;
   /** Where servers listen. */
   readonly host: string;
+  /** Both ends of a stream are of one node. */
+  readonly isOneProcess?: boolean;
 };
 
 export const realWorld: EchoWorld<SharingStreamServer> = {
