@@ -20,7 +20,7 @@ import {
   partKey,
 } from './store-keys.ts';
 import { corrupt } from './store-faults.ts';
-import type { Database, Write } from './store.ts';
+import type { Database, Write } from './database.ts';
 
 const FORMAT_ONE = Buffer.from('odradek metadata 1');
 const OLD_POINTER = Buffer.from('S');

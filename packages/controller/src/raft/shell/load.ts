@@ -15,7 +15,7 @@ import {
 import type { Pointer, StoredState } from './entry-codec.ts';
 import { BOOTSTRAP_KEY, ENTRIES, POINTER_KEY, STATE_KEY, entriesBefore, offsetOf, partsBetween } from './store-keys.ts';
 import { corrupt } from './store-faults.ts';
-import type { Database } from './store.ts';
+import type { Database } from './database.ts';
 
 export type Loaded = {
   readonly pointer: Pointer;

@@ -13,6 +13,7 @@ import type { Entry, HardState, Position, Voter } from '../core/messages.ts';
 import type { Stored } from '../core/state.ts';
 import type { PersistOrder, PinnedSnapshot, RaftStore, SnapshotPart } from '../ports.ts';
 import { convertFormatOne, isFormatOne, removeFormatOne } from './convert.ts';
+import type { Database, Write } from './database.ts';
 import { decodeBytes, encodeBytes, encodeEntry, encodePointer, encodeState, encodeVoters } from './entry-codec.ts';
 import type { Pointer } from './entry-codec.ts';
 import { loadStored } from './load.ts';
@@ -30,9 +31,6 @@ import {
 import type { Range } from './store-keys.ts';
 import { corrupt, openError, refuseKafkas, worldError } from './store-faults.ts';
 
-export type Database = Level<Buffer, Buffer>;
-export type Write = { readonly type: 'put'; key: Buffer; value: Buffer } | { readonly type: 'del'; key: Buffer };
-
 export type StoreOptions = {
   readonly directory: string;
   /** To make the directory and see what is in it; LevelDB itself reads and writes through its own. */
@@ -49,12 +47,18 @@ export async function openRaftStore(options: StoreOptions): Promise<RaftStore> {
   refuseKafkas(directory, files);
   files.makeDirectory(directory);
   files.syncDirectory(dirname(directory));
-  const database: Database = new Level(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+  const database = new Level<Buffer, Buffer>(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
   try {
     await database.open();
   } catch (cause) {
     throw new StorageFault(directory, openError(cause));
   }
+  return raftStoreOn(database, options);
+}
+
+/** The store on a database that is open. @throws as `openRaftStore`, after it has closed the database */
+export async function raftStoreOn(database: Database, options: StoreOptions): Promise<RaftStore> {
+  const { directory } = options;
   try {
     await prepare(database, options);
   } catch (cause) {
