@@ -10,6 +10,8 @@ export { MetadataDelta } from './core/delta.ts';
 export type { PartitionDelta } from './core/delta.ts';
 export type { Features } from './core/features.ts';
 export { MetadataImage } from './core/image.ts';
+export type { CapturedImage } from './core/image.ts';
+export type { PartitionIndex, PartitionSet } from './core/partition-index.ts';
 export { byText, decodeRecord, encodeRecord, record } from './core/records.ts';
 export type { MetadataRecord, RecordOf, RecordType } from './core/records.ts';
 export {
@@ -19,6 +21,7 @@ export {
   NO_LEADER,
   NO_LEADER_CHANGE,
   NO_RECOVERY_CHANGE,
+  changed as changedPartition,
   partitionRecordOf,
 } from './core/topics.ts';
 export type { PartitionImage, TopicImage, Topics } from './core/topics.ts';

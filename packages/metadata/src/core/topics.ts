@@ -8,6 +8,7 @@ import type {
   TopicRecord,
 } from '@odradek/protocol';
 import type { MetadataDelta } from './delta.ts';
+import { PartitionIndex } from './partition-index.ts';
 import { byText, record, type MetadataRecord } from './records.ts';
 import { collisionKey } from './topic-names.ts';
 
@@ -45,9 +46,16 @@ export type TopicImage = {
   /** By partition number, without gaps. */
   readonly partitions: readonly PartitionImage[];
 };
-type MutableTopic = { readonly name: string; readonly id: string; readonly partitions: PartitionImage[] };
+type MutableTopic = {
+  readonly name: string;
+  readonly id: string;
+  readonly partitions: PartitionImage[];
+  /** Of each partition in the index. */
+  readonly places: number[];
+};
 
 export class Topics {
+  readonly index = new PartitionIndex();
   readonly #byName = new Map<string, MutableTopic>();
   readonly #byId = new Map<string, MutableTopic>();
   readonly #byCollisionKey = new Map<string, Set<string>>();
@@ -86,7 +94,7 @@ export class Topics {
   createTopic(created: TopicRecord, delta: MetadataDelta): void {
     assert(!this.#byName.has(created.name), 'a topic name is created once', created);
     assert(!this.#byId.has(created.topicId), 'a topic id is created once', created);
-    const topic: MutableTopic = { name: created.name, id: created.topicId, partitions: [] };
+    const topic: MutableTopic = { name: created.name, id: created.topicId, partitions: [], places: [] };
     this.#byName.set(topic.name, topic);
     this.#byId.set(topic.id, topic);
     const key = collisionKey(topic.name);
@@ -109,6 +117,7 @@ export class Topics {
     names?.delete(topic.name);
     if (key !== undefined && names?.size === 0) this.#byCollisionKey.delete(key);
     this.#partitionCount -= topic.partitions.length;
+    for (const partition of topic.partitions) this.index.giveBack(placeOf(topic, partition.partition), partition);
     delta.noteTopicDeleted(topic);
     return topic;
   }
@@ -118,7 +127,10 @@ export class Topics {
     assert(topic !== undefined, 'a partition belongs to a topic that exists', set);
     const before = topic.partitions[set.partitionId];
     assert(before !== undefined || set.partitionId === topic.partitions.length, 'partitions have no gaps', set);
-    if (before === undefined) this.#partitionCount += 1;
+    if (before === undefined) {
+      this.#partitionCount += 1;
+      topic.places.push(this.index.take(topic, set.partitionId));
+    }
     this.#put(topic, partitionOf(set), before, delta);
   }
 
@@ -151,12 +163,34 @@ export class Topics {
     }
   }
 
+  /** What is there now, as records that are made when they are asked for. */
+  capture(): Iterable<MetadataRecord> {
+    const topics: TopicImage[] = [];
+    for (const { name, id, partitions } of this.#byName.values())
+      topics.push({ name, id, partitions: [...partitions] });
+    return recordsOf(topics);
+  }
+
   #put(topic: MutableTopic, after: PartitionImage, before: PartitionImage | undefined, delta: MetadataDelta): void {
     assert(after.directories.length === after.replicas.length, 'each replica has a directory', after);
     assert(after.leader === NO_LEADER || after.isr.includes(after.leader), 'the leader is in the ISR', after);
     topic.partitions[after.partition] = after;
+    this.index.changed(placeOf(topic, after.partition), before, after);
     delta.notePartition(topic, after.partition, before);
   }
+}
+
+function* recordsOf(topics: readonly TopicImage[]): Iterable<MetadataRecord> {
+  for (const topic of topics) {
+    yield record('TopicRecord', { name: topic.name, topicId: topic.id });
+    for (const partition of topic.partitions) yield record('PartitionRecord', partitionRecordOf(topic.id, partition));
+  }
+}
+
+function placeOf(topic: MutableTopic, partition: number): number {
+  const place = topic.places[partition];
+  assert(place !== undefined, 'each partition has a place', { topic: topic.name, partition });
+  return place;
 }
 
 /** Where each replica of a partition lies when nobody has said: unassigned, as a version 0 record leaves it. */
