@@ -61,6 +61,10 @@ export type Limits = {
   readonly controllerQueuedOpsMax: number;
   /** Partitions that one admin request may make. */
   readonly controllerPartitionsPerRequestMax: number;
+  /** Partitions that are there already which one admin request may change. */
+  readonly controllerRecordsPerRequestMax: number;
+  /** Leaders that go back to their preferred brokers by themselves in one step. */
+  readonly controllerElectionsPerBalanceMax: number;
   /** Records after which the controller commits what it has, rather than take more requests into the same batch. */
   readonly controllerBatchRecordsMax: number;
   /** Records since the last metadata snapshot that a start may replay whatever they add up to; beyond it, twice the snapshot's. */
@@ -135,6 +139,8 @@ export const production: Limits = {
   groupLagPartitionSeriesMax: 20_000,
   controllerQueuedOpsMax: 10_000,
   controllerPartitionsPerRequestMax: 10_000,
+  controllerRecordsPerRequestMax: 10_000,
+  controllerElectionsPerBalanceMax: 1_000,
   controllerBatchRecordsMax: 10_000,
   metadataReplayRecords: 20_000,
   rpcMessageBytesMax: 64 * MIB,
@@ -188,6 +194,8 @@ export const tiny: Limits = {
   groupLagPartitionSeriesMax: 20,
   controllerQueuedOpsMax: 16,
   controllerPartitionsPerRequestMax: 64,
+  controllerRecordsPerRequestMax: 64,
+  controllerElectionsPerBalanceMax: 4,
   controllerBatchRecordsMax: 16,
   metadataReplayRecords: 64,
   rpcMessageBytesMax: 1 * MIB,

@@ -1,5 +1,5 @@
 /** New partitions: given replicas checked, or replicas placed, and the record of a partition that begins its life. */
-import { ok, refuse, type Outcome } from '@odradek/base';
+import { ok, refuse, type Outcome, type Refusal } from '@odradek/base';
 import { record, type BrokerImage, type MetadataRecord } from '@odradek/metadata';
 import { ErrorCode, LeaderRecoveryState } from '@odradek/protocol';
 import type { ControllerContext } from './context.ts';
@@ -14,29 +14,39 @@ export type Assignment = { readonly replicas: readonly number[]; readonly isr: r
  * @param expected the replication factor of the topic; undefined for its first partition
  */
 export function checkGiven(
-  { image }: ControllerContext,
+  context: ControllerContext,
   given: { readonly partition: number; readonly replicas: readonly number[] },
   expected: number | undefined,
 ): Outcome<Assignment> {
+  const { image } = context;
   const { partition, replicas } = given;
-  const code = ErrorCode.INVALID_REPLICA_ASSIGNMENT;
-  const refused = (what: string): Outcome<never> => refuse(code, `The manual partition assignment includes ${what}`);
-  if (replicas.length === 0) return refused('an empty replica list.');
-  const seen = new Set<number>();
-  for (const brokerId of replicas.toSorted((a, b) => a - b)) {
-    if (image.cluster.broker(brokerId) === undefined)
-      return refused(`broker ${brokerId}, but no such broker is registered.`);
-    if (seen.has(brokerId)) return refused(`the broker ${brokerId} more than once.`);
-    seen.add(brokerId);
-  }
+  const problem = checkReplicas(context, replicas);
+  if (problem !== undefined) return problem;
   if (expected !== undefined && replicas.length !== expected) {
     const consistency = 'but this is not consistent with previous partitions, which have';
-    return refused(`a partition with ${replicas.length} replica(s), ${consistency} ${expected} replica(s).`);
+    return unassignable(`a partition with ${replicas.length} replica(s), ${consistency} ${expected} replica(s).`);
   }
   const isr = replicas.filter((brokerId) => image.cluster.isActive(brokerId));
   if (isr.length > 0) return ok({ replicas, isr });
   const where = `All brokers specified in the manual partition assignment for partition ${partition}`;
-  return refuse(code, `${where} are fenced or in controlled shutdown.`);
+  return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, `${where} are fenced or in controlled shutdown.`);
+}
+
+/** @returns the refusal when the replicas of a partition cannot be these: registered brokers, each once */
+export function checkReplicas({ image }: ControllerContext, replicas: readonly number[]): Refusal | undefined {
+  if (replicas.length === 0) return unassignable('an empty replica list.');
+  const seen = new Set<number>();
+  for (const brokerId of replicas.toSorted((a, b) => a - b)) {
+    if (image.cluster.broker(brokerId) === undefined)
+      return unassignable(`broker ${brokerId}, but no such broker is registered.`);
+    if (seen.has(brokerId)) return unassignable(`the broker ${brokerId} more than once.`);
+    seen.add(brokerId);
+  }
+  return undefined;
+}
+
+function unassignable(what: string): Refusal {
+  return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, `The manual partition assignment includes ${what}`);
 }
 
 /** Replicas that the controller chooses. Refuses with INVALID_REPLICATION_FACTOR. */

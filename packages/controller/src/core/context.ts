@@ -1,6 +1,7 @@
 /** What the rooms of the controller machine share. */
 import type { NodeConfig, Random } from '@odradek/base';
 import type { MetadataImage, MetadataRecord } from '@odradek/metadata';
+import type { BalanceSchedule } from './balance.ts';
 import type { BrokerSessions } from './sessions.ts';
 
 /** What a controller is told about itself and its cluster when it is made. */
@@ -13,6 +14,10 @@ export type ControllerSettings = {
   readonly sessionTimeoutMs: number;
   /** The bound on partitions that one request may make. */
   readonly partitionsPerRequestMax: number;
+  /** The bound on records that one request may make of partitions that are there already. */
+  readonly recordsPerRequestMax: number;
+  /** Leaders that one automatic balance moves before others have their turn. */
+  readonly electionsPerBalanceMax: number;
 };
 
 export type ControllerContext = {
@@ -20,6 +25,7 @@ export type ControllerContext = {
   /** As far as this controller has decided, which is ahead of what is committed. */
   readonly image: MetadataImage;
   readonly sessions: BrokerSessions;
+  readonly balance: BalanceSchedule;
   readonly random: Random;
 };
 

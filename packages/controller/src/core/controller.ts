@@ -14,15 +14,19 @@ import {
   type CommittedRecords,
   type MetadataRecord,
 } from '@odradek/metadata';
+import { balanceLeaders, BalanceSchedule, nextBalanceMs } from './balance.ts';
 import { expireSession, heartbeat, nextExpiryMs, register, type Heartbeat, type HeartbeatReply } from './brokers.ts';
 import { alterConfigs, incrementalAlterConfigs } from './configs.ts';
 import type { ControllerContext, ControllerSettings, Decision } from './context.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteTopics } from './delete-topics.ts';
+import { electLeaders } from './elect-leaders.ts';
 import { bootstrapRecords, updateFeatures } from './features.ts';
 import { allocateProducerIds } from './producer-ids.ts';
+import { alterPartitionReassignments, listPartitionReassignments } from './reassignments.ts';
 import { BrokerSessions } from './sessions.ts';
+import { unregisterBroker } from './unregister-broker.ts';
 
 export type ControllerOp =
   /** This controller has become the active one. */
@@ -38,7 +42,9 @@ export type ControllerReply =
   | { readonly kind: 'registered'; readonly outcome: Outcome<{ readonly brokerEpoch: number }> }
   | { readonly kind: 'heartbeat'; readonly outcome: Outcome<HeartbeatReply> }
   | { readonly kind: 'admin'; readonly reply: AdminReply<AdminRequest> }
-  | { readonly kind: 'expired'; readonly brokerIds: readonly number[] };
+  | { readonly kind: 'expired'; readonly brokerIds: readonly number[] }
+  /** Leaders that went back to their preferred brokers by themselves. */
+  | { readonly kind: 'balanced'; readonly leaders: number };
 
 export type Handled = {
   readonly batch: CommittedRecords | undefined;
@@ -50,10 +56,18 @@ export class Controller {
   readonly #context: ControllerContext;
   #epoch: number;
 
-  /** @param image what is committed so far; a new controller epoch begins with this controller */
-  constructor(settings: ControllerSettings, random: Random, image: MetadataImage = new MetadataImage()) {
-    this.#context = { settings, image, sessions: new BrokerSessions(), random };
-    this.#epoch = image.epoch + 1;
+  /**
+   * @param image what is committed so far
+   * @param epoch the controller epoch that begins with this controller: that of its lead in the quorum
+   */
+  constructor(
+    settings: ControllerSettings,
+    random: Random,
+    image: MetadataImage = new MetadataImage(),
+    epoch: number = image.epoch + 1,
+  ) {
+    this.#context = { settings, image, sessions: new BrokerSessions(), balance: new BalanceSchedule(), random };
+    this.#epoch = epoch;
   }
 
   get image(): MetadataImage {
@@ -75,7 +89,9 @@ export class Controller {
 
   /** Milliseconds until `tick` is due; undefined: nothing to wait for. */
   nextWakeMs(nowMs: number): number | undefined {
-    return nextExpiryMs(this.#context, nowMs);
+    const expiryMs = nextExpiryMs(this.#context, nowMs);
+    const balanceMs = nextBalanceMs(this.#context, nowMs);
+    return expiryMs === undefined || balanceMs === undefined ? (expiryMs ?? balanceMs) : Math.min(expiryMs, balanceMs);
   }
 
   #decide(op: ControllerOp, nowMs: number): Decision<ControllerReply> {
@@ -97,7 +113,9 @@ export class Controller {
       }
       case 'tick': {
         const { records, reply } = expireSession(context, nowMs);
-        return { records, reply: { kind: 'expired', brokerIds: reply === undefined ? [] : [reply] } };
+        if (reply !== undefined) return { records, reply: { kind: 'expired', brokerIds: [reply] } };
+        const balanced = balanceLeaders(context, nowMs);
+        return { records: balanced.records, reply: { kind: 'balanced', leaders: balanced.reply } };
       }
       default:
         return unreachable(op);
@@ -106,7 +124,8 @@ export class Controller {
 
   /** Every registered broker gets a whole session timeout to be heard by this controller. */
   #activate(nowMs: number): readonly MetadataRecord[] {
-    const { image, sessions } = this.#context;
+    const { image, sessions, balance, settings } = this.#context;
+    balance.start(settings, nowMs);
     for (const broker of image.cluster.brokers()) sessions.open(broker.id, image.endOffset, nowMs);
     return bootstrapRecords(image);
   }
@@ -128,6 +147,14 @@ function admin(context: ControllerContext, request: MachineRequest): Decision<Ad
       return updateFeatures(context, request.request);
     case 'allocateProducerIds':
       return allocateProducerIds(context, request.request);
+    case 'electLeaders':
+      return electLeaders(context, request.request);
+    case 'alterPartitionReassignments':
+      return alterPartitionReassignments(context, request.request);
+    case 'listPartitionReassignments':
+      return listPartitionReassignments(context, request.request);
+    case 'unregisterBroker':
+      return unregisterBroker(context, request.request);
     default:
       assert(false, 'the machine decides what it is asked', { kind: request.kind });
   }

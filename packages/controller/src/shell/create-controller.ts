@@ -57,6 +57,8 @@ export async function createController(options: ControllerOptions): Promise<Runn
       config,
       sessionTimeoutMs: config.get('broker.session.timeout.ms'),
       partitionsPerRequestMax: limits.controllerPartitionsPerRequestMax,
+      recordsPerRequestMax: limits.controllerRecordsPerRequestMax,
+      electionsPerBalanceMax: limits.controllerElectionsPerBalanceMax,
     };
     const runtime = new ControllerRuntime({
       controller: new Controller(settings, ports.random, image),

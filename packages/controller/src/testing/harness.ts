@@ -25,6 +25,8 @@ export type HarnessOptions = {
   readonly image?: MetadataImage;
   readonly seed?: number;
   readonly partitionsPerRequestMax?: number;
+  readonly recordsPerRequestMax?: number;
+  readonly electionsPerBalanceMax?: number;
 };
 
 export class Harness {
@@ -46,6 +48,8 @@ export class Harness {
       config: nodeConfig(options.properties),
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
       partitionsPerRequestMax: options.partitionsPerRequestMax ?? 10_000,
+      recordsPerRequestMax: options.recordsPerRequestMax ?? 10_000,
+      electionsPerBalanceMax: options.electionsPerBalanceMax ?? 1_000,
     };
     this.controller = new Controller(settings, this.#random, options.image);
     this.handle({ kind: 'activated' });

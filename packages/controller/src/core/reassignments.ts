@@ -1,0 +1,206 @@
+/**
+ * AlterPartitionReassignments and ListPartitionReassignments (KIP-455): replicas of a partition move to other brokers.
+ * What is asked becomes the partition's adding and removing replicas at once; when all that are to stay are in sync,
+ * whichever change shows it completes the reassignment (leader-election.ts). Each partition is answered by itself.
+ */
+import { ok, refuse, type Outcome } from '@odradek/base';
+import { changedPartition, record } from '@odradek/metadata';
+import type { MetadataRecord, PartitionImage, TopicImage } from '@odradek/metadata';
+import {
+  ErrorCode,
+  type AlterPartitionReassignmentsRequest,
+  type AlterPartitionReassignmentsResponse,
+  type ListPartitionReassignmentsRequest,
+  type ListPartitionReassignmentsResponse,
+  type PartitionChangeRecord,
+} from '@odradek/protocol';
+import { checkReplicas } from './assignments.ts';
+import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
+import { changePartition, type Asked } from './leader-election.ts';
+import { mayLead, policyOf } from './partitions.ts';
+import { excessiveBatch } from './request-bounds.ts';
+
+type TopicAsked = AlterPartitionReassignmentsRequest['topics'][number];
+type PartitionAsked = TopicAsked['partitions'][number];
+type TopicResult = AlterPartitionReassignmentsResponse['responses'][number];
+type PartitionResult = TopicResult['partitions'][number];
+type Listed = ListPartitionReassignmentsResponse['topics'][number];
+
+export function alterPartitionReassignments(
+  context: ControllerContext,
+  request: AlterPartitionReassignmentsRequest,
+): Decision<AlterPartitionReassignmentsResponse> {
+  const { allowReplicationFactorChange } = request;
+  const { recordsPerRequestMax } = context.settings;
+  const asked = request.topics.reduce((sum, topic) => sum + topic.partitions.length, 0);
+  const excessive = asked > recordsPerRequestMax ? excessiveBatch(asked, recordsPerRequestMax) : undefined;
+  const reassigning = new Reassigning(context, allowReplicationFactorChange);
+  const responses = request.topics.map((topic) => {
+    const refused = (partitionIndex: number): PartitionResult => resultOf(partitionIndex, excessive);
+    const partitions =
+      excessive === undefined
+        ? reassigning.topic(topic)
+        : topic.partitions.map(({ partitionIndex }) => refused(partitionIndex));
+    return { name: topic.name, partitions };
+  });
+  const errorCode = excessive?.code ?? ErrorCode.NONE;
+  const errorMessage = excessive?.why ?? null;
+  const reply = { throttleTimeMs: 0, allowReplicationFactorChange, errorCode, errorMessage, responses };
+  return { records: reassigning.records, reply };
+}
+
+class Reassigning {
+  readonly records: MetadataRecord[] = [];
+  readonly #context: ControllerContext;
+  readonly #mayChangeFactor: boolean;
+  /** Partitions as this request leaves them, by what they were: one that is named twice goes on from the first. */
+  readonly #changed = new Map<PartitionImage, PartitionImage>();
+
+  constructor(context: ControllerContext, mayChangeFactor: boolean) {
+    this.#context = context;
+    this.#mayChangeFactor = mayChangeFactor;
+  }
+
+  topic(asked: TopicAsked): PartitionResult[] {
+    const topic = this.#context.image.topics.byName(asked.name);
+    return asked.partitions.map((partition) => {
+      const outcome =
+        topic === undefined
+          ? refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find a topic named ${asked.name}.`)
+          : this.#partition(topic, partition);
+      return resultOf(partition.partitionIndex, outcome);
+    });
+  }
+
+  #partition(topic: TopicImage, asked: PartitionAsked): Outcome<void> {
+    const known = topic.partitions[asked.partitionIndex];
+    if (known === undefined) {
+      const why = `Unable to find partition ${topic.name}:${asked.partitionIndex}.`;
+      return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, why);
+    }
+    const partition = this.#changed.get(known) ?? known;
+    const target =
+      asked.replicas === null ? this.#cancelled(topic, partition) : this.#reassigned(partition, asked.replicas);
+    if (!target.ok) return target;
+    const change = this.#changeOf(topic, partition, target.value);
+    if (change === undefined) return ok(undefined);
+    this.records.push(record('PartitionChangeRecord', change));
+    this.#changed.set(known, changedPartition(partition, change));
+    return ok(undefined);
+  }
+
+  #changeOf(topic: TopicImage, partition: PartitionImage, target: Target): PartitionChangeRecord | undefined {
+    const policy = policyOf(this.#context, topic);
+    return changePartition({
+      ...policy,
+      election: target.mayBeUnclean ? policy.election : 'online',
+      topicId: topic.id,
+      partition,
+      mayLead: (brokerId) => mayLead(this.#context, partition, brokerId),
+      ...target.asked,
+    });
+  }
+
+  #reassigned(partition: PartitionImage, replicas: readonly number[]): Outcome<Target> {
+    const problem = checkReplicas(this.#context, replicas);
+    if (problem !== undefined) return problem;
+    const factor = factorOf(partition);
+    if (!this.#mayChangeFactor && replicas.length !== factor) {
+      const why = `The replication factor is changed from ${factor} to ${replicas.length}`;
+      return refuse(ErrorCode.INVALID_REPLICATION_FACTOR, why);
+    }
+    return ok({ mayBeUnclean: false, asked: towards(partition, replicas) });
+  }
+
+  /** Back to the replicas that were there before; what was added goes at once. */
+  #cancelled(topic: TopicImage, partition: PartitionImage): Outcome<Target> {
+    if (!isReassigning(partition))
+      return refuse(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, 'No partition reassignment is in progress.');
+    const replicas = without(partition.replicas, partition.addingReplicas);
+    const isr = without(partition.isr, partition.addingReplicas);
+    const [first] = replicas;
+    if (first === undefined) {
+      const why = 'Invalid replica assignment: addingReplicas contains all replicas.';
+      return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, why);
+    }
+    if (isr.length === 0 && policyOf(this.#context, topic).election !== 'unclean') {
+      const where = `${topic.name}:${partition.partition}`;
+      const why = `Unable to revert partition assignment for ${where} because it would require an unclean leader election.`;
+      return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, why);
+    }
+    const asked = { replicas, isr: isr.length === 0 ? [first] : isr, addingReplicas: [], removingReplicas: [] };
+    return ok({ mayBeUnclean: true, asked });
+  }
+}
+
+/** What a partition is to become. */
+type Target = { readonly asked: Asked; readonly mayBeUnclean: boolean };
+
+/**
+ * The way to other replicas: those that are new are added, those that are not wanted stay behind the others until the
+ * new ones are in sync. A reassignment over another one that adds nothing new keeps what that one was adding, so that
+ * its cancellation still leads back to the first replicas.
+ */
+function towards(partition: PartitionImage, replicas: readonly number[]): Asked {
+  const adding = without(replicas, partition.replicas).sort((a, b) => a - b);
+  const removing = without(partition.replicas, replicas).sort((a, b) => a - b);
+  return {
+    replicas: [...replicas, ...removing],
+    removingReplicas: removing,
+    ...(adding.length > 0 ? { addingReplicas: adding } : {}),
+  };
+}
+
+/** The replicas that a partition has, or will have when its reassignment is done. */
+function factorOf({ replicas, addingReplicas, removingReplicas }: PartitionImage): number {
+  return without([...new Set([...replicas, ...addingReplicas])], removingReplicas).length;
+}
+
+function isReassigning({ addingReplicas, removingReplicas }: PartitionImage): boolean {
+  return addingReplicas.length > 0 || removingReplicas.length > 0;
+}
+
+function without(replicas: readonly number[], some: readonly number[]): number[] {
+  return replicas.filter((replica) => !some.includes(replica));
+}
+
+function resultOf(partitionIndex: number, outcome: Outcome<unknown> | undefined): PartitionResult {
+  if (outcome === undefined || outcome.ok) return { partitionIndex, errorCode: ErrorCode.NONE, errorMessage: null };
+  return { partitionIndex, errorCode: outcome.code, errorMessage: outcome.why };
+}
+
+/** What is not known, or is not under way, is left out. */
+export function listPartitionReassignments(
+  { image }: ControllerContext,
+  request: ListPartitionReassignmentsRequest,
+): Decision<ListPartitionReassignmentsResponse> {
+  const topics: Listed[] = [];
+  const list = (topic: TopicImage, partitions: Iterable<PartitionImage>): void => {
+    const listed = listedOf(partitions);
+    if (listed.length > 0) topics.push({ name: topic.name, partitions: listed });
+  };
+  if (request.topics === null) {
+    for (const topic of image.topics.all()) list(topic, topic.partitions);
+  } else {
+    for (const { name, partitionIndexes } of request.topics) {
+      const topic = image.topics.byName(name);
+      if (topic === undefined) continue;
+      list(
+        topic,
+        partitionIndexes.map((index) => topic.partitions[index]).filter((each) => each !== undefined),
+      );
+    }
+  }
+  const reply = { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null, topics };
+  return { records: NO_RECORDS, reply };
+}
+
+function listedOf(partitions: Iterable<PartitionImage>): Listed['partitions'][number][] {
+  const listed: Listed['partitions'][number][] = [];
+  for (const each of partitions) {
+    if (!isReassigning(each)) continue;
+    const { partition: partitionIndex, replicas, addingReplicas, removingReplicas } = each;
+    listed.push({ partitionIndex, replicas, addingReplicas, removingReplicas });
+  }
+  return listed;
+}
