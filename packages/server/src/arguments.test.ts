@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest';
 import { parseArguments, usage } from './arguments.ts';
 
-const nothing = { configPath: undefined, overrides: [], logLevel: undefined, clusterId: undefined };
+const nothing = {
+  configPath: undefined,
+  overrides: [],
+  logLevel: undefined,
+  clusterId: undefined,
+  standalone: false,
+};
 
 test('arguments: none at all starts with the defaults', () => {
   expect(parseArguments([])).toEqual({ kind: 'start', arguments: nothing });
@@ -10,9 +16,15 @@ test('arguments: none at all starts with the defaults', () => {
 test('arguments: file, overrides, level and cluster id are taken in every order, the file with or without its flag', () => {
   const want = {
     kind: 'start',
-    arguments: { configPath: 'a.properties', overrides: ['a=1', 'b=x=y'], logLevel: 'debug', clusterId: 'c' },
+    arguments: {
+      configPath: 'a.properties',
+      overrides: ['a=1', 'b=x=y'],
+      logLevel: 'debug',
+      clusterId: 'c',
+      standalone: true,
+    },
   };
-  const flags = ['--override', 'a=1', '--log-level', 'debug', '--override=b=x=y', '--cluster-id', 'c'];
+  const flags = ['--override', 'a=1', '--log-level', 'debug', '--standalone', '--override=b=x=y', '--cluster-id', 'c'];
   expect(parseArguments(['a.properties', ...flags])).toEqual(want);
   expect(parseArguments([...flags, '--config', 'a.properties'])).toEqual(want);
   expect(parseArguments(['--', ...flags, 'a.properties'])).toEqual(want);
@@ -36,6 +48,7 @@ test('arguments: help names every flag and every exit code', () => {
     '--config',
     '--override',
     '--cluster-id',
+    '--standalone',
     '--log-level',
     '--version',
     ' 0 ',

@@ -7,6 +7,8 @@ export type StartArguments = {
   readonly overrides: readonly string[];
   readonly logLevel: LogLevel | undefined;
   readonly clusterId: string | undefined;
+  /** A dynamic quorum begins with this node. */
+  readonly standalone: boolean;
 };
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -20,12 +22,16 @@ export type ParsedArguments =
 
 export const usage = `Starts one Kafka node.
 
-  start [FILE] [--config FILE] [--override key=value]… [--cluster-id ID] [--log-level LEVEL]
+  start [FILE] [--config FILE] [--override key=value]… [--cluster-id ID] [--standalone] [--log-level LEVEL]
 
   FILE, --config FILE   a properties file as Apache Kafka in KRaft mode takes it; without one: a broker
                         and a controller on localhost:9092 with its data under ./data
   --override key=value  stronger than the file and KAFKA_* environment variables; may be given often
-  --cluster-id ID       what an empty data directory is formatted with (also: the variable CLUSTER_ID)
+  --cluster-id ID       what an empty data directory is formatted with (also: the variable CLUSTER_ID); without
+                        one a cluster of controller.quorum.voters derives it from them
+  --standalone          with controller.quorum.bootstrap.servers: an empty node begins a quorum of its own, which
+                        others join; without it, it joins the one that those servers know. With
+                        controller.quorum.voters every node knows the quorum, and the flag is not needed
   --log-level LEVEL     debug, info (the default), warn or error
   --help, --version
 
@@ -37,6 +43,7 @@ const options = {
   config: { type: 'string' },
   override: { type: 'string', multiple: true },
   'cluster-id': { type: 'string' },
+  standalone: { type: 'boolean' },
   'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
@@ -59,7 +66,13 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
     }
     return {
       kind: 'start',
-      arguments: { configPath: files[0], overrides: values.override ?? [], logLevel, clusterId: values['cluster-id'] },
+      arguments: {
+        configPath: files[0],
+        overrides: values.override ?? [],
+        logLevel,
+        clusterId: values['cluster-id'],
+        standalone: values.standalone ?? false,
+      },
     };
   } catch (error) {
     return { kind: 'wrong', why: error instanceof Error ? error.message : String(error) };

@@ -7,6 +7,7 @@ import { systemPorts } from '@odradek/base/system';
 import { afterAll, expect, test } from 'vitest';
 import { prepareDirectories } from './format.ts';
 import type { Directories } from './format.ts';
+import type { UnsaidCluster } from './quorum.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'odradek-format-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -18,14 +19,19 @@ const OTHER_CLUSTER = 'MkU3OEVBNTcwNTJENDM2Qg';
 let named = 0;
 const fresh = (): string => join(root, `d${(named += 1)}`);
 
-function prepare(
-  directories: readonly string[],
-  given: { nodeId?: number; clusterId?: string } = {},
-): Outcome<Directories> {
-  return prepareDirectories(ports, { directories, nodeId: given.nodeId ?? 1, clusterId: given.clusterId });
+type Given = { nodeId?: number; clusterId?: string; unsaid?: UnsaidCluster; metadataDirectory?: string };
+
+function prepare(directories: readonly string[], given: Given = {}): Outcome<Directories> {
+  return prepareDirectories(ports, {
+    directories,
+    nodeId: given.nodeId ?? 1,
+    clusterId: given.clusterId,
+    unsaid: given.unsaid ?? { kind: 'new' },
+    metadataDirectory: given.metadataDirectory,
+  });
 }
 
-function formatted(directories: readonly string[], given: { nodeId?: number; clusterId?: string } = {}): Directories {
+function formatted(directories: readonly string[], given: Given = {}): Directories {
   const outcome = prepare(directories, given);
   if (!outcome.ok) throw new Error(outcome.why);
   return outcome.value;
@@ -54,9 +60,10 @@ test('format: a missing directory is made and formatted as Kafka formats it, eac
 
 test('format: a second start finds the same cluster and changes nothing', () => {
   const directory = fresh();
-  const { clusterId } = formatted([directory]);
+  const { clusterId, directoryId } = formatted([directory]);
   const before = readFileSync(join(directory, 'meta.properties'), 'utf8');
-  expect(formatted([directory])).toEqual({ clusterId, formatted: [], unusable: [] });
+  expect(before).toContain(`directory.id=${directoryId}\n`);
+  expect(formatted([directory])).toEqual({ clusterId, directoryId, formatted: [], unusable: [] });
   expect(readFileSync(join(directory, 'meta.properties'), 'utf8')).toBe(before);
 });
 
@@ -64,7 +71,49 @@ test('format: the cluster id that is given is taken; a directory that is added j
   const directory = fresh();
   expect(formatted([directory], { clusterId: CLUSTER }).clusterId).toBe(CLUSTER);
   const added = fresh();
-  expect(formatted([added, directory])).toEqual({ clusterId: CLUSTER, formatted: [added], unusable: [] });
+  expect(formatted([added, directory])).toMatchObject({ clusterId: CLUSTER, formatted: [added], unusable: [] });
+});
+
+test('format: when nobody says the cluster it is the one that the voters stand for, and who is to join is refused', () => {
+  const derived: Given = { unsaid: { kind: 'derived', clusterId: OTHER_CLUSTER } };
+  const directory = fresh();
+  expect(formatted([directory], derived).clusterId).toBe(OTHER_CLUSTER);
+  expect(formatted([fresh()], { ...derived, clusterId: CLUSTER }).clusterId).toBe(CLUSTER);
+  const unknown: Given = { unsaid: { kind: 'unknown', why: 'nobody knows' } };
+  const empty = fresh();
+  expect(refusal(prepare([empty], unknown))).toBe('nobody knows');
+  expect(existsSync(join(empty, 'meta.properties'))).toBe(false);
+  expect(formatted([empty, directory], unknown).clusterId).toBe(OTHER_CLUSTER);
+});
+
+test('format: the replica is named by the directory of the metadata log, which must work', () => {
+  const [data, metadata] = [fresh(), fresh()];
+  const { directoryId } = formatted([data, metadata], { metadataDirectory: metadata });
+  expect(readFileSync(join(metadata, 'meta.properties'), 'utf8')).toContain(`directory.id=${directoryId}\n`);
+  const file = fresh();
+  writeFileSync(file, '');
+  expect(refusal(prepare([data, file], { metadataDirectory: file }))).toContain(
+    'it is the directory of the metadata log',
+  );
+});
+
+test('format: a directory of an older Kafka gets the id that it lacks, and keeps the rest', () => {
+  const directory = fresh();
+  mkdirSync(directory);
+  writeFileSync(join(directory, 'meta.properties'), `version=1\nnode.id=1\ncluster.id=${CLUSTER}\n`);
+  const first = formatted([directory]);
+  expect(first).toMatchObject({ clusterId: CLUSTER, formatted: [] });
+  expect(isUuid(first.directoryId)).toBe(true);
+  expect(formatted([directory]).directoryId).toBe(first.directoryId);
+});
+
+test('format: a metadata log that lies in another directory is not begun anew beside it', () => {
+  const [before, now] = [fresh(), fresh()];
+  formatted([before], { metadataDirectory: before });
+  mkdirSync(join(before, '__cluster_metadata-0'));
+  expect(refusal(prepare([now, before], { metadataDirectory: now }))).toContain(`set metadata.log.dir = ${before}`);
+  expect(existsSync(join(now, 'meta.properties'))).toBe(false);
+  expect(formatted([now, before], { metadataDirectory: before }).formatted).toEqual([now]);
 });
 
 test('format: what a cut-short format and the file system leave behind counts as empty', () => {

@@ -3,21 +3,28 @@
  * belongs to another cluster or node, or holds something else, is refused with what to do about it. Nothing is ever deleted here.
  */
 import { join } from 'node:path';
-import { config, isUuid, ok, randomUuid, refuse, StorageFault } from '@odradek/base';
+import { assert, config, isUuid, ok, randomUuid, refuse, StorageFault } from '@odradek/base';
 import type { Files, Outcome, Random } from '@odradek/base';
+import { METADATA_DIRECTORY } from '@odradek/controller';
 import { META_PROPERTIES, writeMetaProperties } from '@odradek/log';
 import { ErrorCode } from '@odradek/protocol';
+import type { UnsaidCluster } from './quorum.ts';
 
 export type DirectoriesRequest = {
   /** Absolute; the metadata directory among them. */
   readonly directories: readonly string[];
   readonly nodeId: number;
-  /** What the user says the cluster is; undefined: what the directories say, or a new one. */
+  /** What the user says the cluster is; undefined: what the directories say, or `unsaid`. */
   readonly clusterId: string | undefined;
+  readonly unsaid: UnsaidCluster;
+  /** That of the metadata log, among the directories; undefined: the node keeps none. */
+  readonly metadataDirectory: string | undefined;
 };
 
 export type Directories = {
   readonly clusterId: string;
+  /** `directory.id` of the metadata directory, else of the first that works: with the node's id it names a replica (KIP-853). */
+  readonly directoryId: string;
   /** Those that were empty. */
   readonly formatted: readonly string[];
   /** Those that failed while others work: their partitions are offline. */
@@ -63,6 +70,10 @@ export function prepareDirectories(
     const usable = wanted.directories.filter((path) => unusable.every((each) => each.path !== path));
     const [first] = unusable;
     if (first !== undefined && usable.length === 0) return storage(first.why);
+    const metadata = unusable.find(({ path }) => path === wanted.metadataDirectory);
+    if (metadata !== undefined) {
+      return storage(`${metadata.why} (it is the directory of the metadata log, without which there is no controller)`);
+    }
     const prepared = attempt(() => prepareLocked(ports, { ...wanted, directories: usable }));
     if (!prepared.ok) return prepared;
     return prepared.value.ok ? ok({ ...prepared.value.value, unusable }) : prepared.value;
@@ -125,11 +136,47 @@ function prepareLocked(
   }
   const agreed = agreedCluster(found, wanted);
   if (!agreed.ok) return agreed;
-  const clusterId = agreed.value ?? randomUuid(random);
-  for (const path of empty) {
-    writeMetaProperties(files, path, { clusterId, nodeId: wanted.nodeId, directoryId: randomUuid(random) });
+  const moved = movedMetadata(files, { empty, found }, wanted.metadataDirectory);
+  if (moved !== undefined) return storage(moved);
+  const clusterId = agreed.value ?? unsaidId(wanted.unsaid, random);
+  if (typeof clusterId !== 'string') return clusterId;
+  const ids = new Map(found.map(({ path, directoryId }) => [path, directoryId]));
+  for (const path of wanted.directories) {
+    // Kafka before 3.7 wrote none.
+    if ((ids.get(path) ?? '') !== '') continue;
+    const directoryId = randomUuid(random);
+    writeMetaProperties(files, path, { clusterId, nodeId: wanted.nodeId, directoryId });
+    ids.set(path, directoryId);
   }
-  return ok({ clusterId, formatted: empty });
+  const directoryId = ids.get(wanted.metadataDirectory ?? wanted.directories[0] ?? '');
+  assert(directoryId !== undefined, 'the metadata directory is among the directories', wanted);
+  return ok({ clusterId, directoryId, formatted: empty });
+}
+
+function unsaidId(unsaid: UnsaidCluster, random: Random): string | Outcome<never> {
+  switch (unsaid.kind) {
+    case 'new':
+      return randomUuid(random);
+    case 'derived':
+      return unsaid.clusterId;
+    case 'unknown':
+      return storage(unsaid.why);
+  }
+}
+
+/** The metadata log lies in one directory. Looked for in another, empty one, everything would seem to be gone. */
+function movedMetadata(
+  files: Files,
+  { empty, found }: { readonly empty: readonly string[]; readonly found: readonly Found[] },
+  directory: string | undefined,
+): string | undefined {
+  if (directory === undefined || !empty.includes(directory)) return undefined;
+  const before = found.find(({ path }) => files.list(path).includes(METADATA_DIRECTORY));
+  if (before === undefined) return undefined;
+  return (
+    `the metadata log is to be in ${directory}, which is empty, but it lies in ${before.path}: ` +
+    `set metadata.log.dir = ${before.path}, or move ${METADATA_DIRECTORY} while the node is stopped`
+  );
 }
 
 /** @returns undefined for an empty directory */

@@ -12,6 +12,7 @@ import type { MetadataStore } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { prepareDirectories } from './format.ts';
 import { watchNode } from './node-metrics.ts';
+import { quorumStart, unsaidCluster } from './quorum.ts';
 
 export type NodeLogger = Logger & LogLevels;
 
@@ -20,8 +21,10 @@ export type NodeOptions = {
   readonly config: NodeConfig;
   readonly log: NodeLogger;
   readonly metrics: MetricsRegistry;
-  /** What an empty directory is formatted with; left out: a new one. */
+  /** What an empty directory is formatted with; left out: what the voters stand for, or a new one (quorum.ts). */
   readonly clusterId?: string;
+  /** A dynamic quorum begins with this node, if its metadata directory is empty. */
+  readonly standalone?: boolean;
   /** What is advertised for a listener that names no host. */
   readonly hostName: string;
   readonly limits?: Limits;
@@ -50,7 +53,15 @@ export type RunningNode = {
 export async function startNode(options: NodeOptions): Promise<Outcome<RunningNode>> {
   const { ports, config, log } = options;
   const directories = Array.from(new Set([...config.logDirs, config.metadataLogDir]));
-  const prepared = prepareDirectories(ports, { directories, nodeId: config.nodeId, clusterId: options.clusterId });
+  const start = quorumStart(config, options.standalone ?? false, options.hostName);
+  if (!start.ok) return start;
+  const prepared = prepareDirectories(ports, {
+    directories,
+    nodeId: config.nodeId,
+    clusterId: options.clusterId,
+    unsaid: unsaidCluster(config, start.value),
+    metadataDirectory: config.hasRole('controller') ? config.metadataLogDir : undefined,
+  });
   if (!prepared.ok) return prepared;
   const { clusterId, formatted } = prepared.value;
   for (const { path, why } of prepared.value.unusable) log.error({ path }, `the data directory is left out: ${why}`);

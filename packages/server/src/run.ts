@@ -71,6 +71,7 @@ async function start(given: StartArguments): Promise<void> {
     metrics,
     limits: limits.production,
     hostName: hostname(),
+    standalone: given.standalone,
     onBug: die,
     ...(clusterId === undefined ? {} : { clusterId }),
   });
