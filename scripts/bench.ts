@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-const USAGE = `usage: pnpm bench [broker|scale|compaction|real-input|codec|log|profile] [options]
+const USAGE = `usage: pnpm bench [broker|groups|scale|compaction|failover-controllers|metadata|real-input|codec|log|profile] [options]
   broker      (default) one node under load, beside Apache Kafka where Java is; writes a table into docs/performance.md
                 --runs N (3)  --records N (300000)  --seconds S (10)  --kafka-bootstrap HOST:PORT [--kafka-pid PID]
   groups      commits beside Apache Kafka, many groups, large rebalances, loading of offsets
@@ -12,6 +12,10 @@ const USAGE = `usage: pnpm bench [broker|scale|compaction|real-input|codec|log|p
                 --connections N (5000)  --topics N (1000)  --partitions N (10)  --file-handles N (20000)
   compaction  what the compaction of a large topic costs those who write beside it
                 --megabytes N (1024)  --keys N (1000000)  --runs N (3)  --seconds S (60)  --rate N (2000)
+  failover-controllers  the active controller of three nodes is killed, stopped and cut off
+                --rounds N (30)
+  metadata    many partitions on three nodes: time, memory, snapshots, a new broker's way in; one topic after another, beside Apache Kafka
+                --topics N (1000)  --partitions N (100)  --runs N (300)
   real-input  a large text of this machine through produce and consume, with checksums   --megabytes N (300)
   codec, log  the benches of packages/protocol and packages/log
   profile     where the broker's time goes under the produce load   --records N
@@ -22,7 +26,7 @@ const root = new URL('..', import.meta.url).pathname;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    runs: { type: 'string', default: '3' },
+    runs: { type: 'string' },
     records: { type: 'string', default: '300000' },
     seconds: { type: 'string' },
     'kafka-bootstrap': { type: 'string' },
@@ -30,9 +34,10 @@ const { values, positionals } = parseArgs({
     groups: { type: 'string', default: '10000' },
     connections: { type: 'string', default: '5000' },
     topics: { type: 'string', default: '1000' },
-    partitions: { type: 'string', default: '10' },
+    partitions: { type: 'string' },
     'file-handles': { type: 'string', default: '20000' },
     megabytes: { type: 'string' },
+    rounds: { type: 'string', default: '30' },
     keys: { type: 'string', default: '1000000' },
     rate: { type: 'string', default: '2000' },
     'no-write': { type: 'boolean', default: false },
@@ -66,23 +71,31 @@ async function bench(what: string): Promise<void> {
     case 'broker': {
       const { benchBroker } = await import('./bench/broker.ts');
       const kafkaPid = values['kafka-pid'] === undefined ? undefined : number('kafka-pid');
-      const sizes = { runs: number('runs'), records: number('records'), seconds: number('seconds', 10) };
+      const sizes = { runs: number('runs', 3), records: number('records'), seconds: number('seconds', 10) };
       return benchBroker({ ...sizes, kafkaBootstrap: values['kafka-bootstrap'], kafkaPid, write });
     }
     case 'groups': {
       const { benchGroups } = await import('./bench/groups.ts');
-      const sizes = { runs: number('runs'), seconds: number('seconds'), groups: number('groups') };
+      const sizes = { runs: number('runs', 3), seconds: number('seconds'), groups: number('groups') };
       return benchGroups({ ...sizes, kafkaBootstrap: values['kafka-bootstrap'], write });
     }
     case 'scale': {
       const { benchScale } = await import('./bench/scale.ts');
-      const sizes = { connections: number('connections'), topics: number('topics'), partitions: number('partitions') };
+      const sizes = {
+        connections: number('connections'),
+        topics: number('topics'),
+        partitions: number('partitions', 10),
+      };
       return benchScale({ ...sizes, fileHandles: number('file-handles'), write });
     }
     case 'compaction': {
       const { benchCompaction } = await import('./bench/compaction.ts');
-      const sizes = { megabytes: number('megabytes', 1_024), keys: number('keys'), runs: number('runs') };
+      const sizes = { megabytes: number('megabytes', 1_024), keys: number('keys'), runs: number('runs', 3) };
       return benchCompaction({ ...sizes, seconds: number('seconds', 60), rate: number('rate'), write });
+    }
+    case 'failover-controllers': {
+      const { benchFailoverControllers } = await import('./bench/failover-controllers.ts');
+      return benchFailoverControllers({ rounds: number('rounds'), write });
     }
     case 'real-input': {
       const { benchRealInput } = await import('./bench/real-input.ts');
