@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { config, metricCatalogue } from '@odradek/base';
-import { advertisedApis } from '@odradek/broker';
+import { advertisedApis, advertisedControllerApis } from '@odradek/broker';
 import { apis, errors } from '@odradek/protocol';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -124,16 +124,19 @@ function withoutEffect(tables: readonly Readonly<Record<string, Spec>>[]): strin
 function apisDocument(): string {
   const about =
     "Kafka's APIs. An API that is answered is whole in every version named; one that is not is left out of ApiVersions, so that clients " +
-    'do not try it. Its messages are known to the codecs all the same.';
+    'do not try it. Its messages are known to the codecs all the same. What controllers answer at their own listeners is for tools that are ' +
+    'given `--bootstrap-controller`; what nodes say to each other goes over streams of their own (`proto/`), not over these APIs.';
   const answered = new Set<number>(advertisedApis.map(({ key }) => key));
+  const answeredByControllers = new Set<number>(advertisedControllerApis.map(({ key }) => key));
   const row = (api: (typeof apis)[number]): string[] => [
     String(api.key),
     api.name,
     answered.has(api.key) ? `${api.advertised.min}-${api.advertised.max}` : '',
+    answeredByControllers.has(api.key) ? `${api.min}-${api.maxStable}` : '',
     `${api.min}-${api.max}`,
     api.flexibleFrom === undefined ? '' : `${api.flexibleFrom}+`,
   ];
-  const heads = ['key', 'API', 'advertised', 'versions known', 'flexible'];
+  const heads = ['key', 'API', 'brokers', 'controllers', 'versions known', 'flexible'];
   const own =
     "What Kafka's protocol cannot say. ApiVersions tells these only to clients whose software name begins with `odradek`, so that no other " +
     'client meets a key that it does not know; they are answered to anyone who may describe the group. Their schemas are in ' +

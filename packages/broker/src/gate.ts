@@ -16,31 +16,41 @@
 import { type Api, ApiKey, apiByKey } from '@odradek/protocol';
 import { type Authorizer, type Needs, refusalCode } from './core/authorizer.ts';
 import type { Misuse } from './core/first-bytes.ts';
-import type { Caller, Handler } from './handlers/context.ts';
+import type { Caller, Handler, Services } from './handlers/context.ts';
+
+export type Role = 'broker' | 'controller';
 
 export type Knock = { readonly apiKey: number; readonly apiVersion: number };
 
-export type AnyHandler = Handler<unknown, unknown>;
+export type AnyHandler<S = Services> = Handler<unknown, unknown, S>;
 /** Handlers by API key; what is not here is not served and not advertised. */
-export type Handlers = ReadonlyMap<number, AnyHandler>;
+export type Handlers<S = Services> = ReadonlyMap<number, AnyHandler<S>>;
 
-export type Verdict =
-  | { readonly kind: 'enter'; readonly api: Api; readonly handler: AnyHandler }
+export type Verdict<S = Services> =
+  | { readonly kind: 'enter'; readonly api: Api; readonly handler: AnyHandler<S> }
   /** ApiVersions in a version from the future. */
   | { readonly kind: 'offerVersions' }
+  | Stranger;
+
+type Stranger =
   /** SaslHandshake or SaslAuthenticate where there is no SASL. */
   | { readonly kind: 'illegalSaslState'; readonly api: Api }
   | { readonly kind: 'close'; readonly misuse: Misuse; readonly why: string };
 
-const OFFER_VERSIONS: Verdict = { kind: 'offerVersions' };
+type Admission<S> = Verdict<S> & { readonly kind: 'enter' };
+
+const OFFER_VERSIONS = { kind: 'offerVersions' } as const;
 
 /** Keeps one verdict per API, so that the usual request allocates nothing here. */
-export class Gate {
-  readonly #entries = new Map<number, Verdict & { kind: 'enter' }>();
+export class Gate<S = Services> {
+  readonly #entries = new Map<number, Admission<S>>();
   readonly #authorizer: Authorizer;
+  readonly #role: Role;
 
-  constructor(handlers: Handlers, authorizer: Authorizer) {
+  /** @param role whose listener it stands at */
+  constructor(handlers: Handlers<S>, authorizer: Authorizer, role: Role = 'broker') {
     this.#authorizer = authorizer;
+    this.#role = role;
     for (const [key, handler] of handlers) {
       const api = apiByKey(key);
       if (api !== undefined) this.#entries.set(key, { kind: 'enter', api, handler });
@@ -48,7 +58,7 @@ export class Gate {
   }
 
   /** Steps 1 to 4. */
-  admit({ apiKey, apiVersion }: Knock): Verdict {
+  admit({ apiKey, apiVersion }: Knock): Verdict<S> {
     const entry = this.#entries.get(apiKey);
     if (entry === undefined) return this.#stranger(apiKey, apiVersion);
     const { api } = entry;
@@ -70,20 +80,21 @@ export class Gate {
     return undefined;
   }
 
-  #stranger(apiKey: number, apiVersion: number): Verdict {
+  #stranger(apiKey: number, apiVersion: number): Stranger {
     const api = apiByKey(apiKey);
     if (api === undefined) return close('unknown-api', `there is no API with key ${apiKey}`);
     if (apiKey === ApiKey.SaslHandshake || apiKey === ApiKey.SaslAuthenticate) {
       if (apiVersion >= api.min && apiVersion <= api.max) return { kind: 'illegalSaslState', api };
       return close('unsupported-version', `${api.name} version ${apiVersion} is not supported`);
     }
-    if (!api.listeners.includes('broker')) {
-      return close('unknown-api', `${api.name} is for controllers, and this is a broker's listener`);
+    if (!api.listeners.includes(this.#role)) {
+      const other = this.#role === 'broker' ? 'controller' : 'broker';
+      return close('unknown-api', `${api.name} is for ${other}s, and this is a ${this.#role}'s listener`);
     }
-    return close('unknown-api', `${api.name} (key ${apiKey}) is not served by this broker`);
+    return close('unknown-api', `${api.name} (key ${apiKey}) is not served by this ${this.#role}`);
   }
 }
 
-function close(misuse: Misuse, why: string): Verdict {
+function close(misuse: Misuse, why: string): Stranger {
   return { kind: 'close', misuse, why };
 }

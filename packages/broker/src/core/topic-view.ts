@@ -40,6 +40,15 @@ export function nodesOf(image: MetadataImage, reach: Reach, includeFenced = fals
   return nodes.sort((a, b) => a.id - b.id);
 }
 
+/**
+ * The broker that clients are told to send admin requests to: each takes them and hands them on (KIP-590), so whoever is asked names
+ * itself as long as clients may be sent to it. -1: there is none.
+ */
+export function adminBrokerId(nodes: readonly Node[], ownId: number): number {
+  const alive = nodes.filter(({ fenced }) => !fenced);
+  return alive.find(({ id }) => id === ownId)?.id ?? alive[0]?.id ?? -1;
+}
+
 export function aliveNode(image: MetadataImage, id: number, reach: Reach): Node | undefined {
   const broker = image.cluster.broker(id);
   return broker === undefined || broker.fenced ? undefined : nodeOf(broker, reach);

@@ -14,6 +14,7 @@ import {
 } from '@odradek/protocol';
 import { createMissingTopics } from './topic-creation.ts';
 import {
+  adminBrokerId,
   isReachable,
   isInternalTopic,
   leaderView,
@@ -103,8 +104,7 @@ function answer(
   return {
     brokers: nodes.map(({ id, host, port, rack }) => ({ nodeId: id, host, port, rack })),
     clusterId: services.clusterId,
-    // Any broker takes admin requests and hands them on, so the one that is asked is as good a "controller" as another (KIP-590).
-    controllerId: image.cluster.isAlive(services.nodeId) ? services.nodeId : (nodes[0]?.id ?? -1),
+    controllerId: adminBrokerId(nodes, services.nodeId),
     topics: topicAnswers(request, view),
     clusterAuthorizedOperations: wantsClusterOperations
       ? services.authorizer.operations(caller.principal, caller.clientHost, 'cluster', CLUSTER_RESOURCE_NAME)

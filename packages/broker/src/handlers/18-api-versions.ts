@@ -4,7 +4,7 @@
  */
 import { type ApiVersionsRequest, ErrorCode, type ResponseInput } from '@odradek/protocol';
 import { builtFeatures, type MetadataImage } from '@odradek/metadata';
-import type { HandlerOf } from './context.ts';
+import type { AdminHandlerOf } from './context.ts';
 
 /** What clients may call themselves: no spaces or control characters, so that it can stand in a log or a metric. */
 const SOFTWARE_FORM = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
@@ -12,7 +12,7 @@ const SOFTWARE_FORM = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 /** How the clients of this house call themselves. */
 const OUR_SOFTWARE = 'odradek';
 
-export const apiVersions: HandlerOf<18> = {
+export const apiVersions: AdminHandlerOf<18> = {
   handle(request, services, { apiVersion }) {
     if (apiVersion >= 3 && !namesItself(request)) return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] };
     const image = services.image();

@@ -4,12 +4,12 @@
  */
 import { UUID_ZERO } from '@odradek/base';
 import { CLUSTER_RESOURCE_NAME, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol';
-import type { Caller, HandlerOf, Services } from './context.ts';
+import type { AdminHandlerOf, AdminServices, Caller } from './context.ts';
 
 type Response = ResponseInput<19>;
 type Result = Response['topics'][number];
 
-export const createTopics: HandlerOf<19> = {
+export const createTopics: AdminHandlerOf<19> = {
   async handle(request, services, caller) {
     const allowed = request.topics.filter(({ name }) => mayCreate(name, services, caller));
     const denied = request.topics.filter((topic) => !allowed.includes(topic));
@@ -27,7 +27,7 @@ export const createTopics: HandlerOf<19> = {
   refused: (request, code, why) => refused(request, code, why),
 };
 
-function mayCreate(name: string, { authorizer }: Services, { principal, clientHost }: Caller): boolean {
+function mayCreate(name: string, { authorizer }: AdminServices, { principal, clientHost }: Caller): boolean {
   return (
     authorizer.allows(principal, clientHost, {
       resource: 'cluster',

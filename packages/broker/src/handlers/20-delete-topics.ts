@@ -4,7 +4,7 @@
  */
 import { UUID_ZERO } from '@odradek/base';
 import { ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol';
-import type { Caller, HandlerOf, Services } from './context.ts';
+import type { AdminHandlerOf, AdminServices, Caller } from './context.ts';
 
 type Request = RequestOf<20>;
 type Response = ResponseInput<20>;
@@ -13,7 +13,7 @@ type Result = Response['responses'][number];
 /** Older clients know no TOPIC_DELETION_DISABLED. */
 const DELETION_DISABLED_SINCE = 3;
 
-export const deleteTopics: HandlerOf<20> = {
+export const deleteTopics: AdminHandlerOf<20> = {
   async handle(request, services, caller) {
     const { allowed, denied } = sort(request, services, caller);
     if (allowed.topics.length + allowed.topicNames.length === 0) return { throttleTimeMs: 0, responses: denied };
@@ -34,7 +34,7 @@ function inWordsOf(version: number, result: Result): Result {
 }
 
 /** What the caller may not delete is taken out; of a topic that he may not even describe, neither name nor existence is told. */
-function sort(request: Request, services: Services, caller: Caller): { allowed: Request; denied: Result[] } {
+function sort(request: Request, services: AdminServices, caller: Caller): { allowed: Request; denied: Result[] } {
   const denied: Result[] = [];
   const { topics } = services.image();
   const may = (name: string, operation: 'delete' | 'describe'): boolean =>

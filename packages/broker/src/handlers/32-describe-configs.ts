@@ -15,7 +15,7 @@ import {
 import { missingTopicCode } from '../core/topic-view.ts';
 import { ROOT_LOGGER } from '../core/broker-loggers.ts';
 import { describeRefusal, foreignBrokerRefusal, type ResourceRefusal } from './config-access.ts';
-import type { HandlerOf, Services } from './context.ts';
+import type { AdminHandlerOf, AdminServices } from './context.ts';
 
 type Request = RequestOf<32>;
 type Resource = Request['resources'][number];
@@ -24,7 +24,7 @@ type Result = Response['results'][number];
 type Entry = Result['configs'][number];
 type Described = { readonly entries: readonly config.ConfigEntry[] } | ResourceRefusal;
 
-export const describeConfigs: HandlerOf<32> = {
+export const describeConfigs: AdminHandlerOf<32> = {
   handle(request, services, caller) {
     const results = request.resources.map((resource) => {
       const described = describeRefusal(resource, services, caller) ?? describe(resource, services);
@@ -39,7 +39,7 @@ export const describeConfigs: HandlerOf<32> = {
   }),
 };
 
-function describe(resource: Resource, services: Services): Described {
+function describe(resource: Resource, services: AdminServices): Described {
   const { resourceType: type, resourceName: name } = resource;
   // No keys asks for all of them, and so does an empty list.
   const keys = resource.configurationKeys?.length === 0 ? null : resource.configurationKeys;
@@ -77,7 +77,7 @@ function topicRefusal(name: string, image: MetadataImage): ResourceRefusal | und
   return { code: missingTopicCode(name), why: problem ?? `The topic '${name}' does not exist.` };
 }
 
-function loggerEntries(services: Services, keys: readonly string[] | null): config.ConfigEntry[] {
+function loggerEntries(services: AdminServices, keys: readonly string[] | null): config.ConfigEntry[] {
   if (keys !== null && !keys.includes(ROOT_LOGGER)) return [];
   const value = services.logLevels.level().toUpperCase();
   return [

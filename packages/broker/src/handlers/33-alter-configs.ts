@@ -3,21 +3,21 @@
  * IncrementalAlterConfigs is safer. Source: KIP-133.
  */
 import { ConfigResourceType, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol';
-import { alterRefusal, foreignBrokerRefusal, type ResourceRefusal } from './config-access.ts';
-import type { HandlerOf } from './context.ts';
+import { alterRefusal, foreignAlterRefusal, type ResourceRefusal } from './config-access.ts';
+import type { AdminHandlerOf } from './context.ts';
 
 type Request = RequestOf<33>;
 type Resource = Request['resources'][number];
 type Response = ResponseInput<33>;
 type Result = Response['responses'][number];
 
-export const alterConfigs: HandlerOf<33> = {
+export const alterConfigs: AdminHandlerOf<33> = {
   async handle(request, services, caller) {
     const responses: Result[] = [];
     const forwarded: Resource[] = [];
     for (const resource of request.resources) {
       const refusal =
-        loggerRefusal(resource) ?? alterRefusal(resource, services, caller) ?? foreignBrokerRefusal(resource, services);
+        loggerRefusal(resource) ?? alterRefusal(resource, services, caller) ?? foreignAlterRefusal(resource, services);
       if (refusal === undefined) forwarded.push(resource);
       else responses.push(result(resource, refusal));
     }

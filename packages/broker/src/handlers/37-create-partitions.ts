@@ -1,10 +1,10 @@
 /** CreatePartitions, key 37, v0-3: topics grow, each by itself; the controller decides. Source: KIP-195. */
 import { ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol';
-import type { HandlerOf } from './context.ts';
+import type { AdminHandlerOf } from './context.ts';
 
 type Response = ResponseInput<37>;
 
-export const createPartitions: HandlerOf<37> = {
+export const createPartitions: AdminHandlerOf<37> = {
   async handle(request, services, caller) {
     const { principal, clientHost } = caller;
     const allowed = request.topics.filter(({ name }) =>

@@ -5,15 +5,15 @@
  */
 import { ErrorCode, ConfigResourceType, type RequestOf, type ResponseInput } from '@odradek/protocol';
 import { changedLevel } from '../core/broker-loggers.ts';
-import { alterRefusal, foreignBrokerRefusal, type ResourceRefusal } from './config-access.ts';
-import type { Caller, HandlerOf, Services } from './context.ts';
+import { alterRefusal, foreignAlterRefusal, type ResourceRefusal } from './config-access.ts';
+import type { AdminHandlerOf, AdminServices, Caller } from './context.ts';
 
 type Request = RequestOf<44>;
 type Resource = Request['resources'][number];
 type Response = ResponseInput<44>;
 type Result = Response['responses'][number];
 
-export const incrementalAlterConfigs: HandlerOf<44> = {
+export const incrementalAlterConfigs: AdminHandlerOf<44> = {
   async handle(request, services, caller) {
     const responses: Result[] = [];
     const forwarded: Resource[] = [];
@@ -52,16 +52,16 @@ function keyOf({ resourceType, resourceName }: Resource): string {
 function refusalOf(
   resource: Resource,
   twice: ReadonlySet<string>,
-  services: Services,
+  services: AdminServices,
   caller: Caller,
 ): ResourceRefusal | undefined {
   if (twice.has(keyOf(resource))) {
     return { code: ErrorCode.INVALID_REQUEST, why: 'Each resource must appear at most once.' };
   }
-  return alterRefusal(resource, services, caller) ?? foreignBrokerRefusal(resource, services);
+  return alterRefusal(resource, services, caller) ?? foreignAlterRefusal(resource, services);
 }
 
-function setLevel(resource: Resource, validateOnly: boolean, services: Services): ResourceRefusal | undefined {
+function setLevel(resource: Resource, validateOnly: boolean, services: AdminServices): ResourceRefusal | undefined {
   if (new Set(resource.configs.map(({ name }) => name)).size < resource.configs.length) {
     return { code: ErrorCode.INVALID_REQUEST, why: 'Error due to duplicate config keys' };
   }

@@ -3,13 +3,13 @@
  * Sources: KIP-584, KIP-778 (upgrade types, v1), KIP-1022 (one code for all, v2).
  */
 import { CLUSTER_RESOURCE_NAME, ErrorCode, type ResponseInput } from '@odradek/protocol';
-import type { HandlerOf } from './context.ts';
+import type { AdminHandlerOf } from './context.ts';
 
 /** Up to this version each feature has a code of its own; that of one that was set reads so. */
 const RESULTS_VERSION_MAX = 1;
 const SET = { errorCode: ErrorCode.NONE, errorMessage: 'NONE' };
 
-export const updateFeatures: HandlerOf<57> = {
+export const updateFeatures: AdminHandlerOf<57> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'alter' }],
   async handle(request, services, { principal, apiVersion }) {
     const outcome = await services.admin({ kind: 'updateFeatures', request }, principal);

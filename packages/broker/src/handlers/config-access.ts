@@ -1,7 +1,7 @@
 /** Who may see and change configuration, and which resources this broker can speak for. Shared by keys 32, 33, 44 and 74. */
 import { CLUSTER_RESOURCE_NAME, ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import { type Needs, refusalCode } from '../core/authorizer.ts';
-import type { Caller, Services } from './context.ts';
+import type { AdminServices, Caller } from './context.ts';
 
 export type ConfigResource = { readonly resourceType: number; readonly resourceName: string };
 export type ResourceRefusal = { readonly code: number; readonly why: string };
@@ -9,7 +9,7 @@ export type ResourceRefusal = { readonly code: number; readonly why: string };
 /** @returns the refusal when the caller may not change the resource's configuration */
 export function alterRefusal(
   resource: ConfigResource,
-  services: Services,
+  services: AdminServices,
   caller: Caller,
 ): ResourceRefusal | undefined {
   return accessRefusal(resource, 'alterConfigs', services, caller);
@@ -18,7 +18,7 @@ export function alterRefusal(
 /** @returns the refusal when the caller may not see the resource's configuration */
 export function describeRefusal(
   resource: ConfigResource,
-  services: Services,
+  services: AdminServices,
   caller: Caller,
 ): ResourceRefusal | undefined {
   return accessRefusal(resource, 'describeConfigs', services, caller);
@@ -27,7 +27,7 @@ export function describeRefusal(
 function accessRefusal(
   { resourceType, resourceName }: ConfigResource,
   operation: 'alterConfigs' | 'describeConfigs',
-  services: Services,
+  services: AdminServices,
   caller: Caller,
 ): ResourceRefusal | undefined {
   const needs = needsOf(resourceType, resourceName, operation);
@@ -51,8 +51,14 @@ function needsOf(type: number, name: string, operation: Needs['operation']): Nee
   }
 }
 
+/** The same for changes: a controller takes those of every broker, since it keeps them all; of log levels it speaks for itself too. */
+export function foreignAlterRefusal(resource: ConfigResource, services: AdminServices): ResourceRefusal | undefined {
+  const keptByController = services.role === 'controller' && resource.resourceType === ConfigResourceType.BROKER;
+  return keptByController ? undefined : foreignBrokerRefusal(resource, services);
+}
+
 /** A broker speaks for itself; what is set for all brokers has an empty name, which log levels have not. */
-export function foreignBrokerRefusal(resource: ConfigResource, { nodeId }: Services): ResourceRefusal | undefined {
+export function foreignBrokerRefusal(resource: ConfigResource, { nodeId }: AdminServices): ResourceRefusal | undefined {
   const { resourceType: type, resourceName: name } = resource;
   const ofBroker = type === ConfigResourceType.BROKER || type === ConfigResourceType.BROKER_LOGGER;
   if (!ofBroker || (name === '' && type === ConfigResourceType.BROKER)) return undefined;

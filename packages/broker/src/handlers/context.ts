@@ -6,6 +6,7 @@ import type { AdminReply, AdminRequest } from '@odradek/metadata';
 import type { ApiKey, RequestOf, ResponseInput, VersionRange } from '@odradek/protocol';
 import type { ReadMemory, ReplicasPort } from '@odradek/replication';
 import type { Authorizer, Needs } from '../core/authorizer.ts';
+import type { Role } from '../gate.ts';
 import type { Reach } from '../core/topic-view.ts';
 import type { LogLevels } from '../core/broker-loggers.ts';
 import type { DataServices } from './data-services.ts';
@@ -41,18 +42,30 @@ export type TurnsPort = {
   next(): Promise<void>;
 };
 
-/** The node's services, the same for every request; a handler gets it with the caller. */
-export type Services = {
+/** What the handlers touch that brokers and controllers have in common: those of the admin APIs, which the controller decides. */
+export type AdminServices = {
+  /** Whose listener the request came in by. */
+  readonly role: Role;
   readonly nodeId: number;
   readonly clusterId: string;
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly limits: Limits;
   readonly turns: TurnsPort;
-  /** The broker's configuration, with what was changed while it runs. */
+  /** The node's configuration, with what was changed while it runs. */
   readonly config: () => NodeConfig;
-  /** The committed metadata as this broker has applied it. */
+  /** The committed metadata as this node has applied it. */
   readonly image: () => MetadataImage;
+  /** Asks the active controller; resolves after this node has applied the result itself. */
+  readonly admin: <R extends AdminRequest>(request: R, principal: string) => Promise<Outcome<AdminReply<R>>>;
+  readonly authorizer: Authorizer;
+  readonly logLevels: LogLevels;
+  /** What ApiVersions tells of this listener: the handlers it has, in the ranges of the API table. */
+  readonly advertised: () => readonly AdvertisedApi[];
+};
+
+/** A broker's services, the same for every request; a handler gets it with the caller. */
+export type Services = AdminServices & {
   /** Resolves true as soon as the applied metadata holds what is asked, false after `timeoutMs`. Asked again after each applied batch. */
   readonly awaitImage: (holds: (image: MetadataImage) => boolean, timeoutMs: number) => Promise<boolean>;
   readonly replicas: ReplicasPort;
@@ -61,18 +74,12 @@ export type Services = {
   readonly groups: GroupsPort;
   /** What the data path keeps from request to request (handlers 00, 01, 22). */
   readonly data: DataServices;
-  /** Forwards to the controller; resolves after this broker has applied the result itself. */
-  readonly admin: <R extends AdminRequest>(request: R, principal: string) => Promise<Outcome<AdminReply<R>>>;
   /** Runs `create` unless a call for the same topic name is under way: then its outcome is shared. */
   readonly createOnce: (topic: string, create: () => Promise<number>) => Promise<number>;
   /** Creates a topic of Kafka's own (`__consumer_offsets`) as its coordinator needs it; fine when it is there. */
   readonly createInternalTopic: (topic: string) => Promise<Outcome<void>>;
-  readonly authorizer: Authorizer;
-  readonly logLevels: LogLevels;
   /** How the caller reaches the brokers: by its listener, and this broker by the address it came in by when the listener names none. */
   readonly reach: (caller: Caller) => Reach;
-  /** What ApiVersions tells of this broker: the handlers it has, in the ranges of the API table. */
-  readonly advertised: () => readonly AdvertisedApi[];
 };
 
 /**
@@ -93,4 +100,6 @@ export type Handler<Request, Response, S = Services> = {
 };
 
 /** The handler of an API by its key. */
-export type HandlerOf<K extends ApiKey> = Handler<RequestOf<K>, ResponseInput<K>>;
+export type HandlerOf<K extends ApiKey, S = Services> = Handler<RequestOf<K>, ResponseInput<K>, S>;
+/** One that controllers serve too. */
+export type AdminHandlerOf<K extends ApiKey> = HandlerOf<K, AdminServices>;

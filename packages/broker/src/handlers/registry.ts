@@ -28,21 +28,28 @@ import { alterConfigs } from './33-alter-configs.ts';
 import { describeLogDirs } from './35-describe-log-dirs.ts';
 import { createPartitions } from './37-create-partitions.ts';
 import { deleteGroups } from './42-delete-groups.ts';
+import { electLeaders } from './43-elect-leaders.ts';
 import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts';
+import { alterPartitionReassignments } from './45-alter-partition-reassignments.ts';
+import { listPartitionReassignments } from './46-list-partition-reassignments.ts';
 import { offsetDelete } from './47-offset-delete.ts';
+import { describeQuorum } from './55-describe-quorum.ts';
 import { updateFeatures } from './57-update-features.ts';
 import { describeCluster } from './60-describe-cluster.ts';
+import { unregisterBroker } from './64-unregister-broker.ts';
 import { consumerGroupHeartbeat } from './68-consumer-group-heartbeat.ts';
 import { consumerGroupDescribe } from './69-consumer-group-describe.ts';
 import { listConfigResources } from './74-list-config-resources.ts';
 import { describeTopicPartitions } from './75-describe-topic-partitions.ts';
+import { addRaftVoter } from './80-add-raft-voter.ts';
+import { removeRaftVoter } from './81-remove-raft-voter.ts';
 import { describeGroupLag } from './10000-describe-group-lag.ts';
 import { explainGroups } from './10001-explain-groups.ts';
 import type { AdvertisedApi, HandlerOf } from './context.ts';
 
 export type SupportedKey =
-  | 0 | 1 | 2 | 3 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 18 | 19 | 20 | 21 | 22 | 23 | 32 | 33 | 35 | 37 | 42 | 44 | 47
-  | 57 | 60 | 68 | 69 | 74 | 75 | 10000 | 10001; // prettier-ignore
+  | 0 | 1 | 2 | 3 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 18 | 19 | 20 | 21 | 22 | 23 | 32 | 33 | 35 | 37 | 42 | 43
+  | 44 | 45 | 46 | 47 | 55 | 57 | 60 | 64 | 68 | 69 | 74 | 75 | 80 | 81 | 10000 | 10001; // prettier-ignore
 
 const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
   0: produce,
@@ -69,14 +76,21 @@ const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
   35: describeLogDirs,
   37: createPartitions,
   42: deleteGroups,
+  43: electLeaders,
   44: incrementalAlterConfigs,
+  45: alterPartitionReassignments,
+  46: listPartitionReassignments,
   47: offsetDelete,
+  55: describeQuorum,
   57: updateFeatures,
   60: describeCluster,
+  64: unregisterBroker,
   68: consumerGroupHeartbeat,
   69: consumerGroupDescribe,
   74: listConfigResources,
   75: describeTopicPartitions,
+  80: addRaftVoter,
+  81: removeRaftVoter,
   10000: describeGroupLag,
   10001: explainGroups,
 };

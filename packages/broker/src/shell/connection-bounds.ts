@@ -30,7 +30,7 @@ function boundsOf(config: NodeConfig): ConnectionBounds {
       );
   }
   const maxPerListener = new Map<string, number>();
-  for (const { name } of config.brokerListeners) {
+  for (const { name } of [...config.brokerListeners, ...config.controllerListeners]) {
     const own = config.layers.staticBroker.get(`listener.name.${name.toLowerCase()}.max.connections`);
     if (own !== undefined && /^\d{1,10}$/.test(own.trim())) maxPerListener.set(name, Number(own));
   }

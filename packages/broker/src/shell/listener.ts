@@ -30,6 +30,8 @@ export type ListenersOptions = {
   /** `connections.max.idle.ms`; 0 or less: never. */
   readonly idleMs: number;
   readonly start: (frame: Buffer, connection: Connection, slot: AnswerSlot) => void;
+  /** Of a node whose queued bytes somebody else tells. */
+  readonly tellsQueuedBytes?: boolean;
   /** Who takes connections of other nodes (gRPC) on a listener; none: they are strangers there. */
   readonly streamsOn?: (listener: string) => Pick<SharingStreamServer, 'take'> | undefined;
 };
@@ -77,7 +79,7 @@ export class Listeners {
       closed: (connection, cause) => this.#closed(connection, cause),
       paused: (why) => metrics.counter('odradek_reading_paused_total', { why }).inc(),
     };
-    metrics.sample('odradek_queued_bytes', {}, () => this.#budget.heldBytes);
+    if (options.tellsQueuedBytes !== false) metrics.sample('odradek_queued_bytes', {}, () => this.#budget.heldBytes);
     for (const { name } of options.listeners) {
       metrics.sample('odradek_connections', { listener: name }, () => this.#counts.ofListener(name));
     }

@@ -20,9 +20,9 @@ import type { AnyHandler, Gate } from '../gate.ts';
 import type { Caller, Services } from '../handlers/context.ts';
 import type { Connection } from './connection.ts';
 
-export type RequestsOptions = {
-  readonly gate: Gate;
-  readonly services: Services;
+export type RequestsOptions<S = Services> = {
+  readonly gate: Gate<S>;
+  readonly services: S;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -33,14 +33,14 @@ export type RequestsOptions = {
 /** Counters of one API, bound once. */
 type ApiCounters = { readonly count: Counter; readonly seconds: Histogram };
 
-export class Requests {
-  readonly #options: RequestsOptions;
+export class Requests<S = Services> {
+  readonly #options: RequestsOptions<S>;
   readonly #counters: (ApiCounters | undefined)[] = [];
   readonly #failures = new LineLimit<string>();
   readonly #requestBytes: Counter;
   readonly #responseBytes: Counter;
 
-  constructor(options: RequestsOptions) {
+  constructor(options: RequestsOptions<S>) {
     this.#options = options;
     this.#requestBytes = options.metrics.counter('odradek_request_bytes_total', {});
     this.#responseBytes = options.metrics.counter('odradek_response_bytes_total', {});
@@ -55,7 +55,7 @@ export class Requests {
     const verdict = this.#options.gate.admit(header);
     switch (verdict.kind) {
       case 'enter':
-        return this.#enter(frame, header, new Request(connection, slot, verdict, header));
+        return this.#enter(frame, header, new Request<S>(connection, slot, verdict, header));
       case 'offerVersions':
         return connection.answer(slot, offeredVersions(header.correlationId));
       case 'illegalSaslState':
@@ -66,7 +66,7 @@ export class Requests {
     }
   }
 
-  #enter(frame: Buffer, header: DecodedRequestHeader, request: Request): void {
+  #enter(frame: Buffer, header: DecodedRequestHeader, request: Request<S>): void {
     const { api, handler, connection } = request;
     const decoded = decodeRequestBody(api.key, frame, header);
     if (!decoded.ok) {
@@ -82,7 +82,7 @@ export class Requests {
     connection.reserve(request.slot, mostBytes, () => this.#handle(request, body));
   }
 
-  #handle(request: Request, body: unknown): void {
+  #handle(request: Request<S>, body: unknown): void {
     try {
       const response = request.handler.handle(body, this.#options.services, request);
       if (!(response instanceof Promise)) return this.#answer(request, response);
@@ -95,7 +95,7 @@ export class Requests {
     }
   }
 
-  #settle(request: Request, body: unknown, response: unknown): void {
+  #settle(request: Request<S>, body: unknown, response: unknown): void {
     try {
       this.#answer(request, response);
     } catch (error) {
@@ -103,7 +103,7 @@ export class Requests {
     }
   }
 
-  #answer(request: Request, response: unknown): void {
+  #answer(request: Request<S>, response: unknown): void {
     const { api, connection, slot, apiVersion } = request;
     const counters = this.#countersOf(api);
     counters.count.inc();
@@ -117,7 +117,7 @@ export class Requests {
   }
 
   /** Everything that was asked is refused with one code, in the API's own form where the handler knows it. */
-  #refuse(request: Request, body: unknown, refusal: { readonly code: number; readonly why: string }): void {
+  #refuse(request: Request<S>, body: unknown, refusal: { readonly code: number; readonly why: string }): void {
     const { api, handler, connection } = request;
     this.#countError(api.name, refusal.code);
     const response = handler.refused?.(body, refusal.code, refusal.why, request.apiVersion);
@@ -129,7 +129,7 @@ export class Requests {
   }
 
   /** The one place where a fault or a bug that a handler threw is turned into what a client sees. */
-  #failed(request: Request, body: unknown, error: unknown): void {
+  #failed(request: Request<S>, body: unknown, error: unknown): void {
     if (error instanceof AssertionError) return this.#options.bug(error);
     const { api, connection } = request;
     const fault = error instanceof StorageFault;
@@ -178,11 +178,11 @@ export class Requests {
 }
 
 /** One request under way; to its handler it is the caller. */
-class Request implements Caller {
+class Request<S> implements Caller {
   readonly connection: Connection;
   readonly slot: AnswerSlot;
   readonly api: Api;
-  readonly handler: AnyHandler;
+  readonly handler: AnyHandler<S>;
   readonly apiVersion: number;
   readonly correlationId: number;
   readonly clientId: string | null;
@@ -191,7 +191,7 @@ class Request implements Caller {
   constructor(
     connection: Connection,
     slot: AnswerSlot,
-    entry: { readonly api: Api; readonly handler: AnyHandler },
+    entry: { readonly api: Api; readonly handler: AnyHandler<S> },
     header: DecodedRequestHeader,
   ) {
     this.connection = connection;

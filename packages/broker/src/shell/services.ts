@@ -30,6 +30,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
   const nodeId = options.config.nodeId;
   const open = openListeners(options.config);
   return {
+    role: 'broker',
     nodeId,
     clusterId: options.clusterId,
     nowMs: () => ports.clock.nowMs(),
