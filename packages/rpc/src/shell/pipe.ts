@@ -4,9 +4,10 @@
  * called back within a call.
  */
 import type { Clock, Limits } from '@odradek/base';
-import { endingOfFarewell, overflowedWhy, oversizedWhy, wordlessWhy } from '../core/endings.ts';
+import { endingOfFarewell, wordlessWhy } from '../core/endings.ts';
 import type { Codec } from '../core/schema.ts';
 import type { Service } from '../core/service.ts';
+import { Closing, Outflow } from '../core/stream-state.ts';
 import type { Ending, Farewell, Identity, Peer, Stream } from '../ports.ts';
 
 export type PipeOptions<Asked, Told> = {
@@ -56,45 +57,45 @@ class PipeEnd<Sent, Received> implements Stream<Sent, Received> {
   readonly peer: Peer;
   other: PipeEnd<Received, Sent> | undefined;
   readonly #options: EndOptions<Sent, Received>;
+  readonly #outflow: Outflow;
+  readonly #closing: Closing;
   /** What the other end has sent and this one has not taken. */
   #inbox: Item[] = [];
   #inboxAt = 0;
   #isReading = false;
   #isPaused = false;
-  /** Sent by this end and not taken by the other; up to the window it counts as under way, beyond as queued. */
-  #untakenBytes = 0;
-  #isFull = false;
-  #ending: Ending | undefined;
+  /** Sent by this end and not taken by the other: up to the window it is under way, beyond (lengths) it counts as queued. */
+  #windowBytes = 0;
+  #queued: number[] = [];
   #take: ((message: Received) => void) | undefined;
   #drained: (() => void) | undefined;
-  #closed: ((ending: Ending) => void) | undefined;
 
   constructor(options: EndOptions<Sent, Received>) {
+    const { clock, limits } = options;
     this.#options = options;
+    this.#outflow = new Outflow(limits);
+    this.#closing = new Closing((tell) => void clock.after(0, tell));
     this.peer = options.peer;
   }
 
   send(message: Sent): boolean {
-    if (this.#ending !== undefined) return false;
-    const { sends, limits } = this.#options;
+    if (this.isOver) return false;
+    const { sends } = this.#options;
     const bytes = sends.encode(message);
-    if (bytes.length > limits.rpcMessageBytesMax) {
-      this.close({ reason: 'invalid', why: oversizedWhy(sends.name, bytes.length, limits) });
+    const ending = this.#outflow.admit(sends.name, bytes.length, this.peer);
+    if (ending !== undefined) {
+      if (ending.kind === 'invalid') this.close({ reason: 'invalid', why: ending.why });
+      else this.#cut(ending);
       return false;
     }
-    const queuedBytes = this.queuedBytes() + bytes.length;
-    if (queuedBytes > limits.rpcQueuedBytesMax) {
-      this.#cut({ kind: 'overflowed', by: 'us', why: overflowedWhy(this.peer, queuedBytes, limits) });
-      return false;
-    }
-    this.#untakenBytes += bytes.length;
+    this.#queued.push(bytes.length);
     this.other?.arrive({ kind: 'message', bytes });
-    if (this.queuedBytes() >= limits.rpcQueuedBytesMark) this.#isFull = true;
-    return !this.#isFull;
+    this.#letGo();
+    return this.#outflow.hasRoom();
   }
 
   queuedBytes(): number {
-    return Math.max(0, this.#untakenBytes - this.#options.limits.rpcWindowBytes);
+    return this.#outflow.queuedBytes;
   }
 
   pause(): void {
@@ -116,12 +117,11 @@ class PipeEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   onClosed(closed: (ending: Ending) => void): void {
-    this.#closed = closed;
-    if (this.#ending !== undefined) this.#tellClosed();
+    this.#closing.onClosed(closed);
   }
 
   close(farewell: Farewell = CLOSED): void {
-    if (this.#ending !== undefined) return;
+    if (this.isOver) return;
     const { reason, why } = farewell;
     const { other } = this;
     const { clock, limits } = this.#options;
@@ -132,26 +132,24 @@ class PipeEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   destroy(why: string): void {
-    if (this.#ending === undefined) this.#cut({ kind: 'broken', by: 'us', why });
-    else this.other?.break();
+    if (this.isOver) this.other?.break();
+    else this.#cut({ kind: 'broken', by: 'us', why });
   }
 
   get isOver(): boolean {
-    return this.#ending !== undefined;
+    return this.#closing.ending !== undefined;
   }
 
   arrive(item: Item): void {
-    if (this.#ending !== undefined) {
-      if (item.kind === 'message') this.other?.taken(item.bytes.length);
-      return;
-    }
-    this.#inbox.push(item);
-    this.#read();
+    if (!this.isOver) {
+      this.#inbox.push(item);
+      this.#read();
+    } else if (item.kind === 'message') this.other?.taken(item.bytes.length);
   }
 
   /** The other end is gone without a word. */
   break(): void {
-    if (this.#ending !== undefined) return;
+    if (this.isOver) return;
     this.#dropInbox();
     this.arrive({
       kind: 'end',
@@ -161,33 +159,43 @@ class PipeEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   /** The other end has taken so many bytes. */
-  taken(count: number): void {
-    this.#untakenBytes -= count;
+  taken(lengthBytes: number): void {
+    this.#windowBytes -= lengthBytes;
+    this.#letGo();
+  }
+
+  #letGo(): void {
     const { clock, limits } = this.#options;
-    if (!this.#isFull || this.queuedBytes() * 2 > limits.rpcQueuedBytesMark) return;
-    this.#isFull = false;
+    let goesOn = false;
+    while (this.#windowBytes < limits.rpcWindowBytes) {
+      const lengthBytes = this.#queued.shift();
+      if (lengthBytes === undefined) break;
+      this.#windowBytes += lengthBytes;
+      if (this.#outflow.taken(lengthBytes)) goesOn = true;
+    }
+    if (!goesOn) return;
     clock.after(0, () => {
-      if (this.#ending === undefined) this.#drained?.();
+      if (!this.isOver) this.#drained?.();
     });
   }
 
   /** In a turn of its own, and not for longer than one. */
   #read(): void {
-    if (this.#isReading || this.#inboxAt === this.#inbox.length) return;
+    if (this.#isReading || !this.#mayRead()) return;
     this.#isReading = true;
     const { clock, limits } = this.#options;
     clock.after(0, () => {
       this.#isReading = false;
       const endMs = clock.monotonicMs() + limits.turnMs;
       while (this.#readOne()) if (clock.monotonicMs() >= endMs) break;
-      if (this.#mayRead()) this.#read();
+      this.#read();
     });
   }
 
   /** Like a broken connection, an end without words is heard by who reads nothing, too. */
   #mayRead(): boolean {
     const next = this.#inbox[this.#inboxAt];
-    if (next === undefined || this.#ending !== undefined) return false;
+    if (next === undefined || this.isOver) return false;
     return (next.kind === 'end' && !next.isOrderly) || (this.#take !== undefined && !this.#isPaused);
   }
 
@@ -206,11 +214,8 @@ class PipeEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   #received(bytes: Buffer): void {
-    const { receives, limits } = this.#options;
     this.other?.taken(bytes.length);
-    if (bytes.length > limits.rpcMessageBytesMax)
-      return this.close({ reason: 'invalid', why: oversizedWhy(receives.name, bytes.length, limits) });
-    const decoded = receives.decode(bytes);
+    const decoded = this.#options.receives.decode(bytes);
     if (decoded.ok) this.#take?.(decoded.value);
     else this.close({ reason: 'invalid', why: decoded.why });
   }
@@ -221,10 +226,7 @@ class PipeEnd<Sent, Received> implements Stream<Sent, Received> {
   }
 
   #end(ending: Ending): void {
-    if (this.#ending !== undefined) return;
-    this.#ending = ending;
-    this.#dropInbox();
-    if (this.#closed !== undefined) this.#tellClosed();
+    if (this.#closing.end(ending)) this.#dropInbox();
   }
 
   #dropInbox(): void {
@@ -232,14 +234,5 @@ class PipeEnd<Sent, Received> implements Stream<Sent, Received> {
     this.#inbox = [];
     this.#inboxAt = 0;
     for (const item of dropped) if (item.kind === 'message') this.other?.taken(item.bytes.length);
-  }
-
-  #tellClosed(): void {
-    this.#options.clock.after(0, () => {
-      const closed = this.#closed;
-      const ending = this.#ending;
-      this.#closed = undefined;
-      if (closed !== undefined && ending !== undefined) closed(ending);
-    });
   }
 }

@@ -33,10 +33,10 @@ export function pipeWorld(clock: Clock, usual: Limits): EchoWorld {
         return Promise.resolve();
       },
     };
-    const track = ({ opened }: Handler): Handler => ({
+    const track = (handler: Handler): Handler => ({
       opened(stream) {
         streams.set(made, [...(streams.get(made) ?? []), stream]);
-        opened(stream);
+        handler.opened(stream);
       },
     });
     return made;

@@ -8,6 +8,7 @@ import type { Service, VersionRange } from '../core/service.ts';
 import { Closing, Outflow } from '../core/stream-state.ts';
 import type { Dialled, Ending, Farewell, Identity, Peer, ServiceHandler, Stream, Target } from '../ports.ts';
 
+/** What an end has of its process, and of the network. */
 export type World = { readonly clock: Clock; readonly limits: Limits; readonly delayMs: () => number };
 
 export type Item =
@@ -21,7 +22,8 @@ export type Item =
 /** One way of a stream: items arrive in order, each after its delay, none while the link is cut. */
 export class Direction {
   arrive: (item: Item) => void = () => {};
-  readonly #world: World;
+  readonly #clock: Clock;
+  readonly #delayMs: () => number;
   readonly #isCut: () => boolean;
   #items: Item[] = [];
   /** Of the first items: their delay is over. */
@@ -29,15 +31,16 @@ export class Direction {
   #lastDueMs = 0;
   #generation = 0;
 
-  constructor(world: World, isCut: () => boolean) {
-    this.#world = world;
+  constructor(clock: Clock, delayMs: () => number, isCut: () => boolean) {
+    this.#clock = clock;
+    this.#delayMs = delayMs;
     this.#isCut = isCut;
   }
 
   put(item: Item): void {
-    const { clock, delayMs } = this.#world;
+    const clock = this.#clock;
     const nowMs = clock.monotonicMs();
-    this.#lastDueMs = Math.max(this.#lastDueMs, nowMs + delayMs());
+    this.#lastDueMs = Math.max(this.#lastDueMs, nowMs + this.#delayMs());
     this.#items.push(item);
     const generation = this.#generation;
     clock.after(this.#lastDueMs - nowMs, () => {
@@ -263,9 +266,11 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
   linkCut(): void {
     const { clock, limits } = this.#world;
     if (this.#isDead) return;
-    this.#silence ??= clock.after(limits.rpcKeepaliveMs + limits.rpcKeepaliveTimeoutMs, () =>
-      this.#broken('it was not heard for the time of the keepalive'),
-    );
+    this.#silence ??= clock.after(limits.rpcKeepaliveMs + limits.rpcKeepaliveTimeoutMs, () => {
+      // The other side may have heard all the time, or measure time otherwise: it is told as soon as anything gets through.
+      if (!this.isOver) this.put({ kind: 'reset' });
+      this.#broken('it was not heard for the time of the keepalive');
+    });
   }
 
   linkHealed(): void {

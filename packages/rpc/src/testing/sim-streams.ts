@@ -26,6 +26,8 @@ type Pair = { readonly dialler: SimNode; readonly listener: SimNode; readonly en
 export type SimNodeOptions = {
   /** Instead of those of the simulation. */
   readonly limits?: Limits;
+  /** The clock of this process, by which it waits and hears; left out: that of the simulation. */
+  readonly clock?: Clock;
   readonly onRefused?: (why: string) => void;
 };
 
@@ -60,8 +62,29 @@ export class SimStreams {
 
   heal(from: number, to: number): void {
     this.#cuts.delete(`${from}>${to}`);
-    if (this.#cuts.has(`${to}>${from}`)) return;
-    for (const pair of this.#pairsOf(from, to)) for (const end of pair.ends) end.linkHealed();
+    for (const pair of this.#pairsOf(from, to)) this.#healed(pair);
+  }
+
+  /** A process stands still: it hears nothing and says nothing, not even to the keepalive of its peers. */
+  hold(node: SimNode): void {
+    node.isHeld = true;
+    for (const pair of this.#pairs)
+      if (pair.dialler === node || pair.listener === node) for (const end of pair.ends) end.linkCut();
+  }
+
+  release(node: SimNode): void {
+    node.isHeld = false;
+    for (const pair of this.#pairs) if (pair.dialler === node || pair.listener === node) this.#healed(pair);
+  }
+
+  #healed(pair: Pair): void {
+    if (this.#isSilent(pair)) return;
+    for (const end of pair.ends) end.linkHealed();
+  }
+
+  #isSilent({ dialler, listener }: Pair): boolean {
+    const [a, b] = [dialler.self.nodeId, listener.self.nodeId];
+    return dialler.isHeld || listener.isHeld || this.isCut(a, b) || this.isCut(b, a);
   }
 
   healAll(): void {
@@ -101,8 +124,7 @@ export class SimStreams {
     target: Target,
   ): Promise<Dialled<Stream<unknown, unknown>>> {
     const { promise, resolve } = Promise.withResolvers<Dialled<Stream<unknown, unknown>>>();
-    const { clock } = this.options;
-    const { limits } = dialler;
+    const { limits, clock } = dialler;
     const found = this.find(target.host, target.port);
     if (found === undefined) {
       const why = `${targetName(target)} cannot be reached: the name ${target.host} is not known`;
@@ -130,12 +152,12 @@ export class SimStreams {
 
   #pair(dialler: SimNode, listener: SimNode, service: Service<unknown, unknown>, target: Target): Pair {
     const { clock, delayMs } = this.options;
-    const isCut = (from: SimNode, to: SimNode) => () => this.isCut(from.self.nodeId, to.self.nodeId);
-    const world: World = { clock, limits: dialler.limits, delayMs };
-    const there = new Direction(world, isCut(dialler, listener));
-    const back = new Direction(world, isCut(listener, dialler));
+    const isCut = (from: SimNode, to: SimNode) => () => to.isHeld || this.isCut(from.self.nodeId, to.self.nodeId);
+    const there = new Direction(clock, delayMs, isCut(dialler, listener));
+    const back = new Direction(clock, delayMs, isCut(listener, dialler));
+    const worldOf = (node: SimNode): World => ({ clock: node.clock, limits: node.limits, delayMs });
     const port = this.nextPort++;
-    const near: AnyEnd = new SimEnd(world, {
+    const near: AnyEnd = new SimEnd(worldOf(dialler), {
       self: dialler.self,
       out: there,
       sends: service.asked,
@@ -143,17 +165,14 @@ export class SimStreams {
       address: `${target.host}:${target.port}`,
       want: { versions: service.versions, target },
     });
-    const far: AnyEnd = new SimEnd(
-      { ...world, limits: listener.limits },
-      {
-        self: listener.self,
-        out: back,
-        sends: service.told,
-        receives: service.asked,
-        address: `${dialler.host}:${port}`,
-        want: null,
-      },
-    );
+    const far: AnyEnd = new SimEnd(worldOf(listener), {
+      self: listener.self,
+      out: back,
+      sends: service.told,
+      receives: service.asked,
+      address: `${dialler.host}:${port}`,
+      want: null,
+    });
     there.arrive = (item: Item) => far.arrived(item);
     back.arrive = (item: Item) => near.arrived(item);
     near.other = far;
@@ -170,7 +189,7 @@ export class SimStreams {
     near.onOver = gone;
     far.onOver = gone;
     if (listener.isOff) far.silenced();
-    if (isCut(dialler, listener)() || isCut(listener, dialler)()) for (const end of pair.ends) end.linkCut();
+    if (this.#isSilent(pair)) for (const end of pair.ends) end.linkCut();
     return pair;
   }
 
@@ -202,6 +221,9 @@ export class SimNode {
   readonly server: StreamServer;
   readonly client: StreamClient;
   readonly limits: Limits;
+  readonly clock: Clock;
+  /** Set by `SimStreams.hold` and `release`. */
+  isHeld = false;
   readonly onRefused: (why: string) => void;
   readonly ends = new Set<AnyEnd>();
   readonly #ports = new Set<number>();
@@ -214,6 +236,7 @@ export class SimNode {
     this.self = self;
     this.host = host;
     this.limits = options.limits ?? streams.options.limits;
+    this.clock = options.clock ?? streams.options.clock;
     this.onRefused = options.onRefused ?? (() => {});
     this.server = {
       serve: (service, handler) => void this.#served.set(service.path, { service, handler } as unknown as Served),

@@ -26,13 +26,13 @@ const Registration = message('Registration', {
   features: field.list(6, SupportedFeature),
   /** Directory ids. */
   logDirs: field.uuids(7),
+  /** Under which this broker stopped in order; null: it did not, and may have lost what was not on disk (KIP-966). */
+  previousBrokerEpoch: field.nullableUint64(8),
 });
 
 const Register = message('Register', {
   requestId: field.uint64(1),
   registration: field.nested(2, Registration),
-  /** Of the registration before, when this life of the process was registered already. */
-  previousBrokerEpoch: field.nullableUint64(3),
 });
 const Heartbeat = message('Heartbeat', {
   requestId: field.uint64(1),
@@ -66,6 +66,7 @@ const HeartbeatReply = message('HeartbeatReply', {
   requestId: field.uint64(1),
   refused: field.nullableNested(2, Refused),
   fenced: field.bool(3),
+  /** Everything that the broker led has moved, and every other broker knows it: it may stop. */
   shouldShutDown: field.bool(4),
 });
 /** A part of the snapshot: metadata records, framed as values of `__cluster_metadata`. All parts name the same end. */
@@ -78,16 +79,19 @@ const SnapshotChunk = message('SnapshotChunk', {
   isLast: field.bool(5),
 });
 const Committed = message('Committed', {
-  /** Offset after the last of the records. */
+  /** Offset after the last of the records; without any, after what controllers said among themselves. */
   endOffset: field.uint64(1),
   epoch: field.sint32(2),
   records: field.bytesList(3),
 });
 /** The broker is fenced from now on, though it may not have asked. */
 const Fenced = message('Fenced', { brokerEpoch: field.uint64(1), why: field.text(2) });
-/** Everything that the broker led has moved: it may stop. */
-const ShutdownApproved = message('ShutdownApproved', { brokerEpoch: field.uint64(1) });
-/** This is not the active controller, or no longer. The stream ends after it. */
+/**
+ * The first message of a stream to the active controller: from now on it takes what the broker says. A controller that does not know who
+ * leads says nothing until it does, so a broker that waits hears of an election at once.
+ */
+const Active = message('Active', { leaderEpoch: field.sint32(1) });
+/** This is not the active controller, or no longer. Answers to what was asked before may follow; then the stream ends. */
 const NotActive = message('NotActive', {
   /** -1: none is known. */
   leaderId: field.sint32(1),
@@ -98,14 +102,14 @@ const NotActive = message('NotActive', {
 
 /** Controller to broker. */
 export const FromController = union('FromController', {
-  registered: [1, Registered],
-  heartbeatReply: [2, HeartbeatReply],
-  snapshotChunk: [3, SnapshotChunk],
-  committed: [4, Committed],
-  answer: [5, Answer],
-  fenced: [6, Fenced],
-  shutdownApproved: [7, ShutdownApproved],
-  notActive: [8, NotActive],
+  active: [1, Active],
+  notActive: [2, NotActive],
+  registered: [3, Registered],
+  heartbeatReply: [4, HeartbeatReply],
+  snapshotChunk: [5, SnapshotChunk],
+  committed: [6, Committed],
+  answer: [7, Answer],
+  fenced: [8, Fenced],
 });
 export type FromController = Infer<typeof FromController>;
 
