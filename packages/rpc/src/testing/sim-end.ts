@@ -268,7 +268,7 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
     if (this.#isDead) return;
     this.#silence ??= clock.after(limits.rpcKeepaliveMs + limits.rpcKeepaliveTimeoutMs, () => {
       // The other side may have heard all the time, or measure time otherwise: it is told as soon as anything gets through.
-      if (!this.isOver) this.put({ kind: 'reset' });
+      this.put({ kind: 'reset' });
       this.#broken('it was not heard for the time of the keepalive');
     });
   }

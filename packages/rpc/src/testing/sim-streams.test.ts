@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Prng, limits } from '@odradek/base';
+import type { Clock } from '@odradek/base';
 import { SimClock } from '@odradek/base/testing';
 import type { Ending, Target } from '../ports.ts';
 import { echoService, identityOf, serveEcho } from './echo.ts';
@@ -158,6 +159,58 @@ test('a machine without power says nothing: its peer finds out by the keepalive,
   expect(ending).toBeUndefined();
   await clock.advance(2);
   expect(ending).toMatchObject({ kind: 'unreachable', by: 'network' });
+});
+
+test('a process that stands still for less than the keepalive hears afterwards what was said meanwhile', async () => {
+  const { clock, streams, nodes, near, log } = await rigOf();
+  streams.hold(nodes[0]);
+  near.send(echo(1));
+  await clock.advance(NOTICED_MS - 1);
+  expect(log).toEqual([]);
+  streams.release(nodes[0]);
+  await clock.advance(2 * NOTICED_MS);
+  expect(without(log)).toEqual(['one got 1']);
+});
+
+test('a process that stands still for longer is given up by its peer, and learns it when it goes on', async () => {
+  const { clock, streams, nodes, near, log } = await rigOf();
+  streams.cut(1, 2);
+  streams.hold(nodes[0]);
+  streams.healAll();
+  await clock.advance(NOTICED_MS + 1);
+  near.send(echo(1));
+  streams.release(nodes[0]);
+  await clock.advance(2 * NOTICED_MS);
+  expect(without(log)).toEqual(['one: broken by network', 'two: broken by network']);
+  expect(streams.streamCount).toBe(0);
+});
+
+test('two clocks that go differently fast: a stream that one side gives up ends on the other, too', async () => {
+  const world = new SimClock(0, { promptly: false });
+  const slow: Clock = {
+    nowMs: () => world.nowMs() / 2,
+    monotonicMs: () => world.monotonicMs() / 2,
+    after: (delayMs, fire) => world.after(2 * delayMs, fire),
+  };
+  const streams = new SimStreams({ clock: world, limits: limits.tiny, delayMs: () => 1 });
+  const one = streams.node(identities[0], 'one', { clock: slow });
+  const two = streams.node(identities[1], 'two');
+  const endings: string[] = [];
+  one.server.serve(echoService, {
+    opened: (stream) => stream.onClosed(({ kind }) => void endings.push(`one: ${kind}`)),
+  });
+  const { port } = await one.server.listen('', 0);
+  const dialling = two.client.dial(echoService, { host: 'one', port, nodeId: 1, directoryId: null });
+  await world.advance(10);
+  const dialled = await dialling;
+  if (dialled.ok) dialled.stream.onClosed(({ kind }) => void endings.push(`two: ${kind}`));
+  streams.cut(1, 2);
+  streams.cut(2, 1);
+  await world.advance(NOTICED_MS + 1);
+  expect(endings).toEqual(['two: broken']);
+  streams.healAll();
+  await world.advance(10);
+  expect(endings).toEqual(['two: broken', 'one: broken']);
 });
 
 test('a reset breaks both ends, and what was under way is gone', async () => {
