@@ -31,7 +31,7 @@ test.skipIf(network.missing !== undefined)(
     const hosts = [await cables.addHost(), await cables.addHost()] as const;
     const [one, two] = hosts.map((each) => cables.address(each)) as [string, string];
     const processes = hosts.map((each) => {
-      const [file = '', ...args] = [...cables.launcher(each), process.execPath, '-e', host];
+      const [file, ...args] = [...cables.launcher(each), process.execPath, '-e', host];
       return spawn(file, args, { stdio: 'ignore' });
     });
     await using ask = asker();
