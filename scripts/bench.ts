@@ -97,6 +97,11 @@ async function bench(what: string): Promise<void> {
       const { benchFailoverControllers } = await import('./bench/failover-controllers.ts');
       return benchFailoverControllers({ rounds: number('rounds'), write });
     }
+    case 'metadata': {
+      const { benchMetadata } = await import('./bench/metadata.ts');
+      const sizes = { topics: number('topics'), partitions: number('partitions', 100), runs: number('runs', 300) };
+      return benchMetadata({ ...sizes, replicationFactors: [1, 3], write });
+    }
     case 'real-input': {
       const { benchRealInput } = await import('./bench/real-input.ts');
       return benchRealInput({ megabytes: number('megabytes', 300), write });

@@ -1,4 +1,4 @@
-/** A real Apache Kafka to measure beside ours: one KRaft node from its published jars, where the machine has Java and Maven. */
+/** A real Apache Kafka to measure beside ours: KRaft nodes from its published jars, where the machine has Java and Maven. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -50,45 +50,87 @@ export type ForeignKafka = AsyncDisposable & {
   readonly readyMs: number;
 };
 
+/** One node, as the benches of a broker take it. */
 export async function startApacheKafka(libraries: string): Promise<ForeignKafka> {
-  const directory = mkdtempSync(join(tmpdir(), 'apache-kafka-'));
-  const [port, controllerPort] = [await freePort(), await freePort()];
-  const file = join(directory, 'server.properties');
-  writeFileSync(file, properties(directory, port, controllerPort));
   const from = performance.now();
-  const java = (heap: readonly string[], ...args: string[]): string[] => [...heap, '-cp', `${libraries}/*`, ...args];
-  const format = spawnSync(
-    'java',
-    java(['-Xmx128m'], 'kafka.tools.StorageTool', 'format', '-t', 'abcdefghijklmnopqrstug', '-c', file),
-  );
-  if (format.status !== 0) throw new Error(`Apache Kafka's storage cannot be formatted: ${format.stderr.toString()}`);
-  const child = spawn('java', java(HEAP, 'kafka.Kafka', file), { stdio: 'ignore' });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const kafkas = await startApacheKafkas(libraries, 1);
+  const [bootstrap = ''] = kafkas.addresses;
+  const [pid = -1] = kafkas.pids;
+  return {
+    bootstrap,
+    pid,
+    readyMs: performance.now() - from,
+    [Symbol.asyncDispose]: () => kafkas[Symbol.asyncDispose](),
+  };
+}
+
+export type ForeignKafkas = AsyncDisposable & {
+  /** `host:port` of each node. */
+  readonly addresses: readonly string[];
+  readonly pids: readonly number[];
+};
+
+/** Combined nodes, formatted and started, that all answer. */
+export async function startApacheKafkas(libraries: string, count: number): Promise<ForeignKafkas> {
+  const directory = mkdtempSync(join(tmpdir(), 'apache-kafka-'));
+  const nodes: Place[] = [];
+  for (let id = 1; id <= count; id += 1) nodes.push({ id, port: await freePort(), controllerPort: await freePort() });
+  const children: ReturnType<typeof spawn>[] = [];
+  const endings: Promise<void>[] = [];
   const dispose = async (): Promise<void> => {
-    child.kill('SIGKILL');
-    await ended;
+    for (const child of children) child.kill('SIGKILL');
+    await Promise.all(endings);
     rmSync(directory, { recursive: true, force: true });
   };
-  if (!(await untilAnswers(port, READY_WITHIN_MS))) {
+  try {
+    for (const node of nodes) {
+      const child = spawn('java', java(libraries, HEAP, 'kafka.Kafka', formatted(libraries, directory, node, nodes)), {
+        stdio: 'ignore',
+      });
+      children.push(child);
+      endings.push(new Promise<void>((resolve) => child.once('close', () => resolve())));
+    }
+    const answers = await Promise.all(nodes.map(({ port }) => untilAnswers(port, READY_WITHIN_MS)));
+    if (answers.includes(false)) throw new Error(`Apache Kafka did not answer within ${READY_WITHIN_MS} ms`);
+  } catch (error) {
     await dispose();
-    throw new Error(`Apache Kafka did not answer within ${READY_WITHIN_MS} ms`);
+    throw error;
   }
   return {
-    bootstrap: `127.0.0.1:${port}`,
-    pid: child.pid ?? -1,
-    readyMs: performance.now() - from,
+    addresses: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    pids: children.map(({ pid }) => pid ?? -1),
     [Symbol.asyncDispose]: dispose,
   };
 }
 
-function properties(directory: string, port: number, controllerPort: number): string {
+type Place = { readonly id: number; readonly port: number; readonly controllerPort: number };
+
+const java = (libraries: string, heap: readonly string[], ...args: string[]): string[] => [
+  ...heap,
+  '-cp',
+  `${libraries}/*`,
+  ...args,
+];
+
+/** @returns the properties file of a node whose storage is formatted */
+function formatted(libraries: string, directory: string, node: Place, nodes: readonly Place[]): string {
+  const file = join(directory, `server-${node.id}.properties`);
+  writeFileSync(file, properties(join(directory, `data-${node.id}`), node, nodes));
+  const tool = ['kafka.tools.StorageTool', 'format', '-t', 'abcdefghijklmnopqrstug', '-c', file];
+  const format = spawnSync('java', java(libraries, ['-Xmx128m'], ...tool));
+  if (format.status !== 0) throw new Error(`Apache Kafka's storage cannot be formatted: ${format.stderr.toString()}`);
+  return file;
+}
+
+function properties(data: string, { id, port, controllerPort }: Place, nodes: readonly Place[]): string {
+  const voters = nodes.map((node) => `${node.id}@127.0.0.1:${node.controllerPort}`);
   return `process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:${controllerPort}
+node.id=${id}
+controller.quorum.voters=${voters.join(',')}
 listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
 advertised.listeners=PLAINTEXT://127.0.0.1:${port}
 controller.listener.names=CONTROLLER
-log.dirs=${join(directory, 'data')}
+log.dirs=${data}
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
