@@ -74,7 +74,10 @@ const cases: readonly Case<ApiKey>[] = [
     },
     newest: { allowReplicationFactorChange: false },
     reply: {
-      ...{ throttleTimeMs: 0, allowReplicationFactorChange: false, errorCode: 0, errorMessage: null },
+      throttleTimeMs: 0,
+      allowReplicationFactorChange: false,
+      errorCode: 0,
+      errorMessage: null,
       responses: [{ name: 't', partitions: [{ partitionIndex: 0, errorCode: 39, errorMessage: 'no broker 3' }] }],
     },
     refused: {
@@ -97,7 +100,9 @@ const cases: readonly Case<ApiKey>[] = [
     needs: 'describe',
     request: { timeoutMs: 4_000, topics: [{ name: 't', partitionIndexes: [0, 2] }] },
     reply: {
-      ...{ throttleTimeMs: 0, errorCode: 0, errorMessage: null },
+      throttleTimeMs: 0,
+      errorCode: 0,
+      errorMessage: null,
       topics: [
         {
           name: 't',
@@ -111,7 +116,10 @@ const cases: readonly Case<ApiKey>[] = [
         {
           name: 't',
           partitions: [0, 2].map((partitionIndex) => ({
-            ...{ partitionIndex, replicas: [], addingReplicas: [], removingReplicas: [] },
+            partitionIndex,
+            replicas: [],
+            addingReplicas: [],
+            removingReplicas: [],
           })),
         },
       ],
@@ -123,17 +131,26 @@ const cases: readonly Case<ApiKey>[] = [
     needs: 'describe',
     request: { topics: [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }] },
     reply: {
-      ...{ errorCode: 0, errorMessage: '' },
+      errorCode: 0,
+      errorMessage: '',
       topics: [
         {
           topicName: '__cluster_metadata',
           partitions: [
             {
-              ...{ partitionIndex: 0, errorCode: 0, errorMessage: '', leaderId: 7, leaderEpoch: 3, highWatermark: 90 },
+              partitionIndex: 0,
+              errorCode: 0,
+              errorMessage: '',
+              leaderId: 7,
+              leaderEpoch: 3,
+              highWatermark: 90,
               currentVoters: [
                 {
-                  ...{ replicaId: 7, replicaDirectoryId: directory, logEndOffset: 91 },
-                  ...{ lastFetchTimestamp: 1_000, lastCaughtUpTimestamp: 900 },
+                  replicaId: 7,
+                  replicaDirectoryId: directory,
+                  logEndOffset: 91,
+                  lastFetchTimestamp: 1_000,
+                  lastCaughtUpTimestamp: 900,
                 },
               ],
               observers: [],
@@ -158,7 +175,10 @@ const cases: readonly Case<ApiKey>[] = [
     kind: 'addRaftVoter',
     needs: 'alter',
     request: {
-      ...{ clusterId: 'c', timeoutMs: 4_000, voterId: 8, voterDirectoryId: directory },
+      clusterId: 'c',
+      timeoutMs: 4_000,
+      voterId: 8,
+      voterDirectoryId: directory,
       listeners: [listener],
     },
     newest: { ackWhenCommitted: false },
@@ -178,15 +198,21 @@ const cases: readonly Case<ApiKey>[] = [
     kind: 'updateRaftVoter',
     needs: 'clusterAction',
     request: {
-      ...{ clusterId: null, currentLeaderEpoch: 3, voterId: 8, voterDirectoryId: UUID_ZERO, listeners: [listener] },
+      clusterId: null,
+      currentLeaderEpoch: 3,
+      voterId: 8,
+      voterDirectoryId: UUID_ZERO,
+      listeners: [listener],
       kRaftVersionFeature: { minSupportedVersion: 0, maxSupportedVersion: 1 },
     },
     reply: {
-      ...{ throttleTimeMs: 0, errorCode: 0 },
+      throttleTimeMs: 0,
+      errorCode: 0,
       currentLeader: { leaderId: 7, leaderEpoch: 3, host: 'localhost', port: 9093 },
     },
     refused: {
-      ...{ throttleTimeMs: 0, errorCode: CODE },
+      throttleTimeMs: 0,
+      errorCode: CODE,
       currentLeader: { leaderId: -1, leaderEpoch: -1, host: '', port: 0 },
     },
   },

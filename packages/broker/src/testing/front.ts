@@ -12,7 +12,8 @@ import { collectingLog, type Line } from './listening.ts';
 
 export const FRONT_CLUSTER = 'AAAAAAAAAAEAAAAAAAAAAg';
 
-export type Answer = (asked: AdminRequest) => Outcome<AdminReply<AdminRequest>>;
+type Answered = Outcome<AdminReply<AdminRequest>>;
+export type Answer = (asked: AdminRequest) => Answered | Promise<Answered>;
 
 export type TestFront = {
   readonly front: ControllerFront;
@@ -26,9 +27,13 @@ export type TestFront = {
   readonly bugs: unknown[];
   readonly logLevel: () => LogLevel;
   connect(): KafkaClient;
+  /** For those that were started with `serves: false`. */
+  serve(): void;
 };
 
 export type TestFrontOptions = {
+  /** false: bound, but not serving yet. */
+  readonly serves?: boolean;
   /** Left out: everything is refused with NOT_CONTROLLER. */
   readonly answer?: Answer;
   readonly image?: MetadataImage;
@@ -71,16 +76,18 @@ export async function startFront(options: TestFrontOptions = {}): Promise<TestFr
     onBug: (error) => void bugs.push(error),
   });
   const asked: TestFront['asked'][number][] = [];
-  front.serve({
-    image: () => image,
-    leader: () => leader,
-    admin: (request, principal) => {
-      asked.push({ request, principal });
-      const outcome = answer(request);
-      return Promise.resolve(outcome.ok ? { ok: true, value: { reply: outcome.value, committedOffset: 0 } } : outcome);
-    },
-  });
+  const serve = (): void =>
+    front.serve({
+      image: () => image,
+      leader: () => leader,
+      admin: async (request, principal) => {
+        asked.push({ request, principal });
+        const outcome = await answer(request);
+        return outcome.ok ? { ok: true, value: { reply: outcome.value, committedOffset: 0 } } : outcome;
+      },
+    });
+  if (options.serves !== false) serve();
   const port = front.listeners[0]?.port ?? 0;
   const connect = (): KafkaClient => new KafkaClient(network.open({ port }));
-  return { front, network, clock, metrics, lines, port, asked, bugs, logLevel: () => level, connect };
+  return { front, network, clock, metrics, lines, port, asked, bugs, logLevel: () => level, connect, serve };
 }
