@@ -1,6 +1,6 @@
-import { isUuid, NodeConfig, UUID_ZERO } from '@odradek/base';
+import { isUuid, NodeConfig } from '@odradek/base';
 import { expect, test } from 'vitest';
-import { derivedClusterId, firstVoters, quorumStart, unsaidCluster } from './quorum.ts';
+import { derivedClusterId, quorumStart, unsaidCluster } from './quorum.ts';
 
 const withProperties = (properties: Record<string, string>): NodeConfig =>
   new NodeConfig(new Map(Object.entries({ listeners: 'PLAINTEXT://:9092,CONTROLLER://:9093', ...properties })));
@@ -13,12 +13,6 @@ function kindOf(config: NodeConfig, standalone = false): string {
 }
 
 const three = '3@kafka-3:9093,1@kafka-1:9093,2@kafka-2:9093';
-const self = {
-  id: 1,
-  directoryId: 'MkU3OEVBNTcwNTJENDM2Qg',
-  endpoints: [{ name: 'CONTROLLER', host: 'kafka-1', port: 9093 }],
-};
-
 test('quorum: the properties say how it begins: voters by name, this node alone, or one that is there already', () => {
   expect(kindOf(withProperties({}))).toBe('alone');
   expect(kindOf(withProperties({ 'controller.quorum.voters': three }))).toBe('static');
@@ -80,12 +74,4 @@ test('quorum: a broker and its controller draw the same id, and who joins must b
   const unsaid = unsaidCluster(bootstrap('kafka-1:9093,kafka-2:9093'), { kind: 'join' });
   expect(unsaid).toMatchObject({ kind: 'unknown' });
   expect(unsaid.kind === 'unknown' ? unsaid.why : '').toMatch(/kafka-1:9093,kafka-2:9093.*CLUSTER_ID.*--standalone/);
-});
-
-test('quorum: the first voters are those of the properties, this node with its directory, or nobody that it knows', () => {
-  const named = firstVoters(withProperties({ 'controller.quorum.voters': three }), { kind: 'static' }, self);
-  expect(named.map(({ id, directoryId }) => [id, directoryId])).toEqual([1, 2, 3].map((id) => [id, UUID_ZERO]));
-  expect(named[2]?.endpoints).toEqual([{ name: 'CONTROLLER', host: 'kafka-3', port: 9093 }]);
-  expect(firstVoters(withProperties({}), { kind: 'alone' }, self)).toEqual([self]);
-  expect(firstVoters(bootstrap('a:1,b:1'), { kind: 'join' }, self)).toEqual([]);
 });

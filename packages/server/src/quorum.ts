@@ -1,6 +1,6 @@
-/** How the quorum of a node begins: who its first voters are, and which cluster an empty directory is of when nobody says it. */
+/** How the quorum of a node begins, and of which cluster an empty directory is when nobody says it. */
 import { createHash } from 'node:crypto';
-import { config as configuration, ok, refuse, UUID_ZERO } from '@odradek/base';
+import { config as configuration, ok, refuse } from '@odradek/base';
 import type { NodeConfig, Outcome } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 
@@ -11,13 +11,6 @@ export type QuorumStart =
   | { readonly kind: 'alone' }
   /** There is a quorum already, which this node finds by `controller.quorum.bootstrap.servers`. */
   | { readonly kind: 'join' };
-
-/** A voter as Raft keeps it. */
-export type FirstVoter = {
-  readonly id: number;
-  readonly directoryId: string;
-  readonly endpoints: readonly { readonly name: string; readonly host: string; readonly port: number }[];
-};
 
 /** @param standalone `--standalone`: a dynamic quorum begins with this node */
 export function quorumStart(config: NodeConfig, standalone: boolean, hostName: string): Outcome<QuorumStart> {
@@ -96,28 +89,5 @@ export function derivedClusterId(voters: readonly configuration.StaticVoter[]): 
     const text = bytes.toString('base64url');
     // Like Kafka's own: a dash in front would be an option to command lines.
     if (!text.startsWith('-')) return text;
-  }
-}
-
-/**
- * The voters that an empty metadata log begins with; none: the node finds a quorum that exists.
- * @param self the node, with its metadata directory and where others reach its controller
- */
-export function firstVoters(config: NodeConfig, start: QuorumStart, self: FirstVoter): readonly FirstVoter[] {
-  const { quorum } = config;
-  switch (start.kind) {
-    case 'join':
-      return [];
-    case 'alone':
-      return [self];
-    case 'static': {
-      const name = (config.get('controller.listener.names')[0] ?? '').toUpperCase();
-      if (quorum.kind !== 'static') return [];
-      return quorum.voters.map(({ id, host, port }) => ({
-        id,
-        directoryId: UUID_ZERO,
-        endpoints: [{ name, host, port }],
-      }));
-    }
   }
 }

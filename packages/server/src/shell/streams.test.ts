@@ -1,0 +1,79 @@
+/** gRPC that is loaded by who needs it: nothing that comes meanwhile is lost, and an end in between is an end. */
+import { limits, UUID_ZERO } from '@odradek/base';
+import type { Logger } from '@odradek/base';
+import { silent } from '@odradek/base';
+import { systemPorts } from '@odradek/base/system';
+import { raftService } from '@odradek/rpc';
+import type { RaftMessage, Target } from '@odradek/rpc';
+import { afterEach, expect, test } from 'vitest';
+import { NodeStreams } from './streams.ts';
+
+const { network, clock } = systemPorts();
+const NOTHING = Buffer.alloc(0);
+const undo: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const each of undo.splice(0).toReversed()) await each();
+});
+
+function streamsOf(nodeId: number, given: { clusterId?: string; log?: Logger } = {}): NodeStreams {
+  const self = {
+    clusterId: given.clusterId ?? 'cluster',
+    nodeId,
+    directoryId: UUID_ZERO,
+    incarnationId: UUID_ZERO,
+  };
+  const streams = new NodeStreams({ self, network, clock, limits: limits.production, log: given.log ?? silent });
+  undo.push(() => streams.closeAll(0));
+  return streams;
+}
+
+async function listening(streams: NodeStreams): Promise<Target> {
+  const { port, close } = await network.listen('127.0.0.1', 0, (socket) => streams.take(socket, NOTHING));
+  undo.push(close);
+  return { host: '127.0.0.1', port, nodeId: null, directoryId: null };
+}
+
+const message: RaftMessage = { kind: 'timeoutNow', epoch: 7 };
+
+test('streams: a connection that comes before gRPC is there is served as soon as it is, with all that it has said', async () => {
+  const server = streamsOf(1);
+  server.serve(raftService, { opened: (stream) => stream.onMessage((each) => stream.send(each)) });
+  const target = await listening(server);
+  const dialled = await streamsOf(2).dial(raftService, target);
+  if (!dialled.ok) throw new Error(dialled.ending.why);
+  const answer = new Promise<RaftMessage>((resolve) => dialled.stream.onMessage(resolve));
+  dialled.stream.send(message);
+  expect(await answer).toEqual(message);
+});
+
+test('streams: what waits for gRPC when the node stops is closed, and so is what comes later', async () => {
+  const server = streamsOf(1);
+  server.serve(raftService, { opened: (stream) => stream.close() });
+  const { port } = await listening(server);
+  const before = await network.connect('127.0.0.1', port, 1_000);
+  const ended = new Promise<void>((resolve) => before.onClose(() => resolve()));
+  before.onData(() => undefined);
+  await server.closeAll(0);
+  await ended;
+  const after = await network.connect('127.0.0.1', port, 1_000);
+  after.onData(() => undefined);
+  await new Promise<void>((resolve) => after.onClose(() => resolve()));
+  expect(await server.dial(raftService, { host: '127.0.0.1', port, nodeId: null, directoryId: null })).toMatchObject({
+    ok: false,
+    ending: { kind: 'closed', by: 'us' },
+  });
+});
+
+test('streams: a node that is refused again and again for one reason is a line once', async () => {
+  const lines: string[] = [];
+  const log: Logger = { ...silent, warn: (_fields, text) => void lines.push(text) };
+  const server = streamsOf(1, { log });
+  server.serve(raftService, { opened: (stream) => stream.close() });
+  const target = await listening(server);
+  const stranger = streamsOf(2, { clusterId: 'another' });
+  for (let round = 0; round < 3; round += 1) {
+    const dialled = await stranger.dial(raftService, target);
+    expect(dialled).toMatchObject({ ok: false, ending: { kind: 'refused', by: 'peer' } });
+  }
+  expect(lines).toEqual([expect.stringMatching(/another node is refused: node 2 belongs to cluster another/)]);
+});

@@ -1,0 +1,136 @@
+/**
+ * What a node says to other nodes and hears of them. gRPC takes a fifth of a second to load, which a node alone never needs: it is loaded
+ * when another node dials or is dialled, or as soon as it is known that one will be.
+ */
+import { assert } from '@odradek/base';
+import type { Clock, Limits, Logger, Network, Socket } from '@odradek/base';
+import type {
+  Dialled,
+  Identity,
+  Service,
+  ServiceHandler,
+  SharingStreamServer,
+  Stream,
+  StreamClient,
+  Target,
+} from '@odradek/rpc';
+
+export type NodeStreamsOptions = {
+  readonly self: Identity;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly log: Logger;
+};
+
+type Library = typeof import('@odradek/rpc/grpc');
+type Grpc = { readonly server: SharingStreamServer; readonly client: StreamClient };
+
+const CLOSED: Dialled<never> = { ok: false, ending: { kind: 'closed', by: 'us', why: 'this node stops' } };
+
+export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamClient {
+  readonly #options: NodeStreamsOptions;
+  readonly #refusals: Refusals;
+  readonly #services: ((server: SharingStreamServer) => void)[] = [];
+  /** Connections that came while gRPC was being loaded. */
+  readonly #waiting = new Set<Socket>();
+  #grpc: Grpc | undefined;
+  #library: Promise<Library> | undefined;
+  #opening: Promise<Grpc> | undefined;
+  #isClosed = false;
+
+  constructor(options: NodeStreamsOptions) {
+    this.#options = options;
+    this.#refusals = new Refusals(options);
+  }
+
+  /** Before the first connection is taken. */
+  serve<Asked, Told>(service: Service<Asked, Told>, handler: ServiceHandler<Asked, Told>): void {
+    assert(this.#opening === undefined, 'services are known before anybody speaks');
+    this.#services.push((server) => server.serve(service, handler));
+  }
+
+  /** It will be needed: what is loaded beside the rest of a start is not waited for later. */
+  prepare(): void {
+    void this.#load();
+  }
+
+  take(socket: Socket, unread: Buffer): void {
+    if (this.#isClosed) return socket.destroy();
+    if (this.#grpc !== undefined) return this.#grpc.server.take(socket, unread);
+    socket.pause();
+    this.#waiting.add(socket);
+    let isGone = false;
+    socket.onClose(() => {
+      isGone = true;
+      this.#waiting.delete(socket);
+    });
+    void this.#open().then(({ server }) => {
+      this.#waiting.delete(socket);
+      if (isGone) return;
+      if (this.#isClosed) socket.destroy();
+      else server.take(socket, unread);
+    });
+  }
+
+  async dial<Asked, Told>(service: Service<Asked, Told>, target: Target): Promise<Dialled<Stream<Asked, Told>>> {
+    const { client } = this.#grpc ?? (await this.#open());
+    return this.#isClosed ? CLOSED : client.dial(service, target);
+  }
+
+  /** Ends what this node has dialled. */
+  close(): void {
+    this.#isClosed = true;
+    this.#grpc?.client.close();
+    for (const socket of this.#waiting) socket.destroy();
+  }
+
+  /** Ends every stream in words, those that do not hear them after `graceMs` at once. */
+  async closeAll(graceMs: number): Promise<void> {
+    this.close();
+    await this.#grpc?.server.close(graceMs);
+  }
+
+  #load(): Promise<Library> {
+    return (this.#library ??= import('@odradek/rpc/grpc'));
+  }
+
+  #open(): Promise<Grpc> {
+    return (this.#opening ??= this.#load().then(async (library) => {
+      const { self, network, clock, limits } = this.#options;
+      const onRefused = (refusal: Refusal): void => this.#refusals.tell(refusal);
+      const server = library.createGrpcServer({ self, network, clock, limits, onRefused });
+      for (const serve of this.#services) serve(server);
+      const grpc = { server, client: library.createGrpcClient({ self, clock, limits }) };
+      this.#grpc = grpc;
+      // The end came while it was loaded.
+      if (this.#isClosed) await this.closeAll(0);
+      return grpc;
+    }));
+  }
+}
+
+type Refusal = { readonly service: string; readonly address: string; readonly why: string };
+
+const SAME_AGAIN_MS = 60_000;
+const REMEMBERED_MAX = 64;
+
+/** A node that is refused dials again and again: the same reason is a line once a minute. */
+class Refusals {
+  readonly #options: NodeStreamsOptions;
+  readonly #toldMs = new Map<string, number>();
+
+  constructor(options: NodeStreamsOptions) {
+    this.#options = options;
+  }
+
+  tell({ service, address, why }: Refusal): void {
+    const { clock, log } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const before = this.#toldMs.get(why);
+    if (before !== undefined && nowMs - before < SAME_AGAIN_MS) return;
+    if (this.#toldMs.size >= REMEMBERED_MAX) this.#toldMs.clear();
+    this.#toldMs.set(why, nowMs);
+    log.warn({ service, address }, `another node is refused: ${why}`);
+  }
+}
