@@ -26,6 +26,9 @@ function controller(controllerId: number, port: number, name = 'CONTROLLER'): Me
   });
 }
 
+const cluster = { includeClusterAuthorizedOperations: false };
+const plain = { includeSynonyms: false, includeDocumentation: false };
+
 const setting = (resourceName: string, name: string, value: string): MetadataRecord =>
   record('ConfigRecord', { resourceType: BROKER, resourceName, name, value });
 
@@ -72,7 +75,7 @@ test('front: every other API that Kafka has for controllers is refused as not se
 test('front: DescribeCluster names the controllers that have this listener, and the active one among them', async () => {
   const image = imageOf(controller(3, 93), controller(1, 91), controller(2, 92, 'OTHER'));
   const at = await startFront({ image, leader: { nodeId: 3, endpoint: { host: 'localhost', port: 93 } } });
-  const answer = await at.connect().request(ApiKey.DescribeCluster, 2, { endpointType: 2 });
+  const answer = await at.connect().request(ApiKey.DescribeCluster, 2, { ...cluster, endpointType: 2 });
   expect(answer).toMatchObject({
     errorCode: ErrorCode.NONE,
     errorMessage: null,
@@ -88,10 +91,10 @@ test('front: DescribeCluster names the controllers that have this listener, and 
 
 test('front: DescribeCluster names a leader that has not registered yet, and none whose address is not known', async () => {
   const known = await startFront({ leader: { nodeId: 3, endpoint: { host: 'there', port: 93 } } });
-  const leader = await known.connect().request(ApiKey.DescribeCluster, 1, { endpointType: 2 });
+  const leader = await known.connect().request(ApiKey.DescribeCluster, 1, { ...cluster, endpointType: 2 });
   expect(leader).toMatchObject({ controllerId: 3, brokers: [{ brokerId: 3, host: 'there', port: 93 }] });
   const unknown = await startFront({ leader: { nodeId: 3, endpoint: undefined } });
-  const nobody = await unknown.connect().request(ApiKey.DescribeCluster, 1, { endpointType: 2 });
+  const nobody = await unknown.connect().request(ApiKey.DescribeCluster, 1, { ...cluster, endpointType: 2 });
   expect(nobody).toMatchObject({ errorCode: ErrorCode.NONE, controllerId: -1, brokers: [] });
 });
 
@@ -104,7 +107,7 @@ test.each([
   'front: DescribeCluster version %i for endpoints of type %i is refused with %i',
   async (version, endpointType, code) => {
     const at = await startFront();
-    const answer = await at.connect().request(ApiKey.DescribeCluster, version, { endpointType });
+    const answer = await at.connect().request(ApiKey.DescribeCluster, version, { ...cluster, endpointType });
     expect(answer).toMatchObject({ errorCode: code, clusterId: '', brokers: [], controllerId: -1 });
   },
 );
@@ -121,7 +124,9 @@ test('front: DescribeCluster tells what the caller may do with the cluster when 
 test('front: a controller that is not active refuses each topic with NOT_CONTROLLER', async () => {
   const at = await startFront();
   const topic = { name: 't', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
-  const answer = await at.connect().request(ApiKey.CreateTopics, 7, { topics: [topic], timeoutMs: 1 });
+  const answer = await at
+    .connect()
+    .request(ApiKey.CreateTopics, 7, { topics: [topic], timeoutMs: 1, validateOnly: false });
   expect(answer.topics).toMatchObject([{ name: 't', errorCode: ErrorCode.NOT_CONTROLLER }]);
 });
 
@@ -137,7 +142,9 @@ test('front: what the caller may not do with a topic never reaches the controlle
   };
   const at = await startFront({ authorizer, answer });
   const topics = ['open', 'secret'].map((name) => ({ name, count: 3, assignments: null }));
-  const { results } = await at.connect().request(ApiKey.CreatePartitions, 3, { topics, timeoutMs: 1 });
+  const { results } = await at
+    .connect()
+    .request(ApiKey.CreatePartitions, 3, { topics, timeoutMs: 1, validateOnly: false });
   expect(results.map(({ name, errorCode }) => [name, errorCode])).toEqual([
     ['open', ErrorCode.NONE],
     ['secret', ErrorCode.TOPIC_AUTHORIZATION_FAILED],
@@ -164,7 +171,9 @@ test('front: a controller takes changes for every broker, and sets its own log l
     change(BROKER_LOGGER, '7', 'root', 'DEBUG'),
     change(BROKER_LOGGER, '1', 'root', 'DEBUG'),
   ];
-  const { responses } = await at.connect().request(ApiKey.IncrementalAlterConfigs, 1, { resources });
+  const { responses } = await at
+    .connect()
+    .request(ApiKey.IncrementalAlterConfigs, 1, { resources, validateOnly: false });
   const codes = responses.map(({ resourceType, resourceName, errorCode }) => [resourceType, resourceName, errorCode]);
   expect(codes).toEqual([
     [BROKER, '1', ErrorCode.NONE],
@@ -180,7 +189,7 @@ test('front: DescribeConfigs tells the values that this controller goes by, with
   const at = await startFront({ image, config: { 'log.dirs': '/data' } });
   const describe = async (name: string, keys: string[]) => {
     const resources = [{ resourceType: BROKER, resourceName: name, configurationKeys: keys }];
-    const { results } = await at.connect().request(ApiKey.DescribeConfigs, 4, { resources });
+    const { results } = await at.connect().request(ApiKey.DescribeConfigs, 4, { resources, ...plain });
     return results[0];
   };
   const own = await describe('7', ['log.retention.ms', 'log.dirs']);
@@ -192,7 +201,7 @@ test('front: DescribeConfigs tells the values that this controller goes by, with
   image.applyBatch({ records: [setting('', 'log.retention.ms', '6000')], endOffset: 3, epoch: 1 });
   expect((await describe('7', ['log.retention.ms']))?.configs[0]?.value).toBe('6000');
   const topic = { resourceType: TOPIC, resourceName: 'nope', configurationKeys: null };
-  const { results } = await at.connect().request(ApiKey.DescribeConfigs, 4, { resources: [topic] });
+  const { results } = await at.connect().request(ApiKey.DescribeConfigs, 4, { resources: [topic], ...plain });
   expect(results[0]?.errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
 });
 

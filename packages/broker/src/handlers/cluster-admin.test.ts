@@ -10,14 +10,14 @@ const directory = 'AQEBAQEBAQEBAQEBAQEBAQ';
 const listener = { name: 'CONTROLLER', host: 'localhost', port: 9093 };
 
 /** One request and answer that use every field there is. */
-type Case<K extends ApiKey> = {
-  readonly key: K;
+type Case = {
+  readonly key: ApiKey;
   readonly kind: AdminKind;
   readonly needs: Needs['operation'];
   /** What every version can say. */
-  readonly request: RequestInput<K>;
+  readonly request: object;
   /** What only the newest can. */
-  readonly newest?: Partial<RequestInput<K>>;
+  readonly newest?: object;
   readonly reply: object;
   /** What the request becomes when everything in it is refused, `code` and `why` filled in; by the newest version. */
   readonly refused: object;
@@ -28,7 +28,7 @@ const WHY = 'nobody answered';
 const result = { errorCode: CODE, errorMessage: WHY };
 const whole = { throttleTimeMs: 0, ...result };
 
-const cases: readonly Case<ApiKey>[] = [
+const cases: readonly Case[] = [
   {
     key: 43,
     kind: 'electLeaders',
@@ -226,8 +226,8 @@ const denying = (operation: Needs['operation']): Authorizer => ({
 describe.each(cases)('$kind', ({ key, kind, needs, reply, refused, ...rest }) => {
   const { min, maxStable } = apiByKey(key);
   const versions = Array.from({ length: maxStable - min + 1 }, (_, at) => min + at);
-  const requestOf = (version: number): RequestInput<ApiKey> =>
-    version === maxStable ? { ...rest.request, ...rest.newest } : rest.request;
+  const requestOf = (version: number): RequestInput<typeof key> =>
+    (version === maxStable ? { ...rest.request, ...rest.newest } : rest.request) as RequestInput<typeof key>;
 
   test.each(versions)('version %i: reaches the controller as it came, and its answer the client', async (version) => {
     const at = await startFront({ answer: () => ok(reply as AdminReply<AdminRequest>) });
@@ -262,17 +262,16 @@ test('electLeaders: version 0 means preferred leaders, and null asks for all par
   expect(at.asked[0]?.request).toMatchObject({ request: { electionType: 0, topicPartitions: null } });
 });
 
-test.each([
-  [80, 'errorCode'],
-  [81, 'errorCode'],
-  [82, 'errorCode'],
-] as const)('key %i: asked of a controller that does not lead the quorum, it says so as Raft does', async (key) => {
-  const at = await startFront({ leader: { nodeId: 3, endpoint: { host: 'there', port: 9 } } });
-  const found = cases.find((each) => each.key === key);
-  const answer = await at.connect().request(key, apiByKey(key).maxStable, (found?.request ?? {}) as RequestInput<80>);
-  expect(answer).toMatchObject({ errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER });
-  if (key === 82) expect(answer).toMatchObject({ currentLeader: { leaderId: 3, host: 'there', port: 9 } });
-});
+test.each([80, 81, 82] as const)(
+  'key %i: asked of a controller that does not lead the quorum, it says so as Raft does',
+  async (key) => {
+    const at = await startFront({ leader: { nodeId: 3, endpoint: { host: 'there', port: 9 } } });
+    const found = cases.find((each) => each.key === key);
+    const answer = await at.connect().request(key, apiByKey(key).maxStable, (found?.request ?? {}) as RequestInput<80>);
+    expect(answer).toMatchObject({ errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER });
+    if (key === 82) expect(answer).toMatchObject({ currentLeader: { leaderId: 3, host: 'there', port: 9 } });
+  },
+);
 
 test('describeQuorum: asked of a controller that does not lead the quorum, each partition says so', async () => {
   const at = await startFront();
