@@ -1,6 +1,7 @@
 /**
- * `pnpm dev --nodes N --port P --dir D [--json]`: local nodes as processes of their own. Prints the bootstrap address and each node's id,
- * address and process id; SIGINT or SIGTERM stops them all, and so does the end of any of them.
+ * `pnpm dev --nodes N --port P --dir D [--json]`: local nodes as processes of their own, so that one of them can be killed or paused like
+ * a machine. Prints the bootstrap address and each node's id, addresses and process id; SIGINT or SIGTERM stops them all. Nothing is
+ * restarted: what becomes of the others is what one wants to see.
  */
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -8,11 +9,18 @@ import { parseArgs } from 'node:util';
 import { spawnKafka, type KafkaProcess } from '@odradek/testkit/process';
 
 const USAGE = `usage: pnpm dev [--nodes N] [--port P] [--dir D] [--json] [--override key=value]...
-  --nodes N   how many nodes (default 1; more come with the cluster)
-  --port P    the first node's Kafka port (default 9092)
+  --nodes N   how many nodes, each broker and controller (default 1)
+  --port P    the first node's Kafka port (default 9092); the next nodes take the ports after it,
+              controllers those from P + 100, and their HTTP ports those from P + 200
   --dir D     where the data lies (default ./data/dev)
   --json      print one JSON object instead of text
   --override  a configuration key for every node`;
+
+const NODES_MAX = 9;
+const CONTROLLER_PORTS = 100;
+const HTTP_PORTS = 200;
+/** A node whose controllers are not a majority yet waits for them. */
+const READY_WITHIN_MS = 60_000;
 
 type Plan = {
   readonly nodes: number;
@@ -20,6 +28,14 @@ type Plan = {
   readonly directory: string;
   readonly json: boolean;
   readonly config: Record<string, string>;
+};
+
+type Place = {
+  readonly id: number;
+  readonly port: number;
+  readonly controllerPort: number;
+  readonly httpPort: number;
+  readonly directory: string;
 };
 
 class WrongUsage extends Error {}
@@ -40,10 +56,9 @@ function plan(args: readonly string[]): Plan {
     process.stdout.write(`${USAGE}\n`);
     process.exit(0);
   }
-  const nodes = whole('--nodes', values.nodes, 1, 1_000);
-  if (nodes > 1) throw new WrongUsage(`--nodes ${nodes}: a cluster of several nodes is not built yet; only 1 works`);
+  const nodes = whole('--nodes', values.nodes, 1, NODES_MAX);
   const config = Object.fromEntries(values.override.map(splitOverride));
-  const port = whole('--port', values.port, 1, 65_534);
+  const port = whole('--port', values.port, 1, 65_535 - HTTP_PORTS - NODES_MAX);
   return { nodes, port, directory: resolve(values.dir), json: values.json, config };
 }
 
@@ -61,17 +76,61 @@ function splitOverride(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-async function startNode({ port, directory, config }: Plan, id: number): Promise<KafkaProcess> {
-  const own = `${directory}/node-${id}`;
-  mkdirSync(own, { recursive: true });
-  return spawnKafka({ port: port + id - 1, directory: own, config: { 'node.id': String(id), ...config } });
+function placesOf({ nodes, port, directory }: Plan): Place[] {
+  return Array.from({ length: nodes }, (_, index) => ({
+    id: index + 1,
+    port: port + index,
+    controllerPort: port + CONTROLLER_PORTS + index,
+    httpPort: port + HTTP_PORTS + index,
+    directory: `${directory}/node-${index + 1}`,
+  }));
 }
 
-function announce(nodes: readonly KafkaProcess[], json: boolean): void {
+/** A node alone is what `pnpm start` is; several know each other by their voters. */
+function configOf({ id, port, controllerPort, httpPort }: Place, places: readonly Place[]): Record<string, string> {
+  if (places.length === 1) return { 'node.id': String(id) };
+  return {
+    'node.id': String(id),
+    'controller.quorum.voters': places.map((each) => `${each.id}@localhost:${each.controllerPort}`).join(','),
+    listeners: `PLAINTEXT://localhost:${port},CONTROLLER://localhost:${controllerPort}`,
+    'odradek.http.port': String(httpPort),
+  };
+}
+
+/** All at once: a node is ready when a majority of them is there. */
+async function startAll(wanted: Plan, places: readonly Place[], signal: AbortSignal): Promise<KafkaProcess[]> {
+  const failed = new AbortController();
+  const outcomes = await Promise.allSettled(
+    places.map(async (place) => {
+      mkdirSync(place.directory, { recursive: true });
+      try {
+        return await spawnKafka({
+          port: place.port,
+          directory: place.directory,
+          config: { ...configOf(place, places), ...wanted.config },
+          readyWithinMs: READY_WITHIN_MS,
+          hasOwnGroup: true,
+          signal: AbortSignal.any([signal, failed.signal]),
+        });
+      } catch (error) {
+        failed.abort();
+        throw error;
+      }
+    }),
+  );
+  const nodes = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const first = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (first === undefined) return nodes;
+  await Promise.all(nodes.map((node) => node.stop()));
+  throw first.reason;
+}
+
+function announce(nodes: readonly KafkaProcess[], places: readonly Place[], json: boolean): void {
   const bootstrap = nodes.map((node) => node.bootstrap).join(',');
   const rows = nodes.map((node, index) => ({
     id: index + 1,
     address: node.bootstrap,
+    ...(places.length === 1 ? {} : addressesOf(places[index])),
     pid: node.pid,
     directory: node.directory,
     readyMs: Math.round(node.readyMs),
@@ -81,34 +140,47 @@ function announce(nodes: readonly KafkaProcess[], json: boolean): void {
     return;
   }
   process.stdout.write(`bootstrap ${bootstrap}\n`);
-  for (const { id, address, pid, readyMs } of rows) {
-    process.stdout.write(`node ${id}  ${address}  pid ${pid}  ready in ${readyMs} ms\n`);
+  for (const row of rows) {
+    const others = 'controller' in row ? `  controller ${row.controller}  ${row.http}/readyz` : '';
+    process.stdout.write(`node ${row.id}  ${row.address}${others}  pid ${row.pid}  ready in ${row.readyMs} ms\n`);
   }
+}
+
+function addressesOf(place: Place | undefined): { controller?: string; http?: string } {
+  if (place === undefined) return {};
+  return { controller: `localhost:${place.controllerPort}`, http: `http://localhost:${place.httpPort}` };
 }
 
 async function main(): Promise<void> {
   const wanted = plan(process.argv.slice(2));
-  const nodes = [await startNode(wanted, 1)];
+  const places = placesOf(wanted);
+  const stopping = new AbortController();
+  let nodes: readonly KafkaProcess[] = [];
   const stopAll = (signal: NodeJS.Signals): void => {
+    stopping.abort();
     for (const node of nodes) void node.stop(signal);
   };
   process.on('SIGINT', stopAll);
   process.on('SIGTERM', stopAll);
-  announce(nodes, wanted.json);
-  const ended = await Promise.all(
-    nodes.map(async (node) => {
-      const how = await node.ended;
-      stopAll('SIGTERM');
-      return { node, ...how };
-    }),
-  );
-  for (const { node, code, signal } of ended) {
-    if (code === 0) continue;
-    process.stderr.write(
-      `node on ${node.bootstrap} ended with ${signal ?? `exit code ${code ?? '?'}`}\n${node.output()}`,
-    );
-    process.exitCode = 1;
+  try {
+    nodes = await startAll(wanted, places, stopping.signal);
+  } catch (error) {
+    if (stopping.signal.aborted) return;
+    throw error;
   }
+  announce(nodes, places, wanted.json);
+  await Promise.all(nodes.map((node, index) => ended(node, index + 1, stopping.signal)));
+}
+
+/** One that ends unasked is told at once; the others go on, as they would on machines of their own. */
+async function ended(node: KafkaProcess, id: number, stopping: AbortSignal): Promise<void> {
+  const { code, signal } = await node.ended;
+  if (stopping.aborted && code === 0) return;
+  const how = signal === null ? `ended with exit code ${code ?? '?'}` : `was ended by ${signal}`;
+  process.stderr.write(`node ${id} on ${node.bootstrap} ${how}\n`);
+  if (signal !== null && !stopping.aborted) return;
+  process.stderr.write(node.output());
+  if (code !== 0) process.exitCode = 1;
 }
 
 try {

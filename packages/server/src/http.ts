@@ -9,11 +9,11 @@ export type ServeHttpOptions = {
   readonly log: Logger;
   readonly metrics: MetricsRegistry;
   readonly health: () => Health;
-  readonly groups: GroupInsight;
+  readonly groups: () => GroupInsight | undefined;
 };
 
 /**
- * Loaded only here, after the Kafka port answers. A port that was asked for must be free; the default one gives way to any free port, so
+ * Loaded only here, after the Kafka port answers or while the node waits for others. A port that was asked for must be free; the default one gives way to any free port, so
  * that a second node on a host starts as well.
  * @returns undefined when the configuration wants none
  */

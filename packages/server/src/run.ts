@@ -79,8 +79,13 @@ async function start(given: StartArguments): Promise<void> {
   stop.attach(started.value);
   announce(log, metrics);
   const node = started.value;
-  const { groups } = node.broker;
-  const http = await serveHttp({ config: loaded.config, log, metrics, health: () => node.health(), groups });
+  const http = await serveHttp({
+    config: loaded.config,
+    log,
+    metrics,
+    health: () => node.health(),
+    groups: () => node.broker.groups,
+  });
   if (!http.ok) {
     await started.value.stop();
     cannotStart(http.why);

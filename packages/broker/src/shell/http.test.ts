@@ -10,7 +10,7 @@ const noGroups: GroupInsight = {
 };
 
 async function served(health: Health, metrics = new MetricsRegistry()) {
-  const server = await startHttp({ host: '127.0.0.1', port: 0, metrics, health: () => health, groups: noGroups });
+  const server = await startHttp({ host: '127.0.0.1', port: 0, metrics, health: () => health, groups: () => noGroups });
   return {
     get: (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`),
     port: server.port,
@@ -53,7 +53,7 @@ test('http: a port in use is told with its code, an unknown path is a 404', asyn
     port: node.port,
     metrics: new MetricsRegistry(),
     health: () => ({ live: true, ready: true, why: '' }),
-    groups: noGroups,
+    groups: () => noGroups,
   });
   await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

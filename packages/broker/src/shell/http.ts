@@ -18,7 +18,8 @@ export type HttpOptions = {
   readonly metrics: MetricsRegistry;
   /** Asked at each probe; the reason is for people. */
   readonly health: () => Health;
-  readonly groups: GroupInsight;
+  /** Undefined while there is no broker in this node: nothing is known of groups then. */
+  readonly groups: () => GroupInsight | undefined;
 };
 
 /** What is told of groups: how far they are behind, and why they rebalanced. */
@@ -78,16 +79,22 @@ async function routes(options: HttpOptions): Promise<RequestListener> {
     const text = await shown.render();
     return reply.header('content-type', shown.contentType).send(text);
   });
-  const { groups } = options;
-  app.get<ByGroup>('/groups/:id/lag', async ({ params }, reply) => tell(reply, await groups.lag(params.id)));
+  const groups = (): GroupInsight => options.groups() ?? noGroups;
+  app.get<ByGroup>('/groups/:id/lag', async ({ params }, reply) => tell(reply, await groups().lag(params.id)));
   app.get<ByGroup>('/groups/:id/history', async ({ params, query }, reply) => {
     const limit = limitOf(query.limit);
     if (!limit.ok) return reply.code(400).send({ error: errorName(limit.code), why: limit.why });
-    return tell(reply, await groups.explain(params.id, limit.value));
+    return tell(reply, await groups().explain(params.id, limit.value));
   });
   await app.ready();
   return (request, response) => app.routing(request, response);
 }
+
+const nobody = refuse(
+  ErrorCode.NOT_COORDINATOR,
+  'this node serves no groups: it is a controller only, or still starting',
+);
+const noGroups: GroupInsight = { lag: () => Promise.resolve(nobody), explain: () => Promise.resolve(nobody) };
 
 /** A key that is given several times comes as a list. */
 type ByGroup = { Params: { id: string }; Querystring: { limit?: string | string[] } };

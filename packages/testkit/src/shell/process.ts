@@ -23,6 +23,10 @@ export type ProcessOptions = {
   readonly launcher?: readonly string[];
   /** Milliseconds until it must answer. */
   readonly readyWithinMs?: number;
+  /** In a process group of its own: a terminal's Ctrl-C reaches only whoever started it. */
+  readonly hasOwnGroup?: boolean;
+  /** Ends the wait: a node that does not answer yet is stopped. */
+  readonly signal?: AbortSignal;
 };
 
 export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -106,6 +110,9 @@ export async function spawnKafka(options: ProcessOptions = {}): Promise<KafkaPro
   const config = { ...chosen, ...options.config };
   const from = performance.now();
   const child = start(config, options);
+  const interrupt = (): void => child.kill('SIGTERM');
+  options.signal?.addEventListener('abort', interrupt);
+  if (options.signal?.aborted === true) interrupt();
   try {
     const withinMs = options.readyWithinMs ?? READY_WITHIN_MS;
     let over: Ended | undefined;
@@ -118,6 +125,8 @@ export async function spawnKafka(options: ProcessOptions = {}): Promise<KafkaPro
     await child.ended;
     if (temporary) rmSync(directory, { recursive: true, force: true });
     throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', interrupt);
   }
   return new KafkaProcess(child, { host, port, directory, temporary }, performance.now() - from);
 }
@@ -149,6 +158,7 @@ function start(config: Readonly<Record<string, string>>, options: ProcessOptions
   const child = spawn(file, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.environment },
+    detached: options.hasOwnGroup ?? false,
   });
   const output = collect(child);
   const ended = new Promise<Ended>((resolve, reject) => {
