@@ -31,6 +31,15 @@ test(
   },
 );
 
+test(
+  'controllers apart from brokers: kill -9 of the active one is nothing that a broker tells its clients of',
+  { timeout: ROUNDS_WITHIN_MS },
+  async () => {
+    const faults: Fault[] = ['kill', 'wipe'];
+    expectKept(await controllersChaos({ faults, shape: { controllers: 3, brokers: 2 } }), faults);
+  },
+);
+
 const network = networkNamespaces();
 
 test.skipIf(network.missing !== undefined)(

@@ -48,6 +48,8 @@ export type ChaosOptions = {
   readonly faults: readonly Fault[];
   /** Needed by faults of the network. */
   readonly network?: PrivateNetwork;
+  /** Three combined nodes when left out. */
+  readonly shape?: Pick<ClusterOptions, 'nodes' | 'controllers' | 'brokers'>;
   readonly config?: ClusterOptions['config'];
   readonly say?: (text: string) => void;
 };
@@ -66,6 +68,7 @@ const config = { 'metadata.log.max.record.bytes.between.snapshots': '20000' };
 export async function controllersChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { network, say = () => undefined } = options;
   await using cluster = await startCluster({
+    ...options.shape,
     config: { ...config, ...options.config },
     ...(network === undefined ? {} : { network }),
   });
