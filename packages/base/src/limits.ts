@@ -65,6 +65,10 @@ export type Limits = {
   readonly controllerRecordsPerRequestMax: number;
   /** Leaders that go back to their preferred brokers by themselves in one step. */
   readonly controllerElectionsPerBalanceMax: number;
+  /** Records of one slice of what becomes of partitions when a broker comes or goes; the rest follows, others have their turn between. */
+  readonly controllerRecordsPerSliceMax: number;
+  /** How long a broker whose stream to the controller broke may take to come back before it is fenced. */
+  readonly brokerReconnectGraceMs: number;
   /** Records after which the controller commits what it has, rather than take more requests into the same batch. */
   readonly controllerBatchRecordsMax: number;
   /** Records since the last metadata snapshot that a start may replay whatever they add up to; beyond it, twice the snapshot's. */
@@ -89,6 +93,18 @@ export type Limits = {
   readonly rpcRedialMaxMs: number;
   /** Streams that one connection between nodes may carry. */
   readonly rpcStreamsPerConnectionMax: number;
+  /** Streams of brokers that one controller has open. */
+  readonly sessionsMax: number;
+  /** Requests of one broker that wait for the controller, and that a controller has under way for it. */
+  readonly sessionRequestsMax: number;
+  /** Bytes of committed metadata that wait for a broker which takes them too slowly; beyond it its stream ends, and it comes again. */
+  readonly sessionBehindBytesMax: number;
+  /** How long a broker waits at a controller that does not know who is active, before it asks the next one. */
+  readonly sessionActiveWaitMs: number;
+  /** How long the active controller may take to answer a heartbeat; then the broker looks for another one. */
+  readonly sessionReplyMs: number;
+  /** How long a request that says nothing of it may wait for the controller, answer included. */
+  readonly sessionRequestMs: number;
   /** Messages of peers, and proposals, that one controller has not looked at yet; further messages are dropped, proposals refused. */
   readonly raftQueuedInputsMax: number;
   /** Messages that wait for the own disk; beyond it the oldest are dropped. */
@@ -99,6 +115,17 @@ export type Limits = {
   readonly raftAppliedBytesPerTurn: number;
   /** Bytes of one part of a metadata snapshot; it must fit `rpcMessageBytesMax`. */
   readonly raftSnapshotPartBytesMax: number;
+  /** Appends, and bytes of them, that a leader sends one peer ahead of its answers. */
+  readonly raftInFlightAppendsMax: number;
+  readonly raftInFlightBytesMax: number;
+  /** Bytes that a leader takes beyond what is committed; then it refuses until a majority has caught up. */
+  readonly raftUncommittedBytesMax: number;
+  /** Bytes of the log before the last snapshot that are kept in memory, for peers and brokers a little behind. */
+  readonly raftKeptBytesMax: number;
+  /** The longest that a follower waits, by chance, before it asks for votes when the leader's streams have broken. */
+  readonly raftBrokenStreamWaitMs: number;
+  /** Bytes of metadata records after which a part of a snapshot is cut, so that making one does not hold up others. */
+  readonly controllerSnapshotPartBytes: number;
   /** Label combinations over all metrics; further ones are counted together. */
   readonly metricSeriesMax: number;
   /** UTF-16 units of a label's value: a group's name may have 32767 bytes. A longer one is cut, with a digest behind it. */
@@ -141,6 +168,8 @@ export const production: Limits = {
   controllerPartitionsPerRequestMax: 10_000,
   controllerRecordsPerRequestMax: 10_000,
   controllerElectionsPerBalanceMax: 1_000,
+  controllerRecordsPerSliceMax: 1_000,
+  brokerReconnectGraceMs: 100,
   controllerBatchRecordsMax: 10_000,
   metadataReplayRecords: 20_000,
   rpcMessageBytesMax: 64 * MIB,
@@ -154,11 +183,23 @@ export const production: Limits = {
   rpcRedialMinMs: 20,
   rpcRedialMaxMs: 1_000,
   rpcStreamsPerConnectionMax: 8,
+  sessionsMax: 1_000,
+  sessionRequestsMax: 1_000,
+  sessionBehindBytesMax: 32 * MIB,
+  sessionActiveWaitMs: 1_000,
+  sessionReplyMs: 3_000,
+  sessionRequestMs: 30_000,
   raftQueuedInputsMax: 10_000,
   raftUnsentMessagesMax: 10_000,
   raftUnsyncedBytesMax: 64 * MIB,
   raftAppliedBytesPerTurn: 256 * 1024,
   raftSnapshotPartBytesMax: 32 * MIB,
+  raftInFlightAppendsMax: 64,
+  raftInFlightBytesMax: 16 * MIB,
+  raftUncommittedBytesMax: 64 * MIB,
+  raftKeptBytesMax: 4 * MIB,
+  raftBrokenStreamWaitMs: 50,
+  controllerSnapshotPartBytes: 128 * 1024,
   metricSeriesMax: 50_000,
   metricLabelCharsMax: 256,
   shutdownDeadlineMs: 1_800,
@@ -196,6 +237,8 @@ export const tiny: Limits = {
   controllerPartitionsPerRequestMax: 64,
   controllerRecordsPerRequestMax: 64,
   controllerElectionsPerBalanceMax: 4,
+  controllerRecordsPerSliceMax: 4,
+  brokerReconnectGraceMs: 20,
   controllerBatchRecordsMax: 16,
   metadataReplayRecords: 64,
   rpcMessageBytesMax: 1 * MIB,
@@ -209,11 +252,23 @@ export const tiny: Limits = {
   rpcRedialMinMs: 5,
   rpcRedialMaxMs: 200,
   rpcStreamsPerConnectionMax: 2,
+  sessionsMax: 16,
+  sessionRequestsMax: 8,
+  sessionBehindBytesMax: 256 * 1024,
+  sessionActiveWaitMs: 200,
+  sessionReplyMs: 500,
+  sessionRequestMs: 5_000,
   raftQueuedInputsMax: 64,
   raftUnsentMessagesMax: 64,
   raftUnsyncedBytesMax: 64 * 1024,
   raftAppliedBytesPerTurn: 1024,
   raftSnapshotPartBytesMax: 512 * 1024,
+  raftInFlightAppendsMax: 4,
+  raftInFlightBytesMax: 16 * 1024,
+  raftUncommittedBytesMax: 64 * 1024,
+  raftKeptBytesMax: 1024,
+  raftBrokenStreamWaitMs: 20,
+  controllerSnapshotPartBytes: 1024,
   metricSeriesMax: 200,
   metricLabelCharsMax: 64,
   shutdownDeadlineMs: 1_800,

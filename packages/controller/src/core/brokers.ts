@@ -1,21 +1,14 @@
 /**
- * Brokers come (registration), prove that they live (heartbeats), are cut off (fencing) and go in order (controlled
- * shutdown). Each step says in the same batch what becomes of the partitions, so that nobody ever sees one without the
- * other.
+ * Brokers prove that they live (heartbeats), are cut off (fencing) and go in order (controlled shutdown). What becomes of their partitions
+ * is said in the same batch, leaders first, so that nobody sees one without the other; when that is more than one slice (moves.ts), the
+ * broker is fenced first and the rest follows at once.
  */
-import { assert, isUuid, ok, refuse, unreachable, type Outcome } from '@odradek/base';
-import {
-  DIRECTORY_LOST,
-  DIRECTORY_MIGRATING,
-  DIRECTORY_UNASSIGNED,
-  record,
-  type BrokerImage,
-  type BrokerRegistration,
-  type MetadataRecord,
-} from '@odradek/metadata';
-import { BrokerRegistrationFencingChange as Fencing, ErrorCode, FeatureName } from '@odradek/protocol';
+import { assert, ok, refuse, unreachable, type Outcome } from '@odradek/base';
+import { record, type BrokerImage, type MetadataRecord } from '@odradek/metadata';
+import { BrokerRegistrationFencingChange as Fencing, ErrorCode } from '@odradek/protocol';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
-import { movedPartitions } from './partitions.ts';
+import { joinSlice, leaveSlice, type Leave } from './moves.ts';
+import type { BrokerSession } from './sessions.ts';
 
 export type Heartbeat = {
   readonly brokerId: number;
@@ -23,108 +16,12 @@ export type Heartbeat = {
   readonly metadataOffset: number;
   readonly wantFence: boolean;
   readonly wantShutDown: boolean;
+  /** Directories that have failed since the broker registered (KIP-858). */
+  readonly offlineLogDirs?: readonly string[];
 };
 export type HeartbeatReply = { readonly fenced: boolean; readonly shouldShutDown: boolean };
-
-/**
- * A new incarnation gets a new epoch, the offset of its registration, and takes nothing over from the old one: it
- * leads nothing.
- */
-export function register(
-  context: ControllerContext,
-  registration: BrokerRegistration,
-  nowMs: number,
-): Decision<Outcome<{ readonly brokerEpoch: number }>> {
-  const { image, sessions } = context;
-  const { brokerId } = registration;
-  const refusal = registrationProblem(context, registration, nowMs);
-  if (refusal !== undefined) return { records: NO_RECORDS, reply: refusal };
-
-  const existing = image.cluster.broker(brokerId);
-  const same = existing?.incarnationId === registration.incarnationId ? existing : undefined;
-  const records: MetadataRecord[] = [];
-  if (existing !== undefined && same === undefined) records.push(...movedPartitions(context, { leaves: brokerId }));
-  const brokerEpoch = same?.epoch ?? image.endOffset + records.length;
-  records.push(
-    record('RegisterBrokerRecord', {
-      brokerId,
-      isMigratingZkBroker: false,
-      incarnationId: registration.incarnationId,
-      brokerEpoch,
-      endPoints: registration.endpoints,
-      features: registration.features.map(({ name, min, max }) => ({
-        name,
-        minSupportedVersion: min,
-        maxSupportedVersion: max,
-      })),
-      rack: registration.rack,
-      fenced: same?.fenced ?? true,
-      inControlledShutdown: same?.inControlledShutdown ?? false,
-      logDirs: registration.logDirs,
-      cordonedLogDirs: null,
-    }),
-  );
-  const session = sessions.open(brokerId, image.endOffset + records.length, nowMs);
-  session.heard = true;
-  return { records, reply: ok({ brokerEpoch }) };
-}
-
-function registrationProblem(
-  { image, sessions, settings }: ControllerContext,
-  registration: BrokerRegistration,
-  nowMs: number,
-): Outcome<never> | undefined {
-  const { brokerId, clusterId, incarnationId, logDirs } = registration;
-  if (clusterId !== settings.clusterId) {
-    const why = `Expected cluster ID ${settings.clusterId}, but got cluster ID ${clusterId}`;
-    return refuse(ErrorCode.INCONSISTENT_CLUSTER_ID, why);
-  }
-  const existing = image.cluster.broker(brokerId);
-  const another = existing !== undefined && existing.incarnationId !== incarnationId && !existing.fenced;
-  if (another && sessions.isLive(brokerId, nowMs, settings.sessionTimeoutMs)) {
-    const hint = 'If the broker was restarted this passes once the old session has timed out.';
-    return refuse(ErrorCode.DUPLICATE_BROKER_REGISTRATION, `Another broker is registered with id ${brokerId}. ${hint}`);
-  }
-  return (
-    directoriesProblem(image.cluster.brokers(), brokerId, logDirs) ?? featuresProblem(image.features, registration)
-  );
-}
-
-function directoriesProblem(
-  brokers: Iterable<BrokerImage>,
-  brokerId: number,
-  logDirs: readonly string[],
-): Outcome<never> | undefined {
-  const code = ErrorCode.INVALID_REGISTRATION;
-  if (logDirs.length === 0) return refuse(code, 'No directories specified in request');
-  if (new Set(logDirs).size !== logDirs.length) return refuse(code, 'Duplicate directory ID in request');
-  const reserved = [DIRECTORY_UNASSIGNED, DIRECTORY_LOST, DIRECTORY_MIGRATING];
-  for (const directory of logDirs) {
-    if (!isUuid(directory)) return refuse(code, `Directory ID '${directory}' is not a uuid of 22 base64url characters`);
-    if (reserved.includes(directory)) return refuse(code, 'Reserved directory ID in request');
-  }
-  for (const other of brokers) {
-    if (other.id === brokerId) continue;
-    const taken = other.logDirs.find((directory) => logDirs.includes(directory));
-    if (taken !== undefined) return refuse(code, `Broker ${other.id} is already registered with directory ${taken}`);
-  }
-  return undefined;
-}
-
-/** A broker must understand every finalized level. */
-function featuresProblem(
-  features: ControllerContext['image']['features'],
-  registration: BrokerRegistration,
-): Outcome<never> | undefined {
-  for (const [name, level] of features.finalized()) {
-    const range = registration.features.find((feature) => feature.name === name) ?? { min: 0, max: 0 };
-    if (name === FeatureName.KRAFT_VERSION || (range.min <= level && level <= range.max)) continue;
-    const why = `Unable to register because the broker does not support finalized version ${level} of ${name}.`;
-    const wants = `The broker wants a version between ${range.min} and ${range.max}, inclusive.`;
-    return refuse(ErrorCode.UNSUPPORTED_VERSION, `${why} ${wants}`);
-  }
-  return undefined;
-}
+/** A broker that was fenced without having asked for it. */
+export type FencedBroker = { readonly brokerId: number; readonly brokerEpoch: number; readonly why: string };
 
 type CurrentState = 'fenced' | 'active' | 'stopping';
 /** `stopped`: fenced, and told that it may go. */
@@ -144,14 +41,16 @@ export function heartbeat(
 
   const session = sessions.get(beat.brokerId) ?? sessions.open(beat.brokerId, image.endOffset, nowMs);
   session.lastHeardMs = nowMs;
+  session.lostAtMs = undefined;
   session.heard = true;
   session.metadataOffset = beat.metadataOffset;
 
-  const current = stateOf(broker);
-  const next = nextState(context, broker, beat);
-  const records = current === next ? NO_RECORDS : stateRecords(context, broker, next);
-  if (next === 'stopping') session.shutdownEnd ??= image.endOffset + records.length;
-  else session.shutdownEnd = undefined;
+  const failed = broker.logDirs.filter((directory) => beat.offlineLogDirs?.includes(directory) === true);
+  const next = nextState(context, broker, beat, failed);
+  const records: MetadataRecord[] = stateOf(broker) === next ? [] : stateRecords(context, broker, next);
+  if (failed.length > 0) records.push(...directoryRecords(context, broker, failed, next));
+  if (next !== 'stopping') session.shutdownEnd = undefined;
+  else if (!context.moves.isLeaving(broker.id)) session.shutdownEnd ??= image.endOffset + records.length;
   const fenced = next === 'fenced' || next === 'stopped';
   return { records, reply: ok({ fenced, shouldShutDown: next === 'stopped' }) };
 }
@@ -161,23 +60,33 @@ function stateOf(broker: BrokerImage): CurrentState {
   return broker.inControlledShutdown ? 'stopping' : 'active';
 }
 
-function nextState(context: ControllerContext, broker: BrokerImage, beat: Heartbeat): NextState {
+function nextState(
+  context: ControllerContext,
+  broker: BrokerImage,
+  beat: Heartbeat,
+  failed: readonly string[],
+): NextState {
   const session = context.sessions.get(broker.id);
   assert(session !== undefined, 'a broker that was heard has a session');
+  const hasDirectory = failed.length < broker.logDirs.length;
+  const wantsFence = beat.wantFence || (!hasDirectory && failed.length > 0);
   const state = stateOf(broker);
   switch (state) {
     case 'fenced':
       if (beat.wantShutDown) return 'stopped';
       // Who asked to stop comes back as a new incarnation or not at all.
-      if (beat.wantFence || broker.inControlledShutdown) return 'fenced';
+      if (wantsFence || broker.inControlledShutdown) return 'fenced';
+      // What is on directories that failed, or was led before, is decided without it before it may lead anything.
+      if (failed.length > 0 || context.moves.isLeaving(broker.id)) return 'fenced';
       return beat.metadataOffset >= session.registeredEnd ? 'active' : 'fenced';
     case 'active':
-      if (beat.wantFence) return beat.wantShutDown ? 'stopped' : 'fenced';
+      if (wantsFence) return beat.wantShutDown ? 'stopped' : 'fenced';
       if (!beat.wantShutDown) return 'active';
       return leadsAny(context, broker.id) ? 'stopping' : 'stopped';
     case 'stopping':
-      if (leadsAny(context, broker.id)) return 'stopping';
-      return everyoneKnows(context, broker.id, session.shutdownEnd ?? 0) ? 'stopped' : 'stopping';
+      if (context.moves.isLeaving(broker.id) || leadsAny(context, broker.id)) return 'stopping';
+      if (session.shutdownEnd === undefined) return 'stopping';
+      return everyoneKnows(context, broker.id, session.shutdownEnd) ? 'stopped' : 'stopping';
     default:
       return unreachable(state);
   }
@@ -185,12 +94,10 @@ function nextState(context: ControllerContext, broker: BrokerImage, beat: Heartb
 
 function stateRecords(context: ControllerContext, broker: BrokerImage, next: NextState): MetadataRecord[] {
   switch (next) {
-    case 'active': {
-      const unfence = change(broker, { fenced: Fencing.UNFENCE });
-      return [unfence, ...movedPartitions(context, { joins: broker.id })];
-    }
+    case 'active':
+      return [change(broker, { fenced: Fencing.UNFENCE }), ...joinSlice(context, broker.id)];
     case 'stopping':
-      return [change(broker, { stops: true }), ...movedPartitions(context, { leaves: broker.id })];
+      return [change(broker, { stops: true }), ...leaveSlice(context, all(broker)).records];
     case 'fenced':
     case 'stopped':
       return broker.fenced ? [] : fenceRecords(context, broker);
@@ -199,26 +106,54 @@ function stateRecords(context: ControllerContext, broker: BrokerImage, next: Nex
   }
 }
 
-/** Leaders move first, so that no batch shows a fenced leader. */
+/** Leaders move first, so that no batch shows a fenced leader, unless there are more than one batch holds. */
 function fenceRecords(context: ControllerContext, broker: BrokerImage): MetadataRecord[] {
-  return [...movedPartitions(context, { leaves: broker.id }), change(broker, { fenced: Fencing.FENCE })];
+  const { records, isDone } = leaveSlice(context, all(broker));
+  return isDone ? [...records, fenceRecord(broker)] : [fenceRecord(broker), ...records];
 }
 
-function change(broker: BrokerImage, what: { fenced?: number; stops?: boolean }): MetadataRecord {
+/** The broker leaves, and has not lost what it holds. */
+function all(broker: BrokerImage): Leave {
+  return { brokerId: broker.id, isUnclean: false, keeps: undefined };
+}
+
+/** The broker has lost directories (KIP-858): what lies there it neither leads nor is in sync with. */
+function directoryRecords(
+  context: ControllerContext,
+  broker: BrokerImage,
+  failed: readonly string[],
+  next: NextState,
+): MetadataRecord[] {
+  const keeps = broker.logDirs.filter((directory) => !failed.includes(directory));
+  // No record can say that none is left; such a broker is fenced.
+  if (keeps.length === 0) return [];
+  const lost = change(broker, { logDirs: keeps });
+  // Who is not to stay active has left everything already.
+  if (next !== 'active') return [lost];
+  const { records, isDone } = leaveSlice(context, { brokerId: broker.id, isUnclean: false, keeps });
+  return isDone ? [...records, lost] : [lost, ...records];
+}
+
+export function fenceRecord(broker: BrokerImage): MetadataRecord {
+  return change(broker, { fenced: Fencing.FENCE });
+}
+
+function change(
+  broker: BrokerImage,
+  what: { readonly fenced?: number; readonly stops?: boolean; readonly logDirs?: readonly string[] },
+): MetadataRecord {
   return record('BrokerRegistrationChangeRecord', {
     brokerId: broker.id,
     brokerEpoch: broker.epoch,
     fenced: what.fenced ?? Fencing.NONE,
     inControlledShutdown: what.stops === true ? 1 : 0,
-    logDirs: [],
+    logDirs: what.logDirs ?? [],
     cordonedLogDirs: null,
   });
 }
 
 function leadsAny({ image }: ControllerContext, brokerId: number): boolean {
-  for (const topic of image.topics.all())
-    for (const partition of topic.partitions) if (partition.leader === brokerId) return true;
-  return false;
+  return image.topics.index.ledBy(brokerId).size > 0;
 }
 
 /**
@@ -233,28 +168,56 @@ function everyoneKnows({ image, sessions }: ControllerContext, leavingId: number
   return true;
 }
 
+/** The stream of a broker broke. Nothing comes of it when that is not its present life, or when it is heard again in time. */
+export function sessionLost(
+  { image, sessions }: ControllerContext,
+  lost: { readonly brokerId: number; readonly brokerEpoch: number },
+  nowMs: number,
+): void {
+  const session = sessions.get(lost.brokerId);
+  if (session === undefined || image.cluster.broker(lost.brokerId)?.epoch !== lost.brokerEpoch) return;
+  session.lostAtMs ??= nowMs;
+}
+
 /**
- * Fences the brokers that have been silent for longer than the session timeout; one a call, so that each sees the one
- * before.
+ * Fences a broker that has been silent for longer than the session timeout, or whose stream broke and did not come back; one a call, so
+ * that each sees the one before.
  */
-export function expireSession(context: ControllerContext, nowMs: number): Decision<number | undefined> {
-  const { image, sessions, settings } = context;
+export function expireSession(context: ControllerContext, nowMs: number): Decision<FencedBroker | undefined> {
+  const { image, sessions } = context;
   for (const session of sessions.all()) {
     const broker = image.cluster.broker(session.brokerId);
-    if (broker === undefined || broker.fenced) continue;
-    if (nowMs - session.lastHeardMs < settings.sessionTimeoutMs) continue;
+    if (broker === undefined || broker.fenced || msLeft(context, session, nowMs) > 0) continue;
     session.shutdownEnd = undefined;
-    return { records: fenceRecords(context, broker), reply: broker.id };
+    const why = whyExpired(context, session, nowMs);
+    return {
+      records: fenceRecords(context, broker),
+      reply: { brokerId: broker.id, brokerEpoch: broker.epoch, why },
+    };
   }
   return { records: NO_RECORDS, reply: undefined };
 }
 
+function msLeft({ settings }: ControllerContext, session: BrokerSession, nowMs: number): number {
+  const silentAtMs = session.lastHeardMs + settings.sessionTimeoutMs;
+  if (session.lostAtMs === undefined) return silentAtMs - nowMs;
+  return Math.min(silentAtMs, session.lostAtMs + settings.reconnectGraceMs) - nowMs;
+}
+
+function whyExpired({ settings }: ControllerContext, session: BrokerSession, nowMs: number): string {
+  const id = session.brokerId;
+  if (session.lostAtMs !== undefined && session.lastHeardMs + settings.sessionTimeoutMs > nowMs)
+    return `the stream of broker ${id} broke, and it did not come back within ${settings.reconnectGraceMs} ms`;
+  const silence = `broker ${id} was not heard for ${Math.round(nowMs - session.lastHeardMs)} ms`;
+  return `${silence}, which is longer than broker.session.timeout.ms=${settings.sessionTimeoutMs}`;
+}
+
 /** Milliseconds until the next session may expire; undefined when no broker is unfenced. */
-export function nextExpiryMs({ image, sessions, settings }: ControllerContext, nowMs: number): number | undefined {
+export function nextExpiryMs(context: ControllerContext, nowMs: number): number | undefined {
   let soonest: number | undefined;
-  for (const session of sessions.all()) {
-    if (!image.cluster.isAlive(session.brokerId)) continue;
-    const leftMs = Math.max(0, session.lastHeardMs + settings.sessionTimeoutMs - nowMs);
+  for (const session of context.sessions.all()) {
+    if (!context.image.cluster.isAlive(session.brokerId)) continue;
+    const leftMs = Math.max(0, msLeft(context, session, nowMs));
     soonest = soonest === undefined ? leftMs : Math.min(soonest, leftMs);
   }
   return soonest;

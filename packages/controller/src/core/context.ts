@@ -2,6 +2,7 @@
 import type { NodeConfig, Random } from '@odradek/base';
 import type { MetadataImage, MetadataRecord } from '@odradek/metadata';
 import type { BalanceSchedule } from './balance.ts';
+import type { Moves } from './moves.ts';
 import type { BrokerSessions } from './sessions.ts';
 
 /** What a controller is told about itself and its cluster when it is made. */
@@ -12,10 +13,14 @@ export type ControllerSettings = {
   readonly config: NodeConfig;
   /** `broker.session.timeout.ms` */
   readonly sessionTimeoutMs: number;
+  /** How long a broker whose stream broke may take to come back before it is fenced. */
+  readonly reconnectGraceMs: number;
   /** The bound on partitions that one request may make. */
   readonly partitionsPerRequestMax: number;
   /** The bound on records that one request may make of partitions that are there already. */
   readonly recordsPerRequestMax: number;
+  /** The bound on records of one slice of what becomes of partitions when a broker comes or goes. */
+  readonly recordsPerSliceMax: number;
   /** Leaders that one automatic balance moves before others have their turn. */
   readonly electionsPerBalanceMax: number;
 };
@@ -25,6 +30,7 @@ export type ControllerContext = {
   /** As far as this controller has decided, which is ahead of what is committed. */
   readonly image: MetadataImage;
   readonly sessions: BrokerSessions;
+  readonly moves: Moves;
   readonly balance: BalanceSchedule;
   readonly random: Random;
 };

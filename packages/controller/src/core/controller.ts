@@ -15,16 +15,19 @@ import {
   type MetadataRecord,
 } from '@odradek/metadata';
 import { balanceLeaders, BalanceSchedule, nextBalanceMs } from './balance.ts';
-import { expireSession, heartbeat, nextExpiryMs, register, type Heartbeat, type HeartbeatReply } from './brokers.ts';
+import { expireSession, heartbeat, nextExpiryMs, sessionLost } from './brokers.ts';
+import type { FencedBroker, Heartbeat, HeartbeatReply } from './brokers.ts';
 import { alterConfigs, incrementalAlterConfigs } from './configs.ts';
-import type { ControllerContext, ControllerSettings, Decision } from './context.ts';
+import { NO_RECORDS, type ControllerContext, type ControllerSettings, type Decision } from './context.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteTopics } from './delete-topics.ts';
 import { electLeaders } from './elect-leaders.ts';
 import { bootstrapRecords, updateFeatures } from './features.ts';
+import { goOn, Moves, nextMoveMs, resume } from './moves.ts';
 import { allocateProducerIds } from './producer-ids.ts';
 import { alterPartitionReassignments, listPartitionReassignments } from './reassignments.ts';
+import { register } from './registration.ts';
 import { BrokerSessions } from './sessions.ts';
 import { unregisterBroker } from './unregister-broker.ts';
 
@@ -33,6 +36,8 @@ export type ControllerOp =
   | { readonly kind: 'activated' }
   | { readonly kind: 'registered'; readonly registration: BrokerRegistration }
   | { readonly kind: 'heartbeat'; readonly beat: Heartbeat }
+  /** The stream of a broker broke, and no other of the same life stands in its place. */
+  | { readonly kind: 'sessionLost'; readonly brokerId: number; readonly brokerEpoch: number }
   | { readonly kind: 'admin'; readonly request: MachineRequest }
   /** The time has come that `nextWakeMs` named. */
   | { readonly kind: 'tick' };
@@ -42,7 +47,10 @@ export type ControllerReply =
   | { readonly kind: 'registered'; readonly outcome: Outcome<{ readonly brokerEpoch: number }> }
   | { readonly kind: 'heartbeat'; readonly outcome: Outcome<HeartbeatReply> }
   | { readonly kind: 'admin'; readonly reply: AdminReply<AdminRequest> }
-  | { readonly kind: 'expired'; readonly brokerIds: readonly number[] }
+  /** A broker is fenced that did not ask for it. */
+  | { readonly kind: 'expired'; readonly fenced: FencedBroker }
+  /** More of what becomes of partitions since a broker came or went: see `Moves`. */
+  | { readonly kind: 'moved'; readonly partitions: number }
   /** Leaders that went back to their preferred brokers by themselves. */
   | { readonly kind: 'balanced'; readonly leaders: number };
 
@@ -66,7 +74,8 @@ export class Controller {
     image: MetadataImage = new MetadataImage(),
     epoch: number = image.epoch + 1,
   ) {
-    this.#context = { settings, image, sessions: new BrokerSessions(), balance: new BalanceSchedule(), random };
+    const [sessions, moves, balance] = [new BrokerSessions(), new Moves(), new BalanceSchedule()];
+    this.#context = { settings, image, sessions, moves, balance, random };
     this.#epoch = epoch;
   }
 
@@ -89,9 +98,12 @@ export class Controller {
 
   /** Milliseconds until `tick` is due; undefined: nothing to wait for. */
   nextWakeMs(nowMs: number): number | undefined {
-    const expiryMs = nextExpiryMs(this.#context, nowMs);
-    const balanceMs = nextBalanceMs(this.#context, nowMs);
-    return expiryMs === undefined || balanceMs === undefined ? (expiryMs ?? balanceMs) : Math.min(expiryMs, balanceMs);
+    let soonest: number | undefined;
+    for (const next of [nextExpiryMs, nextMoveMs, nextBalanceMs]) {
+      const waitMs = next(this.#context, nowMs);
+      if (waitMs !== undefined && (soonest === undefined || waitMs < soonest)) soonest = waitMs;
+    }
+    return soonest;
   }
 
   #decide(op: ControllerOp, nowMs: number): Decision<ControllerReply> {
@@ -111,21 +123,33 @@ export class Controller {
         const { records, reply } = admin(context, op.request);
         return { records, reply: { kind: 'admin', reply } };
       }
-      case 'tick': {
-        const { records, reply } = expireSession(context, nowMs);
-        if (reply !== undefined) return { records, reply: { kind: 'expired', brokerIds: [reply] } };
-        const balanced = balanceLeaders(context, nowMs);
-        return { records: balanced.records, reply: { kind: 'balanced', leaders: balanced.reply } };
-      }
+      case 'sessionLost':
+        sessionLost(context, op, nowMs);
+        return { records: NO_RECORDS, reply: { kind: 'none' } };
+      case 'tick':
+        return this.#tick(nowMs);
       default:
         return unreachable(op);
     }
+  }
+
+  /** One thing at a time: whoever runs this asks again when to wake it. */
+  #tick(nowMs: number): Decision<ControllerReply> {
+    const context = this.#context;
+    const expired = expireSession(context, nowMs);
+    if (expired.reply !== undefined)
+      return { records: expired.records, reply: { kind: 'expired', fenced: expired.reply } };
+    const moved = goOn(context, nowMs);
+    if (moved !== undefined) return { records: moved, reply: { kind: 'moved', partitions: moved.length } };
+    const balanced = balanceLeaders(context, nowMs);
+    return { records: balanced.records, reply: { kind: 'balanced', leaders: balanced.reply } };
   }
 
   /** Every registered broker gets a whole session timeout to be heard by this controller. */
   #activate(nowMs: number): readonly MetadataRecord[] {
     const { image, sessions, balance, settings } = this.#context;
     balance.start(settings, nowMs);
+    resume(this.#context, nowMs);
     for (const broker of image.cluster.brokers()) sessions.open(broker.id, image.endOffset, nowMs);
     return bootstrapRecords(image);
   }

@@ -7,6 +7,8 @@
 export type BrokerSession = {
   readonly brokerId: number;
   lastHeardMs: number;
+  /** When its stream broke, as long as nothing was heard since. */
+  lostAtMs: number | undefined;
   /** false: nothing was heard since this controller became active, only assumed. */
   heard: boolean;
   /** The end offset up to which the broker has applied the metadata; -1: not known. */
@@ -32,6 +34,7 @@ export class BrokerSessions {
     const session = {
       brokerId,
       lastHeardMs: nowMs,
+      lostAtMs: undefined,
       heard: false,
       metadataOffset: -1,
       registeredEnd,
@@ -45,9 +48,10 @@ export class BrokerSessions {
     this.#sessions.delete(brokerId);
   }
 
-  /** Whether the broker was heard within the session timeout by this very controller. */
+  /** Whether the broker was heard within the session timeout by this very controller, on a stream that stands. */
   isLive(brokerId: number, nowMs: number, timeoutMs: number): boolean {
     const session = this.#sessions.get(brokerId);
-    return session !== undefined && session.heard && nowMs - session.lastHeardMs < timeoutMs;
+    if (session === undefined || !session.heard || session.lostAtMs !== undefined) return false;
+    return nowMs - session.lastHeardMs < timeoutMs;
   }
 }

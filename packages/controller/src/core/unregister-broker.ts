@@ -6,7 +6,8 @@
 import { record } from '@odradek/metadata';
 import { ErrorCode, type UnregisterBrokerRequest, type UnregisterBrokerResponse } from '@odradek/protocol';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
-import { movedPartitions } from './partitions.ts';
+import { leaveWhole } from './moves.ts';
+import { isElrEnabled } from './partitions.ts';
 
 export function unregisterBroker(
   context: ControllerContext,
@@ -18,7 +19,7 @@ export function unregisterBroker(
     const reply = { throttleTimeMs: 0, errorCode: ErrorCode.BROKER_ID_NOT_REGISTERED, errorMessage };
     return { records: NO_RECORDS, reply };
   }
-  const records = movedPartitions(context, { leaves: brokerId });
+  const records = leaveWhole(context, { brokerId, isUnclean: isElrEnabled(context), keeps: undefined });
   records.push(record('UnregisterBrokerRecord', { brokerId, brokerEpoch: broker.epoch }));
   context.sessions.close(brokerId);
   return { records, reply: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null } };

@@ -59,6 +59,8 @@ export async function createController(options: ControllerOptions): Promise<Runn
       partitionsPerRequestMax: limits.controllerPartitionsPerRequestMax,
       recordsPerRequestMax: limits.controllerRecordsPerRequestMax,
       electionsPerBalanceMax: limits.controllerElectionsPerBalanceMax,
+      recordsPerSliceMax: limits.controllerRecordsPerSliceMax,
+      reconnectGraceMs: limits.brokerReconnectGraceMs,
     };
     const runtime = new ControllerRuntime({
       controller: new Controller(settings, ports.random, image),

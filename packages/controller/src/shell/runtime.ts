@@ -163,10 +163,8 @@ export class ControllerRuntime {
 
   #tellExpired(reply: ControllerReply): void {
     if (reply.kind !== 'expired') return;
-    for (const brokerId of reply.brokerIds) {
-      const why = `broker ${brokerId} was not heard within its session timeout: it is fenced`;
-      this.#options.log.warn({ brokerId }, why);
-    }
+    const { brokerId, why } = reply.fenced;
+    this.#options.log.warn({ brokerId }, `broker ${brokerId} is fenced: ${why}`);
   }
 
   #snapshotWhenDue(): void {

@@ -13,10 +13,12 @@ import type {
 } from '@odradek/metadata';
 import type { CreateTopicsRequest, CreateTopicsResponse } from '@odradek/protocol';
 import { Controller, type ControllerOp, type ControllerReply } from '../core/controller.ts';
+import { CLUSTER_ID, directoryOf } from './names.ts';
 import type { HeartbeatReply } from '../core/brokers.ts';
 
-export const CLUSTER_ID = 'abcdefghijklmnopqrstug';
+export { CLUSTER_ID, directoryOf };
 export const SESSION_TIMEOUT_MS = 3_000;
+export const RECONNECT_GRACE_MS = 100;
 
 export type HarnessOptions = {
   readonly brokers?: readonly number[];
@@ -26,6 +28,7 @@ export type HarnessOptions = {
   readonly seed?: number;
   readonly partitionsPerRequestMax?: number;
   readonly recordsPerRequestMax?: number;
+  readonly recordsPerSliceMax?: number;
   readonly electionsPerBalanceMax?: number;
 };
 
@@ -47,6 +50,8 @@ export class Harness {
       nodeId: 1,
       config: nodeConfig(options.properties),
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
+      reconnectGraceMs: RECONNECT_GRACE_MS,
+      recordsPerSliceMax: options.recordsPerSliceMax ?? 1_000,
       partitionsPerRequestMax: options.partitionsPerRequestMax ?? 10_000,
       recordsPerRequestMax: options.recordsPerRequestMax ?? 10_000,
       electionsPerBalanceMax: options.electionsPerBalanceMax ?? 1_000,
@@ -164,10 +169,6 @@ export function creation(topics: readonly TopicAsked[], validateOnly = false): C
     timeoutMs: 1_000,
     validateOnly,
   };
-}
-
-export function directoryOf(brokerId: number): string {
-  return Buffer.from(`directory-${String(brokerId).padStart(6, '0')}`).toString('base64url');
 }
 
 export function nodeConfig(properties: Readonly<Record<string, string>> = {}): NodeConfig {
