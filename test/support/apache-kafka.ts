@@ -15,31 +15,37 @@ export class ApacheKafka implements AsyncDisposable {
   /** Its log directory. */
   readonly data: string;
   readonly bootstrap: string;
+  /** Of its controller. */
+  readonly controller: string;
   readonly #tool: Tool;
   readonly #properties: string;
   #process: ChildProcess | undefined;
   #output = '';
 
-  private constructor(tool: Tool, directory: string, port: number) {
+  private constructor(tool: Tool, directory: string, [port, controllerPort]: readonly [number, number]) {
     this.#tool = tool;
     this.data = join(directory, 'data');
     this.bootstrap = `127.0.0.1:${port}`;
+    this.controller = `127.0.0.1:${controllerPort}`;
     this.#properties = join(directory, 'server.properties');
   }
 
-  /** Formats a directory; nothing runs yet. */
+  /** Formats a directory; nothing runs yet. @param quorum of voters that the properties name, or one that may grow */
   static async format(
     tool: Tool,
     directory: string,
     config: Readonly<Record<string, string>> = {},
+    quorum: 'voters' | 'standalone' = 'voters',
   ): Promise<ApacheKafka> {
     const [port = 0, controllerPort = 0] = await freePorts(2);
-    const kafka = new ApacheKafka(tool, directory, port);
+    const kafka = new ApacheKafka(tool, directory, [port, controllerPort]);
     mkdirSync(directory, { recursive: true });
     const properties = {
       'process.roles': 'broker,controller',
       'node.id': '1',
-      'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+      ...(quorum === 'voters'
+        ? { 'controller.quorum.voters': `1@${kafka.controller}` }
+        : { 'controller.quorum.bootstrap.servers': kafka.controller }),
       listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
       'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
       'controller.listener.names': 'CONTROLLER',
@@ -49,7 +55,8 @@ export class ApacheKafka implements AsyncDisposable {
     };
     const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`);
     writeFileSync(kafka.#properties, lines.join(''));
-    await must(tool('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', kafka.#properties));
+    const grows = quorum === 'standalone' ? ['--standalone'] : [];
+    await must(tool('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', kafka.#properties, ...grows));
     return kafka;
   }
 
