@@ -5,12 +5,12 @@
 import { createBroker } from '@odradek/broker';
 import type { LogLevels, RunningBroker } from '@odradek/broker';
 import { createController } from '@odradek/controller';
-import type { RunningController } from '@odradek/controller';
-import { limits as allLimits, ok, refuse, StorageFault } from '@odradek/base';
+import type { RaftStore, RunningController } from '@odradek/controller';
+import { limits as allLimits, ok, randomUuid, refuse, StorageFault } from '@odradek/base';
 import type { Limits, Logger, MetricsRegistry, NodeConfig, Outcome, Ports } from '@odradek/base';
-import type { MetadataStore } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { prepareDirectories } from './format.ts';
+import type { Directories } from './format.ts';
 import { watchNode } from './node-metrics.ts';
 import { quorumStart, unsaidCluster } from './quorum.ts';
 
@@ -29,7 +29,7 @@ export type NodeOptions = {
   readonly hostName: string;
   readonly limits?: Limits;
   /** Left out: LevelDB in the metadata directory. */
-  readonly store?: MetadataStore;
+  readonly store?: RaftStore;
   /** A broken claim: whoever started the node must stop it, and say why. */
   readonly onBug: (error: unknown) => void;
 };
@@ -85,7 +85,7 @@ export async function startNode(options: NodeOptions): Promise<Outcome<RunningNo
   }
   const opened: Opened = { closers: [] };
   try {
-    return await open(options, clusterId, opened);
+    return await open(options, prepared.value, opened);
   } catch (fault) {
     const why = outsideReason(fault);
     if (why === undefined) throw fault;
@@ -97,15 +97,23 @@ export async function startNode(options: NodeOptions): Promise<Outcome<RunningNo
 /** What was opened so far, to be closed in the reverse order when the start fails. */
 type Opened = { readonly closers: (() => Promise<void>)[] };
 
-async function open(options: NodeOptions, clusterId: string, opened: Opened): Promise<Outcome<RunningNode>> {
-  const { ports, config, log, metrics } = options;
+async function open(
+  options: NodeOptions,
+  { clusterId, directoryId }: Pick<Directories, 'clusterId' | 'directoryId'>,
+  opened: Opened,
+): Promise<Outcome<RunningNode>> {
+  const { ports, config, log, metrics, hostName } = options;
+  const identity = { clusterId, nodeId: config.nodeId, directoryId, incarnationId: randomUuid(ports.random) };
   const limits = options.limits ?? allLimits.production;
   const failure = Promise.withResolvers<Error>();
   const controller = await createController({
     ports,
     config,
-    clusterId,
+    identity,
+    hostName,
+    isStandalone: true,
     log,
+    metrics,
     limits,
     onFault: failure.resolve,
     ...(options.store === undefined ? {} : { store: options.store }),

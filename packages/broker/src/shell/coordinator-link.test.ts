@@ -10,7 +10,7 @@ const told = (lines: readonly { readonly message: string }[]): string[] =>
 test('coordinator link: a cluster from before the consumer protocol says how to get it, and serves it once it is raised', async () => {
   const store = new MemoryStore();
   const metadataVersion = record('FeatureLevelRecord', { name: 'metadata.version', featureLevel: 30 });
-  await store.append({ records: [metadataVersion], endOffset: 1, epoch: 1 });
+  await store.begin([metadataVersion]);
   const node = await startSimNode({ store });
   const client = node.connect();
   expect(told(node.lines)).toEqual([

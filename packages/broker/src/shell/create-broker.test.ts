@@ -151,7 +151,13 @@ const options = (network: SimNetwork, files: SimFiles, overrides: Record<string,
       Object.entries({ 'node.id': '1', listeners: 'PLAINTEXT://localhost:9092', 'log.dirs': '/data', ...overrides }),
     ),
   );
-  return { ports, config, clusterId: CLUSTER_ID, log: silent };
+  const identity = {
+    clusterId: CLUSTER_ID,
+    nodeId: 1,
+    directoryId: 'AAAAAAAAAAIAAAAAAAAAAg',
+    incarnationId: 'AAAAAAAAAAMAAAAAAAAAAg',
+  };
+  return { ports, config, clusterId: CLUSTER_ID, identity, log: silent };
 };
 
 test('broker: an address in use is told with its listener, before any log is opened', async () => {

@@ -1,9 +1,9 @@
 /** A whole node for tests of this package: a real controller and a real broker, on the ports that are handed in. */
-import { limits as allLimits, MetricsRegistry, NodeConfig, Prng, silent } from '@odradek/base';
+import { limits as allLimits, MetricsRegistry, NodeConfig, Prng, randomUuid, silent } from '@odradek/base';
 import { SimClock, SimFiles, SimNetwork, type SimNetworkOptions } from '@odradek/base/testing';
 import type { Limits, Logger, Ports } from '@odradek/base';
 import { createController, MemoryStore } from '@odradek/controller';
-import type { MetadataStore } from '@odradek/metadata';
+import type { RaftStore } from '@odradek/controller';
 import { writeMetaProperties } from '@odradek/log';
 import type { Authorizer } from '../core/authorizer.ts';
 import type { LogLevel } from '../core/broker-loggers.ts';
@@ -12,11 +12,13 @@ import { collectingLog, type Line } from './listening.ts';
 import { createBroker, type RunningBroker } from '../shell/create-broker.ts';
 
 export const CLUSTER_ID = 'AAAAAAAAAAEAAAAAAAAAAg';
+/** Of the metadata, which is kept in memory. */
+const DIRECTORY_ID = 'AAAAAAAAAAIAAAAAAAAAAg';
 
 export type TestNode = {
   readonly broker: RunningBroker;
   readonly metrics: MetricsRegistry;
-  readonly store: MetadataStore;
+  readonly store: RaftStore;
   /** Of the first listener. */
   readonly port: number;
   readonly logLevel: () => LogLevel;
@@ -30,7 +32,7 @@ export type TestNodeOptions = {
   readonly config?: Readonly<Record<string, string>>;
   readonly limits?: Limits;
   readonly log?: Logger;
-  readonly store?: MetadataStore;
+  readonly store?: RaftStore;
   readonly authorizer?: Authorizer;
 };
 
@@ -88,7 +90,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     const directoryId = Buffer.from(ports.random.bytes(16)).toString('base64url');
     writeMetaProperties(ports.files, directory, { clusterId: CLUSTER_ID, nodeId: 1, directoryId });
   }
-  const store = options.store ?? new MemoryStore();
+  const store = options.store ?? new MemoryStore(config.nodeId);
   const metrics = new MetricsRegistry();
   const bugs: unknown[] = [];
   let level: LogLevel = 'info';
@@ -96,7 +98,12 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   const controller = await createController({
     ports,
     config,
-    clusterId: CLUSTER_ID,
+    identity: {
+      clusterId: CLUSTER_ID,
+      nodeId: config.nodeId,
+      directoryId: DIRECTORY_ID,
+      incarnationId: randomUuid(ports.random),
+    },
     log,
     store,
     limits,

@@ -72,8 +72,8 @@ export interface RaftMachine {
   restored(mark: SnapshotMark, parts: AsyncIterable<Buffer>): Promise<void>;
   /** This replica leads, and everything that was committed before is applied: it may decide and propose. */
   leading(epoch: number): void;
-  /** It does not lead (any more); `leaderId` null: whoever leads is not known. */
-  following(leaderId: number | null, epoch: number): void;
+  /** It does not lead (any more); `leaderId` null: whoever leads is not known. Nothing else is told until it resolves. */
+  following(leaderId: number | null, epoch: number): Promise<void> | void;
   /** The voters in force, committed or not: whom to dial. Told at once, ahead of what waits to be applied. */
   votersChanged(voters: readonly Voter[]): void;
 }

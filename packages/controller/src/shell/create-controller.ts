@@ -1,26 +1,23 @@
 /**
- * Puts a controller together: what its store holds, the machine on top of it, the loop that runs it, and the link that
- * brokers use.
+ * Puts a controller together: what its store holds, the replica of the quorum's log on top of it, the machine that decides while this node
+ * leads, and the doors through which brokers and other controllers come.
  */
 import { join } from 'node:path';
-import { assert, limits as allLimits, ok, refuse, StorageFault } from '@odradek/base';
-import type { Limits, Logger, NodeConfig, Outcome, Ports } from '@odradek/base';
-import {
-  MetadataDelta,
-  MetadataImage,
-  type AdminReply,
-  type AdminRequest,
-  type BrokerRegistration,
-  type ControllerLink,
-  type MetadataObserver,
-  type MetadataStore,
-  type QuorumRequest,
-} from '@odradek/metadata';
-import type { Heartbeat, HeartbeatReply } from '../core/brokers.ts';
-import { Controller, type ControllerOp, type ControllerReply } from '../core/controller.ts';
-import { unsupportedFeature } from '../core/features.ts';
-import { openLevelStore } from './level-store.ts';
-import { ControllerRuntime, type RuntimeOptions } from './runtime.ts';
+import { MetricsRegistry, limits as allLimits } from '@odradek/base';
+import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
+import type { ControllerLink } from '@odradek/metadata';
+import type { Identity, StreamClient } from '@odradek/rpc';
+import type { ControllerPort, KnownLeader } from '../ports.ts';
+import type { Voter } from '../raft/core/messages.ts';
+import type { RaftStore, RaftTransport } from '../raft/ports.ts';
+import { RaftDriver } from '../raft/shell/driver.ts';
+import type { QuorumStatus } from '../raft/shell/status.ts';
+import { openRaftStore } from '../raft/shell/store.ts';
+import { RunningPort } from './controller-port.ts';
+import { directLink } from './direct-link.ts';
+import { QuorumRequests } from './quorum-requests.ts';
+import { firstVoters, raftOptionsOf } from './raft-options.ts';
+import { ControllerRuntime } from './runtime.ts';
 
 /** As Kafka names it, so that whoever scans the data directories knows that it is no topic. */
 export const METADATA_DIRECTORY = '__cluster_metadata-0';
@@ -28,31 +25,61 @@ export const METADATA_DIRECTORY = '__cluster_metadata-0';
 export type ControllerOptions = {
   readonly ports: Pick<Ports, 'clock' | 'random' | 'files'>;
   readonly config: NodeConfig;
-  readonly clusterId: string;
+  /** Who this node says it is to others; `directoryId` is that of the metadata directory. */
+  readonly identity: Identity;
+  /** Reaches the other controllers; left out: nobody is dialled. */
+  readonly streams?: StreamClient;
+  /** Where others reach this machine when a listener names no host; left out: localhost. */
+  readonly hostName?: string;
+  /** An empty directory begins a quorum of its own, whatever servers are there to be asked. */
+  readonly isStandalone?: boolean;
   readonly log: Logger;
+  readonly metrics?: Metrics;
   /** Left out: LevelDB in `__cluster_metadata-0` of `metadata.log.dir`, else of the first of `log.dirs`. */
-  readonly store?: MetadataStore;
+  readonly store?: RaftStore;
+  /** Left out: peers are reached over `streams`. */
+  readonly transport?: RaftTransport;
   readonly limits?: Limits;
-  /** Nothing more can be committed: the node must stop. */
+  /** Nothing more can be committed here: the node must stop. Called once. */
   readonly onFault: (fault: Error) => void;
 };
 
 export type RunningController = {
   readonly link: ControllerLink;
-  /** Answers what is waiting, then closes the store. */
+  readonly port: ControllerPort;
+  status(): QuorumStatus;
+  leader(): KnownLeader;
+  /** Hands the lead over when this node has it, before an orderly stop. Resolves when another leads, or after `deadlineMs`. */
+  handOver(deadlineMs: number): Promise<void>;
+  /** Answers what is waiting, then closes streams and store. */
   close(): Promise<void>;
 };
 
 /** @throws StorageFault when the store cannot be opened or is corrupt */
 export async function createController(options: ControllerOptions): Promise<RunningController> {
-  const { ports, config, clusterId, log } = options;
-  const limits = options.limits ?? allLimits.production;
+  const { config, identity, ports } = options;
   const directory = join(config.metadataLogDir, METADATA_DIRECTORY);
-  const store = options.store ?? (await openLevelStore(directory, ports.files));
+  const limits = options.limits ?? allLimits.production;
+  const how = { hostName: options.hostName ?? 'localhost', isStandalone: options.isStandalone ?? false };
+  const voters = firstVoters(config, identity, how);
+  const { files } = ports;
+  const store = options.store ?? (await openRaftStore({ directory, files, limits, log: options.log, voters }));
   try {
-    const { image, loaded } = await loadImage(store, directory);
-    const settings = {
-      clusterId,
+    return await run(options, { store, limits });
+  } catch (cause) {
+    await store.close();
+    throw cause;
+  }
+}
+
+type Parts = { readonly store: RaftStore; readonly limits: Limits };
+
+async function run(options: ControllerOptions, { store, limits }: Parts): Promise<RunningController> {
+  const { ports, config, identity, log } = options;
+  const { clock, random } = ports;
+  const runtime = new ControllerRuntime({
+    settings: {
+      clusterId: identity.clusterId,
       nodeId: config.nodeId,
       config,
       sessionTimeoutMs: config.get('broker.session.timeout.ms'),
@@ -61,76 +88,89 @@ export async function createController(options: ControllerOptions): Promise<Runn
       electionsPerBalanceMax: limits.controllerElectionsPerBalanceMax,
       recordsPerSliceMax: limits.controllerRecordsPerSliceMax,
       reconnectGraceMs: limits.brokerReconnectGraceMs,
-    };
-    const runtime = new ControllerRuntime({
-      controller: new Controller(settings, ports.random, image),
+    },
+    random,
+    clock,
+    limits,
+    log,
+    snapshotBytes: config.get('metadata.log.max.record.bytes.between.snapshots'),
+    snapshotIntervalMs: config.get('metadata.log.max.snapshot.interval.ms'),
+  });
+  const fault = Promise.withResolvers<never>();
+  // Who waits for the start hears of it; later nobody does.
+  fault.promise.catch(() => undefined);
+  const stored = await store.load();
+  const driver = new RaftDriver(
+    {
+      self: { id: identity.nodeId, directoryId: identity.directoryId },
+      raft: raftOptionsOf(config, limits),
+      clock,
+      random,
       store,
-      clock: ports.clock,
+      transport: options.transport ?? noPeers,
+      machine: runtime,
       limits,
       log,
-      loaded,
-      snapshotBytes: config.get('metadata.log.max.record.bytes.between.snapshots'),
-      snapshotIntervalMs: config.get('metadata.log.max.snapshot.interval.ms'),
-      onFault: options.onFault,
-    });
-    const activated = await runtime.submit({ kind: 'activated' });
-    if (!activated.ok) throw new StorageFault(directory, new Error(activated.why));
-    return { link: linkTo(runtime), close: () => runtime.close() };
-  } catch (cause) {
-    await store.close();
-    throw cause;
+      metrics: options.metrics ?? new MetricsRegistry(),
+      onFault: (cause) => {
+        runtime.failed();
+        fault.reject(cause);
+        if (hasStarted) options.onFault(cause);
+      },
+    },
+    stored,
+  );
+  let hasStarted = false;
+  runtime.attach(driver);
+  if (isAlone(driver.voters, identity)) {
+    const ready = new Promise<void>((resolve) => runtime.onReady(resolve));
+    await Promise.race([ready, fault.promise]);
   }
+  hasStarted = true;
+  return running(options, runtime, driver);
 }
 
-async function loadImage(
-  store: MetadataStore,
-  directory: string,
-): Promise<{ readonly image: MetadataImage; readonly loaded: RuntimeOptions['loaded'] }> {
-  const { snapshot, batches } = await store.load();
-  const image = new MetadataImage();
-  if (snapshot !== undefined) image.applySnapshot(snapshot, new MetadataDelta());
-  for (const batch of batches) image.applyBatch(batch);
-  const unsupported = unsupportedFeature(image);
-  if (unsupported !== undefined && !unsupported.ok) throw new StorageFault(directory, new Error(unsupported.why));
-  const replayedRecords = batches.reduce((sum, batch) => sum + batch.records.length, 0);
-  return { image, loaded: { snapshotRecords: snapshot?.records.length ?? 0, replayedRecords } };
-}
-
-/** The link of a broker in the same process: a direct call. */
-function linkTo(runtime: ControllerRuntime): ControllerLink {
+function running(options: ControllerOptions, runtime: ControllerRuntime, driver: RaftDriver): RunningController {
+  const port = new RunningPort(runtime, new QuorumRequests({ runtime, driver, identity: options.identity }));
   return {
-    async register(registration: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>> {
-      const outcome = await runtime.submit({ kind: 'registered', registration });
-      return outcome.ok ? replyOf(outcome.value.reply, 'registered').outcome : outcome;
-    },
-    async heartbeat(beat: Heartbeat): Promise<Outcome<HeartbeatReply>> {
-      const outcome = await runtime.submit({ kind: 'heartbeat', beat });
-      return outcome.ok ? replyOf(outcome.value.reply, 'heartbeat').outcome : outcome;
-    },
-    subscribe: (observer: MetadataObserver) => runtime.subscribe(observer),
-    async submit<R extends AdminRequest>(
-      request: R,
-      _principal: string,
-    ): Promise<Outcome<{ readonly reply: AdminReply<R>; readonly committedOffset: number }>> {
-      assert(!isOfQuorum(request), 'one node alone has no quorum to ask', { kind: request.kind });
-      const op: ControllerOp = { kind: 'admin', request };
-      const outcome = await runtime.submit(op);
-      if (!outcome.ok) return refuse(outcome.code, outcome.why);
-      const { reply } = replyOf(outcome.value.reply, 'admin');
-      // The machine answers a request with the response of its kind; the compiler cannot follow that through the queue.
-      return ok({ reply: reply as AdminReply<R>, committedOffset: outcome.value.committedOffset });
+    link: directLink(port),
+    port,
+    status: () => driver.status(),
+    leader: () => port.leader(),
+    handOver: (deadlineMs) => handOver(options, runtime, driver, deadlineMs),
+    async close() {
+      await runtime.drain();
+      runtime.close();
+      await driver.close();
     },
   };
 }
 
-function isOfQuorum(request: AdminRequest): request is QuorumRequest {
-  return request.kind === 'describeQuorum' || request.kind.endsWith('RaftVoter');
+/** The only voter leads at once, or not at all. */
+function isAlone(voters: readonly Voter[], { nodeId }: Identity): boolean {
+  return voters.length === 1 && voters[0]?.id === nodeId;
 }
 
-function replyOf<K extends ControllerReply['kind']>(
-  reply: ControllerReply,
-  kind: K,
-): Extract<ControllerReply, { readonly kind: K }> {
-  assert(reply.kind === kind, 'an operation is answered in its kind', { kind, reply: reply.kind });
-  return reply as Extract<ControllerReply, { readonly kind: K }>;
+async function handOver(
+  { ports }: ControllerOptions,
+  runtime: ControllerRuntime,
+  driver: RaftDriver,
+  deadlineMs: number,
+): Promise<void> {
+  if (!runtime.isActive || driver.voters.length < 2) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const late = ports.clock.after(deadlineMs, resolve);
+  runtime.onLeader(() => {
+    if (!runtime.isActive) resolve();
+  });
+  driver.transferLeader(null);
+  await promise;
+  late.cancel();
 }
+
+/** A node without streams has nobody to hear. */
+const noPeers: RaftTransport = {
+  start: () => undefined,
+  send: () => undefined,
+  close: () => Promise.resolve(),
+};

@@ -1,33 +1,21 @@
-/** A metadata store that forgets with the process: for in-memory nodes. */
-import { assert } from '@odradek/base';
-import type { CommittedRecords, MetadataStore } from '@odradek/metadata';
+/** The log of one node that forgets with the process: for in-memory nodes. */
+import { UUID_ZERO } from '@odradek/base';
+import type { MetadataRecord } from '@odradek/metadata';
+import { MemoryRaftStore } from '../raft/shell/memory-store.ts';
+import { encodeRecords } from './batch-codec.ts';
 
-export class MemoryStore implements MetadataStore {
-  #snapshot: CommittedRecords | undefined;
-  #batches: CommittedRecords[] = [];
-  /** Nothing is encoded here, so records stand for bytes. */
-  bytesSinceSnapshot = 0;
-
-  load(): Promise<{ snapshot: CommittedRecords | undefined; batches: readonly CommittedRecords[] }> {
-    return Promise.resolve({ snapshot: this.#snapshot, batches: [...this.#batches] });
+export class MemoryStore extends MemoryRaftStore {
+  /** @param nodeId the only voter */
+  constructor(nodeId = 1) {
+    super([{ id: nodeId, directoryId: UUID_ZERO, endpoints: [] }]);
   }
 
-  append(batch: CommittedRecords): Promise<void> {
-    const end = this.#batches.at(-1)?.endOffset ?? this.#snapshot?.endOffset ?? 0;
-    assert(batch.endOffset === end + batch.records.length, 'a batch follows the one before', { end });
-    this.#batches.push(batch);
-    this.bytesSinceSnapshot += batch.records.length;
-    return Promise.resolve();
-  }
-
-  saveSnapshot(state: CommittedRecords): Promise<void> {
-    this.#snapshot = state;
-    this.#batches = this.#batches.filter((batch) => batch.endOffset > state.endOffset);
-    this.bytesSinceSnapshot = this.#batches.reduce((sum, batch) => sum + batch.records.length, 0);
-    return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
+  /** As if a controller before had committed these, and nothing else, in epoch 1. */
+  async begin(records: readonly MetadataRecord[]): Promise<void> {
+    const epoch = 1;
+    const data = encodeRecords(records, epoch);
+    const entry = { kind: 'data', offset: 0, endOffset: records.length, epoch, data } as const;
+    const hardState = { epoch, votedFor: null, recoverTo: 0 };
+    await this.persist([{ kind: 'persist', seq: 1, hardState, truncate: null, entries: [entry] }]);
   }
 }

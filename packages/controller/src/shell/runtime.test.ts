@@ -1,224 +1,387 @@
-import { expect, test } from 'vitest';
-import { limits, silent, type Limits, type Logger } from '@odradek/base';
-import { MetadataImage } from '@odradek/metadata';
-import type { CommittedRecords, MetadataObserver } from '@odradek/metadata';
+import { afterEach, expect, test } from 'vitest';
+import { silent } from '@odradek/base';
+import type { Logger } from '@odradek/base';
+import { drain } from '@odradek/base/testing';
+import { record } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
-import { Harness, ManualClock, creation, SESSION_TIMEOUT_MS } from '../testing/harness.ts';
-import type { ControllerOp } from '../core/controller.ts';
-import { bootstrapRecords } from '../core/features.ts';
-import { MoodyStore } from '../testing/moody-store.ts';
-import { ControllerRuntime } from './runtime.ts';
+import { Controllers, ReadImage, create, joined } from '../testing/controllers.ts';
+import type { Controller, ControllersOptions } from '../testing/controllers.ts';
+import { Harness, SESSION_TIMEOUT_MS, creation } from '../testing/harness.ts';
+import { encodeRecords } from './batch-codec.ts';
 
-/** What a new controller writes before anything else. */
-const BOOTSTRAP_COUNT = bootstrapRecords(new MetadataImage()).length;
-
-function running(over: { limits?: Partial<Limits>; snapshotBytes?: number; log?: Logger } = {}) {
-  const harness = new Harness();
-  const store = new MoodyStore();
-  const clock = new ManualClock();
-  const faults: Error[] = [];
-  const runtime = new ControllerRuntime({
-    controller: harness.controller,
-    store,
-    clock,
-    limits: { ...limits.production, ...over.limits },
-    log: over.log ?? silent,
-    snapshotBytes: over.snapshotBytes ?? 1_000_000,
-    snapshotIntervalMs: 0,
-    loaded: { snapshotRecords: 0, replayedRecords: 0 },
-    onFault: (fault) => faults.push(fault),
-  });
-  return { runtime, store, clock, harness, faults };
-}
-
-/** The store begins with what the machine's activation committed. */
-async function started(over: Parameters<typeof running>[0] = {}) {
-  const parts = running(over);
-  for (const batch of parts.harness.batches) await parts.store.append(batch);
-  parts.store.appendCount = 0;
-  return parts;
-}
-
-const create = (name: string): ControllerOp => ({
-  kind: 'admin',
-  request: { kind: 'createTopics', request: creation([{ name }]) },
+const open: Controllers[] = [];
+afterEach(async () => {
+  for (const controllers of open.splice(0)) await controllers.close();
 });
-const registerOne = (harness: Harness): ControllerOp => ({ kind: 'registered', registration: harness.registration(1) });
 
-function recorder() {
-  const heard: ['snapshot' | 'committed', number][] = [];
-  const observer: MetadataObserver = {
-    snapshot: (state: CommittedRecords) => heard.push(['snapshot', state.endOffset]),
-    committed: (batch: CommittedRecords) => heard.push(['committed', batch.endOffset]),
-  };
-  return { heard, observer };
+async function started(count: number, options: ControllersOptions = {}): Promise<Controllers> {
+  const controllers = await new Controllers(count, options).start();
+  open.push(controllers);
+  return controllers;
 }
 
-test('runtime: nobody is answered, and no observer told, before the store says that it is durable', async () => {
-  const { runtime, store, harness } = await started();
-  const { heard, observer } = recorder();
-  runtime.subscribe(observer);
-  const release = store.hold();
+/** One node, with a broker. */
+async function alone(options: ControllersOptions = {}): Promise<{ controllers: Controllers; node: Controller }> {
+  const controllers = await started(1, options);
+  const node = await controllers.active();
+  await joined(controllers, node, 1);
+  return { controllers, node };
+}
+
+const registrationOf = (id: number) => new Harness().registration(id);
+
+test('runtime: nobody is answered, and no reader told, before the quorum has committed it', async () => {
+  const { controllers, node } = await alone();
+  const reader = new ReadImage(node);
+  await drain();
+  const before = reader.heard.length;
+  const release = node.disk.hold();
   let answered = false;
-  const answer = runtime.submit(registerOne(harness)).then(() => (answered = true));
-  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  const answer = create(node, { name: 't' }).then((outcome) => {
+    answered = true;
+    return outcome;
+  });
+  await controllers.pass(50);
   expect(answered).toBe(false);
-  expect(heard).toEqual([['snapshot', BOOTSTRAP_COUNT]]);
+  expect(reader.heard).toHaveLength(before);
   release();
-  await answer;
-  expect(heard).toEqual([
-    ['snapshot', BOOTSTRAP_COUNT],
-    ['committed', BOOTSTRAP_COUNT + 1],
-  ]);
+  expect(await controllers.got(answer)).toEqual({ ok: true, value: ErrorCode.NONE });
+  expect(reader.image.topics.byName('t')).toBeDefined();
 });
 
-test('runtime: what waits while a batch is written is decided together and shares the next write', async () => {
-  const { runtime, store, harness } = await started();
-  const release = store.hold();
-  const first = runtime.submit(registerOne(harness));
-  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
-  const rest = Array.from({ length: 20 }, (_, at) =>
-    runtime.submit({ kind: 'registered', registration: harness.registration(at + 2) }),
-  );
+test('runtime: what waits while a batch is under way is decided together and is the next batch', async () => {
+  const { controllers, node } = await alone();
+  const release = node.disk.hold();
+  const first = create(node, { name: 'first' });
+  await drain();
+  const rest = Array.from({ length: 20 }, (_, at) => create(node, { name: `t${at}` }));
+  const end = node.running.status().logEndOffset;
+  await drain();
+  expect(node.running.status().logEndOffset).toBe(end);
+  const before = node.disk.persistCount;
   release();
-  await Promise.all([first, ...rest]);
-  expect(store.appendCount).toBe(2);
+  for (const outcome of await controllers.got(Promise.all([first, ...rest]))) expect(outcome.ok).toBe(true);
+  expect(node.disk.persistCount - before).toBeLessThanOrEqual(2);
 });
 
 test('runtime: the next operation sees what the one before decided, within one batch too', async () => {
-  const { runtime, store, harness } = await started();
-  harness.start(1);
-  for (const batch of harness.batches.slice(1)) await store.append(batch);
-  const outcomes = await Promise.all([runtime.submit(create('t')), runtime.submit(create('t'))]);
-  const codes = outcomes.map((outcome) => {
-    const reply = outcome.ok && outcome.value.reply.kind === 'admin' ? outcome.value.reply.reply : undefined;
-    const [topic] = reply !== undefined && 'topics' in reply ? reply.topics : [];
-    return topic !== undefined && 'errorCode' in topic ? topic.errorCode : undefined;
-  });
-  expect(codes).toEqual([ErrorCode.NONE, ErrorCode.TOPIC_ALREADY_EXISTS]);
-});
-
-test('runtime: an observer that comes late gets one snapshot and then every batch after it, and none once it has gone', async () => {
-  const { runtime, harness } = await started();
-  await runtime.submit(registerOne(harness));
-  const { heard, observer } = recorder();
-  const release = runtime.subscribe(observer);
-  await runtime.submit({ kind: 'registered', registration: harness.registration(2) });
-  release.close();
-  await runtime.submit({ kind: 'registered', registration: harness.registration(3) });
-  expect(heard).toEqual([
-    ['snapshot', BOOTSTRAP_COUNT + 1],
-    ['committed', BOOTSTRAP_COUNT + 2],
+  const { controllers, node } = await alone();
+  const outcomes = await controllers.got(Promise.all([create(node, { name: 't' }), create(node, { name: 't' })]));
+  expect(outcomes.map((outcome) => outcome.ok && outcome.value)).toEqual([
+    ErrorCode.NONE,
+    ErrorCode.TOPIC_ALREADY_EXISTS,
   ]);
 });
 
+test('runtime: a reader that comes late gets one snapshot and then every batch after it, and none once it has gone', async () => {
+  const { controllers, node } = await alone();
+  const reader = new ReadImage(node);
+  await controllers.got(create(node, { name: 'a' }));
+  reader.handle.close();
+  await controllers.got(create(node, { name: 'b' }));
+  expect(reader.heard.map((word) => word.split(' ')[0])).toEqual(['snapshot', 'committed']);
+  expect(reader.image.topics.byName('a')).toBeDefined();
+  expect(reader.image.topics.byName('b')).toBeUndefined();
+});
+
+test('runtime: a reader goes on from where it was; from a place that this log does not have it gets a snapshot', async () => {
+  const { controllers, node } = await alone();
+  const reader = new ReadImage(node);
+  await controllers.got(create(node, { name: 'a' }));
+  reader.handle.close();
+  const { endOffset, epoch } = reader.image;
+  await controllers.got(create(node, { name: 'b' }));
+  const words = (from: { endOffset: number; epoch: number }) => {
+    const again = new ReadImage(node, from);
+    again.image = reader.image;
+    return again;
+  };
+  const again = words({ endOffset, epoch });
+  await drain();
+  expect(again.heard).toEqual([`committed ${node.running.status().highWatermark}`]);
+  expect(again.image.topics.byName('b')).toBeDefined();
+  const stranger = words({ endOffset, epoch: epoch + 7 });
+  await drain();
+  expect(stranger.heard).toEqual([`snapshot ${node.running.status().highWatermark}`]);
+});
+
+test('runtime: a snapshot for a reader comes in parts, each waits for the one before, and what is committed meanwhile follows', async () => {
+  const { controllers, node } = await alone({ limits: { controllerSnapshotPartBytes: 200 } });
+  await controllers.got(create(node, { name: 'many', partitions: 20 }));
+  const parts: number[] = [];
+  const after: number[] = [];
+  let release: (() => void) | undefined;
+  node.running.port.read(
+    { endOffset: 0, epoch: 0 },
+    {
+      snapshot: ({ endOffset }) => {
+        parts.push(endOffset);
+        return new Promise<void>((resolve) => (release = resolve));
+      },
+      committed: ({ endOffset }) => void after.push(endOffset),
+      ended: () => undefined,
+    },
+  );
+  await drain();
+  expect(parts).toHaveLength(1);
+  await controllers.got(create(node, { name: 'later' }));
+  for (let turn = 0; turn < 40; turn += 1) {
+    release?.();
+    await drain();
+  }
+  expect(parts.length).toBeGreaterThan(4);
+  expect(new Set(parts).size).toBe(1);
+  expect(after.at(-1)).toBe(node.running.status().highWatermark);
+});
+
 test('runtime: beyond its bound of waiting operations it refuses, and says how many it takes', async () => {
-  const { runtime, store, harness } = await started({ limits: { controllerQueuedOpsMax: 2 } });
-  const release = store.hold();
-  const first = runtime.submit(registerOne(harness));
-  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
-  const waiting = [2, 3].map((id) => runtime.submit({ kind: 'registered', registration: harness.registration(id) }));
-  const refused = await runtime.submit(create('t'));
+  const { controllers, node } = await alone({ limits: { controllerQueuedOpsMax: 2 } });
+  const release = node.disk.hold();
+  const first = create(node, { name: 'first' });
+  await drain();
+  const waiting = [create(node, { name: 'a' }), create(node, { name: 'b' })];
+  const refused = await create(node, { name: 'c' });
   expect(refused).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT, why: expect.stringContaining('2 ') });
   release();
-  for (const outcome of await Promise.all([first, ...waiting])) expect(outcome.ok).toBe(true);
+  for (const outcome of await controllers.got(Promise.all([first, ...waiting]))) expect(outcome.ok).toBe(true);
 });
 
-test('runtime: a store that fails stops the controller loudly: nobody is told yes, nothing more is taken', async () => {
-  const { runtime, store, harness, faults } = await started();
-  store.failWith('no space left on device');
-  const outcomes = await Promise.all([runtime.submit(registerOne(harness)), runtime.submit(create('t'))]);
-  for (const outcome of outcomes) expect(outcome.ok).toBe(false);
-  expect(faults).toHaveLength(1);
-  expect(faults[0]?.message).toMatch(/no space left/);
-  expect(await runtime.submit(create('u'))).toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER });
-  await runtime.close();
-});
-
-test('runtime: an operation that breaks a claim of the machine stops it, and even its asker hears', async () => {
-  const { runtime, harness, faults } = await started();
-  harness.image.applyBatch = () => {
-    throw new Error('broken claim');
-  };
-  const outcomes = await Promise.all([runtime.submit(registerOne(harness)), runtime.submit(registerOne(harness))]);
-  for (const outcome of outcomes) expect(outcome.ok).toBe(false);
-  expect(faults.map((fault) => fault.message)).toEqual(['broken claim']);
+test('runtime: a disk that fails stops the controller loudly: nobody is told yes, nothing more is taken', async () => {
+  const { controllers, node } = await alone();
+  const reader = new ReadImage(node);
+  await drain();
+  node.disk.failWith('no space left on device');
+  const outcomes = await controllers.got(Promise.all([create(node, { name: 'a' }), create(node, { name: 'b' })]));
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
+  expect(node.faults.map(({ message }) => message)).toEqual([expect.stringMatching(/no space left/)]);
+  expect(reader.endedWhy).toMatch(/failed/);
+  expect(await create(node, { name: 'c' })).toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER });
 });
 
 test('runtime: people are told of topics by name, once they are there', async () => {
   const lines: string[] = [];
   const log: Logger = { ...silent, info: (_fields, message) => lines.push(message) };
-  const { runtime, store, harness } = await started({ log });
-  harness.start(1);
-  for (const batch of harness.batches.slice(1)) await store.append(batch);
-  const release = store.hold();
-  const made = runtime.submit(create('orders'));
-  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
-  expect(lines).toEqual([]);
+  const { controllers, node } = await alone({ log });
+  const release = node.disk.hold();
+  const made = create(node, { name: 'orders' });
+  await drain();
+  expect(lines.filter((line) => line.includes('topic'))).toEqual([]);
   release();
-  await made;
+  await controllers.got(made);
   const names = { topics: [], topicNames: ['orders'], timeoutMs: 1 };
-  await runtime.submit({ kind: 'admin', request: { kind: 'deleteTopics', request: names } });
-  expect(lines).toEqual(['created topic orders', 'deleted topic orders']);
+  await controllers.got(node.running.port.admin({ kind: 'deleteTopics', request: names }, ''));
+  expect(lines.filter((line) => line.includes('topic'))).toEqual(['created topic orders', 'deleted topic orders']);
 });
 
 test('runtime: closing answers what was waiting, and refuses what comes later', async () => {
-  const { runtime, harness } = await started();
-  const waiting = runtime.submit(registerOne(harness));
-  await runtime.close();
-  expect((await waiting).ok).toBe(true);
-  expect(await runtime.submit(create('t'))).toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER });
-  await runtime.close();
+  const { controllers, node } = await alone();
+  const waiting = create(node, { name: 't' });
+  await controllers.got(node.running.close());
+  expect(await waiting).toEqual({ ok: true, value: ErrorCode.NONE });
+  expect(await create(node, { name: 'u' })).toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER });
+  await controllers.got(node.running.close());
 });
 
-test('runtime: a silent broker is fenced when its session is over, without anybody asking', async () => {
-  const warnings: string[] = [];
-  const log: Logger = { ...silent, warn: (_fields, message) => warnings.push(message) };
-  const { runtime, harness, clock } = await started({ log });
-  await runtime.submit(registerOne(harness));
-  const beat = {
-    brokerId: 1,
-    brokerEpoch: BOOTSTRAP_COUNT,
-    metadataOffset: harness.image.endOffset,
-    wantFence: false,
-    wantShutDown: false,
-  };
-  await runtime.submit({ kind: 'heartbeat', beat });
-  expect(harness.image.cluster.isAlive(1)).toBe(true);
-  clock.passMs(SESSION_TIMEOUT_MS - 1);
-  expect(harness.image.cluster.isAlive(1)).toBe(true);
-  clock.passMs(1);
-  await runtime.submit({ kind: 'tick' });
-  expect(harness.image.cluster.isAlive(1)).toBe(false);
-  expect(warnings).toEqual(['broker 1 was not heard within its session timeout: it is fenced']);
+test('runtime: a silent broker is fenced when its session is over, without anybody asking, and its session is told', async () => {
+  const { controllers, node } = await alone();
+  const fenced: number[] = [];
+  node.running.port.onFenced(({ brokerId }) => fenced.push(brokerId));
+  const reader = new ReadImage(node);
+  await controllers.pass(SESSION_TIMEOUT_MS - 100);
+  expect(reader.image.cluster.isAlive(1)).toBe(true);
+  await controllers.pass(200);
+  expect(reader.image.cluster.isAlive(1)).toBe(false);
+  expect(fenced).toEqual([1]);
 });
 
 test('runtime: after enough bytes the log is replaced by a snapshot, from which the same state is loaded', async () => {
-  const { runtime, store, harness } = await started({ snapshotBytes: 5 });
-  for (let id = 1; id <= 12; id += 1)
-    await runtime.submit({ kind: 'registered', registration: harness.registration(id) });
-  await runtime.close();
-  const { snapshot, batches } = await store.load();
-  expect(snapshot?.endOffset).toBeGreaterThan(5);
-  const again = new Harness({ image: (await loaded(store)).image });
-  expect(again.image.toRecords()).toEqual(harness.image.toRecords());
-  expect(batches.length).toBeLessThan(6);
+  const properties = { 'metadata.log.max.record.bytes.between.snapshots': '2000' };
+  const controllers = await started(1, { properties });
+  const node = await controllers.active();
+  for (let id = 1; id <= 40; id += 1) await controllers.got(node.running.port.register(registrationOf(id)));
+  const { image } = await read(controllers, node);
+  expect(controllers.diskOf(1).bytesSinceSnapshot).toBeLessThan(4_000);
+  await controllers.got(node.running.close());
+  const { snapshot } = await controllers.diskOf(1).load();
+  expect(snapshot.offset).toBeGreaterThan(10);
+  const again = await controllers.startNode(1);
+  expect((await read(controllers, again)).image.toRecords()).toEqual(image.toRecords());
 });
 
 test('runtime: what a start must replay stays in proportion to what there is', async () => {
-  const { runtime, store, harness } = await started({ limits: { metadataReplayRecords: 20 } });
-  for (let round = 0; round < 100; round += 1)
-    await runtime.submit({ kind: 'registered', registration: harness.registration(1) });
-  await runtime.close();
-  const { snapshot, batches } = await store.load();
-  expect(snapshot?.endOffset).toBeGreaterThan(50);
-  expect(batches.reduce((sum, batch) => sum + batch.records.length, 0)).toBeLessThanOrEqual(21);
+  const controllers = await started(1, { limits: { metadataReplayRecords: 20 } });
+  const node = await controllers.active();
+  for (let round = 0; round < 100; round += 1) await controllers.got(node.running.port.register(registrationOf(1)));
+  await controllers.got(node.running.close());
+  const { snapshot, entries } = await controllers.diskOf(1).load();
+  expect(snapshot.offset).toBeGreaterThan(50);
+  expect(entries.length).toBeLessThanOrEqual(22);
 });
 
-async function loaded(store: MoodyStore) {
-  const { MetadataImage } = await import('@odradek/metadata');
-  const { snapshot, batches } = await store.load();
-  const image = snapshot === undefined ? new MetadataImage() : MetadataImage.from(snapshot);
-  for (const batch of batches) image.applyBatch(batch);
-  return { image };
+async function read(controllers: Controllers, node: Controller): Promise<ReadImage> {
+  const reader = new ReadImage(node);
+  await controllers.settle();
+  reader.handle.close();
+  return reader;
 }
+
+test('runtime: metadata of a newer version stops a node that is alone at its start, with the feature', async () => {
+  const controllers = new Controllers(1);
+  const data = encodeRecords([record('FeatureLevelRecord', { name: 'metadata.version', featureLevel: 99 })], 1);
+  const hardState = { epoch: 1, votedFor: null, recoverTo: 0 };
+  const entry = { kind: 'data', offset: 0, endOffset: 1, epoch: 1, data } as const;
+  await controllers.diskOf(1).persist([{ kind: 'persist', seq: 1, hardState, truncate: null, entries: [entry] }]);
+  await expect(controllers.got(controllers.startNode(1))).rejects.toThrow(/metadata.version is finalized at level 99/);
+});
+
+test('quorum: three controllers choose one; what it commits is on all of them, and a standby refuses with who leads', async () => {
+  const controllers = await started(3);
+  const active = await controllers.active();
+  await joined(controllers, active, 1);
+  expect(await controllers.got(create(active, { name: 't' }))).toEqual({ ok: true, value: ErrorCode.NONE });
+  const [standby] = controllers.others(active);
+  if (standby === undefined) throw new Error('there are three');
+  expect(standby.running.leader()).toMatchObject({
+    nodeId: active.id,
+    endpoint: { host: `host-${active.id}`, port: 9093 },
+  });
+  expect(await create(standby, { name: 'u' })).toMatchObject({
+    code: ErrorCode.NOT_CONTROLLER,
+    why: `Node ${standby.id} is not the active controller: node ${active.id} is.`,
+  });
+  const reader = new ReadImage(standby);
+  await drain();
+  expect(reader.endedWhy).toContain('is not the active controller');
+});
+
+test('quorum: when the active controller dies, another goes on with all that was acknowledged, and its brokers keep their epochs', async () => {
+  const controllers = await started(3);
+  const active = await controllers.active();
+  const brokerEpoch = await joined(controllers, active, 1);
+  for (let at = 0; at < 10; at += 1) await controllers.got(create(active, { name: `t${at}` }));
+  await controllers.kill(active.id);
+  const next = await controllers.active();
+  expect(next.id).not.toBe(active.id);
+  const reader = new ReadImage(next);
+  await controllers.pass(50);
+  for (let at = 0; at < 10; at += 1) expect(reader.image.topics.byName(`t${at}`)).toBeDefined();
+  const metadataOffset = next.running.status().highWatermark;
+  const beat = { brokerId: 1, brokerEpoch, metadataOffset, wantFence: false, wantShutDown: false, offlineLogDirs: [] };
+  expect(await controllers.got(next.running.port.heartbeat(beat))).toMatchObject({
+    ok: true,
+    value: { fenced: false },
+  });
+  await controllers.startNode(active.id);
+  await controllers.pass(2_000);
+  const last = await controllers.active();
+  expect(await controllers.got(create(last, { name: 'after' }))).toEqual({ ok: true, value: ErrorCode.NONE });
+});
+
+test('quorum: a controller that is cut off with a decision under way forgets it: the majority never heard it', async () => {
+  const controllers = await started(3);
+  const active = await controllers.active();
+  await joined(controllers, active, 1);
+  await controllers.pass(1_000);
+  controllers.net.isolate(active.id);
+  const lost = create(active, { name: 'lost' });
+  const behind = create(active, { name: 'behind' });
+  await drain();
+  const later = create(active, { name: 'later' });
+  expect(await controllers.got(lost)).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
+  expect(await controllers.got(behind)).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
+  expect(await controllers.got(later)).toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER });
+  await controllers.until(() => controllers.activeNow?.id !== active.id, 'another leads');
+  const next = await controllers.active();
+  await controllers.got(create(next, { name: 'kept' }));
+  controllers.net.heal();
+  await controllers.pass(1_000);
+  await handOverTo(controllers, active.id);
+  const reader = new ReadImage(active);
+  await controllers.pass(50);
+  expect([...reader.image.topics.all()].map(({ name }) => name)).toEqual(['kept']);
+});
+
+test('quorum: a decision that reached the others is there although the one who made it was cut off, and is not made twice', async () => {
+  const controllers = await started(3);
+  const active = await controllers.active();
+  await joined(controllers, active, 1);
+  const others = controllers.others(active);
+  const ends = others.map(({ running }) => running.status().logEndOffset);
+  // Both have it, and are slow to say so.
+  const releases = others.map(({ disk }) => disk.hold());
+  const made = create(active, { name: 'made' });
+  await controllers.until(
+    () => others.every(({ running }, at) => running.status().logEndOffset > (ends[at] ?? 0)),
+    'it has reached the others',
+  );
+  controllers.net.isolate(active.id);
+  for (const release of releases) release();
+  expect(await controllers.got(made)).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
+  await controllers.until(() => controllers.activeNow?.id !== active.id, 'another leads');
+  controllers.net.heal();
+  await controllers.pass(1_500);
+  await handOverTo(controllers, active.id);
+  expect(await controllers.got(create(active, { name: 'made' }))).toEqual({
+    ok: true,
+    value: ErrorCode.TOPIC_ALREADY_EXISTS,
+  });
+});
+
+async function handOverTo(controllers: Controllers, id: number): Promise<void> {
+  for (let attempt = 0; controllers.activeNow?.id !== id; attempt += 1) {
+    expect(attempt).toBeLessThan(20);
+    const leader = await controllers.active();
+    await controllers.got(leader.running.handOver(2_000));
+    await controllers.pass(300);
+  }
+}
+
+test('quorum: an orderly hand-over loses nothing that was asked: it is answered, or refused with nothing done', async () => {
+  const controllers = await started(3);
+  const active = await controllers.active();
+  await joined(controllers, active, 1);
+  const asked = Array.from({ length: 30 }, (_, at) => create(active, { name: `t${at}` }));
+  const handing = active.running.handOver(2_000);
+  const outcomes = await controllers.got(Promise.all(asked));
+  await controllers.got(handing);
+  const next = await controllers.active();
+  expect(next.id).not.toBe(active.id);
+  const reader = new ReadImage(next);
+  await controllers.pass(50);
+  for (const [at, outcome] of outcomes.entries()) {
+    if (!outcome.ok) expect(outcome.code).toBe(ErrorCode.NOT_CONTROLLER);
+    expect(reader.image.topics.byName(`t${at}`) !== undefined).toBe(outcome.ok);
+  }
+});
+
+test('quorum: a node that was down for long comes back by snapshot with the state of the others', async () => {
+  const properties = { 'metadata.log.max.record.bytes.between.snapshots': '2000' };
+  const controllers = await started(3, { properties, limits: { raftKeptBytesMax: 0 } });
+  const active = await controllers.active();
+  const [away] = controllers.others(active);
+  if (away === undefined) throw new Error('there are three');
+  await controllers.kill(away.id);
+  for (let id = 1; id <= 40; id += 1) {
+    const now = await controllers.active();
+    await controllers.got(now.running.port.register(registrationOf(id)));
+  }
+  await controllers.startNode(away.id);
+  await controllers.pass(2_000);
+  const { image } = await read(controllers, await controllers.active());
+  await handOverTo(controllers, away.id);
+  expect((await read(controllers, controllers.node(away.id))).image.toRecords()).toEqual(image.toRecords());
+});
+
+test('runtime: whatever the time between, a request that was asked is decided once', async () => {
+  const { controllers, node } = await alone();
+  const request = creation([{ name: 'once' }]);
+  const outcomes = await controllers.got(
+    Promise.all([1, 2, 3].map(() => node.running.port.admin({ kind: 'createTopics', request }, ''))),
+  );
+  const codes = outcomes.map(
+    (outcome) => outcome.ok && 'topics' in outcome.value.reply && outcome.value.reply.topics[0],
+  );
+  expect(
+    codes.filter((topic) => topic !== false && topic !== undefined && 'errorCode' in topic && topic.errorCode === 0),
+  ).toHaveLength(1);
+});

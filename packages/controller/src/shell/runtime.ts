@@ -1,61 +1,155 @@
 /**
- * Runs the controller machine: one writer, a bounded queue, and a store. Operations that wait while a batch is being
- * written are decided together and share the next write (group commit). Nobody hears of a decision, observer or asker,
- * before it is durable.
+ * Runs the controller of one node on the quorum's log. A standby applies what is committed. The active one decides with the pure machine:
+ * what waits while a batch is under way is decided together and is the next batch (group commit); nobody hears of a decision, reader or
+ * asker, before it is committed. The machine's image is ahead of the log by that one batch; when the lead is lost with it under way, the
+ * image is made anew from what is committed.
  */
-import { BoundedQueue, assert, ok, refuse, type Clock, type Limits, type Logger, type Outcome } from '@odradek/base';
-import type { MetadataObserver, MetadataRecord, MetadataStore } from '@odradek/metadata';
+import { BoundedQueue, StorageFault, assert, ok, refuse } from '@odradek/base';
+import type { Clock, Limits, Logger, Outcome, Random, TimerHandle } from '@odradek/base';
+import { MetadataImage, encodeRecord } from '@odradek/metadata';
+import type { MetadataRecord } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
-import type { TimerHandle } from '@odradek/base';
-import type { Controller, ControllerOp, ControllerReply, Handled } from '../core/controller.ts';
-import { tell } from './tell.ts';
+import { Controller } from '../core/controller.ts';
+import type { ControllerOp, ControllerReply, Handled } from '../core/controller.ts';
+import type { ControllerSettings } from '../core/context.ts';
+import { unsupportedFeature } from '../core/features.ts';
+import type { LogReader } from '../ports.ts';
+import type { Proposal } from '../raft/core/leader.ts';
+import type { Entry, Position, Voter } from '../raft/core/messages.ts';
+import type { SnapshotMark } from '../raft/core/entries.ts';
+import type { RaftMachine } from '../raft/ports.ts';
+import type { RaftDriver } from '../raft/shell/driver.ts';
+import { packRecords } from './batch-codec.ts';
+import { imageOfParts, recordsOf } from './image-parts.ts';
+import { Readers } from './readers.ts';
+import { Snapshots } from './snapshots.ts';
+import { fencedBy, tell } from './tell.ts';
+import type { Fenced } from './tell.ts';
 
 export type Committed = { readonly reply: ControllerReply; readonly committedOffset: number };
 type Waiting = { readonly op: ControllerOp; readonly answer: (outcome: Outcome<Committed>) => void };
-type Decided = Handled & { readonly answer: Waiting['answer'] };
+type Decided = Handled & Waiting;
+type InFlight = { readonly offset: number; readonly endOffset: number; readonly decided: readonly Decided[] };
+
+/** This node's time as the active controller. */
+type Lead = {
+  readonly controller: Controller;
+  readonly epoch: number;
+  /** The quorum's log was asked to take what waits here. */
+  isAsking: boolean;
+  /** Decided, and not known to be committed. */
+  inFlight: InFlight | undefined;
+  /** Something else stands at the end of the log, whose commit comes first. */
+  isBlocked: boolean;
+};
 
 export type RuntimeOptions = {
-  readonly controller: Controller;
-  readonly store: MetadataStore;
+  readonly settings: ControllerSettings;
+  readonly random: Random;
   readonly clock: Clock;
   readonly limits: Limits;
   readonly log: Logger;
-  /** What the store held when it was loaded. */
-  readonly loaded: { readonly snapshotRecords: number; readonly replayedRecords: number };
-  /**
-   * A snapshot is taken once the batches since the last one are this large, or the last one is this old, or there are
-   * so many records since that replaying them would dominate a start.
-   */
+  /** A snapshot is taken once the entries since the last one are this large, or the last one is this old. */
   readonly snapshotBytes: number;
   readonly snapshotIntervalMs: number;
-  /** The store failed, or the machine is wrong: nothing more is committed, and the node must stop. Called once. */
-  readonly onFault: (fault: Error) => void;
 };
 
-export class ControllerRuntime {
+export type LeaderSeen = { readonly leaderId: number | null; readonly epoch: number };
+
+export class ControllerRuntime implements RaftMachine {
   readonly #options: RuntimeOptions;
   readonly #queue: BoundedQueue<Waiting>;
-  readonly #observers = new Set<MetadataObserver>();
-  #newcomers: MetadataObserver[] = [];
+  readonly #readers: Readers;
+  #image = new MetadataImage();
+  /** The image cannot be made from what is there: a snapshot is to come. */
+  #isStale = false;
+  #lead: Lead | undefined;
+  #seen: LeaderSeen = { leaderId: null, epoch: 0 };
+  #voters: readonly Voter[] = [];
+  #driver: RaftDriver | undefined;
+  #snapshots: Snapshots | undefined;
   #state: 'running' | 'closing' | 'closed' | 'failed' = 'running';
-  #pumping: Promise<void> | undefined;
-  #snapshotting: Promise<void> | undefined;
-  #snapshotAtMs: number;
-  #snapshotRecords: number;
-  #recordsSinceSnapshot: number;
+  #isWoken = false;
   #timer: { readonly handle: TimerHandle; readonly dueMs: number } | undefined;
+  /** Resolved when nothing waits. */
+  #idle: PromiseWithResolvers<void> | undefined;
+  readonly #onLeader: ((seen: LeaderSeen) => void)[] = [];
+  readonly #onFenced: ((fenced: Fenced) => void)[] = [];
+  readonly #onReady: (() => void)[] = [];
+  readonly #onVoters: ((voters: readonly Voter[]) => void)[] = [];
 
   constructor(options: RuntimeOptions) {
+    const { clock, limits } = options;
     this.#options = options;
-    this.#queue = new BoundedQueue('controller operations', options.limits.controllerQueuedOpsMax);
-    this.#snapshotAtMs = options.clock.monotonicMs();
-    this.#snapshotRecords = options.loaded.snapshotRecords;
-    this.#recordsSinceSnapshot = options.loaded.replayedRecords;
+    this.#queue = new BoundedQueue('controller operations', limits.controllerQueuedOpsMax);
+    this.#readers = new Readers({
+      clock,
+      limits,
+      capture: () => (this.#isCommitted ? this.#image.capture() : undefined),
+      after: (from, bytesMax) => this.#attached.appliedAfter(from, bytesMax),
+      onFault: (cause) => {
+        throw cause;
+      },
+    });
   }
 
-  /** Resolves once what the operation decided is durable and every observer has been told of it. */
+  /** Before the driver's first turn. */
+  attach(driver: RaftDriver): void {
+    this.#driver = driver;
+    this.#voters = driver.voters;
+    this.#snapshots = new Snapshots({ ...this.#options, driver });
+  }
+
+  get #attached(): RaftDriver {
+    assert(this.#driver !== undefined, 'the replica is there before it is used');
+    return this.#driver;
+  }
+
+  /** The image is neither ahead of what is committed nor lacks any of it. */
+  get #isCommitted(): boolean {
+    return this.#lead?.inFlight === undefined && !this.#isStale;
+  }
+
+  get leader(): LeaderSeen {
+    return this.#seen;
+  }
+
+  get voters(): readonly Voter[] {
+    return this.#voters;
+  }
+
+  get isActive(): boolean {
+    return this.#lead !== undefined;
+  }
+
+  /** Finalized features, brokers and all else, as far as it is decided here. Not for keeping. */
+  get image(): MetadataImage {
+    return this.#image;
+  }
+
+  onLeader(changed: (seen: LeaderSeen) => void): void {
+    this.#onLeader.push(changed);
+  }
+
+  onVoters(changed: (voters: readonly Voter[]) => void): void {
+    this.#onVoters.push(changed);
+  }
+
+  onFenced(told: (fenced: Fenced) => void): void {
+    this.#onFenced.push(told);
+  }
+
+  /** Called each time when this node has become the active controller and what it begins with is committed. */
+  onReady(ready: () => void): void {
+    this.#onReady.push(ready);
+  }
+
+  /**
+   * Resolves once what the operation decided is committed and every reader that is level has been told of it. NOT_CONTROLLER: nothing came
+   * of it. REQUEST_TIMED_OUT: it may or may not come to be, or too much waits here already (then nothing came of it either).
+   */
   submit(op: ControllerOp): Promise<Outcome<Committed>> {
-    if (this.#state !== 'running') return Promise.resolve(this.#notServing());
+    if (this.#state !== 'running' || this.#lead === undefined) return Promise.resolve(this.#notActive());
     const { promise, resolve } = Promise.withResolvers<Outcome<Committed>>();
     if (!this.#queue.push({ op, answer: resolve })) {
       const why = `The controller has ${this.#queue.bound} requests waiting, which is all it takes: try again.`;
@@ -65,134 +159,230 @@ export class ControllerRuntime {
     return promise;
   }
 
-  /** The observer gets a snapshot, and after it each batch, in order; both before anybody is answered. */
-  subscribe(observer: MetadataObserver): { close(): void } {
-    if (this.#state === 'running') {
-      this.#newcomers.push(observer);
-      this.#wake();
-    }
-    return {
-      close: () => {
-        this.#observers.delete(observer);
-        this.#newcomers = this.#newcomers.filter((each) => each !== observer);
-      },
-    };
+  read(from: { readonly endOffset: number; readonly epoch: number }, reader: LogReader): { close(): void } {
+    if (this.#state === 'running' && this.#lead !== undefined) return this.#readers.open(from, reader);
+    const { why } = this.#notActive();
+    void Promise.resolve().then(() => reader.ended(why));
+    return { close: () => undefined };
   }
 
-  /** Answers what is waiting, then closes the store. */
-  async close(): Promise<void> {
-    if (this.#state === 'running') this.#state = 'closing';
-    this.#timer?.handle.cancel();
-    await this.#pumping;
-    await this.#snapshotting;
-    if (this.#state === 'closed') return;
-    if (this.#state === 'closing') this.#state = 'closed';
-    this.#observers.clear();
-    await this.#options.store.close();
+  // What the replica tells.
+
+  committed(entry: Entry): void {
+    const { inFlight } = this.#lead ?? {};
+    if (this.#lead !== undefined && inFlight !== undefined) this.#committedOwn(this.#lead, inFlight, entry);
+    else if (!this.#isStale && entry.endOffset > this.#image.endOffset) this.#apply(entry);
+    this.#readers.committed(entry);
+    this.#readers.settled();
+    if (this.#lead !== undefined) this.#lead.isBlocked = false;
+    if (inFlight !== undefined) this.#answer(inFlight.decided, entry.endOffset);
+    this.#wake();
   }
+
+  /** It is in the image since it was decided. */
+  #committedOwn(lead: Lead, { offset, endOffset }: InFlight, entry: Entry): void {
+    assert(entry.offset === offset && entry.endOffset === endOffset, 'what is under way is committed next', { offset });
+    assert(entry.epoch === lead.epoch, 'what is under way is of this lead', { epoch: entry.epoch });
+    lead.inFlight = undefined;
+    this.#snapshots?.applied(endOffset - offset);
+  }
+
+  #apply(entry: Entry): void {
+    const { endOffset, epoch } = entry;
+    const records = entriesRecords(entry);
+    const delta = this.#image.applyBatch({ records, endOffset, epoch });
+    if (delta.features.size > 0) this.#checkFeatures();
+    this.#snapshots?.applied(records.length);
+  }
+
+  async restored(mark: SnapshotMark, parts: AsyncIterable<Buffer>): Promise<void> {
+    const { image, recordCount } = await imageOfParts(mark, parts);
+    this.#image = image;
+    this.#isStale = false;
+    this.#snapshots?.restored(recordCount);
+    this.#checkFeatures();
+  }
+
+  leading(epoch: number): void {
+    assert(!this.#isStale, 'whoever leads has applied all that is committed');
+    const { settings, random } = this.#options;
+    const controller = new Controller(settings, random, this.#image, epoch);
+    this.#lead = { controller, epoch, isAsking: false, inFlight: undefined, isBlocked: false };
+    this.#queue.push({ op: { kind: 'activated' }, answer: (outcome) => this.#activated(epoch, outcome) });
+    this.#leaderChanged({ leaderId: settings.nodeId, epoch });
+    this.#wake();
+  }
+
+  #activated(epoch: number, outcome: Outcome<Committed>): void {
+    if (!outcome.ok || this.#lead?.epoch !== epoch) return;
+    this.#options.log.info({ epoch }, `the active controller is ready in epoch ${epoch}`);
+    for (const ready of this.#onReady) ready();
+  }
+
+  following(leaderId: number | null, epoch: number): Promise<void> | undefined {
+    const lead = this.#lead;
+    this.#lead = undefined;
+    this.#leaderChanged({ leaderId, epoch });
+    if (lead === undefined) return undefined;
+    const isAhead = lead.inFlight !== undefined;
+    this.#endLead(lead, this.#notActive().why);
+    return isAhead ? this.#rebuild() : undefined;
+  }
+
+  votersChanged(voters: readonly Voter[]): void {
+    this.#voters = voters;
+    for (const changed of this.#onVoters) changed(voters);
+  }
+
+  #leaderChanged(seen: LeaderSeen): void {
+    this.#seen = seen;
+    for (const changed of this.#onLeader) changed(seen);
+  }
+
+  /** Nobody of those who wait is told yes. */
+  #endLead(lead: Lead, why: string): void {
+    this.#timer?.handle.cancel();
+    this.#timer = undefined;
+    this.#lose(lead, why);
+    this.#refuseWaiting(refuse(ErrorCode.NOT_CONTROLLER, why));
+    this.#readers.endAll(why);
+    this.#idle?.resolve();
+  }
+
+  /** What was under way may or may not be committed by whoever leads next. */
+  #lose(lead: Lead, why: string): void {
+    for (const { answer } of lead.inFlight?.decided ?? []) {
+      const told = `${why} It had decided this and does not know what came of it: look before you ask again.`;
+      answer(refuse(ErrorCode.REQUEST_TIMED_OUT, told));
+    }
+  }
+
+  #refuseWaiting(refusal: Outcome<never>): void {
+    for (let waiting = this.#queue.shift(); waiting !== undefined; waiting = this.#queue.shift())
+      waiting.answer(refusal);
+  }
+
+  /** Makes the image from what is committed: the snapshot in force and the log after it. */
+  async #rebuild(): Promise<void> {
+    const { clock, limits, log } = this.#options;
+    const pinned = this.#attached.pinSnapshot();
+    this.#isStale = true;
+    try {
+      const { image } = await imageOfParts(pinned.mark, pinned.parts());
+      for (;;) {
+        const at = { offset: image.endOffset, epoch: image.epoch };
+        const entries = this.#attached.appliedAfter(at, limits.raftAppliedBytesPerTurn);
+        // The log is another's snapshot now, which is told next.
+        if (entries === undefined) return;
+        if (entries.length === 0) break;
+        for (const entry of entries) {
+          const { endOffset, epoch } = entry;
+          image.applyBatch({ records: entriesRecords(entry), endOffset, epoch });
+        }
+        await new Promise<void>((resolve) => clock.after(0, resolve));
+      }
+      this.#image = image;
+      this.#isStale = false;
+      log.info({ endOffset: image.endOffset }, 'what was decided and not committed is forgotten');
+    } finally {
+      pinned.release();
+    }
+  }
+
+  /** Metadata of a version that this one does not know is not acted upon. */
+  #checkFeatures(): void {
+    const unsupported = unsupportedFeature(this.#image);
+    if (unsupported !== undefined && !unsupported.ok)
+      throw new StorageFault('the metadata log', new Error(unsupported.why));
+  }
+
+  // The active controller's loop.
 
   #wake(): void {
-    this.#pumping ??= this.#pump();
+    if (this.#isWoken) return;
+    this.#isWoken = true;
+    // What is asked in the same turn shares a batch.
+    void Promise.resolve().then(() => this.#turn());
   }
 
-  async #pump(): Promise<void> {
-    try {
-      // Let what is asked in the same turn share a batch.
-      await Promise.resolve();
-      while (this.#queue.length > 0 || this.#newcomers.length > 0) {
-        this.#welcome();
-        await this.#commit();
-      }
-    } catch (cause) {
-      this.#fail(cause);
-    } finally {
-      this.#pumping = undefined;
+  #turn(): void {
+    this.#isWoken = false;
+    if (this.#state === 'failed' || this.#state === 'closed') return;
+    if (this.#isCommitted) this.#snapshots?.takeWhenDue(this.#image);
+    const lead = this.#lead;
+    if (lead === undefined) return;
+    if (lead.isAsking || lead.inFlight !== undefined || lead.isBlocked) return;
+    if (this.#queue.length > 0) {
+      lead.isAsking = true;
+      const asked = this.#attached.proposeMade((at) => this.#decide(lead, at));
+      void asked.then((outcome) => this.#asked(lead, outcome));
+      return;
     }
-    if (this.#state === 'running') this.#armTimer();
+    this.#idle?.resolve();
+    if (this.#state === 'running') this.#armTimer(lead);
   }
 
-  /** Here nothing is under way, so the image is what is committed. */
-  #welcome(): void {
-    if (this.#newcomers.length === 0) return;
-    const state = this.#options.controller.image.toSnapshot();
-    for (const observer of this.#newcomers.splice(0)) {
-      this.#observers.add(observer);
-      observer.snapshot(state);
+  #asked(lead: Lead, outcome: Outcome<Position | undefined>): void {
+    lead.isAsking = false;
+    if (this.#lead !== lead) return;
+    if (!outcome.ok && lead.inFlight !== undefined) {
+      // The lead is lost; what follows is told next. Until then the image stays ahead.
+      this.#lose(lead, outcome.why);
+      lead.inFlight = { ...lead.inFlight, decided: [] };
     }
+    if (!outcome.ok) this.#refuseWaiting(refuse(outcome.code, outcome.why));
+    this.#wake();
   }
 
-  async #commit(): Promise<void> {
-    const { controller, store, log } = this.#options;
-    const asked: Waiting['answer'][] = [];
+  /** Decides what waits, in the very moment in which the log takes it. @returns undefined when there is nothing to commit */
+  #decide(lead: Lead, at: Position): Proposal | undefined {
+    const { controller, epoch } = lead;
+    if (lead !== this.#lead || at.epoch !== epoch || this.#state === 'failed') return undefined;
+    if (at.offset !== this.#image.endOffset) {
+      lead.isBlocked = true;
+      return undefined;
+    }
+    const { clock, limits } = this.#options;
+    const asked: Waiting[] = [];
     const decided: Decided[] = [];
-    const records: MetadataRecord[] = [];
+    const records: Buffer[] = [];
     try {
-      this.#decideWaiting(asked, decided, records);
-      if (records.length > 0) {
-        const batch = { records, endOffset: controller.image.endOffset, epoch: controller.epoch };
-        await store.append(batch);
-        for (const observer of this.#observers) observer.committed(batch);
+      while (records.length < limits.controllerBatchRecordsMax) {
+        const waiting = this.#queue.shift();
+        if (waiting === undefined) break;
+        asked.push(waiting);
+        const handled = controller.handle(waiting.op, clock.monotonicMs());
+        for (const record of handled.batch?.records ?? []) records.push(encodeRecord(record));
+        decided.push({ ...handled, ...waiting });
       }
     } catch (cause) {
-      // Whether the batch is durable is not known, so neither yes nor no is said of it: to who asked it timed out.
-      const why = 'The controller failed while it committed this; whether it happened shows after a restart.';
-      for (const answer of asked) answer(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
+      // A broken claim: the node stops.
+      const why = 'The controller failed while it decided this; it has not happened.';
+      for (const { answer } of asked) answer(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
       throw cause;
     }
-    const committedOffset = controller.image.endOffset;
-    for (const { answer, delta, reply } of decided) {
-      if (delta !== undefined) tell(log, delta, controller.image);
-      this.#tellExpired(reply);
+    if (records.length === 0) {
+      this.#answer(decided, at.offset);
+      return undefined;
+    }
+    lead.inFlight = { offset: at.offset, endOffset: at.offset + records.length, decided };
+    return { data: packRecords(records, epoch), offsetCount: records.length };
+  }
+
+  /** Committed, and told to the readers. */
+  #answer(decided: readonly Decided[], committedOffset: number): void {
+    for (const { op, answer, delta, reply } of decided) {
+      if (delta !== undefined) {
+        tell(this.#options.log, delta, this.#image);
+        for (const fenced of fencedBy(op, delta, this.#image)) for (const told of this.#onFenced) told(fenced);
+      }
       answer(ok({ reply, committedOffset }));
     }
-    this.#recordsSinceSnapshot += records.length;
-    if (records.length > 0) this.#snapshotWhenDue();
-  }
-
-  #decideWaiting(asked: Waiting['answer'][], decided: Decided[], records: MetadataRecord[]): void {
-    const { controller, clock, limits } = this.#options;
-    while (records.length < limits.controllerBatchRecordsMax) {
-      const waiting = this.#queue.shift();
-      if (waiting === undefined) return;
-      asked.push(waiting.answer);
-      const handled = controller.handle(waiting.op, clock.monotonicMs());
-      for (const record of handled.batch?.records ?? []) records.push(record);
-      decided.push({ ...handled, answer: waiting.answer });
-    }
-  }
-
-  #tellExpired(reply: ControllerReply): void {
-    if (reply.kind !== 'expired') return;
-    const { brokerId, why } = reply.fenced;
-    this.#options.log.warn({ brokerId }, `broker ${brokerId} is fenced: ${why}`);
-  }
-
-  #snapshotWhenDue(): void {
-    const { controller, store, clock, log } = this.#options;
-    if (this.#snapshotting !== undefined || !this.#isSnapshotDue()) return;
-    const state = controller.image.toSnapshot();
-    this.#snapshotAtMs = clock.monotonicMs();
-    this.#snapshotRecords = state.records.length;
-    this.#recordsSinceSnapshot = 0;
-    this.#snapshotting = store
-      .saveSnapshot(state)
-      .then(() => log.debug({ endOffset: state.endOffset, records: state.records.length }, 'metadata snapshot saved'))
-      .catch((cause: unknown) => this.#fail(cause))
-      .finally(() => {
-        this.#snapshotting = undefined;
-      });
-  }
-
-  #isSnapshotDue(): boolean {
-    const { store, clock, limits, snapshotBytes, snapshotIntervalMs } = this.#options;
-    if (store.bytesSinceSnapshot >= snapshotBytes) return true;
-    if (snapshotIntervalMs > 0 && clock.monotonicMs() - this.#snapshotAtMs >= snapshotIntervalMs) return true;
-    return this.#recordsSinceSnapshot > Math.max(limits.metadataReplayRecords, 2 * this.#snapshotRecords);
   }
 
   /** One timer for the machine's next deadline; it is moved only when that comes nearer. */
-  #armTimer(): void {
-    const { controller, clock } = this.#options;
+  #armTimer({ controller, epoch }: Lead): void {
+    const { clock } = this.#options;
     const nowMs = clock.monotonicMs();
     const waitMs = controller.nextWakeMs(nowMs);
     if (waitMs === undefined) return;
@@ -201,25 +391,55 @@ export class ControllerRuntime {
     this.#timer?.handle.cancel();
     const fire = (): void => {
       this.#timer = undefined;
-      void this.submit({ kind: 'tick' });
+      if (this.#lead?.epoch === epoch) void this.submit({ kind: 'tick' });
     };
     this.#timer = { handle: clock.after(waitMs, fire), dueMs };
   }
 
-  #notServing(): Outcome<never> {
-    const why = this.#state === 'failed' ? 'The controller has failed and is stopping.' : 'The controller is closed.';
-    return refuse(ErrorCode.NOT_CONTROLLER, why);
+  #notActive(): Outcome<never> & { readonly ok: false } {
+    const { leaderId } = this.#seen;
+    const { nodeId } = this.#options.settings;
+    const who = leaderId === null || leaderId === nodeId ? 'no other is known yet' : `node ${leaderId} is`;
+    const why =
+      this.#state === 'failed'
+        ? 'The controller has failed and is stopping.'
+        : this.#state === 'running'
+          ? `Node ${nodeId} is not the active controller: ${who}.`
+          : 'The controller is closed.';
+    return { ok: false, code: ErrorCode.NOT_CONTROLLER, why };
   }
 
-  #fail(cause: unknown): void {
+  /** Takes nothing more, and resolves when what waits is answered: at the latest when the lead is lost. */
+  async drain(): Promise<void> {
+    if (this.#state === 'running') this.#state = 'closing';
+    this.#timer?.handle.cancel();
+    const lead = this.#lead;
+    if (lead === undefined || this.#state !== 'closing') return;
+    if (this.#queue.length === 0 && lead.inFlight === undefined && !lead.isAsking) return;
+    this.#idle = Promise.withResolvers();
+    this.#wake();
+    await this.#idle.promise;
+  }
+
+  /** Nobody hears anything more. */
+  close(): void {
+    if (this.#state === 'closing') this.#state = 'closed';
+    const lead = this.#lead;
+    this.#lead = undefined;
+    if (lead !== undefined) this.#endLead(lead, this.#notActive().why);
+  }
+
+  /** The store failed, or a claim is broken: the node stops. */
+  failed(): void {
     if (this.#state === 'failed') return;
     this.#state = 'failed';
-    this.#timer?.handle.cancel();
-    const fault = cause instanceof Error ? cause : new Error(String(cause));
-    this.#options.log.error({ err: fault }, `the controller stops: ${fault.message}`);
-    for (let waiting = this.#queue.shift(); waiting !== undefined; waiting = this.#queue.shift())
-      waiting.answer(this.#notServing());
-    assert(this.#queue.length === 0, 'nobody is left waiting');
-    this.#options.onFault(fault);
+    const lead = this.#lead;
+    this.#lead = undefined;
+    if (lead !== undefined) this.#endLead(lead, this.#notActive().why);
+    this.#idle?.resolve();
   }
+}
+
+function entriesRecords(entry: Entry): readonly MetadataRecord[] {
+  return entry.kind === 'data' ? recordsOf(entry.data, `the entry at offset ${entry.offset}`) : [];
 }

@@ -17,6 +17,13 @@ import { Scram } from './scram.ts';
 import { DelegationTokens } from './tokens.ts';
 import { Topics } from './topics.ts';
 
+/** What an image held at one moment. */
+export type CapturedImage = {
+  readonly endOffset: number;
+  readonly epoch: number;
+  readonly records: Iterable<MetadataRecord>;
+};
+
 export class MetadataImage {
   readonly features = new Features();
   readonly cluster = new Cluster();
@@ -52,10 +59,14 @@ export class MetadataImage {
     return this.#producerIds?.nextProducerId ?? 0;
   }
 
-  /** Applies a committed batch, which must begin where the image ends. @returns what it changed */
+  /**
+   * Applies a committed batch, which must begin where the image ends. One without records moves on over offsets that hold none: what
+   * controllers say among themselves lies there. @returns what it changed
+   */
   applyBatch(batch: CommittedRecords): MetadataDelta {
-    const expectedEnd = this.#endOffset + batch.records.length;
+    const expectedEnd = batch.records.length === 0 ? batch.endOffset : this.#endOffset + batch.records.length;
     assert(batch.endOffset === expectedEnd, 'a batch follows what was applied', { end: batch.endOffset, expectedEnd });
+    assert(batch.endOffset > this.#endOffset, 'a batch goes forward', { end: batch.endOffset, was: this.#endOffset });
     assert(batch.epoch >= this.#epoch, 'the controller epoch never moves back', { was: this.#epoch, is: batch.epoch });
     const delta = new MetadataDelta();
     for (const each of batch.records) this.#apply(each, delta);
@@ -69,10 +80,20 @@ export class MetadataImage {
    * offset.
    */
   applySnapshot(state: CommittedRecords, delta: MetadataDelta): void {
+    this.applySnapshotPart(state.records, delta);
+    this.endSnapshot(state);
+  }
+
+  /** Some of a snapshot's records; all of them are there when `endSnapshot` says so. */
+  applySnapshotPart(records: readonly MetadataRecord[], delta: MetadataDelta): void {
     assert(this.#endOffset === 0, 'a snapshot fills a fresh image', { endOffset: this.#endOffset });
-    for (const each of state.records) this.#apply(each, delta);
-    this.#endOffset = state.endOffset;
-    this.#epoch = state.epoch;
+    for (const each of records) this.#apply(each, delta);
+  }
+
+  endSnapshot(at: { readonly endOffset: number; readonly epoch: number }): void {
+    assert(this.#endOffset === 0, 'a snapshot fills a fresh image', { endOffset: this.#endOffset });
+    this.#endOffset = at.endOffset;
+    this.#epoch = at.epoch;
   }
 
   /** The image as records, in one canonical order: equal images give equal records. */
@@ -88,6 +109,25 @@ export class MetadataImage {
     this.scram.toRecords(out);
     this.tokens.toRecords(out);
     return out;
+  }
+
+  /**
+   * The image as it is now, to be read later while it goes on: records are made as they are asked for, in no canonical order.
+   * @returns what may be read once
+   */
+  capture(): CapturedImage {
+    const others: MetadataRecord[] = [];
+    this.features.toRecords(others);
+    this.cluster.toRecords(others);
+    const topics = this.topics.capture();
+    const after: MetadataRecord[] = [];
+    this.configs.toRecords(after);
+    this.quotas.toRecords(after);
+    if (this.#producerIds !== undefined) after.push(record('ProducerIdsRecord', this.#producerIds));
+    this.acls.toRecords(after);
+    this.scram.toRecords(after);
+    this.tokens.toRecords(after);
+    return { endOffset: this.#endOffset, epoch: this.#epoch, records: chained(others, topics, after) };
   }
 
   toSnapshot(): CommittedRecords {
@@ -150,4 +190,8 @@ export class MetadataImage {
     this.#producerIds = next;
     delta.producerIdsChanged = true;
   }
+}
+
+function* chained(...lists: readonly Iterable<MetadataRecord>[]): Iterable<MetadataRecord> {
+  for (const records of lists) yield* records;
 }

@@ -57,6 +57,16 @@ function bytesOf(entries: readonly Entry[]): number {
 
 export type Proposal = { readonly data: Buffer; readonly offsetCount: number };
 
+/** Whether a proposal would be taken now. */
+export function mayPropose(s: RaftState): Outcome<Leader> {
+  const { role } = s;
+  if (role.kind !== 'leader' || !role.isEstablished || role.transfer !== null)
+    return refuse(ErrorCode.NOT_CONTROLLER, `node ${s.self.id} is not the active controller; ask the one that is`);
+  if (role.uncommittedBytes < s.options.uncommittedBytesMax) return ok(role);
+  const why = `${role.uncommittedBytes} bytes wait for a majority of the controllers already; try again shortly`;
+  return refuse(ErrorCode.REQUEST_TIMED_OUT, why);
+}
+
 /** @returns where each proposal ends; refused with NOT_CONTROLLER by who does not lead, or hands over */
 export function propose(
   s: RaftState,
@@ -64,20 +74,15 @@ export function propose(
   proposals: readonly Proposal[],
   nowMs: number,
 ): Outcome<readonly Position[]> {
-  const { role } = s;
-  if (role.kind !== 'leader' || !role.isEstablished || role.transfer !== null)
-    return refuse(ErrorCode.NOT_CONTROLLER, `node ${s.self.id} is not the active controller; ask the one that is`);
-  if (role.uncommittedBytes >= s.options.uncommittedBytesMax) {
-    const why = `${role.uncommittedBytes} bytes wait for a majority of the controllers already; try again shortly`;
-    return refuse(ErrorCode.REQUEST_TIMED_OUT, why);
-  }
+  const may = mayPropose(s);
+  if (!may.ok) return may;
   let offset = s.log.endOffset;
   const entries: Entry[] = proposals.map(({ data, offsetCount }) => {
     const entry: Entry = { kind: 'data', offset, endOffset: offset + offsetCount, epoch: s.epoch, data };
     offset = entry.endOffset;
     return entry;
   });
-  add(s, role, out, entries, nowMs);
+  add(s, may.value, out, entries, nowMs);
   return ok(entries.map(({ endOffset, epoch }) => ({ offset: endOffset, epoch })));
 }
 

@@ -55,10 +55,10 @@ export class Applier {
 
   /** Goes on until there is nothing more to tell, or it must wait. */
   run(): void {
-    if (this.#isBusy || this.#isStopped) return;
+    if (this.#isHeld) return;
     try {
       let left = this.#options.bytesPerTurn;
-      for (let first = this.#told[0]; first !== undefined && !this.#isStopped; first = this.#told[0]) {
+      for (let first = this.#told[0]; first !== undefined && !this.#isHeld; first = this.#told[0]) {
         if (first.kind === 'restored') {
           if (first.isReady()) this.idle = this.#restore();
           return;
@@ -69,6 +69,10 @@ export class Applier {
     } catch (cause) {
       this.#options.onFault(cause);
     }
+  }
+
+  get #isHeld(): boolean {
+    return this.#isBusy || this.#isStopped;
   }
 
   #yield(): void {
@@ -94,8 +98,23 @@ export class Applier {
     if (first.kind === 'leading') {
       onLeading(first.epoch);
       machine.leading(first.epoch);
-    } else machine.following(first.leaderId, first.epoch);
+      return 0;
+    }
+    const done = machine.following(first.leaderId, first.epoch);
+    if (done !== undefined) this.idle = this.#wait(done);
     return 0;
+  }
+
+  async #wait(done: Promise<void>): Promise<void> {
+    this.#isBusy = true;
+    try {
+      await done;
+    } catch (cause) {
+      this.#options.onFault(cause);
+      return;
+    }
+    this.#isBusy = false;
+    this.run();
   }
 
   #apply(entry: Entry): number {

@@ -8,8 +8,9 @@ import type { CommittedRecords, MetadataRecord } from '@odradek/metadata';
 import { Level } from 'level';
 import { afterEach, expect, test } from 'vitest';
 import { decodeRecords } from '../../shell/batch-codec.ts';
-import { openLevelStore } from '../../shell/level-store.ts';
+
 import type { Voter } from '../core/messages.ts';
+import { openFormatOne } from '../testing/format-one.ts';
 import { heldBy } from '../testing/store-model.ts';
 import { convertFormatOne } from './convert.ts';
 import { openRaftStore } from './store.ts';
@@ -41,22 +42,22 @@ const batch = (endOffset: number, count: number, epoch: number): CommittedRecord
 /** What a node that ran alone has left: a snapshot of 2,500 records at 30, and batches after it. */
 async function ranAlone(
   directory: string,
-): Promise<{ snapshot: CommittedRecords; batches: readonly CommittedRecords[] }> {
-  const store = await openLevelStore(directory, files);
-  await store.load();
+): Promise<{ snapshot: CommittedRecords; batches: readonly CommittedRecords[]; held: readonly [Buffer, Buffer][] }> {
+  const store = await openFormatOne(directory, files);
   for (let end = 1; end <= 30; end += 1) await store.append(batch(end, 1, 2));
   const snapshot = { records: Array.from({ length: 2_500 }, (_, at) => block(at)), endOffset: 30, epoch: 2 };
   const batches = [batch(33, 3, 2), batch(34, 1, 3), batch(39, 5, 3)];
   for (const each of batches.slice(0, 1)) await store.append(each);
   await store.saveSnapshot(snapshot);
   for (const each of batches.slice(1)) await store.append(each);
+  const held = await store.held();
   await store.close();
-  return { snapshot, batches };
+  return { snapshot, batches, held };
 }
 
 async function expectConverted(
   directory: string,
-  { snapshot, batches }: Awaited<ReturnType<typeof ranAlone>>,
+  { snapshot, batches }: Pick<Awaited<ReturnType<typeof ranAlone>>, 'snapshot' | 'batches'>,
 ): Promise<void> {
   const store = await openRaftStore({ directory, files, limits: limits.production, log: silent, voters: [self] });
   const { hardState, mark, parts, entries } = await heldBy(store);
@@ -113,8 +114,8 @@ test('store of a node that ran alone: a crash at any write leaves the old store,
     );
     await database.close();
     if (!isConverted) {
-      const old = await openLevelStore(directory, files);
-      expect(await old.load()).toEqual(before);
+      const old = await openFormatOne(directory, files);
+      expect(await old.held()).toEqual(before.held);
       await old.close();
     } else expect(writes, 'there was something to crash in').toBeGreaterThan(3);
     await expectConverted(directory, before);
@@ -123,7 +124,7 @@ test('store of a node that ran alone: a crash at any write leaves the old store,
 
 test('store of a node that ran alone and had nothing to keep begins like an empty one, in any quorum', async () => {
   const directory = fresh();
-  const old = await openLevelStore(directory, files);
+  const old = await openFormatOne(directory, files);
   await old.close();
   const voters = [self, { ...self, id: 2 }, { ...self, id: 3 }];
   const store = await openRaftStore({ directory, files, limits: limits.production, log: silent, voters });

@@ -4,15 +4,16 @@
  * a controller's quorum that waits for anything.
  */
 import { ErrorCode } from '@odradek/protocol';
-import { assert, refuse, unreachable } from '@odradek/base';
+import { assert, ok, refuse, unreachable } from '@odradek/base';
 import type { Clock, Limits, Logger, Metrics, Outcome, Random, TimerHandle } from '@odradek/base';
 import { sizeOf } from '../core/entries.ts';
-import { changeVoters, propose } from '../core/leader.ts';
+import { changeVoters, mayPropose, propose } from '../core/leader.ts';
+import type { Proposal } from '../core/leader.ts';
 import type { Entry, Message, Position, ReplicaKey, Voter } from '../core/messages.ts';
 import { nextDeadlineMs, step } from '../core/raft.ts';
 import { raftOf } from '../core/state.ts';
 import type { Effect, Input, RaftOptions, RaftState, Stored } from '../core/state.ts';
-import type { PersistOrder, RaftMachine, RaftReceiver, RaftStore, RaftTransport } from '../ports.ts';
+import type { PersistOrder, PinnedSnapshot, RaftMachine, RaftReceiver, RaftStore, RaftTransport } from '../ports.ts';
 import { Applier } from './applier.ts';
 import { DriverMetrics } from './driver-metrics.ts';
 import { Outbox } from './outbox.ts';
@@ -37,8 +38,19 @@ export type DriverOptions = {
   readonly onFault: (fault: Error) => void;
 };
 
+/**
+ * Makes a proposal at the moment at which it is taken: nothing comes between what it knows and its place in the log.
+ * @param at where it will begin, and the epoch of the lead
+ * @returns undefined: nothing is to be said here after all
+ */
+export type MakeProposal = (at: Position) => Proposal | undefined;
+
 type Asked =
-  | { readonly kind: 'propose'; readonly data: Buffer; readonly offsetCount: number; readonly answer: Answer }
+  | {
+      readonly kind: 'propose';
+      readonly make: MakeProposal;
+      readonly answer: (outcome: Outcome<Position | undefined>) => void;
+    }
   | { readonly kind: 'changeVoters'; readonly voters: readonly Voter[]; readonly answer: Answer };
 type Order = Effect & { readonly kind: 'send' };
 
@@ -111,7 +123,15 @@ export class RaftDriver {
    * committed: then it may or may not come to be. Refused with REQUEST_TIMED_OUT when too much waits already.
    * @param offsetCount offsets that the entry covers: its records
    */
-  propose(data: Buffer, offsetCount: number): Promise<Outcome<Position>> {
+  async propose(data: Buffer, offsetCount: number): Promise<Outcome<Position>> {
+    const outcome = await this.proposeMade(() => ({ data, offsetCount }));
+    if (!outcome.ok) return outcome;
+    assert(outcome.value !== undefined, 'what was made is proposed');
+    return ok(outcome.value);
+  }
+
+  /** As `propose`, of what is made when its turn has come; nothing is made when it would be refused. Resolves with undefined when nothing was made. */
+  proposeMade(make: MakeProposal): Promise<Outcome<Position | undefined>> {
     const { limits, self } = this.#options;
     if (this.#life !== 'running') return Promise.resolve(this.#notServing());
     if (this.#leadsEpoch === undefined)
@@ -124,13 +144,17 @@ export class RaftDriver {
           : undefined;
     if (waits !== undefined)
       return Promise.resolve(refuse(ErrorCode.REQUEST_TIMED_OUT, `${waits} of node ${self.id}; try again shortly`));
-    return this.#ask((answer) => ({ kind: 'propose', data, offsetCount, answer }));
+    const { promise, resolve } = Promise.withResolvers<Outcome<Position | undefined>>();
+    this.#input({ kind: 'propose', make, answer: resolve });
+    return promise;
   }
 
   /** One voter is added, removed or told new endpoints. Resolves once that is committed; refused as `propose`, or when it is not allowed. */
   changeVoters(voters: readonly Voter[]): Promise<Outcome<Position>> {
     if (this.#life !== 'running') return Promise.resolve(this.#notServing());
-    return this.#ask((answer) => ({ kind: 'changeVoters', voters, answer }));
+    const { promise, resolve } = Promise.withResolvers<Outcome<Position>>();
+    this.#input({ kind: 'changeVoters', voters, answer: resolve });
+    return promise;
   }
 
   /** Hands the lead over to that voter, or to the one that is furthest; until it is done, or an election timeout has passed, proposals are refused. */
@@ -150,6 +174,23 @@ export class RaftDriver {
   /** Up to where the machine has heard everything. */
   get applied(): Position {
     return this.#applier.applied;
+  }
+
+  /**
+   * What the machine has heard after `from`, as many entries as fit in `bytesMax`, at least one when there is one.
+   * @returns undefined when the log does not hold what follows, or knows `from` in another epoch
+   */
+  appliedAfter(from: Position, bytesMax: number): readonly Entry[] | undefined {
+    const { log } = this.#state;
+    if (from.offset < log.start.offset || log.epochAt(from.offset) !== from.epoch) return undefined;
+    const { offset } = this.#applier.applied;
+    const entries = log.slice(from.offset, bytesMax);
+    return entries.filter(({ endOffset }) => endOffset <= offset);
+  }
+
+  /** The snapshot in force, to be released: with what follows it in the log it makes the state of all that was applied. */
+  pinSnapshot(): PinnedSnapshot {
+    return this.#options.store.pinSnapshot();
   }
 
   /** Bytes of the log that a start would replay. */
@@ -216,12 +257,6 @@ export class RaftDriver {
     };
   }
 
-  #ask(asked: (answer: Answer) => Asked): Promise<Outcome<Position>> {
-    const { promise, resolve } = Promise.withResolvers<Outcome<Position>>();
-    this.#input(asked(resolve));
-    return promise;
-  }
-
   #input(input: Input | Asked): void {
     if (this.#life !== 'running') return;
     this.#inbox.push(input);
@@ -257,14 +292,9 @@ export class RaftDriver {
     let next = at + 1;
     out.length = 0;
     if (input?.kind === 'propose') {
-      const proposals = [input];
-      for (let more = inputs[next]; more?.kind === 'propose'; more = inputs[(next += 1)]) proposals.push(more);
-      const outcome = propose(this.#state, out, proposals, nowMs);
-      for (const [index, { answer }] of proposals.entries()) {
-        const position = outcome.ok ? outcome.value[index] : undefined;
-        if (position !== undefined) this.#proposals.wait(position, answer, nowMs);
-        else if (!outcome.ok) answer(outcome);
-      }
+      const asked = [input];
+      for (let more = inputs[next]; more?.kind === 'propose'; more = inputs[(next += 1)]) asked.push(more);
+      this.#propose(asked, nowMs, out);
     } else if (input?.kind === 'changeVoters') {
       const outcome = changeVoters(this.#state, out, input.voters, nowMs);
       if (outcome.ok) this.#proposals.wait(outcome.value, input.answer, nowMs);
@@ -273,6 +303,35 @@ export class RaftDriver {
     for (const order of this.#outbox.take(this.#state.durableSeq)) this.#send(order);
     for (const effect of out) this.#carryOut(effect);
     return next;
+  }
+
+  #propose(asked: readonly (Asked & { kind: 'propose' })[], nowMs: number, out: Effect[]): void {
+    const may = mayPropose(this.#state);
+    if (!may.ok) {
+      for (const { answer } of asked) answer(may);
+      return;
+    }
+    const proposals: Proposal[] = [];
+    const answers: Answer[] = [];
+    const { epoch, log } = this.#state;
+    let offset = log.endOffset;
+    for (const { make, answer } of asked) {
+      const proposal = make({ offset, epoch });
+      if (proposal === undefined) {
+        answer(ok(undefined));
+        continue;
+      }
+      offset += proposal.offsetCount;
+      proposals.push(proposal);
+      answers.push(answer);
+    }
+    if (proposals.length === 0) return;
+    const outcome = propose(this.#state, out, proposals, nowMs);
+    assert(outcome.ok, 'what may be proposed is taken');
+    for (const [index, position] of outcome.value.entries()) {
+      const answer = answers[index];
+      if (answer !== undefined) this.#proposals.wait(position, answer, nowMs);
+    }
   }
 
   #carryOut(effect: Effect): void {

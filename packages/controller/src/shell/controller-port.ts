@@ -1,0 +1,83 @@
+/** What sessions of brokers ask of the controller of their node, put to the machine, or to the quorum that the machine runs on. */
+import { assert, ok } from '@odradek/base';
+import type { Outcome } from '@odradek/base';
+import type { AdminReply, AdminRequest, BrokerRegistration, QuorumRequest } from '@odradek/metadata';
+import type { Heartbeat, HeartbeatReply } from '../core/brokers.ts';
+import type { ControllerOp, ControllerReply } from '../core/controller.ts';
+import type { ControllerPort, KnownLeader, LogReader } from '../ports.ts';
+import type { ControllerRuntime, LeaderSeen } from './runtime.ts';
+
+type Answered<R extends AdminRequest> = Outcome<{ readonly reply: AdminReply<R>; readonly committedOffset: number }>;
+
+/** Answers what is asked of the quorum itself. */
+export interface QuorumDesk {
+  answer(request: QuorumRequest): Promise<Answered<QuorumRequest>>;
+}
+
+export class RunningPort implements ControllerPort {
+  readonly #runtime: ControllerRuntime;
+  readonly #quorum: QuorumDesk;
+
+  constructor(runtime: ControllerRuntime, quorum: QuorumDesk) {
+    this.#runtime = runtime;
+    this.#quorum = quorum;
+  }
+
+  async register(registration: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>> {
+    const outcome = await this.#runtime.submit({ kind: 'registered', registration });
+    return outcome.ok ? replyOf(outcome.value.reply, 'registered').outcome : outcome;
+  }
+
+  async heartbeat(beat: Heartbeat): Promise<Outcome<HeartbeatReply>> {
+    const outcome = await this.#runtime.submit({ kind: 'heartbeat', beat });
+    return outcome.ok ? replyOf(outcome.value.reply, 'heartbeat').outcome : outcome;
+  }
+
+  sessionLost(_broker: { readonly brokerId: number; readonly brokerEpoch: number }): void {}
+
+  async admin(request: AdminRequest, _principal: string): Promise<Answered<AdminRequest>> {
+    if (isOfQuorum(request)) return this.#quorum.answer(request);
+    const op: ControllerOp = { kind: 'admin', request };
+    const outcome = await this.#runtime.submit(op);
+    if (!outcome.ok) return outcome;
+    const { reply, committedOffset } = outcome.value;
+    return ok({ reply: replyOf(reply, 'admin').reply, committedOffset });
+  }
+
+  read(from: { readonly endOffset: number; readonly epoch: number }, reader: LogReader): { close(): void } {
+    return this.#runtime.read(from, reader);
+  }
+
+  onFenced(
+    told: (broker: { readonly brokerId: number; readonly brokerEpoch: number; readonly why: string }) => void,
+  ): void {
+    this.#runtime.onFenced(told);
+  }
+
+  leader(): KnownLeader {
+    return this.#known(this.#runtime.leader);
+  }
+
+  onLeader(changed: (leader: KnownLeader) => void): void {
+    this.#runtime.onLeader((seen) => changed(this.#known(seen)));
+  }
+
+  #known({ leaderId, epoch }: LeaderSeen): KnownLeader {
+    const voter = this.#runtime.voters.find(({ id }) => id === leaderId);
+    const [first] = voter?.endpoints ?? [];
+    const endpoint = first === undefined ? undefined : { host: first.host, port: first.port };
+    return { nodeId: leaderId, epoch, endpoint };
+  }
+}
+
+function isOfQuorum(request: AdminRequest): request is QuorumRequest {
+  return request.kind === 'describeQuorum' || request.kind.endsWith('RaftVoter');
+}
+
+function replyOf<K extends ControllerReply['kind']>(
+  reply: ControllerReply,
+  kind: K,
+): Extract<ControllerReply, { readonly kind: K }> {
+  assert(reply.kind === kind, 'an operation is answered in its kind', { kind, reply: reply.kind });
+  return reply as Extract<ControllerReply, { readonly kind: K }>;
+}

@@ -1,0 +1,50 @@
+/** What the configuration says about the quorum, in the words of the replica. */
+import { UUID_ZERO } from '@odradek/base';
+import type { Limits, NodeConfig } from '@odradek/base';
+import type { Identity } from '@odradek/rpc';
+import type { Voter, VoterEndpoint } from '../raft/core/messages.ts';
+import type { RaftOptions } from '../raft/core/state.ts';
+
+/** Beats within the time after which a leader is missed. */
+const BEATS_PER_TIMEOUT = 5;
+
+export function raftOptionsOf(config: NodeConfig, limits: Limits): RaftOptions {
+  const electionTimeoutMs = Math.max(1, config.get('controller.quorum.fetch.timeout.ms'));
+  return {
+    electionTimeoutMs,
+    heartbeatMs: Math.max(1, Math.floor(electionTimeoutMs / BEATS_PER_TIMEOUT)),
+    brokenStreamWaitMs: limits.raftBrokenStreamWaitMs,
+    appendBytesMax: config.get('controller.quorum.fetch.max.bytes'),
+    inFlightMax: limits.raftInFlightAppendsMax,
+    inFlightBytesMax: limits.raftInFlightBytesMax,
+    uncommittedBytesMax: limits.raftUncommittedBytesMax,
+    keptBytesMax: limits.raftKeptBytesMax,
+  };
+}
+
+/** Where others reach this controller. @param hostName for a listener that names no host */
+export function ownEndpoints(config: NodeConfig, hostName: string): readonly VoterEndpoint[] {
+  return config.advertisedControllerListeners.map(({ name, host, port }) => ({ name, host: host || hostName, port }));
+}
+
+/**
+ * Who votes in a quorum that begins here: the voters by name (static, kraft.version 0), this node alone (dynamic, so that others can be
+ * added), or nobody yet: the voters are learnt from `controller.quorum.bootstrap.servers`.
+ */
+export function firstVoters(
+  config: NodeConfig,
+  identity: Identity,
+  { hostName, isStandalone }: { readonly hostName: string; readonly isStandalone: boolean },
+): readonly Voter[] {
+  const { quorum } = config;
+  if (quorum.kind === 'static') {
+    const [name = 'CONTROLLER'] = config.get('controller.listener.names').map((each) => each.toUpperCase());
+    return quorum.voters.map(({ id, host, port }) => ({
+      id,
+      directoryId: UUID_ZERO,
+      endpoints: [{ name, host, port }],
+    }));
+  }
+  if (quorum.kind === 'bootstrap' && !isStandalone) return [];
+  return [{ id: config.nodeId, directoryId: identity.directoryId, endpoints: ownEndpoints(config, hostName) }];
+}
