@@ -6,8 +6,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { freePort, spawnKafka, type KafkaProcess } from '@odradek/testkit';
 import type { PrivateNetwork } from './network.ts';
+import { run } from './run.ts';
 import { eventually } from './target.ts';
 
 export type Role = 'broker' | 'controller';
@@ -27,6 +29,8 @@ export type ClusterOptions = {
   readonly network?: PrivateNetwork;
   /** Before the server's file, per node: arguments of the runtime, such as `--cpu-prof`. */
   readonly runtimeArguments?: readonly string[];
+  /** Variables of one node's environment. */
+  readonly environmentOf?: (id: number) => Readonly<Record<string, string>>;
   /** A whole command before the node's own, such as a private mount. */
   readonly launcherOf?: (node: { readonly id: number; readonly directory: string }) => readonly string[];
   readonly readyWithinMs?: number;
@@ -161,6 +165,8 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
+export type Attempt = { readonly code: number | null; readonly output: string };
+
 /** Who leads, as one controller knows it; `leaderId` -1: nobody. */
 export type View = { readonly leaderId: number; readonly epoch: number; readonly isActive: boolean };
 
@@ -216,25 +222,37 @@ export class ClusterNode {
     return join(this.directory, 'data', '__cluster_metadata-0');
   }
 
-  /** @returns once it answers; whether it is ready is another question */
+  /** @param more properties of this life alone. @returns once it answers; whether it is ready is another question */
   async start(more: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.#process !== undefined) throw new Error(`node ${this.id} runs already`);
-    mkdirSync(this.directory, { recursive: true });
-    const lines = Object.entries({ ...this.#properties, ...more }).map(([key, value]) => `${key}=${value}\n`);
-    writeFileSync(this.file, lines.join(''));
-    const { host, port, controllerPort, launcher, roles } = this.#place;
+    this.#write(more);
+    const { host, port, controllerPort, roles } = this.#place;
     const started = await spawnKafka({
       host,
       port: roles.includes('broker') ? port : controllerPort,
       file: this.file,
       directory: this.directory,
-      launcher: [...launcher, ...(this.#options.launcherOf?.(this) ?? [])],
+      launcher: this.#launcher,
       runtimeArguments: this.#options.runtimeArguments ?? [],
+      environment: this.#options.environmentOf?.(this.id) ?? {},
       readyWithinMs: this.#options.readyWithinMs ?? READY_WITHIN_MS,
     });
     this.#process = started;
     this.#isPaused = false;
     void started.ended.then(() => this.#ended(started));
+  }
+
+  /** Starts the node as it is not expected to live. @returns what it said, and its exit code; null when it still ran and was killed */
+  async attempt(withinMs: number, more: Readonly<Record<string, string>> = {}): Promise<Attempt> {
+    if (this.#process !== undefined) throw new Error(`node ${this.id} runs already`);
+    this.#write(more);
+    const main = fileURLToPath(import.meta.resolve('@odradek/server/main'));
+    const command = [...this.#launcher, process.execPath, main, '--config', this.file];
+    const environment = this.#options.environmentOf?.(this.id) ?? {};
+    const { code, stdout, stderr } = await run(command, { withinMs, environment });
+    const output = stdout.toString() + stderr;
+    this.#said += output;
+    return { code, output };
   }
 
   /** Waits until the node says that it can be used. */
@@ -297,6 +315,16 @@ export class ClusterNode {
     const { host, httpPort } = this.#place;
     const answer = await fetch(`http://${host}:${httpPort}${path}`, { signal: AbortSignal.timeout(ASK_WITHIN_MS) });
     return { ok: answer.ok, text: await answer.text() };
+  }
+
+  get #launcher(): string[] {
+    return [...this.#place.launcher, ...(this.#options.launcherOf?.(this) ?? [])];
+  }
+
+  #write(more: Readonly<Record<string, string>>): void {
+    mkdirSync(this.directory, { recursive: true });
+    const lines = Object.entries({ ...this.#properties, ...more }).map(([key, value]) => `${key}=${value}\n`);
+    writeFileSync(this.file, lines.join(''));
   }
 
   #running(): KafkaProcess {

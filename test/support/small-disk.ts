@@ -3,7 +3,7 @@
  * nodes that are started on it, and nothing is left behind when the test ends, however it ends. Only root can make one.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { found, missing, type Found } from './run.ts';
 
@@ -22,16 +22,18 @@ export function smallDisks(): Found<(path: string, megabytes: number) => Promise
 }
 
 export class SmallDisk implements AsyncDisposable {
-  readonly #path: string;
+  /** Where the chosen processes see it. */
+  readonly path: string;
   readonly #holder: ChildProcess;
 
   private constructor(path: string, holder: ChildProcess) {
-    this.#path = path;
+    this.path = path;
     this.#holder = holder;
   }
 
-  /** @param path an existing directory, which stays empty for everybody else */
+  /** @param path a directory that is made here, stays empty for everybody else, and is removed at the end */
   static async create(path: string, megabytes: number): Promise<SmallDisk> {
+    mkdirSync(path, { recursive: true });
     const script = `mount -t tmpfs -o size=${megabytes}m tmpfs "$0" && echo mounted && exec cat`;
     const holder = spawn('unshare', ['-m', 'sh', '-c', script, path], { stdio: ['pipe', 'pipe', 'inherit'] });
     await new Promise<void>((resolve, reject) => {
@@ -77,11 +79,12 @@ export class SmallDisk implements AsyncDisposable {
     const ended = new Promise<void>((resolve) => this.#holder.once('close', () => resolve()));
     this.#holder.stdin?.end();
     await ended;
+    rmSync(this.path, { recursive: true, force: true });
   }
 
   /** The disk as this process can reach it. */
   get #seen(): string {
-    return join(`/proc/${this.#holder.pid}/root`, this.#path);
+    return join(`/proc/${this.#holder.pid}/root`, this.path);
   }
 
   get #ballast(): string {

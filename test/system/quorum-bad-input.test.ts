@@ -1,0 +1,175 @@
+/**
+ * Nodes that do not belong together, disks that fail under a controller: each is told in words, two of three nodes go on, nobody else becomes
+ * an active controller, and nothing that was acknowledged is lost.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Wire } from '@odradek/testkit';
+import { startCluster, type Cluster, type ClusterNode } from '../support/cluster.ts';
+import { title } from '../support/run.ts';
+import { smallDisks } from '../support/small-disk.ts';
+import { eventually, freshName } from '../support/target.ts';
+import { createTopic } from '../support/wire.ts';
+import { readTopics } from '../support/chaos/admin-client.ts';
+
+const ALONE_MS = 6_000;
+const CLUSTER_ID = 'b2RyYWRlay1xdW9ydW0tMQ';
+const OTHER_CLUSTER_ID = 'b2RyYWRlay1xdW9ydW0tMg';
+
+/** A change through that node, which the active controller has committed and the node has applied. */
+async function change(node: ClusterNode): Promise<string> {
+  using wire = await Wire.open(node.address);
+  const topic = freshName('kept');
+  await createTopic(wire, topic);
+  return topic;
+}
+
+async function expectTopics(node: ClusterNode, topics: readonly string[]): Promise<void> {
+  using wire = await Wire.open(node.address);
+  const found = await readTopics(wire, topics);
+  expect(found.map(({ name }) => name).toSorted()).toEqual(topics.toSorted());
+}
+
+/** Starts these nodes and waits until they can be used. */
+async function startSome(cluster: Cluster, ...ids: number[]): Promise<ClusterNode[]> {
+  const nodes = ids.map((id) => cluster.node(id));
+  await Promise.all(nodes.map((node) => node.start()));
+  await Promise.all(nodes.map((node) => node.ready()));
+  return nodes;
+}
+
+/** How often this node was elected. */
+const elections = (output: string): number => output.match(/was elected active controller/g)?.length ?? 0;
+
+describe('two processes with one node id:', () => {
+  test('the second controller is heard by nobody, and both sides say why', async () => {
+    // The fourth says that it is node 2, with a disk and ports of its own.
+    const configOf = (id: number): Record<string, string> =>
+      id === 4 ? { 'node.id': '2', 'process.roles': 'controller' } : {};
+    await using cluster = await startCluster({ nodes: 3, brokers: 1, isStopped: true, configOf });
+    const nodes = await startSome(cluster, 1, 2, 3);
+    const before = await change(cluster.node(2));
+    const twin = await cluster.node(4).attempt(ALONE_MS);
+    expect(elections(twin.output)).toBe(0);
+    expect(twin.output).toMatch(/node 2\b/);
+    const topics = [before, ...(await Promise.all(nodes.map(change)))];
+    for (const node of nodes) await expectTopics(node, topics);
+  });
+
+  test('the second broker is refused, and its last line says that another process has the id', async () => {
+    const configOf = (id: number): Record<string, string> => (id === 4 ? { 'node.id': '2' } : {});
+    await using cluster = await startCluster({ nodes: 3, brokers: 1, isStopped: true, configOf });
+    const nodes = await startSome(cluster, 1, 2, 3);
+    const twin = await cluster.node(4).attempt(ALONE_MS);
+    expect(twin.output).toMatch(/DUPLICATE_BROKER_REGISTRATION|another (process|broker|node).*\b2\b|\b2\b.*another/i);
+    const topics = await Promise.all(nodes.map(change));
+    for (const node of nodes) await expectTopics(node, topics);
+  });
+});
+
+describe('a node of another cluster', () => {
+  test('is refused by the others and says both ids; two of three go on', async () => {
+    const environmentOf = (id: number): Record<string, string> => ({
+      CLUSTER_ID: id === 3 ? OTHER_CLUSTER_ID : CLUSTER_ID,
+    });
+    await using cluster = await startCluster({ nodes: 3, isStopped: true, environmentOf });
+    const nodes = await startSome(cluster, 1, 2);
+    const { output } = await cluster.node(3).attempt(ALONE_MS);
+    expect(output).toContain(CLUSTER_ID);
+    expect(output).toContain(OTHER_CLUSTER_ID);
+    expect(elections(output)).toBe(0);
+    const topics = await Promise.all(nodes.map(change));
+    for (const node of nodes) await expectTopics(node, topics);
+    expect(nodes.map(({ output: said }) => said()).join('')).toContain(OTHER_CLUSTER_ID);
+  });
+});
+
+describe('voters that disagree:', () => {
+  test('a node that knows other voters is told so, and never leads', async () => {
+    const environmentOf = (): Record<string, string> => ({ CLUSTER_ID });
+    await using cluster = await startCluster({ nodes: 3, isStopped: true, environmentOf });
+    const nodes = await startSome(cluster, 1, 2);
+    const third = cluster.node(3);
+    const voters = `3@${third.controllerAddress},4@127.0.0.1:1,5@127.0.0.1:2`;
+    const { output } = await third.attempt(ALONE_MS, { 'controller.quorum.voters': voters });
+    expect(output).toMatch(/voter/i);
+    expect(elections(output)).toBe(0);
+    const topics = await Promise.all(nodes.map(change));
+    for (const node of nodes) await expectTopics(node, topics);
+  });
+});
+
+describe('a damaged metadata log', () => {
+  test('is told at start with its place; the others go on, and an empty disk brings the node back', async () => {
+    await using cluster = await startCluster({ nodes: 3 });
+    await Promise.all(cluster.nodes.map((node) => node.ready()));
+    const victim = cluster.node(2);
+    const topics = await Promise.all(cluster.nodes.map(change));
+    await victim.stop();
+    for (const name of readdirSync(victim.metadataDirectory)) {
+      if (!/\.(ldb|log)$/.test(name)) continue;
+      const path = join(victim.metadataDirectory, name);
+      const bytes = readFileSync(path);
+      for (let at = 40; at < bytes.length; at += 97) bytes[at] = (bytes[at] ?? 0) ^ 0x55;
+      writeFileSync(path, bytes);
+    }
+    const { code, output } = await victim.attempt(ALONE_MS);
+    expect(code).toBe(1);
+    expect(output).toContain(victim.metadataDirectory);
+    expect(output).toMatch(/damaged|corrupt|checksum/i);
+    topics.push(await change(cluster.node(1)), await change(cluster.node(3)));
+    victim.wipe();
+    await victim.start();
+    await victim.ready();
+    topics.push(await change(victim));
+    for (const node of cluster.nodes) await expectTopics(node, topics);
+  });
+});
+
+const disks = smallDisks();
+
+describe('a full disk under the active controller', () => {
+  test.skipIf(disks.missing !== undefined)(
+    title('stops it with a clear word; the next one leads, nothing is lost, and with room it is back', disks),
+    async () => {
+      if (disks.use === undefined) return;
+      await using disk = await disks.use(join(tmpdir(), freshName('odradek-small')), 16);
+      const place = disk.path;
+      await using cluster = await startCluster({
+        nodes: 3,
+        isStopped: true,
+        configOf: (id) => (id === 1 ? { 'metadata.log.dir': place } : {}),
+        launcherOf: ({ id }) => (id === 1 ? disk.launcher() : []),
+      });
+      const small = cluster.node(1);
+      await startSome(cluster, 1, 2, 3);
+      await untilActive(cluster, small);
+      const topics = [await change(small)];
+      disk.fill();
+      // Someone has to notice: a change that cannot be written is acknowledged only by whoever leads next.
+      await eventually('a change is taken again', async () => {
+        const topic = await change(cluster.node(2)).catch(() => undefined);
+        if (topic !== undefined) topics.push(topic);
+        return topic !== undefined && (await cluster.node(2).view()).leaderId !== small.id;
+      });
+      await eventually('the node with the full disk has stopped', () => !small.isRunning);
+      expect(small.output()).toMatch(/ENOSPC|no space|disk is full/i);
+      disk.empty();
+      await small.start();
+      await small.ready();
+      topics.push(await change(small));
+      for (const node of cluster.nodes) await expectTopics(node, topics);
+    },
+  );
+});
+
+/** Who leads otherwise is restarted until the lead is where the test wants it. */
+async function untilActive(cluster: Cluster, wanted: ClusterNode): Promise<void> {
+  for (let active = await cluster.agreed(); active !== wanted; active = await cluster.agreed()) {
+    await active.stop();
+    await active.start();
+    await active.ready();
+  }
+}
