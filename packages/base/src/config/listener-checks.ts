@@ -27,7 +27,7 @@ export function checkListeners(config: NodeConfig, told: Told): void {
     );
     return;
   }
-  checkAdvertised(config, given, problems);
+  checkAdvertised(config, given, told);
   if (config.hasRole('broker')) checkInterBroker(config, given.bound, problems);
 }
 
@@ -124,12 +124,17 @@ function overlap(one: string, other: string): boolean {
   return (one === '0.0.0.0' && !other.includes(':')) || (other === '0.0.0.0' && !one.includes(':'));
 }
 
-function checkAdvertised(config: NodeConfig, { bound, advertised }: Given, problems: string[]): void {
+function checkAdvertised(config: NodeConfig, { bound, advertised }: Given, { problems, warnings }: Told): void {
   if (!config.isSet('advertised.listeners')) return;
   const names = bound.map(({ name }) => name);
   for (const listener of advertised) {
     const text = formatListener(listener);
-    if (!names.includes(listener.name)) {
+    const role = config.isControllerListener(listener.name) ? 'controller' : 'broker';
+    if (!names.includes(listener.name) && !config.hasRole(role)) {
+      warnings.push(
+        `advertised.listeners: ${text} is of the ${role} role, which this node does not have; it is ignored`,
+      );
+    } else if (!names.includes(listener.name)) {
       problems.push(`advertised.listeners: ${text} is not among listeners (${names.join(', ')})`);
     }
     if (listener.host === '0.0.0.0') {

@@ -197,13 +197,12 @@ describe('load: what cannot be is refused', () => {
     ['malformed voters', 'controller.quorum.voters=localhost:9093', 'is not of the form id@host:port'],
     ['a voter twice', 'controller.quorum.voters=1@a:1,1@b:1', 'has an id twice'],
     ['two voters at one address', 'controller.quorum.voters=1@a:1,2@b:1,3@a:1', 'has two voters at a:1'],
-    ['a voter that nobody reaches', 'controller.quorum.voters=1@a:9093,2@b:0', 'others must reach voter 2, so that it needs a port above 0'],
-    ['bootstrap servers without a port', 'controller.quorum.bootstrap.servers=a', "'a' is not of the form host:port"],
     [
-      'voters and joining by oneself',
-      'controller.quorum.voters=1@a:9093\ncontroller.quorum.auto.join.enable=true',
-      'does not go with controller.quorum.voters',
+      'a voter that nobody reaches',
+      'controller.quorum.voters=1@a:9093,2@b:0',
+      'others must reach voter 2, so that it needs a port above 0',
     ],
+    ['bootstrap servers without a port', 'controller.quorum.bootstrap.servers=a', "'a' is not of the form host:port"],
     [
       'a voter without a controller listener',
       'listeners=PLAINTEXT://:9092\nadvertised.listeners=\ncontroller.quorum.voters=1@a:1,2@b:1',
@@ -279,138 +278,6 @@ describe('load: what cannot be is refused', () => {
   test.each(refusals)('%s', (_name, lines, why) => {
     expect(problems({ file: `${kafkas}\n${lines}` }).join('\n')).toContain(why);
   });
-});
-
-test('load: a file that names no controllers is refused, since three of them would be three clusters', () => {
-  const told = problems({ file: 'process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=' });
-  expect(told).toEqual([
-    expect.stringContaining('neither controller.quorum.bootstrap.servers nor controller.quorum.voters is set'),
-  ]);
-});
-
-/** The three files of a cluster of combined nodes. */
-const nodeOfThree = (id: number): string =>
-  `${kafkas}\nnode.id=${id}\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093
-advertised.listeners=PLAINTEXT://kafka-${id}:9092
-controller.quorum.bootstrap.servers=
-controller.quorum.voters=3@kafka-3:9093,1@kafka-1:9093,2@kafka-2:9093`;
-
-test('load: three combined nodes know each other by voters, whatever the order in which they are written', () => {
-  for (const id of [1, 2, 3]) {
-    const config = good({ file: nodeOfThree(id) });
-    expect(config.quorum).toEqual({
-      kind: 'static',
-      voters: [1, 2, 3].map((voter) => ({ id: voter, host: `kafka-${voter}`, port: 9093 })),
-    });
-    expect(config.advertisedControllerListeners.map(({ name, host, port }) => [name, host, port])).toEqual([
-      ['CONTROLLER', '', 9093],
-    ]);
-  }
-});
-
-test('load: bootstrap servers are asked when no voters are named; without either the node is alone', () => {
-  const servers = 'controller.quorum.bootstrap.servers=kafka-1:9093, [::1]:9094';
-  expect(good({ file: `${kafkas}\n${servers}` }).quorum).toEqual({
-    kind: 'bootstrap',
-    servers: [
-      { host: 'kafka-1', port: 9093 },
-      { host: '::1', port: 9094 },
-    ],
-  });
-  expect(good({ file: `${kafkas}\n${servers}\ncontroller.quorum.voters=1@a:9093` }).quorum.kind).toBe('static');
-  expect(good({}).quorum).toEqual({ kind: 'standalone' });
-});
-
-test('load: other controllers reach this one where advertised.listeners says', () => {
-  const config = good({ file: `${kafkas}\nadvertised.listeners=CONTROLLER://inside:19093,PLAINTEXT://outside:9092` });
-  expect(config.advertisedControllerListeners.map(({ host, port }) => [host, port])).toEqual([['inside', 19_093]]);
-  expect(config.advertisedListeners.map(({ host }) => host)).toEqual(['outside']);
-});
-
-describe('load: a node of one role', () => {
-  const broker = `process.roles=broker\nnode.id=4\nlisteners=PLAINTEXT://:9092\ncontroller.listener.names=CONTROLLER
-controller.quorum.voters=1@kafka-1:9093,2@kafka-2:9093,3@kafka-3:9093\nlog.dirs=/d`;
-  const controller = `process.roles=controller\nnode.id=2\nlisteners=CONTROLLER://:9093\ncontroller.listener.names=CONTROLLER
-controller.quorum.voters=1@kafka-1:9093,2@kafka-2:9093,3@kafka-3:9093\nlog.dirs=/d`;
-
-  test('a broker: it has no controller listener and is no voter', () => {
-    const config = good({ file: broker });
-    expect([config.hasRole('broker'), config.hasRole('controller')]).toEqual([true, false]);
-    expect(config.controllerListeners).toEqual([]);
-    expect(config.interBrokerListener).toBe('PLAINTEXT');
-  });
-
-  test('a controller: it has no listener for clients', () => {
-    const config = good({ file: controller });
-    expect([config.hasRole('broker'), config.hasRole('controller')]).toEqual([false, true]);
-    expect(config.brokerListeners).toEqual([]);
-    expect(config.controllerListeners.map(({ port }) => port)).toEqual([9093]);
-  });
-
-  const noController = 'controller.quorum.voters=';
-  test.each([
-    [
-      'a broker among the voters',
-      `${broker}\nnode.id=3`,
-      'contains this node (node.id = 3), which has the broker role only',
-    ],
-    [
-      'a broker with a controller listener',
-      `${broker}\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093`,
-      'process.roles = broker has none',
-    ],
-    [
-      'a broker that knows no controllers',
-      `${broker}\n${noController}`,
-      'neither controller.quorum.bootstrap.servers nor',
-    ],
-    [
-      'a broker without a protocol for controllers',
-      `${broker}\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT`,
-      'CONTROLLER has no security protocol',
-    ],
-    [
-      'a broker whose controllers speak TLS',
-      `${broker}\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:SSL`,
-      'CONTROLLER uses SSL',
-    ],
-    [
-      'a broker that is to join by itself',
-      `${broker}\ncontroller.quorum.auto.join.enable=true`,
-      'does not have the controller role',
-    ],
-    [
-      'a controller with a listener for clients',
-      `${controller}\nlisteners=CONTROLLER://:9093,PLAINTEXT://:9092`,
-      'PLAINTEXT://:9092 is no controller listener',
-    ],
-    [
-      'a controller that is no voter',
-      `${controller}\nnode.id=7`,
-      'does not contain this node (node.id = 7), which has the controller role',
-    ],
-    [
-      'a controller that listens nowhere',
-      `${controller}\ncontroller.listener.names=OTHER`,
-      'no other node reaches this controller',
-    ],
-  ])('is refused: %s', (_name, file, why) => {
-    expect(problems({ file }).join('\n')).toContain(why);
-  });
-
-  test('it is refused without a file too when nothing says where the controllers are', () => {
-    for (const role of ['broker', 'controller']) {
-      const overrides = [`process.roles=${role}`, 'listeners=CONTROLLER://:9093', 'log.dirs=/d'];
-      expect(problems({ overrides }).join('\n')).toContain(`process.roles = ${role}: a node of one role needs others`);
-    }
-  });
-});
-
-test('load: a voter address with a port that the node does not listen on is warned of', () => {
-  const warned = (lines: string): readonly string[] => load({ file: `${nodeOfThree(1)}\n${lines}` }).warnings;
-  const slip = 'controller.quorum.voters=1@kafka-1:9099,2@kafka-2:9093,3@kafka-3:9093';
-  expect(warned(slip).join('\n')).toContain('reach this node at kafka-1:9099, but none of listeners has port 9099');
-  expect(warned('').filter((line) => line.includes('voters'))).toEqual([]);
 });
 
 test('load: IPv4 and IPv6 may share a port, and so may port 0', () => {

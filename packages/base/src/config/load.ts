@@ -72,12 +72,6 @@ export function loadNodeConfig(sources: ConfigSources): Loaded {
     for (const name of requiredInFiles) {
       if (!given.has(name)) problems.push(`${name} is missing: ${path} must say it, as for Kafka in KRaft mode`);
     }
-    if (controllerKeys.every((name) => (given.get(name)?.value.trim() ?? '') === '')) {
-      problems.push(
-        `neither ${controllerKeys.join(' nor ')} is set: ${path} must say one of them, as for Kafka in KRaft mode; ` +
-          'for one node alone controller.quorum.voters=ID@HOST:PORT with its own controller listener',
-      );
-    }
   }
 
   const properties = checkEach(given, { problems, warnings }, sources.workingDirectory);
@@ -87,8 +81,23 @@ export function loadNodeConfig(sources: ConfigSources): Loaded {
   // What speaks of a key whose own value is wrong or missing may be no more than its echo.
   const echoes = Object.keys(brokerTable).filter((name) => problems.some((problem) => problem.startsWith(`${name} `)));
   problems.push(...together.problems.filter((problem) => !echoes.some((name) => problem.includes(name))));
+  const { file } = sources;
+  if (
+    file !== undefined &&
+    config.get('process.roles').length > 1 &&
+    controllerKeys.every((name) => isEmpty(given.get(name)))
+  ) {
+    problems.push(
+      `neither ${controllerKeys.join(' nor ')} is set: ${file.path} must say one of them, as for Kafka in KRaft mode; ` +
+        'for one node alone controller.quorum.voters=ID@HOST:PORT with its own controller listener',
+    );
+  }
   if (problems.length > 0) return { ok: false, problems, warnings };
   return { ok: true, config, clusterId: environment.clusterId, warnings, withoutEffect: withoutEffect(given) };
+}
+
+function isEmpty(given: Given | undefined): boolean {
+  return given === undefined || given.value.trim() === '';
 }
 
 type Told = { readonly problems: string[]; readonly warnings: string[] };

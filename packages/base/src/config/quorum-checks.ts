@@ -29,7 +29,7 @@ export function checkQuorum(config: NodeConfig, told: Told): void {
         'controller.quorum.bootstrap.servers says where the controllers are: set one of them',
     );
   }
-  checkAutoJoin(config, told.problems);
+  checkAutoJoin(config, told);
   if (voters !== undefined) checkOwnAddress(config, voters, told.warnings);
 }
 
@@ -67,14 +67,14 @@ function checkVoters(config: NodeConfig, { problems }: Told): readonly StaticVot
   return voters;
 }
 
-function checkAutoJoin(config: NodeConfig, problems: string[]): void {
+function checkAutoJoin(config: NodeConfig, told: Told): void {
   if (!config.get('controller.quorum.auto.join.enable')) return;
   if (!config.hasRole('controller')) {
-    problems.push('controller.quorum.auto.join.enable = true, but this node does not have the controller role');
+    told.problems.push('controller.quorum.auto.join.enable = true, but this node does not have the controller role');
   } else if (config.get('controller.quorum.voters').length > 0) {
-    problems.push(
-      'controller.quorum.auto.join.enable = true does not go with controller.quorum.voters, which says who the voters are: ' +
-        'use controller.quorum.bootstrap.servers',
+    told.warnings.push(
+      'controller.quorum.auto.join.enable = true does nothing beside controller.quorum.voters, which says who the voters are: ' +
+        'with controller.quorum.bootstrap.servers voters come and go',
     );
   }
 }
