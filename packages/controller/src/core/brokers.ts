@@ -3,7 +3,7 @@
  * is said in the same batch, leaders first, so that nobody sees one without the other; when that is more than one slice (moves.ts), the
  * broker is fenced first and the rest follows at once.
  */
-import { assert, ok, refuse, unreachable, type Outcome } from '@odradek/base';
+import { assert, ok, refuse, unreachable, type Outcome, type Refusal } from '@odradek/base';
 import { record, type BrokerImage, type MetadataRecord } from '@odradek/metadata';
 import { BrokerRegistrationFencingChange as Fencing, ErrorCode } from '@odradek/protocol';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
@@ -228,7 +228,7 @@ export function epochProblem(
   broker: BrokerImage | undefined,
   brokerId: number,
   brokerEpoch: number,
-): Outcome<never> | undefined {
+): Refusal | undefined {
   if (broker === undefined) return unregistered(brokerId);
   if (broker.epoch === brokerEpoch) return undefined;
   return refuse(
@@ -237,6 +237,12 @@ export function epochProblem(
   );
 }
 
-function unregistered(brokerId: number): Outcome<never> {
+/** @returns the refusal of a request that a broker sends for itself, when it is not registered under that epoch: to Kafka's brokers one code */
+export function staleBroker({ image }: ControllerContext, brokerId: number, brokerEpoch: number): Refusal | undefined {
+  const problem = epochProblem(image.cluster.broker(brokerId), brokerId, brokerEpoch);
+  return problem === undefined ? undefined : refuse(ErrorCode.STALE_BROKER_EPOCH, problem.why);
+}
+
+function unregistered(brokerId: number): Refusal {
   return refuse(ErrorCode.BROKER_ID_NOT_REGISTERED, `No broker registration found for broker id ${brokerId}`);
 }

@@ -3,7 +3,7 @@
  * own records at once, so the next operation sees them; whoever runs it gives the answers only when the records are
  * durable, and stops it when they cannot be.
  */
-import { assert, unreachable, type Outcome, type Random } from '@odradek/base';
+import { unreachable, type Outcome, type Random } from '@odradek/base';
 import {
   MetadataImage,
   type MetadataDelta,
@@ -14,6 +14,8 @@ import {
   type CommittedRecords,
   type MetadataRecord,
 } from '@odradek/metadata';
+import { alterPartition } from './alter-partition.ts';
+import { assignReplicasToDirs } from './assign-directories.ts';
 import { balanceLeaders, BalanceSchedule, nextBalanceMs } from './balance.ts';
 import { expireSession, heartbeat, nextExpiryMs, sessionLost } from './brokers.ts';
 import type { FencedBroker, Heartbeat, HeartbeatReply } from './brokers.ts';
@@ -171,6 +173,10 @@ function admin(context: ControllerContext, request: MachineRequest): Decision<Ad
       return updateFeatures(context, request.request);
     case 'allocateProducerIds':
       return allocateProducerIds(context, request.request);
+    case 'alterPartition':
+      return alterPartition(context, request.request);
+    case 'assignReplicasToDirs':
+      return assignReplicasToDirs(context, request.request);
     case 'electLeaders':
       return electLeaders(context, request.request);
     case 'alterPartitionReassignments':
@@ -180,6 +186,6 @@ function admin(context: ControllerContext, request: MachineRequest): Decision<Ad
     case 'unregisterBroker':
       return unregisterBroker(context, request.request);
     default:
-      assert(false, 'the machine decides what it is asked', { kind: request.kind });
+      return unreachable(request);
   }
 }

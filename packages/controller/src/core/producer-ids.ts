@@ -2,10 +2,10 @@
  * Blocks of producer ids: each is given out once, over every restart and failover, because the next one is committed
  * first.
  */
-import { refuse, type Outcome } from '@odradek/base';
+import { refuse, type Refusal } from '@odradek/base';
 import { record } from '@odradek/metadata';
 import { ErrorCode, type AllocateProducerIdsRequest, type AllocateProducerIdsResponse } from '@odradek/protocol';
-import { epochProblem } from './brokers.ts';
+import { staleBroker } from './brokers.ts';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
 
 export const PRODUCER_ID_BLOCK_SIZE = 1_000;
@@ -16,8 +16,8 @@ export function allocateProducerIds(
 ): Decision<AllocateProducerIdsResponse> {
   const { image } = context;
   const start = image.nextProducerId;
-  const refusal = epochProblem(image.cluster.broker(brokerId), brokerId, brokerEpoch) ?? exhausted(start);
-  if (refusal !== undefined && !refusal.ok) {
+  const refusal = staleBroker(context, brokerId, brokerEpoch) ?? exhausted(start);
+  if (refusal !== undefined) {
     const reply = { throttleTimeMs: 0, errorCode: refusal.code, producerIdStart: 0, producerIdLen: 0 };
     return { records: NO_RECORDS, reply };
   }
@@ -33,7 +33,7 @@ export function allocateProducerIds(
   };
 }
 
-function exhausted(start: number): Outcome<never> | undefined {
+function exhausted(start: number): Refusal | undefined {
   if (start <= Number.MAX_SAFE_INTEGER - PRODUCER_ID_BLOCK_SIZE) return undefined;
   return refuse(ErrorCode.UNKNOWN_SERVER_ERROR, `No producer ids are left after ${start}.`);
 }

@@ -102,7 +102,13 @@ export class Harness {
 
   beat(
     brokerId: number,
-    over: { wantFence?: boolean; wantShutDown?: boolean; metadataOffset?: number; epoch?: number } = {},
+    over: {
+      readonly wantFence?: boolean;
+      readonly wantShutDown?: boolean;
+      readonly metadataOffset?: number;
+      readonly epoch?: number;
+      readonly offlineLogDirs?: readonly string[];
+    } = {},
   ) {
     const reply = this.handle({
       kind: 'heartbeat',
@@ -112,6 +118,7 @@ export class Harness {
         metadataOffset: over.metadataOffset ?? this.image.endOffset,
         wantFence: over.wantFence ?? false,
         wantShutDown: over.wantShutDown ?? false,
+        offlineLogDirs: over.offlineLogDirs ?? [],
       },
     });
     if (reply.kind !== 'heartbeat') throw new Error(`answered with ${reply.kind}`);
@@ -123,8 +130,13 @@ export class Harness {
     for (let left = durationMs; left > 0; left -= 500) {
       this.nowMs += Math.min(500, left);
       for (const brokerId of heard) this.beat(brokerId);
-      while (this.controller.nextWakeMs(this.nowMs) === 0) this.handle({ kind: 'tick' });
+      this.settle();
     }
+  }
+
+  /** Does all that is due at once. */
+  settle(): void {
+    while (this.controller.nextWakeMs(this.nowMs) === 0) this.handle({ kind: 'tick' });
   }
 
   admin<R extends MachineRequest>(request: R): AdminReply<R> {
