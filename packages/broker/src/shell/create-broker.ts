@@ -1,13 +1,14 @@
 /**
  * Puts a broker together from its ports. The same in a process, in the test kit and in the simulator: only what is handed in differs.
  *
- *   listeners are bound (ports are known, wrong addresses told) → logs are opened → the broker registers → all committed metadata is
- *   applied (partitions open, coordinators load) → the controller unfences it → requests are served
+ *   listeners are bound (ports are known, wrong addresses told) → logs are opened → there is a quorum → the broker registers → all
+ *   committed metadata is applied (partitions open, coordinators load) → the controller unfences it → requests are served
  */
-import { limits as allLimits, ok, randomUuid } from '@odradek/base';
+import { limits as allLimits, ok, randomUuid, refuse } from '@odradek/base';
 import type { Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
 import type { Endpoint, MetadataImage } from '@odradek/metadata';
+import { ErrorCode } from '@odradek/protocol';
 import { Replicas } from '@odradek/replication';
 import { allowAll } from '../core/authorizer.ts';
 import { Gate } from '../gate.ts';
@@ -97,6 +98,7 @@ class Broker {
       frameBytesMax: own.get('socket.request.max.bytes'),
       idleMs: own.get('connections.max.idle.ms'),
       start: (frame, connection, slot) => this.#requests?.start(frame, connection, slot),
+      streamsOn: (listener) => (listener === own.interBrokerListener ? options.streams : undefined),
     });
   }
 
@@ -116,6 +118,9 @@ class Broker {
     this.#logs = logs;
     const { replicas, session, groups } = this.#furnish(logs);
     const advertised = advertisedEndpoints(listeners, config, this.#options.hostName);
+    if ((await this.#options.quorum) === false) {
+      return refuse(ErrorCode.NOT_CONTROLLER, 'the node stops before it has found a quorum of controllers');
+    }
     const joined = await session.join({
       brokerId: config.nodeId,
       clusterId,

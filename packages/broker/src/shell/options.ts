@@ -1,6 +1,7 @@
 /** What a broker is made of: all that a process, the test kit or the simulator hands in. */
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import type { ControllerLink } from '@odradek/metadata';
+import type { SharingStreamServer } from '@odradek/rpc';
 import type { Authorizer } from '../core/authorizer.ts';
 import type { LogLevels } from '../core/broker-loggers.ts';
 
@@ -9,6 +10,13 @@ export type BrokerOptions = {
   readonly config: NodeConfig;
   readonly clusterId: string;
   readonly link: ControllerLink;
+  /**
+   * Resolves when there are controllers to register with, false when there will be none because the node stops: until then
+   * `initial.broker.registration.timeout.ms` does not run. Left out: there are.
+   */
+  readonly quorum?: Promise<boolean>;
+  /** Who takes connections of other nodes (gRPC) on the inter-broker listener; left out: they are strangers. */
+  readonly streams?: Pick<SharingStreamServer, 'take'>;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly logLevels: LogLevels;
