@@ -65,3 +65,20 @@ test('node config: controller listeners are told apart by name, and speak PLAINT
   expect(config.brokerListeners).toEqual([{ name: 'PLAINTEXT', host: '', port: 1, securityProtocol: 'PLAINTEXT' }]);
   expect(config.controllerListeners).toEqual([{ name: 'CTRL', host: '::1', port: 2, securityProtocol: 'PLAINTEXT' }]);
 });
+
+test('node config: a port that was left open is the one that was bound', () => {
+  const config = withProperties({
+    listeners: 'PLAINTEXT://h:1,CONTROLLER://:0,OTHER://[::1]:0',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,OTHER:PLAINTEXT',
+    'advertised.listeners': 'PLAINTEXT://h:2,CONTROLLER://inside:0',
+    'num.partitions': '7',
+  }).withPorts([
+    { name: 'CONTROLLER', port: 5 },
+    { name: 'PLAINTEXT', port: 6 },
+  ]);
+  expect(config.advertisedControllerListeners.map(({ host, port }) => [host, port])).toEqual([['inside', 5]]);
+  expect(config.controllerListeners.map(({ host, port }) => [host, port])).toEqual([['', 5]]);
+  expect(config.brokerListeners.map(({ port }) => port)).toEqual([1, 0]);
+  expect(config.advertisedListeners.map(({ port }) => port)).toEqual([2]);
+  expect(config.get('num.partitions')).toBe(7);
+});

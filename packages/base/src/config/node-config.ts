@@ -5,7 +5,7 @@ import type { Value, ValueOf } from './declare.ts';
 import type { groupKeys } from './group.ts';
 import { groupTable, noOverrides, resolveBroker, resolveOverride, topicTable } from './layers.ts';
 import type { Layers, Overrides } from './layers.ts';
-import { parseListeners, parseProtocolMap } from './listeners.ts';
+import { formatListener, parseListeners, parseProtocolMap } from './listeners.ts';
 import type { ListenerAddress, SecurityProtocol } from './listeners.ts';
 import { parseServer, parseVoter } from './quorum.ts';
 import type { QuorumView } from './quorum.ts';
@@ -51,6 +51,21 @@ export class NodeConfig {
 
   withDynamic(broker: Overrides, forAll: Overrides): NodeConfig {
     return new NodeConfig(this.layers.staticBroker, { broker, default: forAll });
+  }
+
+  /** The same node, with the ports that were bound where its listeners leave them open (port 0). */
+  withPorts(bound: readonly { readonly name: string; readonly port: number }[]): NodeConfig {
+    const properties = new Map(this.layers.staticBroker);
+    for (const key of ['listeners', 'advertised.listeners'] as const) {
+      if (!properties.has(key) && key !== 'listeners') continue;
+      const listeners = this.#listeners(this.get(key)).map((listener) => {
+        const port = listener.port === 0 ? bound.find(({ name }) => name === listener.name)?.port : undefined;
+        return formatListener(port === undefined ? listener : { ...listener, port });
+      });
+      properties.set(key, listeners.join(','));
+    }
+    const { dynamicBroker, dynamicDefault } = this.layers;
+    return new NodeConfig(properties, { broker: dynamicBroker, default: dynamicDefault });
   }
 
   /** A topic's values under its own overrides. */

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { MetricsRegistry, limits as allLimits } from '@odradek/base';
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
-import type { ControllerLink } from '@odradek/metadata';
+import type { ControllerLink, MetadataImage } from '@odradek/metadata';
 import type { Identity, StreamClient } from '@odradek/rpc';
 import type { ControllerPort, KnownLeader } from '../ports.ts';
 import type { Voter } from '../raft/core/messages.ts';
@@ -47,6 +47,8 @@ export type ControllerOptions = {
 export type RunningController = {
   readonly link: ControllerLink;
   readonly port: ControllerPort;
+  /** As far as this controller has applied the metadata; one that decides is ahead of the log by the batch under way. */
+  image(): MetadataImage;
   status(): QuorumStatus;
   leader(): KnownLeader;
   /** Hands the lead over when this node has it, before an orderly stop. Resolves when another leads, or after `deadlineMs`. */
@@ -135,6 +137,7 @@ function running(options: ControllerOptions, runtime: ControllerRuntime, driver:
   return {
     link: directLink(port),
     port,
+    image: () => runtime.image,
     status: () => driver.status(),
     leader: () => port.leader(),
     handOver: (deadlineMs) => handOver(options, runtime, driver, deadlineMs),

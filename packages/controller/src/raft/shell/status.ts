@@ -26,6 +26,8 @@ export type QuorumStatus = {
   /** Replicas but for itself are known to the leader only. */
   readonly voters: readonly ReplicaStatus[];
   readonly observers: readonly ReplicaStatus[];
+  /** Ids of the other replicas that messages reach now. */
+  readonly connected: readonly number[];
 };
 
 /** @param leadsSinceMs monotonic: when this replica began to lead */
@@ -57,7 +59,8 @@ export function statusOf(s: RaftState, clock: Clock, leadsSinceMs: number): Quor
   if (!members.isVoter(self)) observers.push(own);
   const leaderId = leaderOf(s);
   const { epoch, highWatermark, log } = s;
-  return { leaderId, epoch, highWatermark, logEndOffset: log.endOffset, voters, observers };
+  const connected = [...s.connected.keys()];
+  return { leaderId, epoch, highWatermark, logEndOffset: log.endOffset, voters, observers, connected };
 }
 
 const UNKNOWN = { logEndOffset: -1, lastFetchMs: -1, lastCaughtUpMs: -1, isRecovering: false } as const;
