@@ -14,7 +14,7 @@ const layers: Record<string, readonly string[]> = {
   server: ['base', 'protocol', 'log', 'metadata', 'broker', 'controller'],
   testkit: ['base', 'protocol', 'server'],
   cli: ['base', 'protocol'],
-  sim: ['base', 'protocol', 'metadata', 'controller'],
+  sim: ['base', 'protocol', 'metadata', 'rpc', 'controller', 'broker'],
 };
 
 /** A library has one home, so that replacing it is a change in one room. */

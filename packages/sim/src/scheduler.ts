@@ -41,16 +41,27 @@ export class Scheduler {
 
   /** Runs everything up to `untilMs`; time stands there afterwards. */
   run(untilMs: number): void {
-    for (;;) {
-      const next = this.#heap[0];
-      if (next === undefined || next.atMs > untilMs) break;
-      this.#pop();
-      this.#nowMs = next.atMs;
-      this.#count += 1;
-      assert(this.#count < EVENTS_MAX, 'a run comes to an end', { nowMs: this.#nowMs });
+    for (let next = this.#take(untilMs); next !== undefined; next = this.#take(untilMs)) next.run();
+    this.#nowMs = untilMs;
+  }
+
+  /** As `run`, for machines that wait for promises: after each event everything goes on that can. */
+  async runTurns(untilMs: number): Promise<void> {
+    for (let next = this.#take(untilMs); next !== undefined; next = this.#take(untilMs)) {
       next.run();
+      await drained();
     }
     this.#nowMs = untilMs;
+  }
+
+  #take(untilMs: number): Event | undefined {
+    const next = this.#heap[0];
+    if (next === undefined || next.atMs > untilMs) return undefined;
+    this.#pop();
+    this.#nowMs = next.atMs;
+    this.#count += 1;
+    assert(this.#count < EVENTS_MAX, 'a run comes to an end', { nowMs: this.#nowMs });
+    return next;
   }
 
   #pop(): void {
@@ -67,6 +78,11 @@ export class Scheduler {
       parent = child;
     }
   }
+}
+
+/** Nothing here waits for the real world, so all promises that can go on have done so when the event loop turns. */
+function drained(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function isBefore(a: Event | undefined, b: Event | undefined): boolean {

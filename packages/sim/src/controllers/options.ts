@@ -1,0 +1,69 @@
+/** What a seed decides before a run begins: which nodes there are, what may go wrong, and how often. */
+import { Prng } from '@odradek/base';
+
+export type ControllersOptions = {
+  readonly seed: number;
+  readonly controllerCount: number;
+  readonly brokerCount: number;
+  /** Brokers run in the processes of controllers, as far as there are any. */
+  readonly isCombined: boolean;
+  /** Voters are added and removed while the cluster runs (KIP-853). */
+  readonly isDynamic: boolean;
+  readonly safetyMs: number;
+  readonly electionTimeoutMs: number;
+  readonly sessionTimeoutMs: number;
+  readonly messageDelayMs: number;
+  readonly diskDelayMs: number;
+  /** Bytes of log after which a snapshot is taken. */
+  readonly snapshotBytes: number;
+  /** Out of 1000: how much faster or slower a process's clock may run. */
+  readonly driftPerMille: number;
+  /** Mean time between requests of clients. */
+  readonly askEveryMs: number;
+  /** Mean times between faults, milliseconds; 0: none of the kind. */
+  readonly resetEveryMs: number;
+  readonly cutEveryMs: number;
+  readonly killEveryMs: number;
+  readonly powerOffEveryMs: number;
+  readonly stopEveryMs: number;
+  readonly pauseEveryMs: number;
+  readonly wipeEveryMs: number;
+  readonly stallEveryMs: number;
+  readonly fullDiskEveryMs: number;
+  readonly handOverEveryMs: number;
+  readonly votersEveryMs: number;
+  /** Out of 1000 acknowledged changes: the active controller dies, or is cut off, at that moment. */
+  readonly killOnAckPerMille: number;
+};
+
+export function drawControllers(seed: number): ControllersOptions {
+  const random = new Prng(seed ^ 0xc0_4e5e);
+  const one = <T>(...choices: readonly [T, ...T[]]): T => choices[random.below(choices.length)] ?? choices[0];
+  return {
+    seed,
+    controllerCount: one(3, 3, 5),
+    brokerCount: one(2, 3, 4),
+    isCombined: one(true, false),
+    isDynamic: one(false, false, true),
+    safetyMs: one(4_000, 8_000, 12_000),
+    electionTimeoutMs: one(200, 400, 1_000),
+    sessionTimeoutMs: one(600, 1_500, 3_000),
+    messageDelayMs: one(1, 5, 20),
+    diskDelayMs: one(0, 2, 20),
+    snapshotBytes: one(500, 3_000, 1_000_000),
+    driftPerMille: one(0, 0, 20, 100),
+    askEveryMs: one(10, 30, 100),
+    resetEveryMs: one(0, 300, 1_000),
+    cutEveryMs: one(0, 700, 2_000),
+    killEveryMs: one(0, 800, 2_500),
+    powerOffEveryMs: one(0, 0, 2_500),
+    stopEveryMs: one(0, 0, 2_000),
+    pauseEveryMs: one(0, 1_000, 3_000),
+    wipeEveryMs: one(0, 0, 2_000),
+    stallEveryMs: one(0, 0, 1_500),
+    fullDiskEveryMs: one(0, 0, 4_000),
+    handOverEveryMs: one(0, 0, 1_500),
+    votersEveryMs: one(500, 1_500),
+    killOnAckPerMille: one(0, 0, 20, 100),
+  };
+}
