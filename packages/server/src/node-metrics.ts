@@ -1,4 +1,4 @@
-/** What is cheaper to look up when somebody scrapes than to keep: data directories and the state of the node. */
+/** What is cheaper to look up when somebody scrapes than to keep: data directories. */
 import type { MetricsRegistry } from '@odradek/base';
 import type { RunningBroker } from '@odradek/broker';
 
@@ -25,5 +25,4 @@ export function watchNode(metrics: MetricsRegistry, broker: RunningBroker): void
       return bytes;
     });
   }
-  metrics.sample('odradek_controller_active', {}, () => (broker.state() === 'running' ? 1 : 0));
 }

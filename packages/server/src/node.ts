@@ -1,18 +1,23 @@
 /**
- * One node: its directories, the controller, the logs and the broker, put together in the order in which each needs the one before, and
- * taken apart in the reverse. The same in a process and in the test kit: only the ports and the store differ.
+ * One node: its directories, its listeners, the controller and the broker as its roles want them, put together in the order in which each
+ * needs the one before, and taken apart in the reverse. The same in a process and in the test kit: only the ports and the store differ.
  */
-import { createBroker } from '@odradek/broker';
-import type { LogLevels, RunningBroker } from '@odradek/broker';
+import { createBroker, createControllerFront } from '@odradek/broker';
+import type { ControllerFront, GroupInsight, Health, LogLevels, RunningBroker } from '@odradek/broker';
 import { createController } from '@odradek/controller';
 import type { RaftStore, RunningController } from '@odradek/controller';
-import { limits as allLimits, ok, randomUuid, refuse, StorageFault } from '@odradek/base';
+import { config as configuration, limits as allLimits, ok, randomUuid, refuse } from '@odradek/base';
 import type { Limits, Logger, MetricsRegistry, NodeConfig, Outcome, Ports } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
+import type { Identity } from '@odradek/rpc';
+import { outsideReason } from './faults.ts';
 import { prepareDirectories } from './format.ts';
 import type { Directories } from './format.ts';
 import { watchNode } from './node-metrics.ts';
 import { quorumStart, unsaidCluster } from './quorum.ts';
+import type { QuorumStart } from './quorum.ts';
+import { NodeStreams } from './shell/streams.ts';
+import { whatIsMissing } from './waiting.ts';
 
 export type NodeLogger = Logger & LogLevels;
 
@@ -30,36 +35,69 @@ export type NodeOptions = {
   readonly limits?: Limits;
   /** Left out: LevelDB in the metadata directory. */
   readonly store?: RaftStore;
+  /** Called before anything is waited for: from then on the node can be asked how it is, and stopped. */
+  readonly onStarting?: (node: StartingNode) => void;
   /** A broken claim: whoever started the node must stop it, and say why. */
   readonly onBug: (error: unknown) => void;
 };
 
-export type RunningNode = {
+export type StartingNode = {
   readonly nodeId: number;
   readonly clusterId: string;
-  /** Where clients connect first: `host:port` of the first listener. */
-  readonly bootstrap: string;
-  readonly broker: RunningBroker;
-  readonly controller: RunningController;
   /** Resolves when the world has failed so that the node cannot go on; it does not stop by itself. */
   readonly failed: Promise<Error>;
   /** Whether the node works, and whether it can be used now: what probes ask. */
-  health(): { readonly live: boolean; readonly ready: boolean; readonly why: string };
-  /** Hands leaderships over, answers what is under way, flushes and closes the logs. Safe to call again: the same stop. */
+  health(): Health;
+  /** What its broker knows of groups; undefined without one. */
+  groups(): GroupInsight | undefined;
+  /**
+   * Hands leaderships over, answers what is under way, flushes and closes the logs. Safe to call again: the same stop. A start that is
+   * not through is refused.
+   */
   stop(): Promise<void>;
 };
 
-/** @returns the node once it serves clients; refused with a sentence for a person when something outside the program is in the way */
+export type RunningNode = StartingNode & {
+  /** Where clients connect first: `host:port` of the first listener; of the first controller listener on a node without a broker. */
+  readonly bootstrap: string;
+  /** The role's part; undefined when the node does not have the role. */
+  readonly broker: RunningBroker | undefined;
+  readonly controller: RunningController | undefined;
+};
+
+/**
+ * Resolves once the node does what its roles want: a broker serves clients, a controller alone knows the active one. Both take a majority of
+ * the controllers, for which it waits without end; the time to register (`initial.broker.registration.timeout.ms`) runs from then.
+ * @returns refused with a sentence for a person when something outside the program is in the way, or it was stopped meanwhile
+ */
 export async function startNode(options: NodeOptions): Promise<Outcome<RunningNode>> {
+  const { config, hostName } = options;
+  const start = quorumStart(config, options.standalone ?? false, hostName);
+  if (!start.ok) return start;
+  const prepared = prepare(options, start.value);
+  if (!prepared.ok) return prepared;
+  const node = new Node(options, start.value, prepared.value);
+  options.onStarting?.(node);
+  try {
+    const started = await node.start();
+    if (!started.ok) await node.stop();
+    return started;
+  } catch (fault) {
+    const why = outsideReason(fault);
+    if (why === undefined) throw fault;
+    await node.stop();
+    return refuse(ErrorCode.KAFKA_STORAGE_ERROR, why);
+  }
+}
+
+function prepare(options: NodeOptions, start: QuorumStart): Outcome<Directories> {
   const { ports, config, log } = options;
   const directories = Array.from(new Set([...config.logDirs, config.metadataLogDir]));
-  const start = quorumStart(config, options.standalone ?? false, options.hostName);
-  if (!start.ok) return start;
   const prepared = prepareDirectories(ports, {
     directories,
     nodeId: config.nodeId,
     clusterId: options.clusterId,
-    unsaid: unsaidCluster(config, start.value),
+    unsaid: unsaidCluster(config, start),
     metadataDirectory: config.hasRole('controller') ? config.metadataLogDir : undefined,
   });
   if (!prepared.ok) return prepared;
@@ -77,133 +115,218 @@ export async function startNode(options: NodeOptions): Promise<Outcome<RunningNo
     { nodeId: config.nodeId, clusterId, directories, formatted },
     `node ${config.nodeId} of cluster ${clusterId}: ${config.get('process.roles').join(' and ')}, data in ${directories.join(', ')}`,
   );
-  for (const { name, port } of config.controllerListeners) {
-    log.info(
-      { listener: name, port },
-      'the controller is in this process: its listener is not opened while there is one node',
-    );
-  }
-  const opened: Opened = { closers: [] };
-  try {
-    return await open(options, prepared.value, opened);
-  } catch (fault) {
-    const why = outsideReason(fault);
-    if (why === undefined) throw fault;
-    await closeAll(opened);
-    return refuse(ErrorCode.KAFKA_STORAGE_ERROR, why);
-  }
+  return prepared;
 }
 
-/** What was opened so far, to be closed in the reverse order when the start fails. */
-type Opened = { readonly closers: (() => Promise<void>)[] };
+/** The parts of a stop's time that the broker and the transfer of the lead may take; streams and stores get the rest. */
+const BROKER_SHARE = 0.7;
+const HAND_OVER_SHARE = 0.15;
+const STREAMS_SHARE = 0.05;
+/** While a node waits it says for what at this pace, milliseconds. */
+const WAITING_LINE_MS = 5_000;
+const FIRST_WAITING_LINE_MS = 1_000;
 
-async function open(
-  options: NodeOptions,
-  { clusterId, directoryId }: Pick<Directories, 'clusterId' | 'directoryId'>,
-  opened: Opened,
-): Promise<Outcome<RunningNode>> {
-  const { ports, config, log, metrics, hostName } = options;
-  const identity = { clusterId, nodeId: config.nodeId, directoryId, incarnationId: randomUuid(ports.random) };
-  const limits = options.limits ?? allLimits.production;
-  const failure = Promise.withResolvers<Error>();
-  const controller = await createController({
-    ports,
-    config,
-    identity,
-    hostName,
-    isStandalone: true,
-    log,
-    metrics,
-    limits,
-    onFault: failure.resolve,
-    ...(options.store === undefined ? {} : { store: options.store }),
-  });
-  opened.closers.push(() => controller.close());
-  const created = await createBroker({
-    ports,
-    config,
-    clusterId,
-    link: controller.link,
-    metrics,
-    log,
-    logLevels: log,
-    hostName: options.hostName,
-    limits,
-    onBug: options.onBug,
-    onFault: failure.resolve,
-  });
-  if (!created.ok) {
-    await closeAll(opened);
-    return created;
-  }
-  watchNode(metrics, created.value);
-  return ok(running(options, { clusterId, limits, controller, broker: created.value, failed: failure.promise }));
-}
-
-type Parts = {
+class Node implements RunningNode {
+  readonly nodeId: number;
   readonly clusterId: string;
-  readonly limits: Limits;
-  readonly controller: RunningController;
-  readonly broker: RunningBroker;
   readonly failed: Promise<Error>;
-};
+  bootstrap = '';
+  broker: RunningBroker | undefined;
+  controller: RunningController | undefined;
+  readonly #options: NodeOptions;
+  readonly #start: QuorumStart;
+  readonly #limits: Limits;
+  readonly #identity: Identity;
+  readonly #streams: NodeStreams;
+  readonly #onFault: (fault: Error) => void;
+  /** Resolves true when there is a quorum to register with, false when the node stops. */
+  readonly #quorum = Promise.withResolvers<boolean>();
+  #front: ControllerFront | undefined;
+  /** The broker's start, which a stop waits for. */
+  #joining: Promise<unknown> | undefined;
+  #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
+  #fault: Error | undefined;
+  #stopped: Promise<void> | undefined;
 
-function running(options: NodeOptions, parts: Parts): RunningNode {
-  const { broker, controller, failed } = parts;
-  const [first] = broker.advertised;
-  let fault: Error | undefined;
-  void failed.then((error) => {
-    fault = error;
-  });
-  let stopping: Promise<void> | undefined;
-  return {
-    nodeId: options.config.nodeId,
-    clusterId: parts.clusterId,
-    bootstrap: first === undefined ? '' : `${first.host.includes(':') ? `[${first.host}]` : first.host}:${first.port}`,
-    broker,
-    controller,
-    failed,
-    health() {
-      if (fault !== undefined) return { live: false, ready: false, why: fault.message };
-      const state = broker.state();
-      return { live: true, ready: state === 'running', why: state };
-    },
-    stop: () => (stopping ??= stop(parts)),
-  };
-}
-
-async function stop({ broker, controller, limits }: Parts): Promise<void> {
-  await broker.close(limits.shutdownDeadlineMs * BROKER_SHARE);
-  await controller.close();
-}
-
-/** The part of a stop's time that the broker may take; the controller's store gets the rest. */
-const BROKER_SHARE = 0.9;
-
-async function closeAll(opened: Opened): Promise<void> {
-  for (const close of opened.closers.toReversed()) await close();
-}
-
-/** What stands in the way of a start and is not the program's fault, as a sentence; undefined for a bug. */
-function outsideReason(fault: unknown): string | undefined {
-  if (fault instanceof StorageFault) return fault.message;
-  if (!(fault instanceof Error)) return undefined;
-  const code = systemCode(fault) ?? systemCode(fault.cause);
-  switch (code) {
-    case 'EADDRINUSE':
-      return `${fault.message}; another process listens there: stop it, or give this node another port (--override listeners=…)`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `${fault.message}; that is no address of this machine: correct listeners`;
-    case 'EACCES':
-      return `${fault.message}; this user may not take that port: use one above 1023`;
-    case undefined:
-    default:
-      return undefined;
+  constructor(options: NodeOptions, start: QuorumStart, { clusterId, directoryId }: Directories) {
+    const { ports, config, log } = options;
+    this.#options = options;
+    this.#start = start;
+    this.#limits = options.limits ?? allLimits.production;
+    this.nodeId = config.nodeId;
+    this.clusterId = clusterId;
+    this.#identity = { clusterId, nodeId: config.nodeId, directoryId, incarnationId: randomUuid(ports.random) };
+    const { network, clock } = ports;
+    this.#streams = new NodeStreams({ self: this.#identity, network, clock, limits: this.#limits, log });
+    const failure = Promise.withResolvers<Error>();
+    this.failed = failure.promise;
+    this.#onFault = (fault) => {
+      this.#fault ??= fault;
+      failure.resolve(fault);
+    };
   }
-}
 
-function systemCode(error: unknown): string | undefined {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
+  async start(): Promise<Outcome<RunningNode>> {
+    const { config, metrics } = this.#options;
+    if (config.hasRole('controller')) this.controller = await this.#startController();
+    const { controller } = this;
+    metrics.sample('odradek_controller_active', {}, () => (controller?.leader().nodeId === this.nodeId ? 1 : 0));
+    const waiting = this.#tellWaiting();
+    try {
+      const joined = await this.#join();
+      if (!joined.ok) return joined;
+    } finally {
+      waiting.end();
+    }
+    if (this.#state !== 'starting') return refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'the node was stopped');
+    this.#state = 'running';
+    return ok(this);
+  }
+
+  health(): Health {
+    if (this.#fault !== undefined) return { live: false, ready: false, why: this.#fault.message };
+    if (this.#state === 'starting') return { live: true, ready: false, why: this.#missing() ?? 'starting' };
+    if (this.#state !== 'running') return { live: true, ready: false, why: this.#state };
+    if (this.broker !== undefined) {
+      const state = this.broker.state();
+      return { live: true, ready: state === 'running', why: state };
+    }
+    const missing = this.#missing();
+    return { live: true, ready: missing === undefined, why: missing ?? 'running' };
+  }
+
+  groups(): GroupInsight | undefined {
+    return this.broker?.groups;
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  /** Listeners first, so that ports are known and wrong addresses are told before anything is written. */
+  async #startController(): Promise<RunningController> {
+    const { ports, config, log, metrics, hostName, store } = this.#options;
+    const front = await this.#openFront();
+    const controller = await createController({
+      ports,
+      config: config.withPorts(front?.listeners ?? []),
+      identity: this.#identity,
+      streams: this.#streams,
+      hostName,
+      isStandalone: this.#start.kind === 'alone',
+      log,
+      metrics,
+      limits: this.#limits,
+      onFault: this.#onFault,
+      ...(store === undefined ? {} : { store }),
+    });
+    front?.serve({
+      image: () => controller.image(),
+      admin: (request, principal) => controller.port.admin(request, principal),
+      leader: () => controller.leader(),
+    });
+    const known = (): void => {
+      if (controller.leader().nodeId !== null) this.#quorum.resolve(true);
+    };
+    controller.port.onLeader(known);
+    known();
+    return controller;
+  }
+
+  async #openFront(): Promise<ControllerFront | undefined> {
+    const { ports, config, log, metrics, onBug } = this.#options;
+    if (config.controllerListeners.length === 0) return undefined;
+    const front = await createControllerFront({
+      ports,
+      config,
+      clusterId: this.clusterId,
+      streamsOn: () => this.#streams,
+      metrics,
+      log,
+      logLevels: log,
+      limits: this.#limits,
+      onBug,
+    });
+    this.#front = front;
+    for (const { name, host, port } of front.listeners) {
+      log.info(
+        { listener: name, host, port },
+        `the controller listens on ${host === '' ? '*' : host}:${port} (${name})`,
+      );
+    }
+    const [first] = front.listeners;
+    if (first !== undefined) this.bootstrap = configuration.formatAddress(first);
+    return front;
+  }
+
+  /** Waits until the node can do what it is for: serve clients, or, without a broker, take part in a quorum that has a leader. */
+  async #join(): Promise<Outcome<void>> {
+    const { config, metrics } = this.#options;
+    if (!config.hasRole('broker')) {
+      const found = await this.#quorum.promise;
+      return found ? ok(undefined) : refuse(ErrorCode.NOT_CONTROLLER, 'the node stops before it has found a quorum');
+    }
+    const joining = this.#startBroker();
+    this.#joining = joining.catch(() => undefined);
+    const joined = await joining;
+    if (!joined.ok) return joined;
+    this.broker = joined.value;
+    watchNode(metrics, joined.value);
+    const [first] = joined.value.advertised;
+    this.bootstrap = first === undefined ? '' : configuration.formatAddress(first);
+    return ok(undefined);
+  }
+
+  #startBroker(): Promise<Outcome<RunningBroker>> {
+    const { ports, config, log, metrics, hostName, onBug } = this.#options;
+    const { controller } = this;
+    if (controller === undefined) throw new Error('a broker alone has no controller to ask yet');
+    return createBroker({
+      ports,
+      config,
+      clusterId: this.clusterId,
+      link: controller.link,
+      quorum: this.#quorum.promise,
+      streams: this.#streams,
+      metrics,
+      log,
+      logLevels: log,
+      hostName,
+      limits: this.#limits,
+      onBug,
+      onFault: this.#onFault,
+    });
+  }
+
+  /** While it waits for others, the node says for whom. */
+  #tellWaiting(): { end: () => void } {
+    const { ports, log } = this.#options;
+    const tell = (): void => {
+      const missing = this.#missing();
+      if (missing !== undefined) log.info({}, missing);
+      timer = ports.clock.after(WAITING_LINE_MS, tell);
+    };
+    let timer = ports.clock.after(FIRST_WAITING_LINE_MS, tell);
+    return { end: () => timer.cancel() };
+  }
+
+  #missing(): string | undefined {
+    const { controller } = this;
+    if (controller === undefined) return undefined;
+    return whatIsMissing(controller.status(), this.nodeId);
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = 'stopping';
+    this.#quorum.resolve(false);
+    await this.#joining;
+    const deadlineMs = this.#limits.shutdownDeadlineMs;
+    await this.broker?.close(deadlineMs * BROKER_SHARE);
+    await this.controller?.handOver(deadlineMs * HAND_OVER_SHARE);
+    await this.#front?.stopAccepting();
+    await this.#streams.closeAll(deadlineMs * STREAMS_SHARE);
+    await this.#front?.close(deadlineMs * STREAMS_SHARE);
+    await this.controller?.close();
+    this.#state = 'stopped';
+  }
 }

@@ -10,7 +10,7 @@ import { parseArguments, usage } from './arguments.ts';
 import type { StartArguments } from './arguments.ts';
 import { serveHttp } from './http.ts';
 import { startNode } from './node.ts';
-import type { NodeLogger, RunningNode } from './node.ts';
+import type { NodeLogger, StartingNode } from './node.ts';
 
 export const exitCodes = { stopped: 0, cannotStart: 1, wrongUsage: 2, bug: 70 } as const;
 
@@ -64,7 +64,7 @@ async function start(given: StartArguments): Promise<void> {
     log.info({ keys }, `keys that Kafka knows have no effect here: ${why}`);
   const stop = stopOnSignals(log);
   const clusterId = given.clusterId ?? loaded.clusterId;
-  const started = await startNode({
+  const starting = startNode({
     ports,
     config: loaded.config,
     log,
@@ -72,26 +72,40 @@ async function start(given: StartArguments): Promise<void> {
     limits: limits.production,
     hostName: hostname(),
     standalone: given.standalone,
+    onStarting: stop.attach,
     onBug: die,
     ...(clusterId === undefined ? {} : { clusterId }),
   });
+  await Promise.race([starting, passed(PATIENCE_MS)]);
+  // Who waits for other nodes is asked how it is meanwhile; who does not loads this once it serves.
+  const http = openHttp(stop.node(), { config: loaded.config, log, metrics });
+  const started = await starting;
+  if (started.ok && !stop.isStopping()) announce(log, metrics);
+  const httpWhy = await http;
+  if (stop.isStopping()) return;
+  if (httpWhy !== undefined) cannotStart(httpWhy);
   if (!started.ok) cannotStart(started.why);
-  stop.attach(started.value);
-  announce(log, metrics);
-  const node = started.value;
-  const http = await serveHttp({
-    config: loaded.config,
-    log,
-    metrics,
-    health: () => node.health(),
-    groups: () => node.broker.groups,
-  });
-  if (!http.ok) {
-    await started.value.stop();
-    cannotStart(http.why);
-  }
   // Next to nothing when it is there already; the next start need not compile.
   flushCompileCache();
+}
+
+/** A node that is not ready after so long waits for others. */
+const PATIENCE_MS = 1_000;
+
+function passed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+/** @returns why there is no HTTP port although there should be one; the node is stopped then */
+async function openHttp(
+  node: StartingNode | undefined,
+  { config, log, metrics }: { config: NodeConfig; log: NodeLogger; metrics: MetricsRegistry },
+): Promise<string | undefined> {
+  if (node === undefined) return undefined;
+  const http = await serveHttp({ config, log, metrics, health: () => node.health(), groups: () => node.groups() });
+  if (http.ok) return undefined;
+  await node.stop();
+  return http.why;
 }
 
 function fileOf(path: string | undefined, files: Files): { file?: { path: string; text: string } } {
@@ -140,8 +154,8 @@ function dieLoudly(log: NodeLogger): (error: unknown) => void {
 }
 
 /** The first signal stops in order within `shutdownDeadlineMs`, the second one at once. It may come before the node runs. */
-function stopOnSignals(log: NodeLogger): { attach(node: RunningNode): void } {
-  let node: RunningNode | undefined;
+function stopOnSignals(log: NodeLogger): Stopping {
+  let node: StartingNode | undefined;
   let signalled = false;
   const stop = async (signal: NodeJS.Signals, number: number): Promise<void> => {
     if (signalled) process.exit(128 + number);
@@ -154,18 +168,26 @@ function stopOnSignals(log: NodeLogger): { attach(node: RunningNode): void } {
     process.on(signal, () => void stop(signal, number));
   }
   return {
-    attach(running) {
-      node = running;
-      if (signalled) void stopWithin(running, log, exitCodes.stopped);
-      void running.failed.then(async (fault) => {
+    node: () => node,
+    isStopping: () => signalled,
+    attach(begun) {
+      node = begun;
+      if (signalled) void stopWithin(begun, log, exitCodes.stopped);
+      void begun.failed.then(async (fault) => {
         log.error({ error: fault }, 'the node cannot go on and stops');
-        await stopWithin(running, log, exitCodes.cannotStart);
+        await stopWithin(begun, log, exitCodes.cannotStart);
       });
     },
   };
 }
 
-async function stopWithin(node: RunningNode, log: NodeLogger, code: number): Promise<void> {
+type Stopping = {
+  readonly attach: (node: StartingNode) => void;
+  readonly node: () => StartingNode | undefined;
+  readonly isStopping: () => boolean;
+};
+
+async function stopWithin(node: StartingNode, log: NodeLogger, code: number): Promise<void> {
   const from = performance.now();
   const late = setTimeout(() => {
     log.error({}, `not stopped within ${limits.production.shutdownDeadlineMs} ms: cut short, the next start recovers`);
