@@ -124,6 +124,12 @@ export type Limits = {
   readonly raftKeptBytesMax: number;
   /** The longest that a follower waits, by chance, before it asks for votes when the leader's streams have broken. */
   readonly raftBrokenStreamWaitMs: number;
+  /** Bytes queued to another controller beyond which messages to it are dropped: Raft says them again. */
+  readonly raftPeerQueuedBytesMax: number;
+  /** Other controllers, voters and observers, that one speaks with. */
+  readonly raftPeersMax: number;
+  /** How long the controller with the higher id leaves it to the other to dial, so that mostly there is one stream between two. */
+  readonly raftDialTurnMs: number;
   /** Bytes of metadata records after which a part of a snapshot is cut, so that making one does not hold up others. */
   readonly controllerSnapshotPartBytes: number;
   /** Label combinations over all metrics; further ones are counted together. */
@@ -199,6 +205,9 @@ export const production: Limits = {
   raftUncommittedBytesMax: 64 * MIB,
   raftKeptBytesMax: 4 * MIB,
   raftBrokenStreamWaitMs: 50,
+  raftPeerQueuedBytesMax: 64 * MIB,
+  raftPeersMax: 64,
+  raftDialTurnMs: 100,
   controllerSnapshotPartBytes: 128 * 1024,
   metricSeriesMax: 50_000,
   metricLabelCharsMax: 256,
@@ -268,6 +277,9 @@ export const tiny: Limits = {
   raftUncommittedBytesMax: 64 * 1024,
   raftKeptBytesMax: 1024,
   raftBrokenStreamWaitMs: 20,
+  raftPeerQueuedBytesMax: 1 * MIB,
+  raftPeersMax: 16,
+  raftDialTurnMs: 20,
   controllerSnapshotPartBytes: 1024,
   metricSeriesMax: 200,
   metricLabelCharsMax: 64,

@@ -18,7 +18,11 @@ export interface LogReader {
    * @returns resolves when the next part may come
    */
   snapshot(part: CommittedBytes & { readonly isFirst: boolean; readonly isLast: boolean }): Promise<void> | void;
-  committed(batch: CommittedBytes): void;
+  /**
+   * What was committed next; without records, what controllers said among themselves.
+   * @returns resolves when a reader that catches up may get the next; who is level gets each as it is committed
+   */
+  committed(batch: CommittedBytes): Promise<void> | void;
   /** This controller is not the active one any more, or stops. */
   ended(why: string): void;
 }
@@ -44,7 +48,7 @@ export interface ControllerPort {
     request: AdminRequest,
     principal: string,
   ): Promise<Outcome<{ readonly reply: AdminReply<AdminRequest>; readonly committedOffset: number }>>;
-  /** @param from the reader's end offset; 0: it has nothing */
+  /** @param from the reader's end offset; 0: it has nothing. Who is not on this log, or ahead of what is committed, gets a snapshot. */
   read(from: { readonly endOffset: number; readonly epoch: number }, reader: LogReader): { close(): void };
   /** A broker was fenced without asking: its session tells it. */
   onFenced(

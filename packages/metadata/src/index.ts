@@ -8,6 +8,7 @@ export type { BrokerImage, Cluster, SupportedFeature } from './core/cluster.ts';
 export type { Configs, ConfigResource } from './core/configs.ts';
 export { MetadataDelta } from './core/delta.ts';
 export type { PartitionDelta } from './core/delta.ts';
+export { differenceOf } from './core/difference.ts';
 export type { Features } from './core/features.ts';
 export { MetadataImage } from './core/image.ts';
 export type { CapturedImage } from './core/image.ts';

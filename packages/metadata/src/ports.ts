@@ -16,7 +16,16 @@ export type CommittedRecords = {
  */
 export interface MetadataObserver {
   snapshot(state: CommittedRecords): void;
+  /** A batch without records moves on over offsets that hold none. */
   committed(batch: CommittedRecords): void;
+}
+
+/** What a broker hears over its link beside the metadata. */
+export interface SessionObserver extends MetadataObserver {
+  /** There is a session with the active controller, perhaps another than before: it wants to hear the broker's heart. */
+  opened(): void;
+  /** The controller has fenced this broker, which did not ask for it. */
+  fenced(brokerEpoch: number, why: string): void;
 }
 
 export type Endpoint = {
@@ -34,25 +43,36 @@ export type BrokerRegistration = {
   readonly rack: string | null;
   readonly features: readonly { readonly name: string; readonly min: number; readonly max: number }[];
   readonly logDirs: readonly string[];
+  /** Under which this broker stopped in order before; left out: it did not, and may have lost what was not on disk (KIP-966). */
+  readonly previousBrokerEpoch?: number;
+};
+
+export type BrokerHeartbeat = {
+  readonly brokerId: number;
+  readonly brokerEpoch: number;
+  /** The end offset of the broker's image: how far it has applied the metadata. */
+  readonly metadataOffset: number;
+  readonly wantFence: boolean;
+  readonly wantShutDown: boolean;
+  /** Ids of the log directories that have failed since the start (KIP-858). */
+  readonly offlineLogDirs: readonly string[];
 };
 
 /**
- * The broker's link to the active controller. On one node it is a direct call; later a gRPC session stream. `submit`
- * answers once the records of the request are committed; `committedOffset` lets the broker wait until it has applied
- * them itself (read your own writes).
+ * The broker's link to the active controller, whichever node that is: it finds it, and finds it again. Refusals with NOT_CONTROLLER: there
+ * is no session now, and nothing came of what was asked. REQUEST_TIMED_OUT: it may or may not come to be.
  */
 export interface ControllerLink {
-  register(registration: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>>;
-  /** Tells the controller that this broker has caught up and may lead, or wants to stop. */
-  heartbeat(beat: {
-    readonly brokerId: number;
-    readonly brokerEpoch: number;
-    /** The end offset of the broker's image: how far it has applied the metadata. */
-    readonly metadataOffset: number;
-    readonly wantFence: boolean;
-    readonly wantShutDown: boolean;
-  }): Promise<Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }>>;
-  subscribe(observer: MetadataObserver): { close(): void };
+  /** Tried until the controller has an opinion of this broker, at most for `deadlineMs`. */
+  register(registration: BrokerRegistration, deadlineMs: number): Promise<Outcome<{ readonly brokerEpoch: number }>>;
+  /** Tells the controller that this broker has caught up and may lead, or wants to stop. Never tried twice. */
+  heartbeat(beat: BrokerHeartbeat): Promise<Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }>>;
+  /** There is one observer at a time. It hears the whole state first, and again whenever what follows is not to be had. */
+  subscribe(observer: SessionObserver): { close(): void };
+  /**
+   * Answers once the records of the request are committed; who has applied `committedOffset` sees them (read your own writes). It is
+   * tried until a controller has taken it, and is never decided twice.
+   */
   submit<R extends AdminRequest>(
     request: R,
     principal: string,

@@ -285,7 +285,37 @@ export const catalogue = {
   odradek_raft_dropped_total: metric({
     kind: 'counter',
     labels: ['why'],
-    help: 'Messages between controllers dropped at a bound: received faster than handled (received), or behind a slow disk (unsent).',
+    help: 'Messages between controllers dropped at a bound: received faster than handled (received), behind a slow disk (unsent), or to a peer that takes them too slowly (peer).',
+  }),
+  odradek_controller_sessions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Streams of brokers that this controller has open.',
+  }),
+  odradek_controller_sessions_ended_total: metric({
+    kind: 'counter',
+    labels: ['why'],
+    help: 'Streams of brokers that ended at this controller: closed (in order), moved (another controller is active), slow (the broker took the metadata too slowly), lost (broken, so the broker is fenced unless it comes again).',
+  }),
+  odradek_controller_session_open: metric({
+    kind: 'gauge',
+    labels: [],
+    help: '1 while this broker has a session with the active controller.',
+  }),
+  odradek_controller_session_opens_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Sessions that this broker has opened with active controllers: 1 for the start, 1 for each reconnect.',
+  }),
+  odradek_controller_session_dials_total: metric({
+    kind: 'counter',
+    labels: ['outcome'],
+    help: 'Controllers that this broker has asked for a session: active, not active, silent (it did not know who is), refused, unreachable.',
+  }),
+  odradek_controller_session_heard_seconds: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Time since the active controller was last heard: the age of the metadata by which this broker works.',
   }),
   odradek_admin_requests_total: metric({
     kind: 'counter',

@@ -1,19 +1,16 @@
 /**
- * The broker's side of its link to the controller: registers, keeps its own image of the committed metadata, hands each change to the
- * rooms that live by it, proves that it lives, and lets handlers read what they have written. Changes are applied one after another; a
- * change counts as applied once every room has taken it in.
+ * The broker's standing with the controller: registers, keeps the image of the committed metadata, proves that it lives, and lets handlers
+ * read what they have written. A controller that has forgotten this broker, or fenced it, is told again that it is here.
  */
 import { assert, ok, refuse } from '@odradek/base';
 import type { Clock, Logger, Metrics, Outcome, TimerHandle } from '@odradek/base';
-import { type AdminReply, type AdminRequest, type MetadataDelta, MetadataImage } from '@odradek/metadata';
-import type { BrokerRegistration, CommittedRecords, ControllerLink } from '@odradek/metadata';
+import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
+import type { BrokerRegistration, ControllerLink } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
+import { AppliedMetadata } from '../session/shell/applied-metadata.ts';
+import type { MetadataFollower } from '../session/shell/applied-metadata.ts';
 
-/** A room that lives by metadata. Calls never overlap. */
-export interface MetadataFollower {
-  snapshot(image: MetadataImage): Promise<void> | void;
-  changed(delta: MetadataDelta, image: MetadataImage): Promise<void> | void;
-}
+export type { MetadataFollower };
 
 export type ControllerSessionOptions = {
   readonly link: ControllerLink;
@@ -24,42 +21,53 @@ export type ControllerSessionOptions = {
   readonly followers: readonly MetadataFollower[];
   /** `broker.heartbeat.interval.ms`. */
   readonly heartbeatMs: number;
+  /** `initial.broker.registration.timeout.ms`. */
+  readonly registerMs: number;
+  /** Ids of the log directories that have failed since the start. */
+  readonly offlineLogDirs: () => readonly string[];
   /** Metadata can no longer be applied: the broker must stop. */
   readonly bug: (error: unknown) => void;
+  /** The cluster does not want this broker any more: it should stop in order. */
+  readonly fault: (fault: Error) => void;
 };
 
-type Waiter = { readonly holds: () => boolean; readonly done: (held: boolean) => void; timer: TimerHandle };
-type Event = { readonly kind: 'snapshot' | 'batch'; readonly records: CommittedRecords };
+type Beat = Awaited<ReturnType<ControllerLink['heartbeat']>>;
 
 /** How long a change that the controller has committed may take until this broker has applied it. */
 const APPLY_DEADLINE_MS = 30_000;
-/** A first change of the registration (unfencing) is asked for at this pace, not at that of heartbeats. */
-const UNFENCE_RETRY_MS = 20;
+/** A change of the registration that this broker waits for is asked for at this pace, not at that of heartbeats. */
+const SOON_MS = 20;
 
 export class ControllerSession {
   readonly #options: ControllerSessionOptions;
-  #image = new MetadataImage();
-  readonly #queue: Event[] = [];
-  #applying = false;
-  /** End offset up to which every room has applied. */
-  #appliedEnd = 0;
-  #snapshotSeen = false;
-  readonly #waiters = new Set<Waiter>();
+  readonly #metadata: AppliedMetadata;
   #subscription: { close(): void } | undefined;
+  #registration: BrokerRegistration | undefined;
   #registered: { readonly brokerId: number; readonly brokerEpoch: number } | undefined;
-  #beatTimer: TimerHandle | undefined;
-  #stopping = false;
+  /** `still`: no heartbeat before somebody asks for it. `leaving`: it asks for leave with each. */
+  #heart: 'still' | 'beating' | 'leaving' | 'stopped' = 'still';
+  #timer: TimerHandle | undefined;
+  #isBeating = false;
+  /** Something has happened that the heartbeat under way does not know. */
+  #beatsAgain = false;
+  #mayLeave: (() => void) | undefined;
   /** Why the last heartbeat was refused; it is told once, not at every beat. */
   #refusedWhy = '';
 
   constructor(options: ControllerSessionOptions) {
     this.#options = options;
-    options.metrics.sample('odradek_metadata_offset', {}, () => this.#appliedEnd);
-    options.metrics.sample('odradek_topics', {}, () => this.#image.topics.size);
+    const { clock, bug, metrics } = options;
+    const own: MetadataFollower = {
+      snapshot: () => undefined,
+      changed: (delta, image) => this.#noteChange(delta, image),
+    };
+    this.#metadata = new AppliedMetadata({ clock, followers: [...options.followers, own], bug });
+    metrics.sample('odradek_metadata_offset', {}, () => this.#metadata.end);
+    metrics.sample('odradek_topics', {}, () => this.#metadata.image.topics.size);
   }
 
   get image(): MetadataImage {
-    return this.#image;
+    return this.#metadata.image;
   }
 
   get brokerEpoch(): number {
@@ -68,63 +76,62 @@ export class ControllerSession {
 
   /** Registers and takes in all that was committed before. Refused when the controller does not want this broker. */
   async join(registration: BrokerRegistration): Promise<Outcome<void>> {
-    const outcome = await this.#options.link.register(registration);
+    this.#registration = registration;
+    const outcome = await this.#options.link.register(registration, this.#options.registerMs);
     if (!outcome.ok) return outcome;
     this.#registered = { brokerId: registration.brokerId, brokerEpoch: outcome.value.brokerEpoch };
     this.#subscription = this.#options.link.subscribe({
-      snapshot: (records) => this.#take({ kind: 'snapshot', records }),
-      committed: (records) => this.#take({ kind: 'batch', records }),
+      snapshot: (records) => this.#metadata.take({ kind: 'snapshot', records }),
+      committed: (records) => this.#metadata.take({ kind: 'batch', records }),
+      opened: () => this.beatNow(),
+      fenced: (brokerEpoch, why) => this.#fenced(brokerEpoch, why),
     });
     const registeredEnd = outcome.value.brokerEpoch + 1;
-    const applied = await this.#await(() => this.#snapshotSeen && this.#appliedEnd >= registeredEnd, APPLY_DEADLINE_MS);
+    const metadata = this.#metadata;
+    const applied = await metadata.await(() => metadata.isWhole && metadata.end >= registeredEnd, APPLY_DEADLINE_MS);
     return applied ? ok(undefined) : refuse(ErrorCode.REQUEST_TIMED_OUT, 'metadata was not applied in time');
   }
 
   /** Tells that this broker serves; resolves once the cluster knows it, as this broker has applied it itself. Heartbeats go on from here. */
   async unfence(deadlineMs: number): Promise<Outcome<void>> {
-    const { clock } = this.#options;
-    const untilMs = clock.monotonicMs() + deadlineMs;
-    for (;;) {
-      const beat = await this.#beat(false);
-      if (!beat.ok) return beat;
-      if (!beat.value.fenced) break;
-      if (clock.monotonicMs() >= untilMs) {
-        return refuse(ErrorCode.REQUEST_TIMED_OUT, `the controller kept this broker fenced for ${deadlineMs} ms`);
-      }
-      await new Promise<void>((resolve) => clock.after(UNFENCE_RETRY_MS, resolve));
-    }
-    this.#armBeat();
-    const id = this.#registered?.brokerId ?? -1;
-    const seen = await this.awaitImage(
-      (image) => image.cluster.isAlive(id),
-      Math.max(0, untilMs - clock.monotonicMs()),
-    );
-    return seen
-      ? ok(undefined)
-      : refuse(ErrorCode.REQUEST_TIMED_OUT, 'this broker did not see itself unfenced in time');
+    assert(this.#heart === 'still', 'a broker begins to serve once');
+    this.#heart = 'beating';
+    this.beatNow();
+    const isServing = (image: MetadataImage): boolean => !this.#isFencedIn(image);
+    if (await this.awaitImage(isServing, deadlineMs)) return ok(undefined);
+    const why = `this broker did not see itself unfenced within ${deadlineMs} ms`;
+    return refuse(ErrorCode.REQUEST_TIMED_OUT, this.#refusedWhy === '' ? why : `${why}: ${this.#refusedWhy}`);
   }
 
   /** Asks to leave: resolves when the controller has moved what could be moved and agrees, or after `deadlineMs`. */
-  async leave(deadlineMs: number): Promise<boolean> {
-    if (this.#registered === undefined || this.#stopping) return true;
-    this.#stopping = true;
-    this.#beatTimer?.cancel();
-    const { clock } = this.#options;
-    const untilMs = clock.monotonicMs() + deadlineMs;
-    while (clock.monotonicMs() < untilMs) {
-      const beat = await this.#beat(true);
-      if (!beat.ok) return false;
-      if (beat.value.shouldShutDown) return true;
-      await new Promise<void>((resolve) => clock.after(UNFENCE_RETRY_MS, resolve));
-    }
-    return false;
+  leave(deadlineMs: number): Promise<boolean> {
+    if (this.#registered === undefined || this.#heart === 'leaving' || this.#heart === 'stopped')
+      return Promise.resolve(true);
+    this.#heart = 'leaving';
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const end = (agreed: boolean): void => {
+      late.cancel();
+      this.#stop();
+      resolve(agreed);
+    };
+    const late = this.#options.clock.after(deadlineMs, () => end(false));
+    this.#mayLeave = () => end(true);
+    this.beatNow();
+    return promise;
+  }
+
+  /** Something has happened that the controller should know at once. */
+  beatNow(): void {
+    this.#timer?.cancel();
+    if (this.#heart !== 'beating' && this.#heart !== 'leaving') return;
+    if (this.#isBeating) this.#beatsAgain = true;
+    else void this.#beat();
   }
 
   close(): void {
-    this.#stopping = true;
-    this.#beatTimer?.cancel();
+    this.#stop();
     this.#subscription?.close();
-    for (const waiter of this.#waiters) this.#finish(waiter, false);
+    this.#metadata.close();
   }
 
   async admin<R extends AdminRequest>(request: R, principal: string): Promise<Outcome<AdminReply<R>>> {
@@ -133,90 +140,84 @@ export class ControllerSession {
     const outcome = await link.submit(request, principal);
     if (!outcome.ok) return outcome;
     const { reply, committedOffset } = outcome.value;
-    const applied = await this.#await(() => this.#appliedEnd >= committedOffset, APPLY_DEADLINE_MS);
+    const applied = await this.#metadata.await(() => this.#metadata.end >= committedOffset, APPLY_DEADLINE_MS);
     if (applied) return ok(reply);
     return refuse(ErrorCode.REQUEST_TIMED_OUT, 'the change is committed, but this broker has not applied it in time');
   }
 
   /** @see Services.awaitImage */
   awaitImage(holds: (image: MetadataImage) => boolean, timeoutMs: number): Promise<boolean> {
-    return this.#await(() => !this.#applying && holds(this.#image), timeoutMs);
+    return this.#metadata.awaitImage(holds, timeoutMs);
   }
 
-  #await(holds: () => boolean, timeoutMs: number): Promise<boolean> {
-    if (holds()) return Promise.resolve(true);
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = this.#options.clock.after(timeoutMs, () => this.#finish(waiter, waiter.holds()));
-    const waiter: Waiter = { holds, done: resolve, timer };
-    this.#waiters.add(waiter);
-    return promise;
+  #isFencedIn(image: MetadataImage): boolean {
+    const broker = this.#registered === undefined ? undefined : image.cluster.broker(this.#registered.brokerId);
+    return broker === undefined || broker.fenced || broker.epoch !== this.brokerEpoch;
   }
 
-  #finish(waiter: Waiter, held: boolean): void {
-    if (!this.#waiters.delete(waiter)) return;
-    waiter.timer.cancel();
-    waiter.done(held);
+  #fenced(brokerEpoch: number, why: string): void {
+    if (brokerEpoch !== this.brokerEpoch || this.#heart !== 'beating') return;
+    this.#options.log.warn({ brokerEpoch }, `the controller has fenced this broker: ${why}`);
+    this.beatNow();
   }
 
-  #take(event: Event): void {
-    this.#queue.push(event);
-    if (this.#applying) return;
-    this.#applying = true;
-    this.#applyAll().catch((error: unknown) => this.#options.bug(error));
+  /** Who stops in order waits until every other broker knows who leads instead of it. */
+  #noteChange(delta: MetadataDelta, image: MetadataImage): void {
+    for (const id of delta.brokers.keys())
+      if (image.cluster.broker(id)?.inControlledShutdown === true) this.#options.clock.after(0, () => this.beatNow());
   }
 
-  async #applyAll(): Promise<void> {
-    for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
-      if (event.kind === 'snapshot') await this.#applySnapshot(event.records);
-      else await this.#applyBatch(event.records);
-      this.#appliedEnd = event.records.endOffset;
-      // A waiter asks whether what it wants is applied; with an empty queue all of it is.
-      if (this.#queue.length === 0) this.#applying = false;
-      for (const waiter of this.#waiters) if (waiter.holds()) this.#finish(waiter, true);
-      if (this.#queue.length > 0) this.#applying = true;
-    }
+  #stop(): void {
+    this.#heart = 'stopped';
+    this.#timer?.cancel();
   }
 
-  async #applySnapshot(state: CommittedRecords): Promise<void> {
-    this.#image = MetadataImage.from(state);
-    for (const follower of this.#options.followers) await follower.snapshot(this.#image);
-    this.#snapshotSeen = true;
-  }
-
-  async #applyBatch(batch: CommittedRecords): Promise<void> {
-    assert(this.#snapshotSeen, 'the whole state comes before what is committed after it');
-    const delta = this.#image.applyBatch(batch);
-    if (delta.empty) return;
-    for (const follower of this.#options.followers) await follower.changed(delta, this.#image);
-  }
-
-  #beat(wantShutDown: boolean): ReturnType<ControllerLink['heartbeat']> {
+  async #beat(): Promise<void> {
     assert(this.#registered !== undefined, 'a broker registers before its heart beats');
-    return this.#options.link.heartbeat({
+    this.#isBeating = true;
+    this.#beatsAgain = false;
+    const beat = await this.#options.link.heartbeat({
       ...this.#registered,
-      metadataOffset: this.#appliedEnd,
+      metadataOffset: this.#metadata.end,
       wantFence: false,
-      wantShutDown,
+      wantShutDown: this.#heart === 'leaving',
+      offlineLogDirs: this.#options.offlineLogDirs(),
     });
+    this.#tellRefused(beat);
+    const isNew = isForgotten(beat) && (await this.#registeredAgain());
+    this.#isBeating = false;
+    if (beat.ok && beat.value.shouldShutDown) this.#mayLeave?.();
+    if (this.#heart !== 'beating' && this.#heart !== 'leaving') return;
+    if (this.#beatsAgain) return void this.#beat();
+    const isAwaited = isNew || this.#heart === 'leaving' || (beat.ok && beat.value.fenced);
+    this.#timer = this.#options.clock.after(isAwaited ? SOON_MS : this.#options.heartbeatMs, () => this.beatNow());
   }
 
-  #armBeat(): void {
-    if (this.#stopping) return;
-    this.#beatTimer = this.#options.clock.after(this.#options.heartbeatMs, () => {
-      this.#beat(false).then(
-        (beat) => {
-          this.#tellRefused(beat);
-          this.#armBeat();
-        },
-        (error: unknown) => this.#options.bug(error),
-      );
-    });
+  /** The controller does not know this registration: it was unregistered, or another process had this id for a while. */
+  async #registeredAgain(): Promise<boolean> {
+    const { link, log, registerMs, fault } = this.#options;
+    const registration = this.#registration;
+    if (this.#heart !== 'beating' || registration === undefined) return false;
+    const { brokerId } = registration;
+    const outcome = await link.register(registration, registerMs);
+    if (outcome.ok) {
+      this.#registered = { brokerId, brokerEpoch: outcome.value.brokerEpoch };
+      log.warn({ ...this.#registered }, 'this broker has registered again');
+    } else if (outcome.code !== ErrorCode.NOT_CONTROLLER && outcome.code !== ErrorCode.REQUEST_TIMED_OUT)
+      fault(new Error(`the cluster does not take broker ${brokerId} any more: ${outcome.why}`));
+    return outcome.ok;
   }
 
-  #tellRefused(beat: Outcome<unknown>): void {
+  #tellRefused(beat: Beat): void {
+    // There is no session, which the link tells.
+    if (!beat.ok && beat.code === ErrorCode.NOT_CONTROLLER) return;
     const why = beat.ok ? '' : beat.why;
     if (!beat.ok && why !== this.#refusedWhy) this.#options.log.warn({ code: beat.code }, `heartbeat refused: ${why}`);
     if (beat.ok && this.#refusedWhy !== '') this.#options.log.info({}, 'heartbeats are taken again');
     this.#refusedWhy = why;
   }
+}
+
+function isForgotten(beat: Beat): boolean {
+  return !beat.ok && (beat.code === ErrorCode.STALE_BROKER_EPOCH || beat.code === ErrorCode.BROKER_ID_NOT_REGISTERED);
 }

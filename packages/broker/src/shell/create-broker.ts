@@ -113,6 +113,7 @@ class Broker {
       limits: this.#limits,
       log,
       metrics: this.#options.metrics,
+      onOffline: () => this.#session?.beatNow(),
       onFault: (fault) => this.#options.onFault?.(fault),
     });
     this.#logs = logs;
@@ -203,7 +204,10 @@ class Broker {
       metrics,
       followers: [dynamic, logs, replicasFollower(replicas), coordinatorFollower(coordinator)],
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
+      registerMs: config.get('initial.broker.registration.timeout.ms'),
+      offlineLogDirs: () => logs.manager.status().flatMap(({ directoryId, online }) => (online ? [] : [directoryId])),
       bug: onBug,
+      fault: (fault) => this.#options.onFault?.(fault),
     });
     const services = servicesOf(this.#options, {
       limits,

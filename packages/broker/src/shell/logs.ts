@@ -17,6 +17,8 @@ export type LogsOptions = {
   readonly limits: Limits;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** A directory has failed. */
+  readonly onOffline: () => void;
   /** No directory is left that works: the broker has nothing to serve. */
   readonly onFault: (fault: Error) => void;
 };
@@ -53,6 +55,7 @@ export class BrokerLogs implements MetadataFollower {
     const manager = await LogManager.open({
       // Before it runs, the manager itself throws when no directory is left.
       onOffline: () => {
+        options.onOffline();
         if (running?.status().every(({ online }) => !online) === true) {
           options.onFault(new Error('every data directory has failed: there is nothing left to serve'));
         }

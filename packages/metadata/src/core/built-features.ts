@@ -4,6 +4,11 @@
  */
 import { FeatureName, type FeatureRange, supportedFeatures } from '@odradek/protocol';
 
-const built: ReadonlySet<FeatureName> = new Set([FeatureName.METADATA_VERSION, FeatureName.GROUP_VERSION]);
+const built: ReadonlySet<FeatureName> = new Set([
+  FeatureName.METADATA_VERSION,
+  FeatureName.KRAFT_VERSION,
+  FeatureName.GROUP_VERSION,
+  FeatureName.ELIGIBLE_LEADER_REPLICAS_VERSION,
+]);
 
 export const builtFeatures: readonly FeatureRange[] = supportedFeatures.filter(({ name }) => built.has(name));

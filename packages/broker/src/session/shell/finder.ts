@@ -1,0 +1,234 @@
+/** Finds the active controller, and finds it again: one session at a time, with whoever says that it is the one. */
+import type { Clock, Counter, Limits, Logger, Metrics, Random } from '@odradek/base';
+import { backoffMs, brokerSessionService } from '@odradek/rpc';
+import type { Ending, FromBroker, FromController, Identity, Stream, StreamClient } from '@odradek/rpc';
+import { Search, placeName } from '../core/search.ts';
+import type { Endpoint, Failure, Hint, Place } from '../core/search.ts';
+import { Conversation } from './conversation.ts';
+import type { Told } from './conversation.ts';
+import { Turnstile } from './turnstile.ts';
+
+export type FinderOptions = {
+  readonly identity: Identity;
+  /** Reaches the controllers of other processes; left out: there are none. */
+  readonly client?: StreamClient;
+  /** A session with the controller of this process; left out: there is none. */
+  readonly local?: () => Stream<FromBroker, FromController>;
+  /** Where controllers may be, in order of preference; asked anew for each round. */
+  readonly candidates: () => readonly Endpoint[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Limits;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+};
+
+export type FinderEvents = {
+  readonly opened: (session: Conversation) => void;
+  /** By the session, as long as it is the one. */
+  readonly told: (session: Conversation, told: Told) => void;
+};
+
+type Standing = Extract<FromController, { readonly kind: 'active' | 'notActive' }>;
+type Dialled =
+  | { readonly ok: true; readonly stream: Stream<FromBroker, FromController> }
+  | { readonly ok: false; readonly how: Failure; readonly why: string };
+
+const STOPS = 'this broker stops';
+
+export class Finder {
+  /** The session, and who waits for it. */
+  readonly sessions: Turnstile<Conversation>;
+  readonly #options: FinderOptions;
+  readonly #events: FinderEvents;
+  readonly #search: Search;
+  /** Every stream that is there: one at most is the session, others are looked at or answer their last questions. */
+  readonly #conversations = new Set<Conversation>();
+  readonly #opens: Counter;
+  /** By place, why it is not the active controller: what who waits in vain is told. */
+  readonly #why = new Map<string, string>();
+  #toldWhy = '';
+  #heardMs: number;
+  #isLooking = false;
+  #isClosed = false;
+  #hadSession = false;
+
+  constructor(options: FinderOptions, events: FinderEvents) {
+    this.#options = options;
+    this.#events = events;
+    const { identity, clock, limits, metrics } = options;
+    this.#search = new Search({ nodeId: identity.nodeId, steadyMs: limits.rpcRedialMaxMs });
+    this.sessions = new Turnstile(clock);
+    this.#heardMs = clock.monotonicMs();
+    this.#opens = metrics.counter('odradek_controller_session_opens_total', {});
+    metrics.sample('odradek_controller_session_open', {}, () => (this.sessions.open === undefined ? 0 : 1));
+    metrics.sample('odradek_controller_session_heard_seconds', {}, () => this.#silenceMs() / 1000);
+  }
+
+  /** Looks from now on, until it is closed. */
+  begin(): void {
+    if (this.#isLooking || this.#isClosed) return;
+    this.#isLooking = true;
+    void this.#look();
+  }
+
+  /** Why there is no session, by place; '' when nothing is known. */
+  get why(): string {
+    return [...this.#why.values()].join('; ');
+  }
+
+  pause(failures: number): Promise<void> {
+    const { clock, limits, random } = this.#options;
+    return new Promise((resolve) => void clock.after(backoffMs(failures, limits, random), resolve));
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.sessions.close();
+    for (const each of this.#conversations) each.close(STOPS);
+  }
+
+  async #look(): Promise<void> {
+    while (!this.#isClosed) {
+      const step = this.#search.next(this.#places());
+      if (step.kind === 'dial') await this.#try(step.place);
+      else {
+        if (step.wasRefusedByAll) this.sessions.reject(`every controller refuses this broker: ${this.why}`);
+        this.#tellWhy();
+        await this.pause(step.failures);
+      }
+    }
+  }
+
+  #places(): Place[] {
+    const { local, client, identity, candidates } = this.#options;
+    const places: Place[] = local === undefined ? [] : [{ kind: 'local' }];
+    if (client === undefined) return places;
+    for (const { nodeId, host, port } of candidates())
+      if (local === undefined || nodeId !== identity.nodeId) places.push({ kind: 'remote', nodeId, host, port });
+    return places;
+  }
+
+  /** Resolves when the next place may be tried: this one is not active, or is not any more. */
+  async #try(place: Place): Promise<void> {
+    const dialled = await this.#dial(place);
+    if (!dialled.ok) return this.#failed(place, dialled.how, dialled.why);
+    if (this.#isClosed) return dialled.stream.close({ reason: 'closed', why: STOPS });
+    const { clock, limits } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let phase: 'asking' | 'open' | 'over' = 'asking';
+    let openedMs = 0;
+    const over = (): void => {
+      silent.cancel();
+      if (phase === 'open') this.#ended(conversation, clock.monotonicMs() - openedMs);
+      phase = 'over';
+      resolve();
+    };
+    const conversation: Conversation = new Conversation({
+      stream: dialled.stream,
+      clock,
+      standing: (standing) => {
+        if (phase === 'over') return;
+        silent.cancel();
+        const isActive = this.#isActive(place, standing);
+        if (!isActive) over();
+        else if (phase === 'asking') {
+          phase = 'open';
+          openedMs = clock.monotonicMs();
+          this.#opened(place, conversation, standing.leaderEpoch);
+        }
+        if (!isActive) conversation.retire();
+      },
+      told: (told) => {
+        if (this.sessions.open === conversation) this.#events.told(conversation, told);
+      },
+      ended: (ending) => {
+        this.#conversations.delete(conversation);
+        if (phase === 'asking') this.#failed(place, failureOf(ending), ending.why);
+        if (phase === 'open') this.#tellEnded(place, ending);
+        over();
+      },
+    });
+    const silent = clock.after(limits.sessionActiveWaitMs, () => {
+      this.#failed(place, 'silent', `${placeName(place)} does not know which controller is active`);
+      over();
+      conversation.retire();
+    });
+    this.#conversations.add(conversation);
+    await promise;
+  }
+
+  async #dial(place: Place): Promise<Dialled> {
+    const { local, client } = this.#options;
+    if (place.kind === 'local') {
+      if (local !== undefined) return { ok: true, stream: local() };
+    } else if (client !== undefined) {
+      const { host, port, nodeId } = place;
+      const dialled = await client.dial(brokerSessionService, { host, port, nodeId, directoryId: null });
+      return dialled.ok ? dialled : { ok: false, how: failureOf(dialled.ending), why: dialled.ending.why };
+    }
+    return { ok: false, how: 'unreachable', why: `${placeName(place)} cannot be reached from here` };
+  }
+
+  #isActive(place: Place, standing: Standing): boolean {
+    if (standing.kind === 'active' && this.#search.active(place, standing.leaderEpoch)) return true;
+    this.#seen('notActive');
+    if (standing.kind === 'notActive') this.#search.notActive(place, hintOf(standing), this.#places());
+    this.#why.set(placeName(place), `${placeName(place)} is not active`);
+    return false;
+  }
+
+  #opened(place: Place, session: Conversation, epoch: number): void {
+    this.#seen('active');
+    this.#opens.inc();
+    this.#why.clear();
+    this.#toldWhy = '';
+    const { log } = this.#options;
+    // The first one is what a start is about, and told by what comes of it.
+    log[this.#hadSession ? 'info' : 'debug']({ epoch }, `there is a session with ${placeName(place)}, which is active`);
+    this.#hadSession = true;
+    this.sessions.show(session);
+    this.#events.opened(session);
+  }
+
+  #ended(session: Conversation, lastedMs: number): void {
+    this.#heardMs = session.heardMs;
+    if (this.sessions.open === session) this.sessions.shut();
+    this.#search.ended(lastedMs);
+  }
+
+  #failed(place: Place, how: Failure, why: string): void {
+    this.#seen(how);
+    this.#why.set(placeName(place), why);
+    this.#search.failed(place, how);
+  }
+
+  #tellEnded(place: Place, { why }: Ending): void {
+    if (!this.#isClosed) this.#options.log.warn({}, `the session with ${placeName(place)} has ended: ${why}`);
+  }
+
+  /** After a round in vain, unless it is what was told before. */
+  #tellWhy(): void {
+    const { why } = this;
+    if (why === this.#toldWhy || this.#isClosed) return;
+    this.#toldWhy = why;
+    this.#options.log.warn({}, `no active controller is found: ${why === '' ? 'no controller is known' : why}`);
+  }
+
+  #seen(outcome: 'active' | 'notActive' | Failure): void {
+    this.#options.metrics.counter('odradek_controller_session_dials_total', { outcome }).inc();
+  }
+
+  #silenceMs(): number {
+    return this.#options.clock.monotonicMs() - (this.sessions.open?.heardMs ?? this.#heardMs);
+  }
+}
+
+function failureOf({ kind }: Ending): Failure {
+  return kind === 'refused' || kind === 'invalid' ? 'refused' : 'unreachable';
+}
+
+function hintOf({ leaderId, leaderEpoch, host, port }: Hint): Hint {
+  return { leaderId, leaderEpoch, host, port };
+}

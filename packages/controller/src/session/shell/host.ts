@@ -1,0 +1,97 @@
+/**
+ * The sessions of brokers at this controller. A stream is served while this controller is the active one; others are told who is, or hear
+ * nothing until somebody knows. A broker speaks on one stream at a time: the last on which it was taken. When that one breaks, and only
+ * then, the broker is lost.
+ */
+import type { Clock, Limits, Logger, Metrics } from '@odradek/base';
+import type { FromBroker, FromController, Identity, Peer, ServiceHandler, Stream } from '@odradek/rpc';
+import type { ControllerPort, KnownLeader } from '../../ports.ts';
+import { Session } from './session.ts';
+import type { SessionEnd, SpokenFor } from './session.ts';
+
+export type SessionHostOptions = {
+  readonly controller: ControllerPort;
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+};
+
+export class SessionHost implements ServiceHandler<FromBroker, FromController> {
+  readonly #options: SessionHostOptions;
+  readonly #sessions = new Set<Session>();
+  /** By broker id: the session on which it speaks. */
+  readonly #owners = new Map<number, Session>();
+  #isClosed = false;
+
+  constructor(options: SessionHostOptions) {
+    this.#options = options;
+    const { controller, metrics } = options;
+    controller.onLeader((leader) => {
+      for (const session of this.#sessions) session.leaderIs(leader);
+    });
+    controller.onFenced(({ brokerId, brokerEpoch, why }) => this.#owners.get(brokerId)?.fenced(brokerEpoch, why));
+    metrics.sample('odradek_controller_sessions', {}, () => this.#sessions.size);
+  }
+
+  admit(peer: Peer): string | undefined {
+    if (this.#isClosed) return 'this controller stops';
+    const { sessionsMax } = this.#options.limits;
+    if (this.#sessions.size < sessionsMax) return undefined;
+    return `node ${peer.nodeId} is one too many: a controller has at most ${sessionsMax} sessions (sessionsMax)`;
+  }
+
+  /** Serves a stream: of another process, or the far end of a pipe. */
+  opened(stream: Stream<FromController, FromBroker>): void {
+    const { controller, identity, clock, limits } = this.#options;
+    const session: Session = new Session({
+      controller,
+      nodeId: identity.nodeId,
+      clock,
+      limits,
+      stream,
+      speaks: (broker) => this.#speaks(session, broker),
+      ended: (end) => this.#ended(session, end),
+    });
+    this.#sessions.add(session);
+    session.open();
+    session.leaderIs(controller.leader());
+  }
+
+  /** This controller stops: every broker is told, and looks for another. */
+  close(): void {
+    this.#isClosed = true;
+    const nobody: KnownLeader = { nodeId: null, epoch: this.#options.controller.leader().epoch, endpoint: undefined };
+    for (const session of this.#sessions) session.leave('moved', 'this controller stops', nobody);
+  }
+
+  /** A broker was taken on a stream. What was decided on a stream that has ended since counts for the broker, not for the stream. */
+  #speaks(session: Session, broker: SpokenFor): void {
+    const owner = this.#owners.get(broker.brokerId);
+    if (owner?.broker !== undefined && owner.broker.brokerEpoch > broker.brokerEpoch) return;
+    if (session.isOver) {
+      if (owner?.broker?.brokerEpoch !== broker.brokerEpoch) this.#options.controller.sessionLost(broker);
+      return;
+    }
+    this.#owners.set(broker.brokerId, session);
+    if (owner === undefined || owner === session) return;
+    const { log } = this.#options;
+    log.info({ ...broker }, `broker ${broker.brokerId} speaks on another stream now`);
+    owner.leave('closed', `broker ${broker.brokerId} speaks on another stream now, with epoch ${broker.brokerEpoch}`);
+  }
+
+  #ended(session: Session, end: SessionEnd): void {
+    this.#sessions.delete(session);
+    const { broker } = session;
+    const isOwner = broker !== undefined && this.#owners.get(broker.brokerId) === session;
+    const { controller, log, metrics } = this.#options;
+    metrics.counter('odradek_controller_sessions_ended_total', { why: end.how }).inc();
+    if (!isOwner) return;
+    this.#owners.delete(broker.brokerId);
+    // Of another active controller it is the broker; of a broker that stops as agreed nothing is lost.
+    if (end.how === 'moved' || end.how === 'closed') return;
+    log.info({ ...broker }, `the session of broker ${broker.brokerId} has ended: ${end.why}`);
+    controller.sessionLost(broker);
+  }
+}
