@@ -8,8 +8,8 @@ import { isSame } from './membership.ts';
 import { BLANK } from './messages.ts';
 import type { Message, Position, ReplicaKey } from './messages.ts';
 import { majorityOf } from './quorum.ts';
-import { NO_CHANGE, electionDeadline, persist, send } from './state.ts';
-import type { Effect, RaftState } from './state.ts';
+import { NO_CHANGE, electionDeadline, persist, send, soonDeadline } from './state.ts';
+import type { Candidate, Effect, RaftState } from './state.ts';
 
 type Ask = Message & { kind: 'preVote' | 'vote' };
 type Answer = Message & { kind: 'preVoteReply' | 'voteReply' };
@@ -64,9 +64,28 @@ export function countVotes(s: RaftState, out: Effect[], nowMs: number): void {
   const refused = s.members.voters.filter(({ id }) => role.refused.has(id)).length;
   if (granted >= needed) {
     if (role.isPre) startElection(s, out, nowMs, false);
-    else lead(s, out, nowMs);
-  } else if (refused > voters - needed)
+    else {
+      s.failedElections = 0;
+      lead(s, out, nowMs);
+    }
+  } else if (refused > voters - needed) {
     follow(s, out, { epoch: s.epoch, leaderId: null, nowMs, why: 'votes were refused' });
+    askAgainSoon(s, nowMs);
+  } else if (refused > 0 && role.granted.has(s.self.id) && !awaitsAnswers(s, role)) askAgainSoon(s, nowMs);
+}
+
+/**
+ * Two that asked at the same time have split the votes, and who is dead will not answer: to wait for a whole election timeout would leave
+ * everybody without a leader for that long.
+ */
+function askAgainSoon(s: RaftState, nowMs: number): void {
+  s.failedElections += 1;
+  if (s.role.kind !== 'leader') s.role.deadlineMs = Math.min(s.role.deadlineMs, soonDeadline(s, nowMs));
+}
+
+/** Whether a voter that can be reached has not answered yet. */
+function awaitsAnswers(s: RaftState, { granted, refused }: Candidate): boolean {
+  return s.members.voters.some(({ id }) => s.connected.has(id) && !granted.has(id) && !refused.has(id));
 }
 
 export function onVoteAsked(s: RaftState, out: Effect[], from: ReplicaKey, message: Ask, nowMs: number): void {
@@ -74,7 +93,7 @@ export function onVoteAsked(s: RaftState, out: Effect[], from: ReplicaKey, messa
   const kind = isPre ? 'preVoteReply' : 'voteReply';
   const answer = (granted: boolean): void =>
     send(s, out, from.id, { kind, epoch: s.epoch, asked: message.epoch, granted });
-  if (message.epoch < s.epoch || !isEligible(s, message.last) || (!message.isTransfer && hearsLeader(s, nowMs))) {
+  if (message.epoch < s.epoch || !isEligible(s, message.last) || (!message.isTransfer && hearsLeader(s, from, nowMs))) {
     // A refusal of what is heard with a later epoch is a refusal in the own one: a live leader is not unseated by it.
     answer(false);
     return;
@@ -111,11 +130,12 @@ function isEligible(s: RaftState, last: Position): boolean {
   return last.epoch > own.epoch || (last.epoch === own.epoch && last.offset >= own.offset);
 }
 
-/** Check-quorum keeps a leader honest about being one, so a leader counts as hearing itself. */
-function hearsLeader(s: RaftState, nowMs: number): boolean {
+/** Check-quorum keeps a leader honest about being one, so a leader counts as hearing itself. A leader that asks for votes leads no more. */
+function hearsLeader(s: RaftState, asker: ReplicaKey, nowMs: number): boolean {
   const { role } = s;
   if (role.kind === 'leader') return true;
-  return role.kind === 'follower' && role.leaderId !== null && nowMs - role.heardMs < s.options.electionTimeoutMs;
+  if (role.kind !== 'follower' || role.leaderId === null || role.leaderId === asker.id) return false;
+  return nowMs - role.heardMs < s.options.electionTimeoutMs;
 }
 
 export function onVoteAnswered(s: RaftState, out: Effect[], from: ReplicaKey, message: Answer, nowMs: number): void {

@@ -2,7 +2,7 @@
 import { assert } from '@odradek/base';
 import { BLANK } from './messages.ts';
 import type { Entry, Message, ReplicaKey } from './messages.ts';
-import { NO_CHANGE, commitTo, electionDeadline, persist, send } from './state.ts';
+import { NO_CHANGE, commitTo, electionDeadline, persist, send, soonDeadline } from './state.ts';
 import type { Effect, RaftState } from './state.ts';
 
 type Append = Message & { kind: 'append' };
@@ -28,7 +28,10 @@ export function follow(
     s.votedFor = null;
     persist(s, out, NO_CHANGE);
   }
-  const deadlineMs = electionDeadline(s.options, s.random, nowMs);
+  if (leaderId !== null) s.failedElections = 0;
+  // One that has just given the lead up knows that nobody has it.
+  const isLeaderless = role.kind === 'leader' && leaderId === null;
+  const deadlineMs = isLeaderless ? soonDeadline(s, nowMs) : electionDeadline(s.options, s.random, nowMs);
   s.role = { kind: 'follower', leaderId, heardMs: leaderId === null ? -Infinity : nowMs, deadlineMs };
   if (leaderId !== knownLeader || role.kind !== 'follower') out.push({ kind: 'followed', epoch, leaderId });
 }

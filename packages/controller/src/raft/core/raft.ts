@@ -20,6 +20,7 @@ import {
 } from './leader.ts';
 import type { SnapshotMark } from './entries.ts';
 import type { Message, ReplicaKey } from './messages.ts';
+import { soonDeadline } from './state.ts';
 import type { Effect, Input, RaftState } from './state.ts';
 
 export function step(s: RaftState, input: Input, nowMs: number, out: Effect[]): void {
@@ -36,6 +37,7 @@ export function step(s: RaftState, input: Input, nowMs: number, out: Effect[]): 
       break;
     case 'peerConnected':
       s.connected.set(input.peer.id, input.peer);
+      hurry(s, nowMs);
       onPeerConnected(s, out, input.peer, nowMs);
       break;
     case 'peerLost':
@@ -123,8 +125,14 @@ function peerLost(s: RaftState, id: number, nowMs: number): void {
   const { role } = s;
   if (role.kind !== 'follower' || role.leaderId !== id) return;
   role.heardMs = -Infinity;
-  const soonMs = nowMs + 1 + s.random.below(Math.max(1, s.options.brokenStreamWaitMs));
-  role.deadlineMs = Math.min(role.deadlineMs, soonMs);
+  role.deadlineMs = Math.min(role.deadlineMs, soonDeadline(s, nowMs));
+}
+
+/** Who has met nobody that leads asks soon after it meets a peer: replicas that start together need not wait; those who hear a leader refuse. */
+function hurry(s: RaftState, nowMs: number): void {
+  const { role } = s;
+  if (role.kind !== 'follower' || role.leaderId !== null) return;
+  role.deadlineMs = Math.min(role.deadlineMs, soonDeadline(s, nowMs));
 }
 
 function snapshotTaken(s: RaftState, mark: SnapshotMark): void {

@@ -61,6 +61,8 @@ export type RaftState = {
   votedFor: ReplicaKey | null;
   /** See `HardState`. */
   recoverTo: number;
+  /** Elections in a row that nobody won, as far as this replica asked for votes: the next wait is the longer. */
+  failedElections: number;
   readonly log: Entries;
   readonly members: Membership;
   highWatermark: number;
@@ -158,6 +160,7 @@ export function raftOf(
     epoch: stored.hardState?.epoch ?? 0,
     votedFor: stored.hardState?.votedFor ?? null,
     recoverTo: stored.hardState?.recoverTo ?? (isStatic(members, self) ? BLANK : 0),
+    failedElections: 0,
     log,
     members,
     highWatermark: stored.snapshot.offset,
@@ -216,3 +219,12 @@ export function commitTo(s: RaftState, out: Effect[], offset: number): void {
   s.members.settle(offset);
   out.push({ kind: 'committed', endOffset: offset });
 }
+
+/** When to ask for votes if nobody can be the leader any more: soon, by chance, and later the more often it was in vain. */
+export function soonDeadline(s: RaftState, nowMs: number): number {
+  const { brokenStreamWaitMs, electionTimeoutMs } = s.options;
+  const windowMs = Math.min(brokenStreamWaitMs * 2 ** Math.min(s.failedElections, DOUBLINGS_MAX), electionTimeoutMs);
+  return nowMs + 1 + s.random.below(Math.max(1, windowMs));
+}
+
+const DOUBLINGS_MAX = 20;
