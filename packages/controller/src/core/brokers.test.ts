@@ -1,17 +1,13 @@
 import { expect, test } from 'vitest';
-import { ErrorCode } from '@odradek/protocol';
-import { MetadataImage, NO_LEADER } from '@odradek/metadata';
-import { bootstrapRecords } from './features.ts';
-import { Harness, SESSION_TIMEOUT_MS, directoryOf } from '../testing/harness.ts';
+import { ErrorCode, LeaderRecoveryState } from '@odradek/protocol';
+import { NO_LEADER } from '@odradek/metadata';
+import { Harness, RECONNECT_GRACE_MS, SESSION_TIMEOUT_MS, directoryOf, elrOff } from '../testing/harness.ts';
 
 test('brokers: a broker is registered fenced, its epoch being the offset of its registration', () => {
   const harness = new Harness();
-  const outcome = harness.register(7);
-  expect(outcome).toEqual({ ok: true, value: { brokerEpoch: bootstrapRecords(new MetadataImage()).length } });
-  expect(harness.image.cluster.broker(7)).toMatchObject({
-    epoch: bootstrapRecords(new MetadataImage()).length,
-    fenced: true,
-  });
+  const { endOffset } = harness.image;
+  expect(harness.register(7)).toEqual({ ok: true, value: { brokerEpoch: endOffset } });
+  expect(harness.image.cluster.broker(7)).toMatchObject({ epoch: endOffset, fenced: true });
 });
 
 test('brokers: one that has not applied its own registration stays fenced, one that has is unfenced', () => {
@@ -83,8 +79,8 @@ test('brokers: no batch shows a fenced leader', () => {
   expect(fencing).toEqual(['PartitionChangeRecord', 'BrokerRegistrationChangeRecord']);
 });
 
-test('brokers: the last in-sync replica stays in the ISR when it is fenced, and leads again when it is back', () => {
-  const harness = new Harness({ brokers: [1, 2] });
+test('brokers: without ELR the last in-sync replica stays in the ISR when it is fenced, and leads again when it is back', () => {
+  const harness = new Harness({ image: elrOff(), brokers: [1, 2] });
   harness.create({ name: 't', replicas: [[1, 2]] });
   harness.passMs(SESSION_TIMEOUT_MS, [2]);
   harness.passMs(SESSION_TIMEOUT_MS);
@@ -93,6 +89,37 @@ test('brokers: the last in-sync replica stays in the ISR when it is fenced, and 
   expect(harness.partition('t')).toMatchObject({ leader: NO_LEADER });
   harness.start(2);
   expect(harness.partition('t')).toMatchObject({ leader: 2, isr: [2], leaderEpoch: 3 });
+});
+
+test('brokers: with ELR the last in-sync replica is eligible when it is fenced, and leads again when it is back', () => {
+  const harness = new Harness({ brokers: [1, 2] });
+  harness.create({ name: 't', replicas: [[1, 2]] });
+  harness.passMs(SESSION_TIMEOUT_MS, [2]);
+  harness.passMs(SESSION_TIMEOUT_MS);
+  expect(harness.partition('t')).toMatchObject({ leader: NO_LEADER, isr: [], elr: [2], lastKnownElr: [2] });
+  harness.start(1);
+  expect(harness.partition('t')).toMatchObject({ leader: NO_LEADER, elr: [2] });
+  harness.beat(2);
+  expect(harness.partition('t')).toMatchObject({ leader: 2, isr: [2], elr: [], lastKnownElr: [], leaderEpoch: 3 });
+  expect(harness.partition('t').leaderRecoveryState).toBe(LeaderRecoveryState.RECOVERED);
+});
+
+test('brokers: with ELR one that stopped in order stays eligible in its next life, one that did not is only remembered', () => {
+  const harness = new Harness({ brokers: [1, 2] });
+  harness.create({ name: 't', replicas: [[1, 2]] });
+  harness.beat(2, { wantFence: true });
+  harness.beat(1, { wantFence: true });
+  expect(harness.partition('t')).toMatchObject({ isr: [], elr: [1] });
+  const previousBrokerEpoch = harness.brokers.get(1)?.epoch ?? -1;
+  harness.register(1, { previousBrokerEpoch });
+  expect(harness.partition('t')).toMatchObject({ isr: [], elr: [1] });
+  harness.register(1, { previousBrokerEpoch });
+  expect(harness.partition('t')).toMatchObject({ isr: [], elr: [], lastKnownElr: [1], leader: NO_LEADER });
+  harness.start(2);
+  expect(harness.partition('t').leader).toBe(NO_LEADER);
+  harness.beat(1);
+  const recovering = { leader: 1, isr: [1], lastKnownElr: [], leaderRecoveryState: LeaderRecoveryState.RECOVERING };
+  expect(harness.partition('t')).toMatchObject(recovering);
 });
 
 test('brokers: with unclean.leader.election.enable any replica that is back leads, and the loss is marked', () => {
@@ -105,13 +132,69 @@ test('brokers: with unclean.leader.election.enable any replica that is back lead
 });
 
 test('brokers: a new incarnation leads nothing until it is unfenced, and then under a new leader epoch', () => {
-  const before = new Harness({ brokers: [1] });
+  const before = new Harness({ image: elrOff(), brokers: [1] });
   before.create({ name: 't', replicas: [[1]] });
   const after = new Harness({ image: before.image, seed: 2 });
   after.register(1);
   expect(after.partition('t')).toMatchObject({ leader: NO_LEADER, isr: [1], leaderEpoch: 1 });
   after.beat(1);
   expect(after.partition('t')).toMatchObject({ leader: 1, isr: [1], leaderEpoch: 2 });
+});
+
+test('brokers: one that is about to stop may come back before it was allowed to', () => {
+  const harness = new Harness({ brokers: [1, 2] });
+  harness.create({ name: 't', replicas: [[1, 2]] });
+  harness.beat(1, { wantShutDown: true });
+  expect(harness.register(1)).toMatchObject({ ok: true });
+});
+
+test('sessions: a broker whose stream broke is fenced after the grace, and the reason is told', () => {
+  const harness = new Harness({ brokers: [1, 2] });
+  harness.create({ name: 't', replicas: [[1, 2]] });
+  const brokerEpoch = harness.brokers.get(1)?.epoch ?? -1;
+  harness.handle({ kind: 'sessionLost', brokerId: 1, brokerEpoch });
+  expect(harness.controller.nextWakeMs(harness.nowMs)).toBe(RECONNECT_GRACE_MS);
+  harness.nowMs += RECONNECT_GRACE_MS - 1;
+  expect(harness.controller.nextWakeMs(harness.nowMs)).toBe(1);
+  harness.nowMs += 1;
+  expect(harness.handle({ kind: 'tick' })).toEqual({
+    kind: 'expired',
+    fenced: {
+      brokerId: 1,
+      brokerEpoch,
+      why: `the stream of broker 1 broke, and it did not come back within ${RECONNECT_GRACE_MS} ms`,
+    },
+  });
+  expect(harness.partition('t')).toMatchObject({ leader: 2, isr: [2] });
+});
+
+test('sessions: silence is told as such', () => {
+  const harness = new Harness({ brokers: [1] });
+  harness.nowMs += SESSION_TIMEOUT_MS + 7;
+  const silence = `broker 1 was not heard for ${SESSION_TIMEOUT_MS + 7} ms, which is longer than`;
+  expect(harness.handle({ kind: 'tick' })).toMatchObject({
+    fenced: { brokerId: 1, why: `${silence} broker.session.timeout.ms=${SESSION_TIMEOUT_MS}` },
+  });
+});
+
+test('sessions: a broker that is heard again in time is not fenced; the loss of an earlier life counts for nothing', () => {
+  const harness = new Harness({ brokers: [1] });
+  const brokerEpoch = harness.brokers.get(1)?.epoch ?? -1;
+  harness.handle({ kind: 'sessionLost', brokerId: 1, brokerEpoch });
+  harness.nowMs += RECONNECT_GRACE_MS - 1;
+  harness.beat(1);
+  expect(harness.controller.nextWakeMs(harness.nowMs)).toBe(SESSION_TIMEOUT_MS);
+  harness.handle({ kind: 'sessionLost', brokerId: 1, brokerEpoch: brokerEpoch - 1 });
+  harness.handle({ kind: 'sessionLost', brokerId: 9, brokerEpoch });
+  expect(harness.controller.nextWakeMs(harness.nowMs)).toBe(SESSION_TIMEOUT_MS);
+});
+
+test('sessions: a new life is taken at once when the stream of the old one broke', () => {
+  const harness = new Harness({ brokers: [1] });
+  expect(harness.register(1)).toMatchObject({ ok: false, code: ErrorCode.DUPLICATE_BROKER_REGISTRATION });
+  const brokerEpoch = harness.brokers.get(1)?.epoch ?? -1;
+  harness.handle({ kind: 'sessionLost', brokerId: 1, brokerEpoch });
+  expect(harness.register(1)).toMatchObject({ ok: true });
 });
 
 test('brokers: one that wants to stop gives its leaderships away first, and goes when every other broker knows', () => {

@@ -184,7 +184,7 @@ test('incrementalAlterConfigs: validateOnly answers and changes nothing', () => 
 test('incrementalAlterConfigs: the cluster default of brokers is the resource without a name', () => {
   const harness = withTopic();
   expect(alter(harness, [BROKER, ''], [['log.retention.ms', SET, '7']])).toEqual(fine);
-  expect(harness.image.configs.of(BROKER, '')).toEqual(new Map([['log.retention.ms', '7']]));
+  expect(harness.image.configs.of(BROKER, '').get('log.retention.ms')).toBe('7');
 });
 
 test('incrementalAlterConfigs: a value of more than 32767 bytes is refused', () => {

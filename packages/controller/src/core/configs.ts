@@ -15,6 +15,7 @@ import {
   type IncrementalAlterConfigsResponse,
 } from '@odradek/protocol';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
+import { clearedElr, minIsrProblem } from './elr.ts';
 import { existenceProblem, kindOf, resourceProblem, validated, type Resource } from './config-resources.ts';
 import { repeated } from './repeated.ts';
 
@@ -59,6 +60,7 @@ function alterAll<R extends Incremental | Whole>(
       resourceName: resource.resourceName,
     });
   }
+  records.push(...clearedElr(context, records));
   return { records: request.validateOnly ? NO_RECORDS : records, reply: { throttleTimeMs: 0, responses } };
 }
 
@@ -74,6 +76,8 @@ function alterOne<R extends Incremental | Whole>(
   if (unusable !== undefined) return unusable;
   const changes = changesOf(asked);
   if (!changes.ok) return changes;
+  const minIsr = minIsrProblem(context, resource, changes.value);
+  if (minIsr !== undefined) return minIsr;
 
   const current = context.image.configs.of(resource.type, resource.name);
   const after = new Map(current);

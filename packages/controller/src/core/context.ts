@@ -11,6 +11,8 @@ export type ControllerSettings = {
   readonly nodeId: number;
   /** The node's properties; what was set through the admin API comes from the image. */
   readonly config: NodeConfig;
+  /** The level of kraft.version with which a new cluster begins: 1 when voters may come and go by requests. */
+  readonly kraftVersion: number;
   /** `broker.session.timeout.ms` */
   readonly sessionTimeoutMs: number;
   /** How long a broker whose stream broke may take to come back before it is fenced. */
@@ -25,11 +27,15 @@ export type ControllerSettings = {
   readonly electionsPerBalanceMax: number;
 };
 
+/** The voters of the quorum, as far as whoever runs the machine has told it of them. */
+export type KnownVoters = { ids: readonly number[] };
+
 export type ControllerContext = {
   readonly settings: ControllerSettings;
   /** As far as this controller has decided, which is ahead of what is committed. */
   readonly image: MetadataImage;
   readonly sessions: BrokerSessions;
+  readonly voters: KnownVoters;
   readonly moves: Moves;
   readonly balance: BalanceSchedule;
   readonly random: Random;

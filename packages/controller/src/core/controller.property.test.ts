@@ -126,7 +126,8 @@ function checkTopic(image: MetadataImage, each: TopicImage): void {
   for (const partition of each.partitions) {
     const where = `${each.name}-${partition.partition}`;
     const alive = partition.isr.filter((id) => image.cluster.isActive(id));
-    expect(partition.isr.length, `${where}: somebody is in sync`).toBeGreaterThan(0);
+    const known = [...partition.isr, ...partition.elr, ...partition.lastKnownElr];
+    expect(known.length, `${where}: somebody is in sync, or known to have been last`).toBeGreaterThan(0);
     expect(new Set(partition.replicas).size, `${where}: replicas are distinct`).toBe(partition.replicas.length);
     for (const id of partition.isr) expect(partition.replicas, `${where}: the ISR are replicas`).toContain(id);
     const { leader } = partition;

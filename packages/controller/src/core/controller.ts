@@ -21,6 +21,7 @@ import { expireSession, heartbeat, nextExpiryMs, sessionLost } from './brokers.t
 import type { FencedBroker, Heartbeat, HeartbeatReply } from './brokers.ts';
 import { alterConfigs, incrementalAlterConfigs } from './configs.ts';
 import { NO_RECORDS, type ControllerContext, type ControllerSettings, type Decision } from './context.ts';
+import { registerController, type ControllerRegistration } from './controllers.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteTopics } from './delete-topics.ts';
@@ -40,6 +41,10 @@ export type ControllerOp =
   | { readonly kind: 'heartbeat'; readonly beat: Heartbeat }
   /** The stream of a broker broke, and no other of the same life stands in its place. */
   | { readonly kind: 'sessionLost'; readonly brokerId: number; readonly brokerEpoch: number }
+  /** A controller says of itself where it is reached and what it supports. */
+  | { readonly kind: 'controllerRegistered'; readonly registration: ControllerRegistration }
+  /** These vote in the quorum from now on: features rise only to what all of them support. */
+  | { readonly kind: 'votersChanged'; readonly voterIds: readonly number[] }
   | { readonly kind: 'admin'; readonly request: MachineRequest }
   /** The time has come that `nextWakeMs` named. */
   | { readonly kind: 'tick' };
@@ -77,7 +82,7 @@ export class Controller {
     epoch: number = image.epoch + 1,
   ) {
     const [sessions, moves, balance] = [new BrokerSessions(), new Moves(), new BalanceSchedule()];
-    this.#context = { settings, image, sessions, moves, balance, random };
+    this.#context = { settings, image, sessions, voters: { ids: [] }, moves, balance, random };
     this.#epoch = epoch;
   }
 
@@ -95,7 +100,9 @@ export class Controller {
     if (records.length === 0) return { batch: undefined, delta: undefined, reply };
     const { image } = this.#context;
     const batch = { records, endOffset: image.endOffset + records.length, epoch: this.#epoch };
-    return { batch, delta: image.applyBatch(batch), reply };
+    const delta = image.applyBatch(batch);
+    if (records.some(mayElect)) this.#context.moves.sweep(0);
+    return { batch, delta, reply };
   }
 
   /** Milliseconds until `tick` is due; undefined: nothing to wait for. */
@@ -128,6 +135,11 @@ export class Controller {
       case 'sessionLost':
         sessionLost(context, op, nowMs);
         return { records: NO_RECORDS, reply: { kind: 'none' } };
+      case 'controllerRegistered':
+        return { records: registerController(context, op.registration), reply: { kind: 'none' } };
+      case 'votersChanged':
+        context.voters.ids = op.voterIds;
+        return { records: NO_RECORDS, reply: { kind: 'none' } };
       case 'tick':
         return this.#tick(nowMs);
       default:
@@ -153,8 +165,13 @@ export class Controller {
     balance.start(settings, nowMs);
     resume(this.#context, nowMs);
     for (const broker of image.cluster.brokers()) sessions.open(broker.id, image.endOffset, nowMs);
-    return bootstrapRecords(image);
+    return bootstrapRecords(this.#context);
   }
+}
+
+/** Leaderless partitions that may be led uncleanly from now on get their leader at once. */
+function mayElect({ type, value }: MetadataRecord): boolean {
+  return type === 'ConfigRecord' && value.name === 'unclean.leader.election.enable';
 }
 
 function admin(context: ControllerContext, request: MachineRequest): Decision<AdminReply<AdminRequest>> {

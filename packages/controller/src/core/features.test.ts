@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { MetadataImage, builtFeatures } from '@odradek/metadata';
-import { ErrorCode, FeatureUpgradeType } from '@odradek/protocol';
-import { Harness } from '../testing/harness.ts';
-import { bootstrapRecords } from './features.ts';
+import { MetadataImage, builtFeatures, record } from '@odradek/metadata';
+import { ConfigResourceType, ErrorCode, FeatureUpgradeType } from '@odradek/protocol';
+import { Harness, elrOff } from '../testing/harness.ts';
 
 const { UPGRADE, SAFE_DOWNGRADE, UNSAFE_DOWNGRADE } = FeatureUpgradeType;
 
@@ -30,24 +29,57 @@ const failed = (why: string): [number, string] => [
 ];
 
 test('features: a new cluster has the level of each feature that is built which goes with its metadata.version', () => {
-  const records = bootstrapRecords(new MetadataImage()).map((each) => each.value);
-  expect(records).toEqual([
+  const [first] = new Harness().batches;
+  expect(first?.records.map(({ value }) => value)).toEqual([
     { name: 'metadata.version', featureLevel: 30 },
+    { name: 'eligible.leader.replicas.version', featureLevel: 1 },
     { name: 'group.version', featureLevel: 1 },
+    { resourceType: ConfigResourceType.BROKER, resourceName: '', name: 'min.insync.replicas', value: '1' },
   ]);
-  expect(records.length).toBe(builtFeatures.length);
+});
+
+test('features: a quorum whose voters may come and go by requests begins with kraft.version 1, and stays there', () => {
+  const harness = new Harness({ kraftVersion: 1 });
+  expect(level(harness, 'kraft.version')).toBe(1);
+  expect(update(harness, [['kraft.version', 0, SAFE_DOWNGRADE]])).toEqual(
+    failed("Invalid update version 0 for feature kraft.version. Can't downgrade the version of this feature."),
+  );
 });
 
 test('features: a log that was begun before a feature was built keeps it at 0 until somebody raises it', () => {
   const older = new MetadataImage();
-  const [metadataVersion] = bootstrapRecords(older);
-  older.applyBatch({ records: metadataVersion === undefined ? [] : [metadataVersion], endOffset: 1, epoch: 1 });
+  const records = [record('FeatureLevelRecord', { name: 'metadata.version', featureLevel: 30 })];
+  older.applyBatch({ records, endOffset: 1, epoch: 1 });
   const harness = new Harness({ image: older, brokers: [1] });
   expect(level(harness)).toBe(0);
   expect(update(harness, [['group.version', 1]], true)).toEqual(fine);
   expect(level(harness)).toBe(0);
   expect(update(harness, [['group.version', 1]])).toEqual(fine);
   expect(level(harness)).toBe(1);
+});
+
+test('features: a level that another controller does not live up to, or a voter that has said nothing, is refused', () => {
+  const harness = new Harness({ image: elrOff(), brokers: [1] });
+  const elr: Update = ['eligible.leader.replicas.version', 1];
+  const refused = 'Invalid update version 1 for feature eligible.leader.replicas.version.';
+  const register = (controllerId: number, features: typeof builtFeatures): void => {
+    const registration = { controllerId, incarnationId: 'AAAAAAAAAAAAAAAAAAAAAA', endpoints: [], features };
+    harness.handle({ kind: 'controllerRegistered', registration });
+  };
+  harness.handle({ kind: 'votersChanged', voterIds: [1, 2] });
+  expect(update(harness, [elr])).toEqual(
+    failed(`${refused} controller 2 has not registered, and may not support this feature`),
+  );
+  register(
+    2,
+    builtFeatures.filter(({ name }) => name === 'metadata.version'),
+  );
+  expect(update(harness, [elr])).toEqual(failed(`${refused} Controller 2 does not support this feature.`));
+  const end = harness.image.endOffset;
+  register(2, builtFeatures);
+  register(2, builtFeatures);
+  expect(harness.image.endOffset).toBe(end + 1);
+  expect(update(harness, [elr])).toEqual(fine);
 });
 
 test('features: a level goes down only when that is said to be meant', () => {
@@ -100,7 +132,7 @@ test.for<[Update, string]>([
 test('features: a level that a registered broker does not live up to is refused', () => {
   const harness = new Harness();
   update(harness, [['group.version', 0, SAFE_DOWNGRADE]]);
-  harness.register(7, { features: builtFeatures.filter(({ name }) => name === 'metadata.version') });
+  harness.register(7, { features: builtFeatures.filter(({ name }) => name !== 'group.version') });
   expect(update(harness, [['group.version', 1]])).toEqual(
     failed('Invalid update version 1 for feature group.version. Broker 7 does not support this feature.'),
   );

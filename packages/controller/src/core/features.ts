@@ -3,7 +3,8 @@
  * what clients do (KIP-584), so only what is built is finalized. Sources: KIP-584, KIP-778 (downgrades), KIP-1022.
  */
 import { refuse, type Outcome } from '@odradek/base';
-import { builtFeatures, record, type MetadataImage, type MetadataRecord } from '@odradek/metadata';
+import { builtFeatures, record } from '@odradek/metadata';
+import type { MetadataImage, MetadataRecord, RecordOf, SupportedFeature } from '@odradek/metadata';
 import {
   ErrorCode,
   FeatureName,
@@ -16,22 +17,28 @@ import {
   type UpdateFeaturesResponse,
 } from '@odradek/protocol';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
+import { elrSafetyRecords } from './elr.ts';
 
 /** 4.3-IV0: what the records of this controller are written by. */
 export const METADATA_VERSION_LEVEL = 30;
 
 /** What a controller writes before anything else when the log is empty: the levels that go with its metadata.version. */
-export function bootstrapRecords(image: MetadataImage): MetadataRecord[] {
-  const { METADATA_VERSION } = FeatureName;
+export function bootstrapRecords(context: Pick<ControllerContext, 'image' | 'settings'>): MetadataRecord[] {
+  const { image, settings } = context;
+  const { METADATA_VERSION, KRAFT_VERSION, ELIGIBLE_LEADER_REPLICAS_VERSION } = FeatureName;
   if (image.features.level(METADATA_VERSION) > 0) return [];
   const levels = new Map<FeatureName, number>([[METADATA_VERSION, METADATA_VERSION_LEVEL]]);
   const defaults = metadataVersionByLevel(METADATA_VERSION_LEVEL)?.defaultFeatures;
   for (const { name } of builtFeatures) {
     if (name === METADATA_VERSION) continue;
-    const level = defaults?.[name] ?? 0;
+    // Whether voters come and go by requests is said by how the quorum was set up.
+    const level = name === KRAFT_VERSION ? settings.kraftVersion : (defaults?.[name] ?? 0);
     if (level > 0) levels.set(name, level);
   }
-  return Array.from(levels, ([name, featureLevel]) => record('FeatureLevelRecord', { name, featureLevel }));
+  const records: MetadataRecord[] = [];
+  for (const [name, featureLevel] of levels) records.push(record('FeatureLevelRecord', { name, featureLevel }));
+  if (levels.has(ELIGIBLE_LEADER_REPLICAS_VERSION)) records.push(...elrSafetyRecords(context));
+  return records;
 }
 
 /** @returns a refusal when the log was written by a version whose features this one does not know */
@@ -71,11 +78,15 @@ export function updateFeatures(
     const errorCode = ErrorCode.INVALID_UPDATE_VERSION;
     return { records: NO_RECORDS, reply: { throttleTimeMs: 0, errorCode, errorMessage, results: [] } };
   }
-  const records = [...updates.values()]
-    .filter(({ feature, maxVersionLevel }) => maxVersionLevel !== context.image.features.level(feature))
-    .map(({ feature, maxVersionLevel }) =>
-      record('FeatureLevelRecord', { name: feature, featureLevel: maxVersionLevel }),
-    );
+  const changed = [...updates.values()].filter(
+    ({ feature, maxVersionLevel }) => maxVersionLevel !== context.image.features.level(feature),
+  );
+  const records: MetadataRecord[] = [];
+  for (const { feature: name, maxVersionLevel: featureLevel } of changed) {
+    if (name === FeatureName.ELIGIBLE_LEADER_REPLICAS_VERSION && featureLevel > 0)
+      records.push(...elrSafetyRecords(context));
+    records.push(record('FeatureLevelRecord', { name, featureLevel }));
+  }
   return {
     records: request.validateOnly ? NO_RECORDS : records,
     reply: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null, results: [] },
@@ -103,24 +114,40 @@ function updateProblem(
   }
   if (level > current && !isUpgrade) return invalid("Can't downgrade to a newer version.");
   if (feature === FeatureName.METADATA_VERSION) return metadataVersionProblem(current, level, isUnsafe);
+  if (feature === FeatureName.KRAFT_VERSION && level < current)
+    return invalid("Can't downgrade the version of this feature.");
   if (supportedFeatures.every(({ name }) => name !== feature)) return invalid(`Feature ${feature} not found.`);
   const missing = missingDependency(feature, level, proposed);
   return missing === undefined ? undefined : invalid(missing);
 }
 
-/** Every node of the cluster must live up to the level: this controller, and each broker that is registered. */
-function supportProblem({ image, settings }: ControllerContext, feature: string, level: number): string | undefined {
-  const nodes = [
+/** Every node of the cluster must live up to the level: this controller, each broker that is registered, and each other controller. */
+function supportProblem(context: ControllerContext, feature: string, level: number): string | undefined {
+  const { image, settings, voters } = context;
+  const nodes: { readonly node: string; readonly ranges: readonly SupportedFeature[] }[] = [
     { node: `Local controller ${settings.nodeId}`, ranges: builtFeatures },
-    ...Array.from(image.cluster.brokers(), ({ id, features }) => ({ node: `Broker ${id}`, ranges: features })),
   ];
+  for (const { id, features } of image.cluster.brokers()) nodes.push({ node: `Broker ${id}`, ranges: features });
+  const registered = new Set([settings.nodeId]);
+  for (const { controllerId, features } of image.cluster.controllers()) {
+    if (registered.has(controllerId)) continue;
+    registered.add(controllerId);
+    nodes.push({ node: `Controller ${controllerId}`, ranges: features.map(rangeOf) });
+  }
   for (const { node, ranges } of nodes) {
     const range = ranges.find(({ name }) => name === feature);
     if (range === undefined && level > 0) return `${node} does not support this feature.`;
     if (range === undefined || (range.min <= level && level <= range.max)) continue;
     return `${node} only supports versions ${range.min}-${range.max}`;
   }
-  return undefined;
+  const unknown = voters.ids.find((id) => !registered.has(id));
+  return unknown === undefined
+    ? undefined
+    : `controller ${unknown} has not registered, and may not support this feature`;
+}
+
+function rangeOf(feature: RecordOf<'RegisterControllerRecord'>['value']['features'][number]): SupportedFeature {
+  return { name: feature.name, min: feature.minSupportedVersion, max: feature.maxSupportedVersion };
 }
 
 /** The way back is open only as long as no level in between has changed what metadata records hold. */

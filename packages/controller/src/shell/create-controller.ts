@@ -84,6 +84,7 @@ async function run(options: ControllerOptions, { store, limits }: Parts): Promis
       clusterId: identity.clusterId,
       nodeId: config.nodeId,
       config,
+      kraftVersion: config.quorum.kind === 'static' ? 0 : 1,
       sessionTimeoutMs: config.get('broker.session.timeout.ms'),
       partitionsPerRequestMax: limits.controllerPartitionsPerRequestMax,
       recordsPerRequestMax: limits.controllerRecordsPerRequestMax,

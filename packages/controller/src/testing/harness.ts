@@ -3,14 +3,8 @@
  * words.
  */
 import { NodeConfig, Prng, randomUuid, type Clock, type Outcome, type TimerHandle } from '@odradek/base';
-import { builtFeatures } from '@odradek/metadata';
-import type {
-  AdminReply,
-  MachineRequest,
-  BrokerRegistration,
-  CommittedRecords,
-  MetadataImage,
-} from '@odradek/metadata';
+import { MetadataImage, builtFeatures, record } from '@odradek/metadata';
+import type { AdminReply, MachineRequest, BrokerRegistration, CommittedRecords } from '@odradek/metadata';
 import type { CreateTopicsRequest, CreateTopicsResponse } from '@odradek/protocol';
 import { Controller, type ControllerOp, type ControllerReply } from '../core/controller.ts';
 import { CLUSTER_ID, directoryOf } from './names.ts';
@@ -29,6 +23,7 @@ export type HarnessOptions = {
   readonly partitionsPerRequestMax?: number;
   readonly recordsPerRequestMax?: number;
   readonly recordsPerSliceMax?: number;
+  readonly kraftVersion?: number;
   readonly electionsPerBalanceMax?: number;
 };
 
@@ -49,6 +44,7 @@ export class Harness {
       clusterId: CLUSTER_ID,
       nodeId: 1,
       config: nodeConfig(options.properties),
+      kraftVersion: options.kraftVersion ?? 0,
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
       reconnectGraceMs: RECONNECT_GRACE_MS,
       recordsPerSliceMax: options.recordsPerSliceMax ?? 1_000,
@@ -154,6 +150,17 @@ export class Harness {
     if (found === undefined) throw new Error(`there is no ${topic}-${partition}`);
     return found;
   }
+}
+
+/** The image of a cluster that began before ELR was built. */
+export function elrOff(): MetadataImage {
+  const image = new MetadataImage();
+  const records = [
+    record('FeatureLevelRecord', { name: 'metadata.version', featureLevel: 30 }),
+    record('FeatureLevelRecord', { name: 'group.version', featureLevel: 1 }),
+  ];
+  image.applyBatch({ records, endOffset: records.length, epoch: 1 });
+  return image;
 }
 
 export type TopicAsked = {
