@@ -8,12 +8,14 @@ test('api versions: only features that are built are told, finalized with the of
   for (const version of [3, 4]) {
     const answer = await node.connect().request(ApiKey.ApiVersions, version, software);
     // A range that begins at 0 cannot be read before version 4 (KIP-1022).
-    const groupVersion = version >= 4 ? [{ name: 'group.version', minVersion: 0, maxVersion: 1 }] : [];
-    const metadataVersion = { name: 'metadata.version', minVersion: 7, maxVersion: 30 };
-    expect(answer.supportedFeatures).toEqual([...groupVersion, metadataVersion]);
+    const fromZero = ['eligible.leader.replicas.version', 'group.version', 'kraft.version'];
+    const others = version >= 4 ? fromZero.map((name) => ({ name, minVersion: 0, maxVersion: 1 })) : [];
+    expect(answer.supportedFeatures).toEqual([...others, { name: 'metadata.version', minVersion: 7, maxVersion: 30 }]);
     expect(answer.finalizedFeatures).toEqual([
       { name: 'metadata.version', maxVersionLevel: 30, minVersionLevel: 30 },
+      { name: 'eligible.leader.replicas.version', maxVersionLevel: 1, minVersionLevel: 1 },
       { name: 'group.version', maxVersionLevel: 1, minVersionLevel: 1 },
+      { name: 'kraft.version', maxVersionLevel: 1, minVersionLevel: 1 },
     ]);
     expect(answer.finalizedFeaturesEpoch).toBe(node.broker.image().endOffset - 1);
   }
