@@ -97,8 +97,8 @@ export type Limits = {
   readonly sessionsMax: number;
   /** Requests of one broker that wait for the controller, and that a controller has under way for it. */
   readonly sessionRequestsMax: number;
-  /** Bytes of committed metadata that wait for a broker which takes them too slowly; beyond it its stream ends, and it comes again. */
-  readonly sessionBehindBytesMax: number;
+  /** How long a broker may take nothing of the metadata that is sent to it; then its stream ends, and it comes again. */
+  readonly sessionStallMs: number;
   /** How long a broker waits at a controller that does not know who is active, before it asks the next one. */
   readonly sessionActiveWaitMs: number;
   /** How long the active controller may take to answer a heartbeat; then the broker looks for another one. */
@@ -191,7 +191,7 @@ export const production: Limits = {
   rpcStreamsPerConnectionMax: 8,
   sessionsMax: 1_000,
   sessionRequestsMax: 1_000,
-  sessionBehindBytesMax: 32 * MIB,
+  sessionStallMs: 10_000,
   sessionActiveWaitMs: 1_000,
   sessionReplyMs: 3_000,
   sessionRequestMs: 30_000,
@@ -263,7 +263,7 @@ export const tiny: Limits = {
   rpcStreamsPerConnectionMax: 2,
   sessionsMax: 16,
   sessionRequestsMax: 8,
-  sessionBehindBytesMax: 256 * 1024,
+  sessionStallMs: 1_000,
   sessionActiveWaitMs: 200,
   sessionReplyMs: 500,
   sessionRequestMs: 5_000,

@@ -7,3 +7,5 @@ export type { QuorumStatus } from './raft/shell/status.ts';
 export { MemoryStore } from './shell/memory-store.ts';
 export type { ControllerPort, CommittedBytes, KnownLeader, LogReader } from './ports.ts';
 export type { RaftStore } from './raft/ports.ts';
+export { SessionHost } from './session/shell/host.ts';
+export type { SessionHostOptions } from './session/shell/host.ts';

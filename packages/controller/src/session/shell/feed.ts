@@ -1,8 +1,8 @@
 /**
- * What is committed, on its way to one broker. Parts of a snapshot wait until the stream has taken those before; a broker that follows too
- * slowly is told to come again from where it is, rather than that its metadata is kept for it without bound.
+ * What is committed, on its way to one broker. What comes next waits until the stream has taken what came before, so nothing is kept for a
+ * broker but what lies in the log for all; one that takes nothing for long is told so, and may come again from where it is.
  */
-import type { Clock, Limits } from '@odradek/base';
+import type { Clock, Limits, TimerHandle } from '@odradek/base';
 import type { FromBroker, FromController, Stream } from '@odradek/rpc';
 import type { CommittedBytes, LogReader } from '../../ports.ts';
 
@@ -20,7 +20,7 @@ export class Feed implements LogReader {
   /** Records of the snapshot that were sent. */
   #position = 0;
   #isClosed = false;
-  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #room: { readonly promise: Promise<void>; readonly resolve: () => void; readonly late: TimerHandle } | undefined;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -43,14 +43,7 @@ export class Feed implements LogReader {
 
   committed({ endOffset, epoch, records }: CommittedBytes): Promise<void> | void {
     if (this.#isClosed) return;
-    const { stream, limits } = this.#options;
-    const sent = this.#sent({ kind: 'committed', endOffset, epoch, records: [...records] });
-    const behindBytes = stream.queuedBytes();
-    if (behindBytes <= limits.sessionBehindBytesMax) return sent;
-    const bound = `at most ${limits.sessionBehindBytesMax} may wait (sessionBehindBytesMax)`;
-    this.#options.slow(
-      `${behindBytes} bytes wait for node ${stream.peer.nodeId}, which takes them too slowly: ${bound}`,
-    );
+    return this.#sent({ kind: 'committed', endOffset, epoch, records: [...records] });
   }
 
   ended(why: string): void {
@@ -61,6 +54,7 @@ export class Feed implements LogReader {
   drained(): void {
     const room = this.#room;
     this.#room = undefined;
+    room?.late.cancel();
     room?.resolve();
   }
 
@@ -71,8 +65,16 @@ export class Feed implements LogReader {
   }
 
   #sent(message: FromController): Promise<void> | void {
-    if (this.#options.stream.send(message)) return;
-    this.#room ??= Promise.withResolvers<void>();
+    const { stream, clock, limits, slow } = this.#options;
+    if (stream.send(message)) return;
+    if (this.#room === undefined) {
+      const { sessionStallMs } = limits;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const late = clock.after(sessionStallMs, () => {
+        slow(`node ${stream.peer.nodeId} has taken nothing of the metadata for ${sessionStallMs} ms`);
+      });
+      this.#room = { promise, resolve, late };
+    }
     return this.#room.promise;
   }
 }
