@@ -1,10 +1,9 @@
 /** gRPC that is loaded by who needs it: nothing that comes meanwhile is lost, and an end in between is an end. */
-import { limits, UUID_ZERO } from '@odradek/base';
+import { limits, silent, UUID_ZERO } from '@odradek/base';
 import type { Logger } from '@odradek/base';
-import { silent } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { raftService } from '@odradek/rpc';
-import type { RaftMessage, Target } from '@odradek/rpc';
+import type { Ending, RaftMessage, Target } from '@odradek/rpc';
 import { afterEach, expect, test } from 'vitest';
 import { NodeStreams } from './streams.ts';
 
@@ -62,6 +61,27 @@ test('streams: what waits for gRPC when the node stops is closed, and so is what
     ok: false,
     ending: { kind: 'closed', by: 'us' },
   });
+});
+
+test('streams: what a killed node had open breaks, whoever dialled it, and nobody is told a reason', async () => {
+  const [one, other] = [streamsOf(1), streamsOf(2)];
+  const endings: Promise<Ending>[] = [];
+  const note = (stream: { onClosed(closed: (ending: Ending) => void): void }): void => {
+    endings.push(new Promise((resolve) => stream.onClosed(resolve)));
+  };
+  other.serve(raftService, { opened: note });
+  one.serve(raftService, { opened: (stream) => stream.onMessage(() => undefined) });
+  const [toOne, toOther] = [await listening(one), await listening(other)];
+  const inward = await other.dial(raftService, toOne);
+  const outward = await one.dial(raftService, toOther);
+  if (!inward.ok || !outward.ok) throw new Error('a dial failed');
+  note(inward.stream);
+  await one.cut();
+  expect((await Promise.all(endings)).map(({ kind, by }) => [kind, by])).toEqual([
+    ['broken', 'network'],
+    ['broken', 'network'],
+  ]);
+  expect(endings).toHaveLength(2);
 });
 
 test('streams: a node that is refused again and again for one reason is a line once', async () => {

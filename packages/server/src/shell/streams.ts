@@ -32,8 +32,9 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
   readonly #options: NodeStreamsOptions;
   readonly #refusals: Refusals;
   readonly #services: ((server: SharingStreamServer) => void)[] = [];
-  /** Connections that came while gRPC was being loaded. */
-  readonly #waiting = new Set<Socket>();
+  /** Connections that other nodes have opened; those that came before gRPC was there wait in it. */
+  readonly #taken = new Set<Socket>();
+  readonly #dialled = new Set<WeakRef<{ destroy(why: string): void }>>();
   #grpc: Grpc | undefined;
   #library: Promise<Library> | undefined;
   #opening: Promise<Grpc> | undefined;
@@ -57,38 +58,48 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
 
   take(socket: Socket, unread: Buffer): void {
     if (this.#isClosed) return socket.destroy();
+    this.#taken.add(socket);
+    socket.onClose(() => this.#taken.delete(socket));
     if (this.#grpc !== undefined) return this.#grpc.server.take(socket, unread);
     socket.pause();
-    this.#waiting.add(socket);
-    let isGone = false;
-    socket.onClose(() => {
-      isGone = true;
-      this.#waiting.delete(socket);
-    });
     void this.#open().then(({ server }) => {
-      this.#waiting.delete(socket);
-      if (isGone) return;
-      if (this.#isClosed) socket.destroy();
-      else server.take(socket, unread);
+      // It may have gone meanwhile, or the node stops.
+      if (this.#taken.has(socket)) server.take(socket, unread);
     });
   }
 
   async dial<Asked, Told>(service: Service<Asked, Told>, target: Target): Promise<Dialled<Stream<Asked, Told>>> {
     const { client } = this.#grpc ?? (await this.#open());
-    return this.#isClosed ? CLOSED : client.dial(service, target);
+    if (this.#isClosed) return CLOSED;
+    const dialled = await client.dial(service, target);
+    if (dialled.ok) this.#remember(dialled.stream);
+    return dialled;
+  }
+
+  /** Ends everything without a word, as a process does that is killed. */
+  async cut(): Promise<void> {
+    this.#isClosed = true;
+    for (const dialled of this.#dialled) dialled.deref()?.destroy('this node was killed');
+    for (const socket of this.#taken) socket.destroy();
+    await this.closeAll(0);
   }
 
   /** Ends what this node has dialled. */
   close(): void {
     this.#isClosed = true;
     this.#grpc?.client.close();
-    for (const socket of this.#waiting) socket.destroy();
   }
 
   /** Ends every stream in words, those that do not hear them after `graceMs` at once. */
   async closeAll(graceMs: number): Promise<void> {
     this.close();
     await this.#grpc?.server.close(graceMs);
+    for (const socket of this.#taken) socket.destroy();
+  }
+
+  #remember(stream: { destroy(why: string): void }): void {
+    for (const dialled of this.#dialled) if (dialled.deref() === undefined) this.#dialled.delete(dialled);
+    this.#dialled.add(new WeakRef(stream));
   }
 
   #load(): Promise<Library> {
