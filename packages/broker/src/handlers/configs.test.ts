@@ -75,7 +75,11 @@ test('configs: what is set on one broker is stronger than what is set for all, a
   await change(client, BROKER, '1', ['log.retention.ms', SET, '3000']);
   expect(await retention()).toMatchObject({ value: '3000', configSource: ConfigSource.DYNAMIC_BROKER_CONFIG });
   const forAll = await describe(client, BROKER, '', null);
-  expect(forAll?.configs.map(({ name, value }) => [name, value])).toEqual([['log.retention.ms', '2000']]);
+  // A new cluster goes by one min.insync.replicas (KIP-966).
+  expect(forAll?.configs.map(({ name, value }) => [name, value])).toEqual([
+    ['log.retention.ms', '2000'],
+    ['min.insync.replicas', '1'],
+  ]);
   await node.close();
 });
 
