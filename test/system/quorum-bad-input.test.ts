@@ -6,8 +6,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { errorName } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
 import { startCluster, type Cluster, type ClusterNode } from '../support/cluster.ts';
+import { RawSession } from '../support/raw-session.ts';
 import { title } from '../support/run.ts';
 import { smallDisks } from '../support/small-disk.ts';
 import { eventually, freshName } from '../support/target.ts';
@@ -98,6 +100,31 @@ describe('voters that disagree:', () => {
     expect(elections(output)).toBe(0);
     const topics = await Promise.all(nodes.map(change));
     for (const node of nodes) await expectTopics(node, topics);
+  });
+});
+
+describe('a broker that speaks with an epoch of an earlier life', () => {
+  test('is refused with STALE_BROKER_EPOCH, and the one that lives is not disturbed', async () => {
+    await using cluster = await startCluster({ nodes: 3 });
+    await Promise.all(cluster.nodes.map((node) => node.ready()));
+    const active = await cluster.agreed();
+    const broker = cluster.nodes.find((node) => node !== active) ?? active;
+    const topic = await change(broker);
+    using stale = await RawSession.open(active, broker);
+    const beat = { brokerId: broker.id, brokerEpoch: 0, metadataOffset: 0, wantFence: false, wantShutDown: false };
+    const { refused } = await stale.heartbeat({ ...beat, offlineLogDirs: [] });
+    expect(errorName(refused?.code ?? 0)).toBe('STALE_BROKER_EPOCH');
+    expect(refused?.why).toMatch(/epoch/);
+    using wire = await Wire.open(broker.address);
+    const [found] = await readTopics(wire, [topic]);
+    const partition = { partitionIndex: 0, leaderEpoch: 0, partitionEpoch: 0, leaderRecoveryState: 0, newIsr: [] };
+    const newIsrWithEpochs = [{ brokerId: broker.id, brokerEpoch: 0 }];
+    const topics = [{ topicId: found?.id ?? '', partitions: [{ ...partition, newIsrWithEpochs }] }];
+    const request = { brokerId: broker.id, brokerEpoch: 0, topics };
+    const answer = await stale.ask({ kind: 'alterPartition', request });
+    expect(errorName(answer.errorCode)).toBe('STALE_BROKER_EPOCH');
+    const kept = [topic, ...(await Promise.all(cluster.nodes.map(change)))];
+    for (const node of cluster.nodes) await expectTopics(node, kept);
   });
 });
 
