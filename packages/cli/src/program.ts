@@ -1,6 +1,7 @@
 /** The commands by name, and how a command ends: results on stdout, one line on stderr when it failed, an exit code that says why. */
 import { Command, CommanderError } from 'commander';
 import description from '../package.json' with { type: 'json' };
+import { commandFirst } from './core/cluster/actions.ts';
 import { actionFirst } from './core/groups/actions.ts';
 import { CommandError, exitCode } from './core/refusal.ts';
 import { tame } from './core/tame.ts';
@@ -21,6 +22,26 @@ const commands: Record<string, Loader> = {
     summary: 'list, describe, explain, reset and delete consumer groups',
     load: async () => (await import('./commands/groups.ts')).groupsCommand(),
   },
+  cluster: {
+    summary: 'the id of the cluster, its brokers and controllers',
+    load: async () => (await import('./commands/cluster.ts')).clusterCommand(),
+  },
+  quorum: {
+    summary: 'describe the controllers, add and remove voters',
+    load: async () => (await import('./commands/quorum.ts')).quorumCommand(),
+  },
+  features: {
+    summary: 'the levels of features that the cluster runs at',
+    load: async () => (await import('./commands/features.ts')).featuresCommand(),
+  },
+  reassign: {
+    summary: 'move replicas of partitions to other brokers',
+    load: async () => (await import('./commands/reassign.ts')).reassignCommand(),
+  },
+  'elect-leaders': {
+    summary: 'elect leaders of partitions anew',
+    load: async () => (await import('./commands/elect-leaders.ts')).electLeadersCommand(),
+  },
   produce: {
     summary: 'write lines of standard input to a topic',
     load: async () => (await import('./commands/produce.ts')).produceCommand(),
@@ -38,6 +59,7 @@ Examples:
   $ echo hello | odradek produce --topic greetings
   $ odradek consume --topic greetings --from-beginning --max-messages 1
   $ odradek groups describe --group readers
+  $ odradek quorum describe
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 cannot connect, 4 timed out.`;
 
@@ -50,7 +72,7 @@ export async function run(args: readonly string[]): Promise<void> {
   });
   try {
     const program = await build(args[0]);
-    await program.parseAsync(actionFirst(args), { from: 'user' });
+    await program.parseAsync(commandFirst(actionFirst(args)), { from: 'user' });
   } catch (error) {
     process.exitCode = tell(error, args);
   }

@@ -4,15 +4,15 @@ import { usageError } from './refusal.ts';
 export type Address = { readonly host: string; readonly port: number };
 
 /** `host:port,host:port`, IPv6 in brackets; the port may be left out (9092). */
-export function parseBootstrap(text: string): Address[] {
+export function parseBootstrap(text: string, option = '--bootstrap-server'): Address[] {
   const addresses = text.split(',').filter((part) => part.trim() !== '');
-  if (addresses.length === 0) throw usageError('--bootstrap-server is empty: expected host:port[,host:port]');
+  if (addresses.length === 0) throw usageError(`${option} is empty: expected host:port[,host:port]`);
   return addresses.map((part) => {
     const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/.exec(part.trim());
     const host = match?.[1] ?? match?.[2];
     const port = Number(match?.[3] ?? '9092');
     if (host === undefined || port < 1 || port > 65_535) {
-      throw usageError(`--bootstrap-server: '${part.trim()}' is not host:port`);
+      throw usageError(`${option}: '${part.trim()}' is not host:port`);
     }
     return { host, port };
   });

@@ -28,9 +28,9 @@ const CLIENT_ID = 'odradek-cli';
 type Range = { readonly min: number; readonly max: number };
 
 /** Connects to the first of the addresses that accepts; refuses with the first one's reason when none does. */
-export async function connectAny(bootstrap: string, timeoutMs: number): Promise<AdminConnection> {
+export async function connectAny(bootstrap: string, timeoutMs: number, option?: string): Promise<AdminConnection> {
   let first: unknown;
-  for (const address of parseBootstrap(bootstrap)) {
+  for (const address of parseBootstrap(bootstrap, option)) {
     try {
       return await AdminConnection.open(address, timeoutMs);
     } catch (error) {

@@ -1,0 +1,76 @@
+/** What the commands about the cluster share: where to connect, one connection for a command's life, errors of an answer. */
+import { Command } from 'commander';
+import { ErrorCode, errorName } from '@odradek/protocol';
+import { parseClientConfig } from '../core/groups/command-config.ts';
+import { parseWhole } from '../core/options.ts';
+import { CommandError, usageError } from '../core/refusal.ts';
+import { ClusterAdmin, type AdminTarget } from '../shell/cluster-admin.ts';
+import { note } from '../shell/terminal.ts';
+import { readTextFile } from '../shell/text-file.ts';
+
+export type ClusterOptions = {
+  bootstrapServer?: string;
+  bootstrapController?: string;
+  commandConfig?: string;
+  timeout: string;
+  json?: boolean;
+};
+
+const BOOTSTRAP_DEFAULT = 'localhost:9092';
+const TIMEOUT_MS_MAX = 2_147_483_647;
+
+export function clusterSubcommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option(
+      '-b, --bootstrap-server <host:port,...>',
+      `brokers to connect to; bootstrap.servers of --command-config, or ${BOOTSTRAP_DEFAULT}, when left out`,
+    )
+    .option('-C, --bootstrap-controller <host:port,...>', 'controllers to connect to instead of brokers')
+    .option('-c, --command-config <file>', 'a properties file for a client of Kafka')
+    .option(
+      '--timeout-ms, --timeout <ms>',
+      'how long an answer may take, and how long to look for an active controller',
+      '30000',
+    )
+    .option('--json', 'print JSON');
+}
+
+export async function withClusterAdmin<T>(
+  options: ClusterOptions,
+  work: (admin: ClusterAdmin) => Promise<T>,
+): Promise<T> {
+  const timeoutMs = parseWhole('--timeout', options.timeout, 1, TIMEOUT_MS_MAX);
+  const admin = await ClusterAdmin.connect(targetOf(options), timeoutMs);
+  try {
+    return await work(admin);
+  } finally {
+    admin.close();
+  }
+}
+
+function targetOf({ bootstrapServer, bootstrapController, commandConfig }: ClusterOptions): AdminTarget {
+  if (bootstrapServer !== undefined && bootstrapController !== undefined) {
+    throw usageError('--bootstrap-server and --bootstrap-controller exclude each other');
+  }
+  const client =
+    commandConfig === undefined
+      ? { bootstrapServer: undefined, unused: [] }
+      : parseClientConfig(commandConfig, readTextFile('--command-config', commandConfig));
+  if (client.unused.length > 0) note(`--command-config: without effect here: ${client.unused.join(', ')}`);
+  if (bootstrapController !== undefined) return { of: 'controllers', bootstrap: bootstrapController };
+  return { of: 'brokers', bootstrap: bootstrapServer ?? client.bootstrapServer ?? BOOTSTRAP_DEFAULT };
+}
+
+type Answer = { readonly errorCode: number; readonly errorMessage?: string | null };
+
+/** Throws one line when an answer refuses the whole. @param doing as in "cannot DOING" */
+export function requireDone(doing: string, answer: Answer): void {
+  if (answer.errorCode !== ErrorCode.NONE) throw new CommandError(`cannot ${doing}: ${toldError(answer)}`);
+}
+
+/** The name of a code, and the cluster's own words where there are some. */
+export function toldError({ errorCode, errorMessage }: Answer): string {
+  const words = errorMessage === undefined || errorMessage === null || errorMessage === '' ? '' : `: ${errorMessage}`;
+  return `${errorName(errorCode)}${words}`;
+}

@@ -1,0 +1,23 @@
+/** `odradek cluster …`: what is true of the cluster as a whole. The parent of its commands. */
+import { Command } from 'commander';
+import { idCommand } from './cluster/id.ts';
+import { listEndpointsCommand } from './cluster/list-endpoints.ts';
+import { unregisterCommand } from './cluster/unregister.ts';
+
+export function clusterCommand(): Command {
+  return new Command('cluster')
+    .description('the id of the cluster, its brokers or controllers, and brokers that are gone for good')
+    .addCommand(idCommand())
+    .addCommand(listEndpointsCommand())
+    .addCommand(unregisterCommand())
+    .addHelpText('after', EXAMPLES);
+}
+
+const EXAMPLES = `
+The flags are those of kafka-cluster.
+
+Examples:
+  $ odradek cluster id
+  $ odradek cluster list-endpoints --include-fenced-brokers
+  $ odradek cluster list-endpoints --bootstrap-controller localhost:9093
+  $ odradek cluster unregister --id 4`;

@@ -1,0 +1,133 @@
+/** `odradek reassign execute`: starts the moves of a file; the cluster does them behind. */
+import type { Command } from 'commander';
+import { ConfigResourceType } from '@odradek/protocol';
+import {
+  byPartition,
+  formatReassignment,
+  showPartition,
+  throttlesOf,
+  type Ongoing,
+  type Placed,
+} from '../../core/cluster/reassignment.ts';
+import { parseWhole } from '../../core/options.ts';
+import { CommandError, usageError } from '../../core/refusal.ts';
+import { tame } from '../../core/tame.ts';
+import type { ClusterAdmin } from '../../shell/cluster-admin.ts';
+import { print, printJson } from '../../shell/terminal.ts';
+import { clusterSubcommand, withClusterAdmin, type ClusterOptions } from '../cluster-common.ts';
+import { changeConfigs, ongoingMoves, placesOf, readReassignment, REASSIGNMENT_FILE, reassign } from './common.ts';
+
+type Options = ClusterOptions & {
+  reassignmentJsonFile: string;
+  additional?: boolean;
+  throttle?: string;
+  disallowReplicationFactorChange?: boolean;
+};
+
+/** Kafka advises against less. */
+const THROTTLE_MIN = 1;
+
+export function executeCommand(): Command {
+  return clusterSubcommand('execute', 'start the moves that a file names')
+    .requiredOption(`${REASSIGNMENT_FILE} <file>`, 'partitions with their new replicas')
+    .option('--additional', 'although other moves are under way; moves that are named again take the new throttle')
+    .option('--throttle <bytes-per-second>', 'the most that each broker moves; `verify` takes it away at the end')
+    .option('--disallow-replication-factor-change', 'refuse to give a partition more or fewer replicas than it has')
+    .addHelpText('after', EXAMPLES)
+    .action((options: Options) => execute(options));
+}
+
+const EXAMPLES = `
+The file: {"version": 1, "partitions": [{"topic": "orders", "partition": 0, "replicas": [2, 3, 1]}]}; the first replica is the preferred leader.
+What is printed first is such a file of how it was, to go back.
+
+Example:
+  $ odradek reassign execute --reassignment-json-file move.json --throttle 50000000`;
+
+async function execute(options: Options): Promise<void> {
+  const wanted = readReassignment(options.reassignmentJsonFile);
+  const throttle =
+    options.throttle === undefined ? undefined : parseWhole('--throttle', options.throttle, THROTTLE_MIN);
+  await withClusterAdmin(options, async (admin) => {
+    if (admin.of === 'controllers') throw usageError('reassign execute asks brokers: give --bootstrap-server');
+    const ongoing = await ongoingMoves(admin);
+    if (ongoing.length > 0 && options.additional !== true) throw alreadyMoving(ongoing);
+    await requireBrokers(admin, wanted);
+    const current = await currentPlaces(admin, wanted);
+    if (options.json !== true) printBefore(current);
+    if (throttle !== undefined) await setThrottle(admin, throttle, { wanted, current, ongoing });
+    const fixed = options.disallowReplicationFactorChange === true ? { allowReplicationFactorChange: false } : {};
+    await reassign(admin, wanted, fixed);
+    if (options.json === true)
+      printJson({ before: JSON.parse(formatReassignment(current)) as object, started: wanted });
+  });
+  if (options.json === true) return;
+  const names = wanted.toSorted(byPartition).map(showPartition);
+  print(`Successfully started partition reassignment${names.length === 1 ? '' : 's'} for ${tame(names.join(','))}`);
+}
+
+function alreadyMoving(ongoing: readonly Ongoing[]): CommandError {
+  const names = ongoing.map(showPartition).join(', ');
+  return new CommandError(
+    `other moves are under way (${names}): wait for them (\`odradek reassign list\`), or give --additional to add these`,
+  );
+}
+
+async function requireBrokers(admin: ClusterAdmin, wanted: readonly Placed[]): Promise<void> {
+  const { nodes } = await admin.describe();
+  const known = new Set(nodes.map(({ id }) => id));
+  const unknown = wanted.flatMap(({ replicas }) => replicas).find((id) => !known.has(id));
+  if (unknown === undefined) return;
+  throw new CommandError(`broker ${unknown} is not running in the cluster, which has ${[...known].join(', ')}`);
+}
+
+async function currentPlaces(admin: ClusterAdmin, wanted: readonly Placed[]): Promise<Placed[]> {
+  const all = await placesOf(
+    admin,
+    wanted.map(({ topic }) => topic),
+  );
+  const placed = new Map(all.map((each) => [showPartition(each), each]));
+  return wanted.toSorted(byPartition).map((each) => {
+    const found = placed.get(showPartition(each));
+    if (found === undefined) throw new CommandError(`topic '${each.topic}' has no partition ${each.partition}`);
+    return found;
+  });
+}
+
+function printBefore(current: readonly Placed[]): void {
+  print(
+    `Current partition replica assignment\n\n${formatReassignment(current)}\n\n` +
+      `Save this to use as the ${REASSIGNMENT_FILE} option during rollback`,
+  );
+}
+
+type Moves = {
+  readonly wanted: readonly Placed[];
+  readonly current: readonly Placed[];
+  readonly ongoing: readonly Ongoing[];
+};
+
+async function setThrottle(admin: ClusterAdmin, rate: number, { wanted, current, ongoing }: Moves): Promise<void> {
+  const { leaders, followers, brokers } = throttlesOf(wanted, current, ongoing);
+  const topics = [...new Set([...leaders.keys(), ...followers.keys()])];
+  await changeConfigs(admin, [
+    ...topics.map((name) => ({
+      type: ConfigResourceType.TOPIC,
+      name,
+      changes: [
+        { name: 'leader.replication.throttled.replicas', value: leaders.get(name) ?? '' },
+        { name: 'follower.replication.throttled.replicas', value: followers.get(name) ?? '' },
+      ],
+    })),
+    ...brokers.map((id) => ({
+      type: ConfigResourceType.BROKER,
+      name: String(id),
+      changes: ['leader', 'follower'].map((side) => ({
+        name: `${side}.replication.throttled.rate`,
+        value: String(rate),
+      })),
+    })),
+  ]);
+  print('Warning: run `odradek reassign verify` until the moves are completed: it takes the throttle away.');
+  print(`The inter-broker throttle limit was set to ${rate} B/s`);
+}
