@@ -33,7 +33,10 @@ export class RunningPort implements ControllerPort {
     return outcome.ok ? replyOf(outcome.value.reply, 'heartbeat').outcome : outcome;
   }
 
-  sessionLost(_broker: { readonly brokerId: number; readonly brokerEpoch: number }): void {}
+  sessionLost({ brokerId, brokerEpoch }: { readonly brokerId: number; readonly brokerEpoch: number }): void {
+    // Refused by a controller that is not the active one: another counts the broker's time.
+    void this.#runtime.submit({ kind: 'sessionLost', brokerId, brokerEpoch });
+  }
 
   async admin(request: AdminRequest, _principal: string): Promise<Answered<AdminRequest>> {
     if (isOfQuorum(request)) return this.#quorum.answer(request);

@@ -6,17 +6,28 @@ import { join } from 'node:path';
 import { MetricsRegistry, limits as allLimits } from '@odradek/base';
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import type { ControllerLink, MetadataImage } from '@odradek/metadata';
-import type { Identity, StreamClient } from '@odradek/rpc';
+import { brokerSessionService, pipe } from '@odradek/rpc';
+import type {
+  FromBroker,
+  FromController,
+  Identity,
+  RaftMessage,
+  ServiceHandler,
+  Stream,
+  StreamClient,
+} from '@odradek/rpc';
 import type { ControllerPort, KnownLeader } from '../ports.ts';
 import type { Voter } from '../raft/core/messages.ts';
-import type { RaftStore, RaftTransport } from '../raft/ports.ts';
+import type { RaftStore } from '../raft/ports.ts';
 import { RaftDriver } from '../raft/shell/driver.ts';
 import type { QuorumStatus } from '../raft/shell/status.ts';
 import { openRaftStore } from '../raft/shell/store.ts';
+import { StreamTransport } from '../raft/shell/transport.ts';
+import { SessionHost } from '../session/shell/host.ts';
 import { RunningPort } from './controller-port.ts';
 import { directLink } from './direct-link.ts';
 import { QuorumRequests } from './quorum-requests.ts';
-import { firstVoters, raftOptionsOf } from './raft-options.ts';
+import { firstVoters, ownEndpoints, raftOptionsOf } from './raft-options.ts';
 import { ControllerRuntime } from './runtime.ts';
 
 /** As Kafka names it, so that whoever scans the data directories knows that it is no topic. */
@@ -37,8 +48,6 @@ export type ControllerOptions = {
   readonly metrics?: Metrics;
   /** Left out: LevelDB in `__cluster_metadata-0` of `metadata.log.dir`, else of the first of `log.dirs`. */
   readonly store?: RaftStore;
-  /** Left out: peers are reached over `streams`. */
-  readonly transport?: RaftTransport;
   readonly limits?: Limits;
   /** Nothing more can be committed here: the node must stop. Called once. */
   readonly onFault: (fault: Error) => void;
@@ -47,12 +56,21 @@ export type ControllerOptions = {
 export type RunningController = {
   readonly link: ControllerLink;
   readonly port: ControllerPort;
+  /** Takes the streams of other controllers: to be served on the controllers' listeners. */
+  readonly raft: ServiceHandler<RaftMessage, RaftMessage>;
+  /** Takes the streams of brokers: to be served beside them. */
+  readonly sessions: ServiceHandler<FromBroker, FromController>;
+  /** Opens a session within this process. */
+  local(): Stream<FromBroker, FromController>;
   /** As far as this controller has applied the metadata; one that decides is ahead of the log by the batch under way. */
   image(): MetadataImage;
   status(): QuorumStatus;
   leader(): KnownLeader;
-  /** Hands the lead over when this node has it, before an orderly stop. Resolves when another leads, or after `deadlineMs`. */
-  handOver(deadlineMs: number): Promise<void>;
+  /**
+   * Hands the lead over when this node has it, before an orderly stop. Resolves when this node leads no more, or after `deadlineMs`.
+   * @param to left out: the voter that is furthest
+   */
+  handOver(deadlineMs: number, to?: number): Promise<void>;
   /** Answers what is waiting, then closes streams and store. */
   close(): Promise<void>;
 };
@@ -62,7 +80,7 @@ export async function createController(options: ControllerOptions): Promise<Runn
   const { config, identity, ports } = options;
   const directory = join(config.metadataLogDir, METADATA_DIRECTORY);
   const limits = options.limits ?? allLimits.production;
-  const how = { hostName: options.hostName ?? 'localhost', isStandalone: options.isStandalone ?? false };
+  const how = { hostName: options.hostName ?? LOCAL_HOST, isStandalone: options.isStandalone ?? false };
   const voters = firstVoters(config, identity, how);
   const { files } = ports;
   const store = options.store ?? (await openRaftStore({ directory, files, limits, log: options.log, voters }));
@@ -79,6 +97,7 @@ type Parts = { readonly store: RaftStore; readonly limits: Limits };
 async function run(options: ControllerOptions, { store, limits }: Parts): Promise<RunningController> {
   const { ports, config, identity, log } = options;
   const { clock, random } = ports;
+  const stored = await store.load();
   const runtime = new ControllerRuntime({
     settings: {
       clusterId: identity.clusterId,
@@ -99,10 +118,12 @@ async function run(options: ControllerOptions, { store, limits }: Parts): Promis
     snapshotBytes: config.get('metadata.log.max.record.bytes.between.snapshots'),
     snapshotIntervalMs: config.get('metadata.log.max.snapshot.interval.ms'),
   });
+  const metrics = options.metrics ?? new MetricsRegistry();
+  const transport = transportOf(options, limits, metrics);
+  runtime.onVoters((voters) => transport.votersAre(voters));
   const fault = Promise.withResolvers<never>();
   // Who waits for the start hears of it; later nobody does.
   fault.promise.catch(() => undefined);
-  const stored = await store.load();
   const driver = new RaftDriver(
     {
       self: { id: identity.nodeId, directoryId: identity.directoryId },
@@ -110,11 +131,11 @@ async function run(options: ControllerOptions, { store, limits }: Parts): Promis
       clock,
       random,
       store,
-      transport: options.transport ?? noPeers,
+      transport,
       machine: runtime,
       limits,
       log,
-      metrics: options.metrics ?? new MetricsRegistry(),
+      metrics,
       onFault: (cause) => {
         runtime.failed();
         fault.reject(cause);
@@ -125,25 +146,46 @@ async function run(options: ControllerOptions, { store, limits }: Parts): Promis
   );
   let hasStarted = false;
   runtime.attach(driver);
+  transport.votersAre(driver.voters);
   if (isAlone(driver.voters, identity)) {
     const ready = new Promise<void>((resolve) => runtime.onReady(resolve));
     await Promise.race([ready, fault.promise]);
   }
   hasStarted = true;
-  return running(options, runtime, driver);
+  return running(options, { runtime, driver, transport, limits, metrics });
 }
 
-function running(options: ControllerOptions, runtime: ControllerRuntime, driver: RaftDriver): RunningController {
-  const port = new RunningPort(runtime, new QuorumRequests({ runtime, driver, identity: options.identity }));
+type Running = {
+  readonly runtime: ControllerRuntime;
+  readonly driver: RaftDriver;
+  readonly transport: StreamTransport;
+  readonly limits: Limits;
+  readonly metrics: Metrics;
+};
+
+function running(options: ControllerOptions, parts: Running): RunningController {
+  const { runtime, driver, transport, limits, metrics } = parts;
+  const { identity, log } = options;
+  const { clock } = options.ports;
+  const port = new RunningPort(runtime, new QuorumRequests({ runtime, driver, identity }));
+  const sessions = new SessionHost({ controller: port, identity, clock, limits, log, metrics });
   return {
     link: directLink(port),
     port,
+    raft: transport,
+    sessions,
+    local() {
+      const { near, far } = pipe({ service: brokerSessionService, self: identity, clock, limits });
+      sessions.opened(far);
+      return near;
+    },
     image: () => runtime.image,
     status: () => driver.status(),
     leader: () => port.leader(),
-    handOver: (deadlineMs) => handOver(options, runtime, driver, deadlineMs),
+    handOver: (deadlineMs, to) => handOver(options, { runtime, driver }, deadlineMs, to ?? null),
     async close() {
       await runtime.drain();
+      sessions.close();
       runtime.close();
       await driver.close();
     },
@@ -157,9 +199,9 @@ function isAlone(voters: readonly Voter[], { nodeId }: Identity): boolean {
 
 async function handOver(
   { ports }: ControllerOptions,
-  runtime: ControllerRuntime,
-  driver: RaftDriver,
+  { runtime, driver }: Pick<Running, 'runtime' | 'driver'>,
   deadlineMs: number,
+  to: number | null,
 ): Promise<void> {
   if (!runtime.isActive || driver.voters.length < 2) return;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -167,14 +209,28 @@ async function handOver(
   runtime.onLeader(() => {
     if (!runtime.isActive) resolve();
   });
-  driver.transferLeader(null);
+  driver.transferLeader(to);
   await promise;
   late.cancel();
 }
 
-/** A node without streams has nobody to hear. */
-const noPeers: RaftTransport = {
-  start: () => undefined,
-  send: () => undefined,
-  close: () => Promise.resolve(),
-};
+function transportOf(options: ControllerOptions, limits: Limits, metrics: Metrics): StreamTransport {
+  const { ports, config, identity, log, streams } = options;
+  const { quorum } = config;
+  const own = ownEndpoints(config, options.hostName ?? LOCAL_HOST);
+  const isOwn = (server: { readonly host: string; readonly port: number }): boolean =>
+    own.some(({ host, port }) => host === server.host && port === server.port);
+  return new StreamTransport({
+    identity,
+    configured: quorum.kind === 'static' ? firstVoters(config, identity, { hostName: '', isStandalone: false }) : [],
+    servers: quorum.kind === 'bootstrap' ? quorum.servers.filter((server) => !isOwn(server)) : [],
+    clock: ports.clock,
+    random: ports.random,
+    limits,
+    log,
+    metrics,
+    ...(streams === undefined ? {} : { streams }),
+  });
+}
+
+const LOCAL_HOST = 'localhost';

@@ -59,8 +59,18 @@ export class Readers {
       assert(reading.at?.offset === entry.offset, 'a reader that is level hears the next entry', { at: reading.at });
       batch ??= bytesOf(entry);
       reading.at = { offset: entry.endOffset, epoch: entry.epoch };
-      reading.reader.committed(batch);
+      const taken = reading.reader.committed(batch);
+      if (taken !== undefined) this.#hold(reading, taken);
     }
+  }
+
+  /** A reader that is level and wants a pause catches up from the log afterwards. */
+  #hold(reading: Reading, taken: Promise<void>): void {
+    if (reading.state === 'level') reading.state = 'busy';
+    taken.then(
+      () => this.#catchUp(reading),
+      (cause: unknown) => this.#options.onFault(cause),
+    );
   }
 
   /** The image is what is committed: those who wait for a snapshot get one of it. */
@@ -123,7 +133,7 @@ export class Readers {
       for (const entry of entries) {
         if (!this.#isBusy(reading)) return;
         reading.at = { offset: entry.endOffset, epoch: entry.epoch };
-        reading.reader.committed(bytesOf(entry));
+        await reading.reader.committed(bytesOf(entry));
       }
       await this.#others();
     }

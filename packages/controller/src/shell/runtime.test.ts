@@ -161,7 +161,7 @@ test('runtime: a disk that fails stops the controller loudly: nobody is told yes
 test('runtime: people are told of topics by name, once they are there', async () => {
   const lines: string[] = [];
   const log: Logger = { ...silent, info: (_fields, message) => lines.push(message) };
-  const { controllers, node } = await alone({ log });
+  const { controllers, node } = await alone({ log: () => log });
   const release = node.disk.hold();
   const made = create(node, { name: 'orders' });
   await drain();
@@ -201,7 +201,7 @@ test('runtime: after enough bytes the log is replaced by a snapshot, from which 
   for (let id = 1; id <= 40; id += 1) await controllers.got(node.running.port.register(registrationOf(id)));
   const { image } = await read(controllers, node);
   expect(controllers.diskOf(1).bytesSinceSnapshot).toBeLessThan(4_000);
-  await controllers.got(node.running.close());
+  await controllers.stop(1);
   const { snapshot } = await controllers.diskOf(1).load();
   expect(snapshot.offset).toBeGreaterThan(10);
   const again = await controllers.startNode(1);
@@ -282,7 +282,7 @@ test('quorum: a controller that is cut off with a decision under way forgets it:
   const active = await controllers.active();
   await joined(controllers, active, 1);
   await controllers.pass(1_000);
-  controllers.net.isolate(active.id);
+  controllers.isolate(active.id);
   const lost = create(active, { name: 'lost' });
   const behind = create(active, { name: 'behind' });
   await drain();
@@ -293,7 +293,7 @@ test('quorum: a controller that is cut off with a decision under way forgets it:
   await controllers.until(() => controllers.activeNow?.id !== active.id, 'another leads');
   const next = await controllers.active();
   await controllers.got(create(next, { name: 'kept' }));
-  controllers.net.heal();
+  controllers.heal();
   await controllers.pass(1_000);
   await handOverTo(controllers, active.id);
   const reader = new ReadImage(active);
@@ -314,11 +314,11 @@ test('quorum: a decision that reached the others is there although the one who m
     () => others.every(({ running }, at) => running.status().logEndOffset > (ends[at] ?? 0)),
     'it has reached the others',
   );
-  controllers.net.isolate(active.id);
+  controllers.isolate(active.id);
   for (const release of releases) release();
   expect(await controllers.got(made)).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
   await controllers.until(() => controllers.activeNow?.id !== active.id, 'another leads');
-  controllers.net.heal();
+  controllers.heal();
   await controllers.pass(1_500);
   await handOverTo(controllers, active.id);
   expect(await controllers.got(create(active, { name: 'made' }))).toEqual({
@@ -331,7 +331,7 @@ async function handOverTo(controllers: Controllers, id: number): Promise<void> {
   for (let attempt = 0; controllers.activeNow?.id !== id; attempt += 1) {
     expect(attempt).toBeLessThan(20);
     const leader = await controllers.active();
-    await controllers.got(leader.running.handOver(2_000));
+    await controllers.got(leader.running.handOver(2_000, id));
     await controllers.pass(300);
   }
 }

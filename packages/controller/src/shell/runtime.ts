@@ -12,6 +12,7 @@ import { ErrorCode } from '@odradek/protocol';
 import { Controller } from '../core/controller.ts';
 import type { ControllerOp, ControllerReply, Handled } from '../core/controller.ts';
 import type { ControllerSettings } from '../core/context.ts';
+import type { FencedBroker } from '../core/brokers.ts';
 import { unsupportedFeature } from '../core/features.ts';
 import type { LogReader } from '../ports.ts';
 import type { Proposal } from '../raft/core/leader.ts';
@@ -24,7 +25,6 @@ import { imageOfParts, recordsOf } from './image-parts.ts';
 import { Readers } from './readers.ts';
 import { Snapshots } from './snapshots.ts';
 import { fencedBy, tell } from './tell.ts';
-import type { Fenced } from './tell.ts';
 
 export type Committed = { readonly reply: ControllerReply; readonly committedOffset: number };
 type Waiting = { readonly op: ControllerOp; readonly answer: (outcome: Outcome<Committed>) => void };
@@ -74,7 +74,7 @@ export class ControllerRuntime implements RaftMachine {
   /** Resolved when nothing waits. */
   #idle: PromiseWithResolvers<void> | undefined;
   readonly #onLeader: ((seen: LeaderSeen) => void)[] = [];
-  readonly #onFenced: ((fenced: Fenced) => void)[] = [];
+  readonly #onFenced: ((fenced: FencedBroker) => void)[] = [];
   readonly #onReady: (() => void)[] = [];
   readonly #onVoters: ((voters: readonly Voter[]) => void)[] = [];
 
@@ -135,7 +135,7 @@ export class ControllerRuntime implements RaftMachine {
     this.#onVoters.push(changed);
   }
 
-  onFenced(told: (fenced: Fenced) => void): void {
+  onFenced(told: (fenced: FencedBroker) => void): void {
     this.#onFenced.push(told);
   }
 
@@ -215,7 +215,7 @@ export class ControllerRuntime implements RaftMachine {
 
   #activated(epoch: number, outcome: Outcome<Committed>): void {
     if (!outcome.ok || this.#lead?.epoch !== epoch) return;
-    this.#options.log.info({ epoch }, `the active controller is ready in epoch ${epoch}`);
+    this.#options.log.info({ epoch }, `the active controller has caught up, and decides from epoch ${epoch} on`);
     for (const ready of this.#onReady) ready();
   }
 
@@ -374,10 +374,16 @@ export class ControllerRuntime implements RaftMachine {
     for (const { op, answer, delta, reply } of decided) {
       if (delta !== undefined) {
         tell(this.#options.log, delta, this.#image);
-        for (const fenced of fencedBy(op, delta, this.#image)) for (const told of this.#onFenced) told(fenced);
+        for (const fenced of fencedBy({ op, delta, reply }, this.#image)) this.#fenced(fenced);
       }
       answer(ok({ reply, committedOffset }));
     }
+  }
+
+  #fenced(fenced: FencedBroker): void {
+    const { brokerId, why } = fenced;
+    this.#options.log.warn({ brokerId }, `broker ${brokerId} is fenced: ${why}`);
+    for (const told of this.#onFenced) told(fenced);
   }
 
   /** One timer for the machine's next deadline; it is moved only when that comes nearer. */

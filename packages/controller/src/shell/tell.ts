@@ -1,7 +1,8 @@
 /** What people are told of what the controller decided: topics by name, brokers by what became of them. */
 import type { Logger } from '@odradek/base';
 import type { BrokerImage, MetadataDelta, MetadataImage } from '@odradek/metadata';
-import type { ControllerOp } from '../core/controller.ts';
+import type { FencedBroker } from '../core/brokers.ts';
+import type { ControllerOp, ControllerReply } from '../core/controller.ts';
 
 /** Names in one line; a request may make thousands. */
 const NAMES_MAX = 10;
@@ -34,21 +35,18 @@ function becameOf(before: BrokerImage | undefined, after: BrokerImage | undefine
   return undefined;
 }
 
-export type Fenced = { readonly brokerId: number; readonly brokerEpoch: number; readonly why: string };
-
 /** Brokers that an operation has fenced although they did not ask for it. */
-export function fencedBy(op: ControllerOp, delta: MetadataDelta, image: MetadataImage): readonly Fenced[] {
+export function fencedBy(
+  { op, delta, reply }: { readonly op: ControllerOp; readonly delta: MetadataDelta; readonly reply: ControllerReply },
+  image: MetadataImage,
+): readonly FencedBroker[] {
+  if (reply.kind === 'expired') return [reply.fenced];
   if (op.kind === 'heartbeat') return [];
-  const fenced: Fenced[] = [];
+  const fenced: FencedBroker[] = [];
   for (const [brokerId, before] of delta.brokers) {
     const after = image.cluster.broker(brokerId);
     if (before === undefined || before.fenced || (after?.epoch === before.epoch && !after.fenced)) continue;
-    const why =
-      after === undefined
-        ? 'it was unregistered'
-        : after.epoch === before.epoch
-          ? 'the controller has not heard it in time'
-          : 'another life of this broker has registered';
+    const why = after === undefined ? 'it was unregistered' : 'another life of this broker has registered';
     fenced.push({ brokerId, brokerEpoch: before.epoch, why });
   }
   return fenced;

@@ -1,13 +1,15 @@
 /** Whole controllers on simulated time, streams and disks, as many as a test wants. */
 import { Prng, UUID_ZERO, assert, limits as allLimits, randomUuid, silent } from '@odradek/base';
-import type { Limits, Logger, Outcome } from '@odradek/base';
+import type { Clock, Limits, Logger, Outcome } from '@odradek/base';
 import { SimClock, SimFiles, drain } from '@odradek/base/testing';
 import { MetadataImage, decodeRecord } from '@odradek/metadata';
 import type { MetadataRecord } from '@odradek/metadata';
+import { raftService } from '@odradek/rpc';
+import { SimStreams } from '@odradek/rpc/testing';
+import type { SimNode } from '@odradek/rpc/testing';
 import type { Voter } from '../raft/core/messages.ts';
 import { MemoryRaftStore } from '../raft/shell/memory-store.ts';
 import { MoodyRaftStore } from '../raft/testing/moody-store.ts';
-import { SimNet } from '../raft/testing/sim-transport.ts';
 import { createController } from '../shell/create-controller.ts';
 import type { RunningController } from '../shell/create-controller.ts';
 import { CLUSTER_ID, Harness, creation, nodeConfig } from './harness.ts';
@@ -17,68 +19,125 @@ export type ControllersOptions = {
   readonly seed?: number;
   readonly limits?: Partial<Limits>;
   readonly properties?: Readonly<Record<string, string>>;
-  readonly log?: Logger;
+  readonly log?: (id: number) => Logger;
+};
+
+export type StartOptions = {
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Left out: the one that the node had, or a new one. */
+  readonly directoryId?: string;
+  readonly clusterId?: string;
+  /** Voters that an empty disk begins with. */
+  readonly voters?: readonly Voter[];
+  /** Under which others dial it. */
+  readonly host?: string;
 };
 
 export type Controller = {
   readonly id: number;
+  readonly directoryId: string;
   readonly running: RunningController;
   readonly disk: MoodyRaftStore;
+  readonly process: SimNode;
+  readonly life: { isOver: boolean };
   readonly faults: Error[];
+  /** What its listener has refused before it was asked. */
+  readonly refused: string[];
 };
 
 const STEP_MS = 5;
+export const CONTROLLER_PORT = 9093;
 
 export class Controllers {
   readonly clock = new SimClock();
   readonly random: Prng;
-  readonly net: SimNet;
+  readonly streams: SimStreams;
   readonly nodes = new Map<number, Controller>();
   readonly #options: ControllersOptions;
+  readonly #limits: Limits;
   readonly #voters: readonly Voter[];
-  readonly #disks = new Map<number, MemoryRaftStore>();
+  readonly #disks = new Map<string, MemoryRaftStore>();
   readonly #directories = new Map<number, string>();
 
+  /** @param count static voters */
   constructor(count: number, options: ControllersOptions = {}) {
     this.#options = options;
+    this.#limits = { ...allLimits.production, ...options.limits };
     this.random = new Prng(options.seed ?? 1);
-    this.net = new SimNet(this.clock, this.random);
-    this.#voters = Array.from({ length: count }, (_, at) => ({
-      id: at + 1,
-      directoryId: UUID_ZERO,
-      endpoints: [{ name: 'CONTROLLER', host: `host-${at + 1}`, port: 9093 }],
-    }));
+    const delayMs = (): number => this.random.below(3);
+    this.streams = new SimStreams({ clock: this.clock, limits: this.#limits, delayMs });
+    this.#voters = Array.from({ length: count }, (_, at) => staticVoter(at + 1));
   }
 
+  /** All voters, or those named. */
   async start(...ids: readonly number[]): Promise<this> {
     for (const id of ids.length > 0 ? ids : this.#voters.map((voter) => voter.id)) await this.startNode(id);
     return this;
   }
 
-  async startNode(id: number): Promise<Controller> {
-    const disk = new MoodyRaftStore(this.diskOf(id), this.clock);
-    const faults: Error[] = [];
-    const directoryId = this.#directories.get(id) ?? randomUuid(this.random);
+  async startNode(id: number, options: StartOptions = {}): Promise<Controller> {
+    const directoryId = options.directoryId ?? this.#directories.get(id) ?? randomUuid(this.random);
     this.#directories.set(id, directoryId);
-    const identity = { clusterId: CLUSTER_ID, nodeId: id, directoryId, incarnationId: randomUuid(this.random) };
+    const disk = new MoodyRaftStore(this.diskOf(id, options.voters), this.clock);
+    const faults: Error[] = [];
+    const refused: string[] = [];
+    const life = { isOver: false };
+    const clock = clockOf(this.clock, life);
+    const host = options.host ?? hostOf(id);
+    const clusterId = options.clusterId ?? CLUSTER_ID;
+    const identity = { clusterId, nodeId: id, directoryId, incarnationId: randomUuid(this.random) };
+    const process = this.streams.node(identity, host, {
+      limits: this.#limits,
+      clock,
+      onRefused: (why) => refused.push(why),
+    });
+    const voters = options.voters ?? this.#voters;
+    const named = voters.every((voter) => voter.directoryId === UUID_ZERO) && voters.length > 0;
     const running = await createController({
-      ports: { clock: this.clock, random: this.random, files: new SimFiles() },
-      config: nodeConfig({ 'node.id': String(id), ...this.#options.properties }),
+      ports: { clock, random: this.random, files: new SimFiles() },
+      config: nodeConfig({
+        'node.id': String(id),
+        listeners: `CONTROLLER://${host}:${CONTROLLER_PORT}`,
+        'controller.listener.names': 'CONTROLLER',
+        ...(named ? { 'controller.quorum.voters': voters.map(votersText).join(',') } : {}),
+        ...this.#options.properties,
+        ...options.properties,
+      }),
       identity,
+      streams: process.client,
+      hostName: host,
       store: disk,
-      transport: this.net.transport({ id, directoryId }),
-      limits: { ...allLimits.production, ...this.#options.limits },
-      log: this.#options.log ?? silent,
+      limits: this.#limits,
+      log: this.#options.log?.(id) ?? silent,
       onFault: (fault) => faults.push(fault),
     });
-    const node: Controller = { id, running, disk, faults };
+    process.server.serve(raftService, running.raft);
+    await process.server.listen('', CONTROLLER_PORT);
+    const node: Controller = { id, directoryId, running, disk, process, life, faults, refused };
     this.nodes.set(id, node);
     return node;
   }
 
-  diskOf(id: number): MemoryRaftStore {
-    const disk = this.#disks.get(id) ?? new MemoryRaftStore(this.#voters);
-    this.#disks.set(id, disk);
+  /** Nothing passes between this node and the others, and nobody is told. */
+  isolate(id: number): void {
+    for (const other of this.nodes.keys()) {
+      if (other === id) continue;
+      this.streams.cut(id, other);
+      this.streams.cut(other, id);
+    }
+  }
+
+  heal(): void {
+    this.streams.healAll();
+  }
+
+  /** Of the node with the directory that it has now. */
+  diskOf(id: number, voters = this.#voters): MemoryRaftStore {
+    const directoryId = this.#directories.get(id) ?? randomUuid(this.random);
+    this.#directories.set(id, directoryId);
+    const name = `${id} ${directoryId}`;
+    const disk = this.#disks.get(name) ?? new MemoryRaftStore(voters);
+    this.#disks.set(name, disk);
     return disk;
   }
 
@@ -138,11 +197,21 @@ export class Controllers {
     return settled;
   }
 
+  /** The process ends in order. */
+  async stop(id: number): Promise<void> {
+    const node = this.node(id);
+    await this.got(node.running.close());
+    await this.got(node.process.server.close(100));
+    node.life.isOver = true;
+    this.nodes.delete(id);
+  }
+
   /** The process ends without a word. */
   async kill(id: number): Promise<void> {
     const node = this.node(id);
+    node.life.isOver = true;
     node.disk.crash();
-    this.net.gone(id);
+    node.process.kill();
     this.nodes.delete(id);
     await this.settle();
   }
@@ -153,6 +222,31 @@ export class Controllers {
       await this.got(running.close());
     }
   }
+}
+
+export function hostOf(id: number): string {
+  return `host-${id}`;
+}
+
+export function staticVoter(id: number): Voter {
+  return { id, directoryId: UUID_ZERO, endpoints: [{ name: 'CONTROLLER', host: hostOf(id), port: CONTROLLER_PORT }] };
+}
+
+function votersText({ id, endpoints }: Voter): string {
+  const [endpoint] = endpoints;
+  return `${id}@${endpoint?.host}:${endpoint?.port}`;
+}
+
+/** Of a process that is gone, no timer fires. */
+function clockOf(clock: Clock, life: { readonly isOver: boolean }): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    monotonicMs: () => clock.monotonicMs(),
+    after: (delayMs, fire) =>
+      clock.after(delayMs, () => {
+        if (!life.isOver) fire();
+      }),
+  };
 }
 
 /** Registers a broker and unfences it. @returns its epoch */

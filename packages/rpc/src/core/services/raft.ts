@@ -61,6 +61,14 @@ const SnapshotReply = message('SnapshotReply', {
 });
 const TimeoutNow = message('TimeoutNow', { epoch: field.sint32(1) });
 
+/** Who speaks, beside what the headers of the call say. Two that count different voters do not go on. */
+const Hello = message('Hello', {
+  /** `controller.quorum.voters` of the sender; empty: it has none. */
+  configured: field.list(1, Voter),
+  /** The voters in force as the sender knows them, so that a newcomer finds the others. */
+  voters: field.list(2, Voter),
+});
+
 export const RaftMessage = union('RaftMessage', {
   preVote: [1, VoteRequest],
   preVoteReply: [2, VoteReply],
@@ -75,6 +83,8 @@ export const RaftMessage = union('RaftMessage', {
   /** A request that reached a controller which is not the active one, and its answer. */
   ask: [11, Ask],
   answer: [12, Answer],
+  /** The first on every stream, in both directions. */
+  hello: [13, Hello],
 });
 export type RaftMessage = Infer<typeof RaftMessage>;
 
