@@ -1,6 +1,8 @@
 export { createBroker } from './shell/create-broker.ts';
 export type { BrokerState, RunningBroker } from './shell/create-broker.ts';
 export type { BrokerOptions } from './shell/options.ts';
+export { createControllerLink } from './session/shell/link.ts';
+export type { ControllerLinkOptions, OpenLink } from './session/shell/link.ts';
 export type { BoundListener } from './shell/listener.ts';
 export type { LogLevels } from './core/broker-loggers.ts';
 export { createControllerFront } from './front/create-controller-front.ts';
