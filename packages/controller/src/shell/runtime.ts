@@ -41,7 +41,12 @@ type Lead = {
   inFlight: InFlight | undefined;
   /** Something else stands at the end of the log, whose commit comes first. */
   isBlocked: boolean;
+  /** Monotonic: the log took nothing, so what is due by itself waits until then. */
+  patientUntilMs: number;
 };
+
+/** While the lead is handed over, or too much waits for a majority, the log takes nothing. */
+const REFUSED_TICK_MS = 20;
 
 export type RuntimeOptions = {
   readonly settings: ControllerSettings;
@@ -207,7 +212,7 @@ export class ControllerRuntime implements RaftMachine {
     assert(!this.#isStale, 'whoever leads has applied all that is committed');
     const { settings, random } = this.#options;
     const controller = new Controller(settings, random, this.#image, epoch);
-    this.#lead = { controller, epoch, isAsking: false, inFlight: undefined, isBlocked: false };
+    this.#lead = { controller, epoch, isAsking: false, inFlight: undefined, isBlocked: false, patientUntilMs: 0 };
     this.#queue.push({ op: { kind: 'activated' }, answer: (outcome) => this.#activated(epoch, outcome) });
     this.#leaderChanged({ leaderId: settings.nodeId, epoch });
     this.#wake();
@@ -330,7 +335,10 @@ export class ControllerRuntime implements RaftMachine {
       this.#lose(lead, outcome.why);
       lead.inFlight = { ...lead.inFlight, decided: [] };
     }
-    if (!outcome.ok) this.#refuseWaiting(refuse(outcome.code, outcome.why));
+    if (!outcome.ok) {
+      this.#refuseWaiting(refuse(outcome.code, outcome.why));
+      lead.patientUntilMs = this.#options.clock.monotonicMs() + REFUSED_TICK_MS;
+    }
     this.#wake();
   }
 
@@ -387,11 +395,12 @@ export class ControllerRuntime implements RaftMachine {
   }
 
   /** One timer for the machine's next deadline; it is moved only when that comes nearer. */
-  #armTimer({ controller, epoch }: Lead): void {
+  #armTimer({ controller, epoch, patientUntilMs }: Lead): void {
     const { clock } = this.#options;
     const nowMs = clock.monotonicMs();
-    const waitMs = controller.nextWakeMs(nowMs);
-    if (waitMs === undefined) return;
+    const nextMs = controller.nextWakeMs(nowMs);
+    if (nextMs === undefined) return;
+    const waitMs = Math.max(nextMs, patientUntilMs - nowMs);
     const dueMs = nowMs + waitMs;
     if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return;
     this.#timer?.handle.cancel();
