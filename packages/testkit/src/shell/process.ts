@@ -108,6 +108,10 @@ export async function spawnKafka(options: ProcessOptions = {}): Promise<KafkaPro
       ? { ...listenersOf(port, await freePort()), 'log.dirs': join(directory, 'data') }
       : undefined;
   const config = { ...chosen, ...options.config };
+  // What listens there would answer in the node's place.
+  if (options.port !== undefined && (await isTaken(host, port))) {
+    throw new Error(`port ${port} of ${host} is taken by another process: stop it, or take another port`);
+  }
   const from = performance.now();
   const child = start(config, options);
   const interrupt = (): void => child.kill('SIGTERM');
@@ -223,5 +227,18 @@ function asked(address: { readonly host: string; readonly port: number }): Promi
     socket.once('error', () => end(false));
     socket.once('timeout', () => end(false));
     socket.once('end', () => end(false));
+  });
+}
+
+function isTaken(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port, timeout: ATTEMPT_MS });
+    const end = (taken: boolean): void => {
+      socket.destroy();
+      resolve(taken);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
   });
 }
