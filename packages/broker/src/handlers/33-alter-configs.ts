@@ -3,7 +3,7 @@
  * IncrementalAlterConfigs is safer. Source: KIP-133.
  */
 import { ConfigResourceType, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol';
-import { alterRefusal, foreignAlterRefusal, type ResourceRefusal } from './config-access.ts';
+import { alterRefusal, foreignAlterRefusal, type ResourceRefusal, unknownTypeRefusal } from './config-access.ts';
 import type { AdminHandlerOf } from './context.ts';
 
 type Request = RequestOf<33>;
@@ -17,7 +17,10 @@ export const alterConfigs: AdminHandlerOf<33> = {
     const forwarded: Resource[] = [];
     for (const resource of request.resources) {
       const refusal =
-        loggerRefusal(resource) ?? alterRefusal(resource, services, caller) ?? foreignAlterRefusal(resource, services);
+        unknownTypeRefusal(resource, services) ??
+        loggerRefusal(resource) ??
+        alterRefusal(resource, services, caller) ??
+        foreignAlterRefusal(resource, services);
       if (refusal === undefined) forwarded.push(resource);
       else responses.push(result(resource, refusal));
     }

@@ -5,7 +5,7 @@
  */
 import { ErrorCode, ConfigResourceType, type RequestOf, type ResponseInput } from '@odradek/protocol';
 import { changedLevel } from '../core/broker-loggers.ts';
-import { alterRefusal, foreignAlterRefusal, type ResourceRefusal } from './config-access.ts';
+import { alterRefusal, foreignAlterRefusal, type ResourceRefusal, unknownTypeRefusal } from './config-access.ts';
 import type { AdminHandlerOf, AdminServices, Caller } from './context.ts';
 
 type Request = RequestOf<44>;
@@ -58,7 +58,8 @@ function refusalOf(
   if (twice.has(keyOf(resource))) {
     return { code: ErrorCode.INVALID_REQUEST, why: 'Each resource must appear at most once.' };
   }
-  return alterRefusal(resource, services, caller) ?? foreignAlterRefusal(resource, services);
+  const unknown = unknownTypeRefusal(resource, services);
+  return unknown ?? alterRefusal(resource, services, caller) ?? foreignAlterRefusal(resource, services);
 }
 
 function setLevel(resource: Resource, validateOnly: boolean, services: AdminServices): ResourceRefusal | undefined {

@@ -51,6 +51,18 @@ function needsOf(type: number, name: string, operation: Needs['operation']): Nee
   }
 }
 
+const { UNKNOWN: _none, ...known } = ConfigResourceType;
+const knownTypes: ReadonlySet<number> = new Set(Object.values(known));
+
+/** A controller says of a type that it does not know that it is too old for it; a broker lets the controller judge. */
+export function unknownTypeRefusal(
+  { resourceType }: ConfigResource,
+  { role }: AdminServices,
+): ResourceRefusal | undefined {
+  if (role === 'broker' || knownTypes.has(resourceType)) return undefined;
+  return { code: ErrorCode.UNSUPPORTED_VERSION, why: `there is no configuration of resource type ${resourceType}` };
+}
+
 /** The same for changes: a controller takes those of every broker, since it keeps them all; of log levels it speaks for itself too. */
 export function foreignAlterRefusal(resource: ConfigResource, services: AdminServices): ResourceRefusal | undefined {
   const keptByController = services.role === 'controller' && resource.resourceType === ConfigResourceType.BROKER;
