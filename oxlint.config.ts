@@ -11,7 +11,7 @@ const layers: Record<string, readonly string[]> = {
   coordinator: ['base', 'protocol', 'metadata'],
   controller: ['base', 'protocol', 'metadata'],
   broker: ['base', 'protocol', 'log', 'metadata', 'replication', 'coordinator'],
-  server: ['base', 'protocol', 'log', 'metadata', 'broker', 'controller'],
+  server: ['base', 'protocol', 'log', 'metadata', 'rpc', 'broker', 'controller'],
   testkit: ['base', 'protocol', 'server'],
   cli: ['base', 'protocol'],
   sim: ['base', 'protocol', 'metadata', 'rpc', 'controller', 'broker'],

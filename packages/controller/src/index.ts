@@ -5,6 +5,7 @@ export { METADATA_DIRECTORY, createController } from './shell/create-controller.
 export type { ControllerOptions, RunningController } from './shell/create-controller.ts';
 export type { QuorumStatus } from './raft/shell/status.ts';
 export { MemoryStore } from './shell/memory-store.ts';
+export { MemoryRaftStore } from './raft/shell/memory-store.ts';
 export type { ControllerPort, CommittedBytes, KnownLeader, LogReader } from './ports.ts';
 export type { RaftStore } from './raft/ports.ts';
 export { SessionHost } from './session/shell/host.ts';

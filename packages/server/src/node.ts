@@ -2,8 +2,8 @@
  * One node: its directories, its listeners, the controller and the broker as its roles want them, put together in the order in which each
  * needs the one before, and taken apart in the reverse. The same in a process and in the test kit: only the ports and the store differ.
  */
-import { createBroker, createControllerFront } from '@odradek/broker';
-import type { ControllerFront, GroupInsight, Health, LogLevels, RunningBroker } from '@odradek/broker';
+import { createBroker, createControllerFront, createControllerLink } from '@odradek/broker';
+import type { ControllerFront, GroupInsight, Health, LogLevels, OpenLink, RunningBroker } from '@odradek/broker';
 import { createController } from '@odradek/controller';
 import type { RaftStore, RunningController } from '@odradek/controller';
 import { config as configuration, limits as allLimits, ok, randomUuid, refuse } from '@odradek/base';
@@ -63,6 +63,11 @@ export type RunningNode = StartingNode & {
   /** The role's part; undefined when the node does not have the role. */
   readonly broker: RunningBroker | undefined;
   readonly controller: RunningController | undefined;
+  /**
+   * Ends it without a word to anybody and without finishing anything, as far as one process can do to itself what SIGKILL does: what is
+   * durable stays, the next start recovers. For tests within a process.
+   */
+  kill(): Promise<void>;
 };
 
 /**
@@ -118,6 +123,13 @@ function prepare(options: NodeOptions, start: QuorumStart): Outcome<Directories>
   return prepared;
 }
 
+/** Whether other nodes are part of it from the start. */
+function hasPeers(config: NodeConfig, start: QuorumStart): boolean {
+  const { quorum } = config;
+  if (quorum.kind === 'static') return quorum.voters.length > 1 || !config.hasRole('controller');
+  return start.kind === 'join';
+}
+
 /** The parts of a stop's time that the broker and the transfer of the lead may take; streams and stores get the rest. */
 const BROKER_SHARE = 0.7;
 const HAND_OVER_SHARE = 0.15;
@@ -142,6 +154,7 @@ class Node implements RunningNode {
   /** Resolves true when there is a quorum to register with, false when the node stops. */
   readonly #quorum = Promise.withResolvers<boolean>();
   #front: ControllerFront | undefined;
+  #link: OpenLink | undefined;
   /** The broker's start, which a stop waits for. */
   #joining: Promise<unknown> | undefined;
   #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
@@ -169,6 +182,8 @@ class Node implements RunningNode {
   async start(): Promise<Outcome<RunningNode>> {
     const { config, metrics } = this.#options;
     if (config.hasRole('controller')) this.controller = await this.#startController();
+    else this.#quorum.resolve(true);
+    if (hasPeers(config, this.#start)) this.#streams.prepare();
     const { controller } = this;
     metrics.sample('odradek_controller_active', {}, () => (controller?.leader().nodeId === this.nodeId ? 1 : 0));
     const waiting = this.#tellWaiting();
@@ -203,6 +218,10 @@ class Node implements RunningNode {
     return (this.#stopped ??= this.#stop());
   }
 
+  kill(): Promise<void> {
+    return (this.#stopped ??= this.#kill());
+  }
+
   /** Listeners first, so that ports are known and wrong addresses are told before anything is written. */
   async #startController(): Promise<RunningController> {
     const { ports, config, log, metrics, hostName, store } = this.#options;
@@ -220,6 +239,7 @@ class Node implements RunningNode {
       onFault: this.#onFault,
       ...(store === undefined ? {} : { store }),
     });
+    this.#streams.serveController(controller.raft, controller.sessions);
     front?.serve({
       image: () => controller.image(),
       admin: (request, principal) => controller.port.admin(request, principal),
@@ -279,13 +299,13 @@ class Node implements RunningNode {
 
   #startBroker(): Promise<Outcome<RunningBroker>> {
     const { ports, config, log, metrics, hostName, onBug } = this.#options;
-    const { controller } = this;
-    if (controller === undefined) throw new Error('a broker alone has no controller to ask yet');
+    const link = this.#openLink();
+    this.#link = link;
     return createBroker({
       ports,
       config,
       clusterId: this.clusterId,
-      link: controller.link,
+      link,
       quorum: this.#quorum.promise,
       streams: this.#streams,
       metrics,
@@ -295,6 +315,31 @@ class Node implements RunningNode {
       limits: this.#limits,
       onBug,
       onFault: this.#onFault,
+    });
+  }
+
+  #openLink(): OpenLink {
+    const { ports, config, log, metrics, onBug } = this.#options;
+    const { controller } = this;
+    const { quorum } = config;
+    const known =
+      quorum.kind === 'static'
+        ? quorum.voters.map(({ id, host, port }) => ({ nodeId: id, host, port }))
+        : quorum.kind === 'bootstrap'
+          ? quorum.servers.map((server) => ({ nodeId: null, ...server }))
+          : [];
+    return createControllerLink({
+      identity: this.#identity,
+      client: this.#streams,
+      ...(controller === undefined ? {} : { local: () => controller.local() }),
+      candidates: () => known,
+      duplicateMs: config.get('broker.session.timeout.ms'),
+      clock: ports.clock,
+      random: ports.random,
+      limits: this.#limits,
+      log,
+      metrics,
+      bug: onBug,
     });
   }
 
@@ -317,16 +362,32 @@ class Node implements RunningNode {
   }
 
   async #stop(): Promise<void> {
-    this.#state = 'stopping';
-    this.#quorum.resolve(false);
-    await this.#joining;
     const deadlineMs = this.#limits.shutdownDeadlineMs;
+    await this.#giveUpStart();
     await this.broker?.close(deadlineMs * BROKER_SHARE);
+    this.#link?.close();
     await this.controller?.handOver(deadlineMs * HAND_OVER_SHARE);
     await this.#front?.stopAccepting();
     await this.#streams.closeAll(deadlineMs * STREAMS_SHARE);
     await this.#front?.close(deadlineMs * STREAMS_SHARE);
     await this.controller?.close();
     this.#state = 'stopped';
+  }
+
+  async #kill(): Promise<void> {
+    await Promise.all([this.#streams.cut(), this.#front?.close(0)]);
+    this.#link?.close();
+    await this.#giveUpStart();
+    await this.broker?.close(0);
+    await this.controller?.close();
+    this.#state = 'stopped';
+  }
+
+  /** A start that is not through ends now, and has given back what it had opened. */
+  async #giveUpStart(): Promise<void> {
+    if (this.#state === 'starting') this.#link?.close();
+    this.#state = 'stopping';
+    this.#quorum.resolve(false);
+    await this.#joining;
   }
 }

@@ -76,7 +76,8 @@ async function start(given: StartArguments): Promise<void> {
     onBug: die,
     ...(clusterId === undefined ? {} : { clusterId }),
   });
-  await Promise.race([starting, passed(PATIENCE_MS)]);
+  const early = await Promise.race([starting, passed(PATIENCE_MS)]);
+  if (early?.ok === false && !stop.isStopping()) cannotStart(early.why);
   // Who waits for other nodes is asked how it is meanwhile; who does not loads this once it serves.
   const http = openHttp(stop.node(), { config: loaded.config, log, metrics });
   const started = await starting;
@@ -92,8 +93,8 @@ async function start(given: StartArguments): Promise<void> {
 /** A node that is not ready after so long waits for others. */
 const PATIENCE_MS = 1_000;
 
-function passed(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+function passed(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref());
 }
 
 /** @returns why there is no HTTP port although there should be one; the node is stopped then */

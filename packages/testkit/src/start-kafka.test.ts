@@ -48,7 +48,8 @@ test('startKafka: the end of the scope closes the port and removes a temporary d
 });
 
 test('startKafka: what is wrong is told when it is asked for', async () => {
-  await expect(startKafka({ brokers: 3 })).rejects.toThrow('brokers: 3: a cluster of several brokers is not built yet');
+  await expect(startKafka({ nodes: 0 })).rejects.toThrow('nodes: 0: it must be a whole number from 1 to 9');
+  await expect(startKafka({ nodes: 3, clock: 'virtual' })).rejects.toThrow('use nodes: 1');
   await expect(startKafka({ config: { 'num.partitions': 'many' } })).rejects.toThrow(/num\.partitions/);
   await using cluster = await startKafka();
   await expect(cluster.createTopic('bad/name')).rejects.toThrow(/INVALID_TOPIC_EXCEPTION/);

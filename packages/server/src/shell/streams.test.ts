@@ -27,9 +27,9 @@ function streamsOf(nodeId: number, given: { clusterId?: string; log?: Logger } =
 }
 
 async function listening(streams: NodeStreams): Promise<Target> {
-  const { port, close } = await network.listen('127.0.0.1', 0, (socket) => streams.take(socket, NOTHING));
-  undo.push(close);
-  return { host: '127.0.0.1', port, nodeId: null, directoryId: null };
+  const listener = await network.listen('127.0.0.1', 0, (socket) => streams.take(socket, NOTHING));
+  undo.push(() => listener.close());
+  return { host: '127.0.0.1', port: listener.port, nodeId: null, directoryId: null };
 }
 
 const message: RaftMessage = { kind: 'timeoutNow', epoch: 7 };

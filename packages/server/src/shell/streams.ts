@@ -4,9 +4,14 @@
  */
 import { assert } from '@odradek/base';
 import type { Clock, Limits, Logger, Network, Socket } from '@odradek/base';
+import { brokerSessionService, raftService } from '@odradek/rpc';
+import type * as grpcLibrary from '@odradek/rpc/grpc';
 import type {
   Dialled,
+  FromBroker,
+  FromController,
   Identity,
+  RaftMessage,
   Service,
   ServiceHandler,
   SharingStreamServer,
@@ -23,7 +28,7 @@ export type NodeStreamsOptions = {
   readonly log: Logger;
 };
 
-type Library = typeof import('@odradek/rpc/grpc');
+type Library = typeof grpcLibrary;
 type Grpc = { readonly server: SharingStreamServer; readonly client: StreamClient };
 
 const CLOSED: Dialled<never> = { ok: false, ending: { kind: 'closed', by: 'us', why: 'this node stops' } };
@@ -49,6 +54,15 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
   serve<Asked, Told>(service: Service<Asked, Told>, handler: ServiceHandler<Asked, Told>): void {
     assert(this.#opening === undefined, 'services are known before anybody speaks');
     this.#services.push((server) => server.serve(service, handler));
+  }
+
+  /** What a controller hears: other controllers, and brokers. */
+  serveController(
+    raft: ServiceHandler<RaftMessage, RaftMessage>,
+    sessions: ServiceHandler<FromBroker, FromController>,
+  ): void {
+    this.serve(raftService, raft);
+    this.serve(brokerSessionService, sessions);
   }
 
   /** It will be needed: what is loaded beside the rest of a start is not waited for later. */

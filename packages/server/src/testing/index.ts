@@ -1,1 +1,1 @@
-export { MemoryStore } from '@odradek/controller';
+export { MemoryRaftStore } from '@odradek/controller';

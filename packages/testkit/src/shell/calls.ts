@@ -3,12 +3,13 @@ import type { ApiKey, RequestInput, ResponseOf } from '@odradek/protocol';
 import { Wire } from './wire.ts';
 
 export class Calls {
-  readonly #bootstrap: string;
+  readonly #address: () => string;
   #wire: Wire | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(bootstrap: string) {
-    this.#bootstrap = bootstrap;
+  /** @param address whom to ask: asked for whenever there is no connection */
+  constructor(address: () => string) {
+    this.#address = address;
   }
 
   call<K extends ApiKey>(key: K, body: RequestInput<K>, version?: number): Promise<ResponseOf<K>> {
@@ -22,7 +23,7 @@ export class Calls {
   }
 
   async #call<K extends ApiKey>(key: K, body: RequestInput<K>, version: number | undefined): Promise<ResponseOf<K>> {
-    this.#wire ??= await Wire.open(this.#bootstrap);
+    this.#wire ??= await Wire.open(this.#address());
     try {
       return await this.#wire.call(key, body, version);
     } catch (error) {

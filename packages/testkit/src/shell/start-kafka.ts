@@ -1,45 +1,40 @@
 /**
- * `startKafka()`: a real Kafka inside the test's own process. It is the production node on real TCP sockets; only where it keeps its files
- * may differ. Port 0, so that any number runs side by side; gone when the scope ends.
+ * `startKafka()`: a real Kafka inside the test's own process. It is the production node on real TCP sockets, or a cluster of them; only
+ * where they keep their files may differ. Port 0, so that any number runs side by side; gone when the scope ends.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  config as configuration,
-  MetricsRegistry,
-  silent,
-  type Clock,
-  type Logger,
-  type NodeConfig,
-  type Ports,
-} from '@odradek/base';
+import { silent, type Clock, type Logger } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
-import { SimFiles } from '@odradek/base/testing';
 import { ApiKey, ErrorCode, errorName } from '@odradek/protocol';
-import { startNode, type RunningNode } from '@odradek/server';
-import { MemoryStore } from '@odradek/server/testing';
 import { Calls } from './calls.ts';
 import { describeGroup, isAsWanted, shown, stateWanted } from './groups.ts';
 import type { Group, GroupWait } from './groups.ts';
+import { ReservedPorts } from './reserved-ports.ts';
+import { TestNode } from './test-node.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import type { TestClock } from './virtual-clock.ts';
 
 export type StartOptions = {
-  /** How many brokers; only 1 until the cluster is there. */
-  readonly brokers?: number;
+  /** How many nodes, each broker and controller; 1 when left out. */
+  readonly nodes?: number;
   /** `memory` (the default) touches no disk; `directory` writes Kafka's files as production does. */
   readonly storage?: 'memory' | 'directory';
-  /** Where the files go; a temporary directory, removed at the end, when left out. Implies `directory`. */
+  /**
+   * Where the files go, of several nodes each in a directory below; a temporary directory, removed at the end, when left out. Implies
+   * `directory`.
+   */
   readonly directory?: string;
   /**
    * `real` (the default): the machine's. `virtual`: runs as the machine's does, and `kafka.clock.advance('7d')` moves the node's ahead at
-   * once. The clients' clocks stay real: see the README for what they notice.
+   * once; of one node only, since what nodes say to each other takes real time. The clients' clocks stay real: see the README for what
+   * they notice.
    */
   readonly clock?: 'real' | 'virtual';
   /** Configuration keys, as a properties file has them. */
   readonly config?: Readonly<Record<string, string | number | boolean>>;
-  /** Who hears what the node says; nobody when left out. */
+  /** Who hears what the nodes say; nobody when left out. */
   readonly log?: Logger;
 };
 
@@ -52,8 +47,7 @@ export type Broker = { readonly id: number; readonly host: string; readonly port
 
 const WAIT_MS = 10_000;
 const POLL_MS = 5;
-const ID = 1;
-const MEMORY_ROOT = '/memory';
+const NODES_MAX = 9;
 
 /** What differs from production: nobody waits for members that a test does not start, and nothing is made in fifty copies. */
 const defaults = {
@@ -73,85 +67,78 @@ const virtualDefaults = {
   'broker.session.timeout.ms': 86_400_000,
 };
 
-/** Starts a Kafka and resolves when it serves clients. @throws with the reason when it cannot start */
+/** Starts a Kafka and resolves when it serves clients, every node and each knowing all others. @throws with the reason when it cannot start */
 export async function startKafka(options: StartOptions = {}): Promise<Kafka> {
-  const brokers = options.brokers ?? 1;
-  if (brokers !== 1)
-    throw new Error(`brokers: ${brokers}: a cluster of several brokers is not built yet; only 1 works`);
+  const { nodes: count = 1 } = options;
+  if (!Number.isInteger(count) || count < 1 || count > NODES_MAX)
+    throw new Error(`nodes: ${count}: it must be a whole number from 1 to ${NODES_MAX}`);
+  if (count > 1 && options.clock === 'virtual')
+    throw new Error('clock: virtual moves one node; what several say to each other takes real time: use nodes: 1');
   const inMemory = options.directory === undefined && options.storage !== 'directory';
   const temporary = !inMemory && options.directory === undefined;
-  const directory = inMemory ? MEMORY_ROOT : (options.directory ?? mkdtempSync(join(tmpdir(), 'odradek-test-')));
+  const directory = inMemory ? undefined : (options.directory ?? mkdtempSync(join(tmpdir(), 'odradek-test-')));
+  const cleanUp = (): void => {
+    if (temporary && directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  };
   const system = systemPorts();
   const virtual = options.clock === 'virtual' ? new VirtualClock(system.clock) : undefined;
   const clock = virtual ?? system.clock;
-  const ports: Ports = inMemory ? { ...system, clock, files: new SimFiles() } : { ...system, clock };
   const bugs: unknown[] = [];
-  const log = options.log ?? silent;
-  const started = await awake(
-    startNode({
-      ports,
-      config: configOf(directory, { ...(virtual === undefined ? {} : virtualDefaults), ...options.config }),
-      log: { ...levelled(log) },
-      metrics: new MetricsRegistry(),
-      hostName: 'localhost',
-      onBug: (error) => void bugs.push(error),
-      ...(inMemory ? { store: new MemoryStore() } : {}),
-    }),
-  );
-  if (!started.ok) throw new Error(`Kafka cannot start: ${started.why}`);
-  const cleanUp = (): void => {
-    if (temporary) rmSync(directory, { recursive: true, force: true });
+  const ports = new ReservedPorts(system.network);
+  const shared = {
+    config: { ...defaults, ...(virtual === undefined ? {} : virtualDefaults), ...options.config },
+    network: ports,
+    clock,
+    log: options.log ?? silent,
+    onBug: (error: unknown) => void bugs.push(error),
   };
-  const place = { directory: inMemory ? undefined : directory, bugs, cleanUp };
-  return new Kafka(started.value, place, virtual ?? unmoved(clock));
+  const kafka = new Kafka(
+    await nodesOf({ count, directory, ports, shared }),
+    { directory, bugs, cleanUp },
+    virtual ?? unmoved(clock),
+  );
+  try {
+    await kafka.start();
+  } catch (error) {
+    await kafka.stop().catch(() => undefined);
+    throw error;
+  } finally {
+    await ports.release();
+  }
+  return kafka;
+}
+
+type Plan = {
+  readonly count: number;
+  readonly directory: string | undefined;
+  readonly ports: ReservedPorts;
+  readonly shared: Pick<ConstructorParameters<typeof TestNode>[0], 'config' | 'network' | 'clock' | 'log' | 'onBug'>;
+};
+
+/** One node finds its ports as it starts; several must know those of all before. */
+async function nodesOf({ count, directory, ports, shared }: Plan): Promise<TestNode[]> {
+  if (count === 1) {
+    const voters = [{ id: 1, controllerPort: 0 }];
+    return [new TestNode({ id: 1, directory, port: 0, controllerPort: 0, voters, ...shared })];
+  }
+  const places: { id: number; port: number; controllerPort: number }[] = [];
+  for (let id = 1; id <= count; id += 1)
+    places.push({ id, port: await ports.reserve(), controllerPort: await ports.reserve() });
+  return places.map(
+    (place) =>
+      new TestNode({
+        ...place,
+        directory: directory === undefined ? undefined : join(directory, `node-${place.id}`),
+        voters: places,
+        ...shared,
+      }),
+  );
 }
 
 /** The machine's clock: to be read only. */
 function unmoved(clock: Clock): TestClock {
   const why = "this Kafka runs on the machine's clock, which cannot be advanced: startKafka({ clock: 'virtual' })";
   return { nowMs: () => clock.nowMs(), advance: () => Promise.reject(new Error(why)) };
-}
-
-/** The node's timers do not keep a process alive; a script that has nothing else to do must all the same see the end of this. */
-async function awake<T>(work: Promise<T>): Promise<T> {
-  const hold = setInterval(() => undefined, WAIT_MS);
-  try {
-    return await work;
-  } finally {
-    clearInterval(hold);
-  }
-}
-
-function configOf(directory: string, given: Readonly<Record<string, string | number | boolean>>): NodeConfig {
-  const fixed = {
-    'node.id': ID,
-    'process.roles': 'broker,controller',
-    listeners: 'PLAINTEXT://localhost:0,CONTROLLER://localhost:0',
-    'log.dirs': directory,
-  };
-  const entries = Object.entries({ ...fixed, ...defaults, ...given });
-  const overrides = entries.map(([key, value]) => `${key}=${value}`);
-  const loaded = configuration.loadNodeConfig({ environment: {}, overrides, workingDirectory: process.cwd() });
-  if (!loaded.ok) throw new Error(`the configuration has mistakes: ${loaded.problems.join('; ')}`);
-  return loaded.config;
-}
-
-type Level = 'debug' | 'info' | 'warn' | 'error';
-
-/** The caller's logger with a level that the admin API may change. */
-function levelled(log: Logger): Logger & { level(): Level; setLevel(level: Level): void } {
-  let level: Level = 'info';
-  return {
-    debug: (fields, message) => log.debug(fields, message),
-    info: (fields, message) => log.info(fields, message),
-    warn: (fields, message) => log.warn(fields, message),
-    error: (fields, message) => log.error(fields, message),
-    child: (fields) => log.child(fields),
-    level: () => level,
-    setLevel: (next) => {
-      level = next;
-    },
-  };
 }
 
 type Place = {
@@ -162,28 +149,61 @@ type Place = {
 
 /** A running Kafka. `await using cluster = await startKafka()` stops it at the end of the scope. */
 export class Kafka {
-  /** What clients are given as bootstrap servers. */
-  readonly bootstrap: string;
-  readonly brokers: readonly Broker[];
-  readonly clusterId: string;
+  /** In the order of their ids, from 1 on. */
+  readonly nodes: readonly TestNode[];
   /** Where the files are; undefined in memory. */
   readonly directory: string | undefined;
   /** The node's clock; it can be advanced when the node was started with `clock: 'virtual'`. */
   readonly clock: TestClock;
-  readonly #node: RunningNode;
   readonly #place: Place;
   readonly #calls: Calls;
   #stopped: Promise<void> | undefined;
 
-  constructor(node: RunningNode, place: Place, clock: TestClock) {
-    this.#node = node;
+  constructor(nodes: readonly TestNode[], place: Place, clock: TestClock) {
+    this.nodes = nodes;
     this.#place = place;
-    this.#calls = new Calls(node.bootstrap);
+    this.#calls = new Calls(() => (nodes.find(({ isRunning }) => isRunning) ?? nodes[0])?.address ?? '');
     this.clock = clock;
-    this.bootstrap = node.bootstrap;
-    this.clusterId = node.clusterId;
     this.directory = place.directory;
-    this.brokers = node.broker.advertised.slice(0, 1).map(({ host, port }) => ({ id: node.nodeId, host, port }));
+  }
+
+  /** What clients are given as bootstrap servers: every node, separated by commas. */
+  get bootstrap(): string {
+    return this.nodes.map(({ address }) => address).join(',');
+  }
+
+  get brokers(): readonly Broker[] {
+    return this.nodes.map(({ id, host, port }) => ({ id, host, port }));
+  }
+
+  get clusterId(): string {
+    return this.nodes[0]?.clusterId ?? '';
+  }
+
+  /** Starts the nodes that do not run, at once, and waits until each of them knows all that run. */
+  async start(): Promise<void> {
+    await Promise.all(this.nodes.filter(({ isRunning }) => !isRunning).map((node) => node.start()));
+    await this.waitFor('every node knows all others', WAIT_MS, () =>
+      this.nodes.every((node) => this.nodes.every(({ id }) => node.knowsAlive(id))),
+    );
+  }
+
+  /** @throws when there is no such node */
+  node(id: number): TestNode {
+    const node = this.nodes.find((each) => each.id === id);
+    if (node === undefined) throw new Error(`there is no node ${id}: ids are 1 to ${this.nodes.length}`);
+    return node;
+  }
+
+  /** Waits until the nodes that run agree on the active controller. @returns its node */
+  async waitForController(withinMs: number = WAIT_MS): Promise<TestNode> {
+    let agreed: number | undefined;
+    await this.waitFor('the nodes agree on the active controller', withinMs, () => {
+      const seen = new Set(this.nodes.filter(({ isRunning }) => isRunning).map((node) => node.activeController));
+      [agreed] = seen;
+      return seen.size === 1 && agreed !== undefined && this.node(agreed).isRunning;
+    });
+    return this.node(agreed ?? -1);
   }
 
   /** Creates a topic; it takes records when this resolves. @throws when the broker refuses it */
@@ -275,7 +295,7 @@ export class Kafka {
 
   async #stop(): Promise<void> {
     this.#calls.close();
-    await awake(this.#node.stop());
+    await Promise.all(this.nodes.map((node) => node.stop()));
     this.#place.cleanUp();
     const [bug] = this.#place.bugs;
     if (bug !== undefined) throw new Error('the broker broke one of its own claims', { cause: bug });

@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { ApiKey, ErrorCode } from '@odradek/protocol';
+import { startKafka, Wire, type Kafka, type TestNode } from './index.ts';
+
+/** Creates a topic through that node. @returns the error code */
+async function create(node: TestNode, name: string): Promise<number> {
+  using wire = await Wire.open(node.address);
+  const topic = { name, numPartitions: 3, replicationFactor: 1, assignments: [], configs: [] };
+  const { topics } = await wire.call(ApiKey.CreateTopics, { topics: [topic], timeoutMs: 5_000, validateOnly: false });
+  return topics[0]?.errorCode ?? -1;
+}
+
+/** The brokers and the topics that a node tells its clients of. */
+async function seenBy(node: TestNode): Promise<{ brokers: number[]; topics: string[] }> {
+  using wire = await Wire.open(node.address);
+  const { brokers, topics } = await wire.call(ApiKey.Metadata, { topics: null });
+  return {
+    brokers: brokers.map(({ nodeId }) => nodeId).toSorted((a, b) => a - b),
+    topics: topics.map(({ name }) => name ?? '').toSorted(),
+  };
+}
+
+const others = (cluster: Kafka, node: TestNode): TestNode[] => cluster.nodes.filter((each) => each !== node);
+
+test('cluster: three nodes are one Kafka: what is asked of one is known to all', async () => {
+  await using cluster = await startKafka({ nodes: 3 });
+  expect(cluster.bootstrap.split(',')).toHaveLength(3);
+  expect(cluster.brokers.map(({ id }) => id)).toEqual([1, 2, 3]);
+  const active = await cluster.waitForController();
+  const [standby] = others(cluster, active);
+  if (standby === undefined) throw new Error('there is no other node');
+  expect(await create(standby, 'orders')).toBe(ErrorCode.NONE);
+  await cluster.waitFor('every node has the topic', 5_000, async () => {
+    const seen = await Promise.all(cluster.nodes.map(seenBy));
+    return seen.every(({ brokers, topics }) => brokers.length === 3 && topics.includes('orders'));
+  });
+  expect(await create(active, 'orders')).toBe(ErrorCode.TOPIC_ALREADY_EXISTS);
+});
+
+test('cluster: the active controller is killed, another takes over; it comes back to what was decided meanwhile', async () => {
+  await using cluster = await startKafka({ nodes: 3 });
+  const killed = await cluster.waitForController();
+  await killed.kill();
+  expect(killed.isRunning).toBe(false);
+  await expect(Wire.open(killed.address)).rejects.toThrow(/ECONNREFUSED/);
+  const active = await cluster.waitForController();
+  expect(active).not.toBe(killed);
+  expect(await create(active, 'meanwhile')).toBe(ErrorCode.NONE);
+  const before = killed.address;
+  await killed.start();
+  expect(killed.address).toBe(before);
+  await cluster.waitFor('it knows the topic and all nodes', 5_000, async () => {
+    const { brokers, topics } = await seenBy(killed);
+    return brokers.length === 3 && topics.includes('meanwhile');
+  });
+});
+
+test('cluster: a node that is stopped leaves at once, and no node is needed that is not a majority', async () => {
+  await using cluster = await startKafka({ nodes: 3 });
+  const stopped = await cluster.waitForController();
+  await stopped.stop();
+  const active = await cluster.waitForController();
+  expect((await seenBy(active)).brokers).toEqual(others(cluster, stopped).map(({ id }) => id));
+  expect(await create(active, 'two-are-enough')).toBe(ErrorCode.NONE);
+  await cluster.start();
+  expect((await seenBy(stopped)).brokers).toEqual([1, 2, 3]);
+});
+
+test('cluster: on disk each node has a directory of its own, and a cluster that is started again is the same', async () => {
+  await using first = await startKafka({ nodes: 3, storage: 'directory' });
+  const { clusterId, directory } = first;
+  expect(await create(first.node(1), 'kept')).toBe(ErrorCode.NONE);
+  for (const { id } of first.nodes) expect(existsSync(`${directory}/node-${id}/meta.properties`)).toBe(true);
+  await Promise.all(first.nodes.map((node) => node.stop()));
+  await first.start();
+  expect(first.clusterId).toBe(clusterId);
+  expect((await seenBy(first.node(2))).topics).toContain('kept');
+});
