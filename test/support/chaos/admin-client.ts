@@ -12,7 +12,8 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const FIRST_PARTITIONS = 2;
 /** Every so many acknowledged changes it reads its own write back, through the same node. */
 const READ_EVERY = 3;
-const TOPIC = 2;
+/** As DescribeConfigs numbers resources. */
+export const TOPIC = 2;
 export const MARKS = 'leader.replication.throttled.replicas';
 export const COUNTED = 'retention.ms';
 const COUNT_FROM = 100_000_000;

@@ -2,11 +2,13 @@
  * Chaos for the controllers: again and again the active one is killed, stopped in mid-air, robbed of its disk or cut off, while an admin
  * client of each node changes topics. Measures how long no change is taken, and judges in the end what every node knows of every topic.
  */
+import { ApiKey, ErrorCode } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
 import { startCluster, type Cluster, type ClusterNode, type ClusterOptions } from '../cluster.ts';
 import type { PrivateNetwork } from '../network.ts';
 import { eventually } from '../target.ts';
-import { AdminClient, readTopics, type TopicFound } from './admin-client.ts';
+import { createTopic } from '../wire.ts';
+import { AdminClient, readTopics, TOPIC, type TopicFound } from './admin-client.ts';
 import type { TopicRecord } from './ledger.ts';
 
 /**
@@ -62,8 +64,11 @@ const PEACE_MS = 700;
 const LOOK_MS = 2;
 const READ_AT_ONCE = 100;
 
-/** Snapshots often, so that a wiped controller has to be sent one. */
-const config = { 'metadata.log.max.record.bytes.between.snapshots': '20000' };
+/** Snapshots often, and more in the log than is kept beside one, so that a wiped controller has to be sent one. */
+const config = { 'metadata.log.max.record.bytes.between.snapshots': '1000000' };
+const BALLAST_CHANGES = 200;
+const BALLAST_TEXT = Array.from({ length: 4_000 }, (_, index) => `${index}:1`).join(',');
+const BALLAST_KEY = 'follower.replication.throttled.replicas';
 
 export async function controllersChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { network, say = () => undefined } = options;
@@ -73,6 +78,7 @@ export async function controllersChaos(options: ChaosOptions): Promise<ChaosRepo
     ...(network === undefined ? {} : { network }),
   });
   await Promise.all(cluster.nodes.map((node) => node.ready()));
+  await ballast(cluster);
   const clients = cluster.brokers.map((node) => new AdminClient(node.id, node.address));
   for (const client of clients) client.start();
   const rounds: Round[] = [];
@@ -106,6 +112,19 @@ export async function controllersChaos(options: ChaosOptions): Promise<ChaosRepo
   };
 }
 
+/** Some megabytes of metadata, of which little counts in the end. */
+async function ballast({ brokers }: Cluster): Promise<void> {
+  using wire = await Wire.open(brokers[0]?.address ?? '');
+  await createTopic(wire, 'ballast');
+  for (let change = 0; change < BALLAST_CHANGES; change += 1) {
+    const configs = [{ name: BALLAST_KEY, configOperation: 0, value: `${change}:2,${BALLAST_TEXT}` }];
+    const resources = [{ resourceType: TOPIC, resourceName: 'ballast', configs }];
+    const { responses } = await wire.call(ApiKey.IncrementalAlterConfigs, { resources, validateOnly: false });
+    if (responses[0]?.errorCode !== ErrorCode.NONE)
+      throw new Error(`the ballast is refused: ${responses[0]?.errorMessage}`);
+  }
+}
+
 export function describe({ fault, victim, next, epoch, firstMs, everyMs, backMs }: Round): string {
   const times = `first ${firstMs.toFixed(0)} ms, every node ${everyMs.toFixed(0)} ms, back ${backMs.toFixed(0)} ms`;
   return `${fault.padEnd(7)} node ${victim} -> ${next} in epoch ${epoch}: ${times}`;
@@ -116,8 +135,7 @@ type Playing = { readonly fault: Fault; readonly network: PrivateNetwork | undef
 async function playRound(cluster: Cluster, clients: readonly AdminClient[], playing: Playing): Promise<Round> {
   const victim = await cluster.agreed();
   const others = clients.filter(({ nodeId }) => nodeId !== victim.id);
-  const fromMs = performance.now();
-  const end = await inflict(cluster, victim, playing);
+  const { fromMs, end } = await inflict(cluster, victim, playing);
   const times = await Promise.all(others.map((client) => committedAfter(client, fromMs, COMMITS_WITHIN_MS)));
   const next = await activeOf(cluster, victim);
   await pause(HOLD_MS);
@@ -138,22 +156,31 @@ async function playRound(cluster: Cluster, clients: readonly AdminClient[], play
   };
 }
 
-/** @returns what ends the fault */
-async function inflict(cluster: Cluster, victim: ClusterNode, playing: Playing): Promise<() => Promise<void>> {
+type Inflicted = {
+  /** What is sent from then on cannot reach the victim, or be answered by it. */
+  readonly fromMs: number;
+  readonly end: () => Promise<void>;
+};
+
+async function inflict(cluster: Cluster, victim: ClusterNode, playing: Playing): Promise<Inflicted> {
   const { fault, network } = playing;
+  const fromMs = performance.now();
   switch (fault) {
     case 'kill':
       await victim.kill();
-      return () => victim.start();
+      return { fromMs, end: () => victim.start() };
     case 'wipe':
       await victim.kill();
-      return () => {
-        victim.wipe();
-        return victim.start();
+      return {
+        fromMs,
+        end: () => {
+          victim.wipe();
+          return victim.start();
+        },
       };
     case 'pause':
       victim.pause();
-      return () => Promise.resolve(victim.resume());
+      return { fromMs, end: () => Promise.resolve(victim.resume()) };
     case 'isolate':
     case 'mute':
     case 'deaf': {
@@ -162,7 +189,8 @@ async function inflict(cluster: Cluster, victim: ClusterNode, playing: Playing):
       const out = others.map((id) => [victim.id, id] as const);
       const into = others.map((id) => [id, victim.id] as const);
       await network.cut(...(fault === 'deaf' ? [] : out), ...(fault === 'mute' ? [] : into));
-      return () => network.heal();
+      // Until the last rule is there something may still get through.
+      return { fromMs: performance.now(), end: () => network.heal() };
     }
     default:
       throw new Error(`no such fault: ${JSON.stringify(fault satisfies never)}`);
