@@ -9,6 +9,7 @@ import type { Authorizer } from '../core/authorizer.ts';
 import type { LogLevel } from '../core/broker-loggers.ts';
 import { KafkaClient } from './kafka-client.ts';
 import { collectingLog, type Line } from './listening.ts';
+import { createControllerLink } from '../session/shell/link.ts';
 import { createBroker, type RunningBroker } from '../shell/create-broker.ts';
 
 export const CLUSTER_ID = 'AAAAAAAAAAEAAAAAAAAAAg';
@@ -95,25 +96,31 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   const bugs: unknown[] = [];
   let level: LogLevel = 'info';
   const onBug = (error: unknown): void => void bugs.push(error);
-  const controller = await createController({
-    ports,
-    config,
-    identity: {
-      clusterId: CLUSTER_ID,
-      nodeId: config.nodeId,
-      directoryId: DIRECTORY_ID,
-      incarnationId: randomUuid(ports.random),
-    },
-    log,
-    store,
+  const identity = {
+    clusterId: CLUSTER_ID,
+    nodeId: config.nodeId,
+    directoryId: DIRECTORY_ID,
+    incarnationId: randomUuid(ports.random),
+  };
+  const controller = await createController({ ports, config, identity, log, store, limits, onFault: onBug });
+  const { clock, random } = ports;
+  const link = createControllerLink({
+    identity,
+    local: () => controller.local(),
+    candidates: () => [],
+    clock,
+    random,
     limits,
-    onFault: onBug,
+    log,
+    metrics,
+    duplicateMs: config.get('broker.session.timeout.ms'),
+    bug: onBug,
   });
   const started = await createBroker({
     ports,
     config,
     clusterId: CLUSTER_ID,
-    link: controller.link,
+    link,
     metrics,
     log,
     logLevels: { level: () => level, setLevel: (next) => void (level = next) },
@@ -133,6 +140,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     bugs,
     async close() {
       await broker.close(5_000);
+      link.close();
       await controller.close();
     },
   };

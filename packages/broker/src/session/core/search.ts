@@ -94,8 +94,12 @@ export class Search {
     if (how === 'unreachable') this.#down.add(keyOf(place));
   }
 
-  /** A session is over, and may be begun again at once. */
-  ended(lastedMs: number): void {
+  /**
+   * A session is over, and may be begun again at once.
+   * @param wasSilent the controller was not heard at the end: others are asked first
+   */
+  ended(lastedMs: number, wasSilent: boolean): void {
+    if (wasSilent && this.#lastActive !== undefined) this.#down.add(keyOf(this.#lastActive));
     this.#briefInRow = lastedMs < this.#options.steadyMs ? this.#briefInRow + 1 : 0;
     this.#mustWait = this.#briefInRow > BRIEF_MAX;
   }

@@ -195,7 +195,8 @@ export class Finder {
   #ended(session: Conversation, lastedMs: number): void {
     this.#heardMs = session.heardMs;
     if (this.sessions.open === session) this.sessions.shut();
-    this.#search.ended(lastedMs);
+    const { clock, limits } = this.#options;
+    this.#search.ended(lastedMs, clock.monotonicMs() - session.heardMs >= limits.rpcKeepaliveMs);
   }
 
   #failed(place: Place, how: Failure, why: string): void {

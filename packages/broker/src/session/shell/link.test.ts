@@ -1,37 +1,268 @@
-import { limits as allLimits } from '@odradek/base';
-import { record } from '@odradek/metadata';
+import { drain } from '@odradek/base/testing';
+import { encodeRecord, record } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
-import { expect, test } from 'vitest';
-import { BROKER, Heard, createTopics, drain, outcomeOf, registrationOf, rigOf } from '../testing/rig.ts';
+import { describe, expect, test } from 'vitest';
+import { BROKER, Heard, PORT, beatOf, createTopics, following, isOpen, never, outcomeOf } from '../testing/rig.ts';
+import { registrationOf, rigOf } from '../testing/rig.ts';
 import type { Rig } from '../testing/rig.ts';
 
-const beatOf = (brokerEpoch: number) => ({
-  brokerId: BROKER,
-  brokerEpoch,
-  metadataOffset: 1,
-  wantFence: false,
-  wantShutDown: false,
-  offlineLogDirs: [],
-});
+const topic = (nth: number) => record('TopicRecord', { name: `t${nth}`, topicId: idOf(nth) });
+const idOf = (nth: number): string => {
+  const bytes = Buffer.alloc(16, 9);
+  bytes.writeUInt32BE(nth);
+  return bytes.toString('base64url');
+};
 
 const opensOf = ({ metrics }: Rig): number => metrics.value('odradek_controller_session_opens_total', {}) ?? 0;
-const isOpen = ({ metrics }: Rig): boolean => metrics.value('odradek_controller_session_open', {}) === 1;
+const dialsOf = ({ metrics }: Rig, outcome: string): number =>
+  metrics.value('odradek_controller_session_dials_total', { outcome }) ?? 0;
 
-test('link: it registers with whoever is active, follows the metadata, asks and is answered', async () => {
-  const rig = rigOf();
-  rig.cluster.elect(2);
-  const link = rig.link();
-  const heard = new Heard();
-  const registered = outcomeOf(link.register(registrationOf(rig), 5_000));
-  await rig.clock.advance(100);
-  expect(registered.value).toEqual({ ok: true, value: { brokerEpoch: 0 } });
-  link.subscribe(heard);
-  const beaten = outcomeOf(link.heartbeat({ ...beatOf(0), offlineLogDirs: ['AQEBAQEBAQEBAQEBAQEBAQ'] }));
-  const answered = outcomeOf(link.submit(createTopics('a', 'b'), 'User:alice'));
-  await rig.clock.advance(100);
-  expect(beaten.value).toEqual({ ok: true, value: { fenced: false, shouldShutDown: false } });
-  expect(answered.value).toMatchObject({ ok: true, value: { committedOffset: 3, reply: { topics: [] } } });
-  expect(heard.names).toEqual(['a', 'b']);
-  expect(rig.controllers[1]?.beats).toEqual([{ ...beatOf(0), offlineLogDirs: ['AQEBAQEBAQEBAQEBAQEBAQ'] }]);
-  expect(rig.controllers[1]?.asked).toEqual([{ request: createTopics('a', 'b'), principal: 'User:alice' }]);
+describe('the active controller is found:', () => {
+  test('by what the others say, in one round and without waiting', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(3);
+    await following(rig);
+    expect(isOpen(rig)).toBe(true);
+    expect([dialsOf(rig, 'notActive'), dialsOf(rig, 'active')]).toEqual([1, 1]);
+  });
+
+  test('when it is in the same process, without a stream between processes', async () => {
+    const rig = rigOf({ controllers: 1 });
+    rig.cluster.elect(1);
+    const { heard } = await following(rig, { nodeId: 1, local: rig.controllers[0] ?? never(), candidates: [] });
+    expect(isOpen(rig)).toBe(true);
+    expect(rig.streams.streamCount).toBe(0);
+    rig.cluster.commit(topic(0));
+    await drain();
+    expect(heard.names).toEqual(['t0']);
+  });
+
+  test('at once when it is elected, by who waits at a controller that knew of nobody', async () => {
+    const rig = rigOf();
+    const link = rig.link();
+    const heard = new Heard();
+    link.subscribe(heard);
+    await rig.pass(300);
+    expect(isOpen(rig)).toBe(false);
+    rig.cluster.elect(2);
+    await rig.pass(10);
+    expect(isOpen(rig)).toBe(true);
+    expect(dialsOf(rig, 'silent')).toBe(0);
+  });
+
+  test('elsewhere, when a controller knows of nobody for long', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(3, [1]);
+    const { sessionActiveWaitMs } = rig.limits;
+    await following(rig);
+    expect(isOpen(rig)).toBe(false);
+    await rig.pass(sessionActiveWaitMs);
+    expect(isOpen(rig)).toBe(true);
+    expect(dialsOf(rig, 'silent')).toBe(1);
+  });
+
+  test('soon, after wrong hints that lead in circles', async () => {
+    const rig = rigOf();
+    const [one, two] = rig.controllers;
+    const name = (nodeId: number) => ({ nodeId, epoch: 9, endpoint: { host: `c${nodeId}`, port: PORT } });
+    one?.hear(name(2));
+    two?.hear(name(1));
+    rig.nodes.get(3)?.kill();
+    await following(rig);
+    await rig.pass(2_000);
+    // At most each once a round, and rounds come with growing waits.
+    expect(dialsOf(rig, 'notActive')).toBeLessThan(30);
+    expect(isOpen(rig)).toBe(false);
+    two?.hear(name(2));
+    await rig.pass(1_100);
+    expect(isOpen(rig)).toBe(true);
+  });
+
+  test('but not one that does not know yet that another has won', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { heard } = await following(rig);
+    rig.cluster.elect(2, [1]);
+    rig.streams.reset(BROKER, 1);
+    await rig.pass(20);
+    // Nothing is known of the new epoch yet, so the old one is taken again: nobody was told anything newer.
+    expect(opensOf(rig)).toBe(2);
+    cutOff(rig, 1);
+    await rig.pass(3_200);
+    expect(isOpen(rig)).toBe(true);
+    rig.streams.healAll();
+    rig.cluster.commit(topic(0));
+    await rig.pass(20);
+    expect(heard.names).toEqual(['t0']);
+    rig.streams.reset(BROKER, 2);
+    rig.nodes.get(2)?.kill();
+    rig.nodes.get(3)?.kill();
+    await rig.pass(3_000);
+    expect(isOpen(rig), 'the first one, which still takes itself for active, is behind').toBe(false);
+  });
 });
+
+describe('a session that ends is begun again:', () => {
+  test('at once when the stream broke, from where the metadata was, and with a heartbeat', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { heard } = await following(rig);
+    for (let nth = 0; nth < 5; nth += 1) rig.cluster.commit(topic(nth));
+    await rig.pass(10);
+    rig.streams.reset(BROKER, 1);
+    rig.cluster.commit(topic(5));
+    await rig.pass(10);
+    expect(heard.names).toEqual(['t0', 't1', 't2', 't3', 't4', 't5']);
+    expect([heard.opens, heard.snapshots, heard.breaches]).toEqual([2, 1, []]);
+  });
+
+  test('with another controller when that one is killed', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { heard } = await following(rig);
+    rig.cluster.commit(topic(0));
+    await rig.pass(10);
+    rig.nodes.get(1)?.kill();
+    await rig.pass(100);
+    expect(isOpen(rig)).toBe(false);
+    rig.cluster.elect(2, [1]);
+    rig.cluster.commit(topic(1));
+    await rig.pass(60);
+    expect(isOpen(rig)).toBe(true);
+    expect(heard.names).toEqual(['t0', 't1']);
+    expect(heard.snapshots).toBe(1);
+  });
+
+  test('where the old one says, when the lead is handed over', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { heard } = await following(rig);
+    rig.cluster.elect(3);
+    await rig.pass(10);
+    expect([isOpen(rig), heard.opens, dialsOf(rig, 'active')]).toEqual([true, 2, 2]);
+    expect(rig.controllers.flatMap(({ lost }) => lost)).toEqual([]);
+  });
+
+  test('not at once every time by a controller that drops it again and again', async () => {
+    const rig = rigOf({ controllers: 1 });
+    rig.cluster.elect(1);
+    await following(rig);
+    for (let ms = 0; ms < 5_000; ms += 5) {
+      await rig.pass(5);
+      rig.streams.reset(BROKER, 1);
+    }
+    expect(opensOf(rig)).toBeLessThan(20);
+    await rig.pass(1_100);
+    expect(isOpen(rig)).toBe(true);
+  });
+
+  test('when heartbeats are not answered', async () => {
+    const rig = rigOf({ controllers: 1 });
+    rig.cluster.elect(1);
+    const { link, heard } = await following(rig);
+    const [controller] = rig.controllers;
+    if (controller === undefined) throw never();
+    controller.heartbeat = () => new Promise(() => undefined);
+    const beaten = outcomeOf(link.heartbeat(beatOf(0)));
+    await rig.pass(rig.limits.sessionReplyMs + 20);
+    expect(beaten.value).toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER });
+    expect(heard.opens).toBe(2);
+  });
+});
+
+describe('metadata', () => {
+  test('of 100,000 records comes in parts, as fast as it is taken', async () => {
+    const rig = rigOf({ controllers: 1 });
+    for (let at = 0; at < 100; at += 1)
+      rig.cluster.commit(...Array.from({ length: 1_000 }, (_, nth) => topic(at * 1_000 + nth)));
+    rig.cluster.elect(1);
+    const { heard } = await following(rig);
+    rig.cluster.commit(topic(100_000));
+    while (heard.names.length < 100_001) await rig.pass(10);
+    expect([heard.snapshots, heard.breaches]).toEqual([1, []]);
+    expect(heard.names.at(-1)).toBe('t100000');
+  });
+
+  test('that the controller has only in its snapshot comes whole again', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { heard } = await following(rig);
+    rig.cluster.commit(topic(0));
+    await rig.pass(10);
+    cutOff(rig, 1);
+    for (let nth = 1; nth < 9; nth += 1) rig.cluster.commit(topic(nth));
+    rig.cluster.logStart = rig.cluster.endOffset - 2;
+    await rig.pass(3_100);
+    rig.streams.healAll();
+    await rig.pass(1_100);
+    expect([heard.snapshots, heard.names.length, heard.breaches]).toEqual([2, 9, []]);
+  });
+
+  test('goes on over offsets at which controllers spoke among themselves', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { heard } = await following(rig);
+    rig.cluster.commitBytes([], 1);
+    rig.cluster.commit(topic(0));
+    await rig.pass(10);
+    expect([heard.names, heard.endOffset]).toEqual([['t0'], 2]);
+  });
+
+  test('that this broker does not understand stops it', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    await following(rig);
+    const bytes = encodeRecord(topic(0));
+    bytes.writeUInt8(99, 1);
+    rig.cluster.commitBytes([bytes], 1);
+    await rig.pass(10);
+    expect(rig.bugs.map(String).join()).toMatch(/upgrade this broker/);
+  });
+
+  test('of a fenced broker tells it why', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { link, heard } = await following(rig);
+    void link.register(registrationOf(rig), 1_000);
+    await rig.pass(10);
+    rig.controllers[0]?.fence(BROKER, 'it was not heard for 3000 ms');
+    await rig.pass(10);
+    expect(heard.fences).toEqual(['0: it was not heard for 3000 ms']);
+  });
+});
+
+test('link: closed, it ends the session in words, refuses what waits, and asks nobody any more', async () => {
+  const rig = rigOf();
+  const link = rig.link();
+  const waiting = outcomeOf(link.submit(createTopics('a'), 'User:a'));
+  await rig.pass(10);
+  link.close();
+  await rig.pass(10);
+  expect(waiting.value).toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER, why: 'this broker stops' });
+  expect(rig.streams.streamCount).toBe(0);
+  rig.cluster.elect(1);
+  await rig.pass(2_000);
+  expect(opensOf(rig)).toBe(0);
+  expect(await link.submit(createTopics('a'), 'User:a')).toMatchObject({ ok: false });
+  expect(await link.heartbeat(beatOf(0))).toMatchObject({ ok: false });
+});
+
+test('link: how long the controller was not heard is told', async () => {
+  const rig = rigOf();
+  rig.cluster.elect(1);
+  const { link } = await following(rig);
+  const silence = (): number => rig.metrics.value('odradek_controller_session_heard_seconds', {}) ?? -1;
+  await rig.pass(1_000);
+  expect(silence()).toBeGreaterThan(0.9);
+  void link.heartbeat(beatOf(0));
+  await rig.pass(10);
+  expect(silence()).toBeLessThan(0.02);
+  rig.nodes.get(1)?.kill();
+  await rig.pass(5_000);
+  expect(silence()).toBeGreaterThan(4.9);
+});
+
+function cutOff({ streams }: Rig, nodeId: number): void {
+  streams.cut(BROKER, nodeId);
+  streams.cut(nodeId, BROKER);
+}

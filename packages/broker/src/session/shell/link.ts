@@ -29,6 +29,8 @@ export type ControllerLinkOptions = FinderOptions & {
 };
 
 export type OpenLink = ControllerLink & {
+  /** Why there is no session now, for people; undefined while there is one. */
+  readonly missing: string | undefined;
   /** Ends the session in order; nothing is asked any more. */
   close(): void;
 };
@@ -57,6 +59,10 @@ class Link implements OpenLink {
       opened: (session) => this.#greet(session),
       told: (session, told) => this.#told(session, told),
     });
+  }
+
+  get missing(): string | undefined {
+    return this.#finder.sessions.open === undefined ? this.#withReasons('no active controller is found') : undefined;
   }
 
   async register(registration: BrokerRegistration, deadlineMs: number): Promise<Registered> {

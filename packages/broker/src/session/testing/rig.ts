@@ -35,6 +35,8 @@ export type Rig = {
   readonly limits: Limits;
   /** Another process with the links of broker 7, or of another node. */
   link(options?: LinkOptions): OpenLink;
+  /** Time passes, once all that may happen without it has happened. */
+  pass(ms: number): Promise<void>;
   /** Starts the process of a controller (again). */
   start(controller: HandController): void;
 };
@@ -114,7 +116,26 @@ export function rigOf(options: RigOptions = {}): Rig {
       bug: (error) => void bugs.push(error),
     });
   };
-  return { clock, streams, cluster, controllers, nodes, hosts, metrics, lines, bugs, random, limits, link, start };
+  const pass = async (ms: number): Promise<void> => {
+    await drain();
+    await clock.advance(ms);
+  };
+  return {
+    clock,
+    streams,
+    cluster,
+    controllers,
+    nodes,
+    hosts,
+    metrics,
+    lines,
+    bugs,
+    random,
+    limits,
+    link,
+    start,
+    pass,
+  };
 }
 
 /** What a broker hears, checked to be one log: each batch once and in order. */
@@ -186,4 +207,32 @@ export function outcomeOf<T>(promise: Promise<T>): { value: T | undefined } {
   return seen;
 }
 
-export { drain };
+const DIRECTORY = 'AQEBAQEBAQEBAQEBAQEBAQ';
+export const beatOf = (brokerEpoch: number) => ({
+  brokerId: BROKER,
+  brokerEpoch,
+  metadataOffset: 1,
+  wantFence: false,
+  wantShutDown: false,
+  offlineLogDirs: [DIRECTORY],
+});
+
+export function isOpen({ metrics }: Rig): boolean {
+  return metrics.value('odradek_controller_session_open', {}) === 1;
+}
+
+/** A link that follows, with a session if there is a controller. */
+export async function following(
+  rig: Rig,
+  options?: LinkOptions,
+): Promise<{ readonly link: OpenLink; readonly heard: Heard }> {
+  const link = rig.link(options);
+  const heard = new Heard();
+  link.subscribe(heard);
+  await rig.pass(50);
+  return { link, heard };
+}
+
+export function never(): never {
+  throw new Error('the rig has it');
+}

@@ -184,6 +184,7 @@ class Reading {
   readonly #reader: LogReader;
   #at: number;
   #isBusy = false;
+  #isFollowing = false;
 
   constructor(cluster: HandCluster, at: number, reader: LogReader) {
     this.#cluster = cluster;
@@ -208,7 +209,8 @@ class Reading {
   async #tell(): Promise<void> {
     await Promise.resolve();
     const { entries, logStart, endOffset } = this.#cluster;
-    if (this.#at < logStart || this.#at === 0 || this.#at > endOffset) await this.#snapshot();
+    if (!this.#isFollowing && (this.#at < logStart || this.#at === 0 || this.#at > endOffset)) await this.#snapshot();
+    this.#isFollowing = true;
     for (;;) {
       const next = entries.find((entry) => entry.endOffset > this.#at);
       if (next === undefined || this.isOver) return;
