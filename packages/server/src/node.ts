@@ -17,7 +17,7 @@ import { watchNode } from './node-metrics.ts';
 import { quorumStart, unsaidCluster } from './quorum.ts';
 import type { QuorumStart } from './quorum.ts';
 import { NodeStreams } from './shell/streams.ts';
-import { whatIsMissing } from './waiting.ts';
+import { votersDiffer, whatIsMissing } from './waiting.ts';
 
 export type NodeLogger = Logger & LogLevels;
 
@@ -181,10 +181,12 @@ class Node implements RunningNode {
 
   async start(): Promise<Outcome<RunningNode>> {
     const { config, metrics } = this.#options;
+    if (hasPeers(config, this.#start)) this.#streams.prepare();
     if (config.hasRole('controller')) this.controller = await this.#startController();
     else this.#quorum.resolve(true);
-    if (hasPeers(config, this.#start)) this.#streams.prepare();
     const { controller } = this;
+    const otherVoters = controller === undefined ? undefined : votersDiffer(config, controller.status());
+    if (otherVoters !== undefined) return refuse(ErrorCode.INVALID_CONFIG, otherVoters);
     metrics.sample('odradek_controller_active', {}, () => (controller?.leader().nodeId === this.nodeId ? 1 : 0));
     const waiting = this.#tellWaiting();
     try {
@@ -202,12 +204,22 @@ class Node implements RunningNode {
     if (this.#fault !== undefined) return { live: false, ready: false, why: this.#fault.message };
     if (this.#state === 'starting') return { live: true, ready: false, why: this.#missing() ?? 'starting' };
     if (this.#state !== 'running') return { live: true, ready: false, why: this.#state };
-    if (this.broker !== undefined) {
-      const state = this.broker.state();
-      return { live: true, ready: state === 'running', why: state };
-    }
+    if (this.broker !== undefined) return this.#brokerHealth(this.broker);
     const missing = this.#missing();
     return { live: true, ready: missing === undefined, why: missing ?? 'running' };
+  }
+
+  /** A broker that cannot reach the controllers serves what it leads; one that was fenced serves nothing. */
+  #brokerHealth(broker: RunningBroker): Health {
+    const state = broker.state();
+    if (state !== 'running') return { live: true, ready: false, why: state };
+    if (broker.image().cluster.broker(this.nodeId)?.fenced === true) {
+      const why =
+        this.#missing() ??
+        'the controller has fenced this broker, and takes it back once it is heard and has caught up';
+      return { live: true, ready: false, why };
+    }
+    return { live: true, ready: true, why: state };
   }
 
   groups(): GroupInsight | undefined {
@@ -357,8 +369,8 @@ class Node implements RunningNode {
 
   #missing(): string | undefined {
     const { controller } = this;
-    if (controller === undefined) return undefined;
-    return whatIsMissing(controller.status(), this.nodeId);
+    const missing = controller === undefined ? undefined : whatIsMissing(controller.status(), this.nodeId);
+    return missing ?? this.#link?.missing;
   }
 
   async #stop(): Promise<void> {

@@ -120,8 +120,13 @@ function endingOfDial({ code, details }: Status, target: Target, service: string
     case grpc.status.UNIMPLEMENTED:
       return { kind: 'refused', by: 'peer', why: `${targetName(target)} does not serve ${service}` };
     default:
-      return { kind: 'unreachable', by: 'network', why: `${targetName(target)} cannot be reached: ${details}` };
+      return { kind: 'unreachable', by: 'network', why: `${targetName(target)} cannot be reached: ${plain(details)}` };
   }
+}
+
+/** grpc-js wraps what the system said into words about its own parts. */
+function plain(details: string): string {
+  return /Last error: (?:Error: )?(.+?)\. Resolution note:/.exec(details)?.[1] ?? details;
 }
 
 function endingOfStream({ code, details }: Status, peer: Peer): Ending {
