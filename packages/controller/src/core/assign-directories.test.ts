@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { DIRECTORY_UNASSIGNED, NO_LEADER } from '@odradek/metadata';
-import { ErrorCode } from '@odradek/protocol';
-import { Harness, directoryOf } from '../testing/harness.ts';
+import { ErrorCode, LeaderRecoveryState } from '@odradek/protocol';
+import { Harness, directoryOf, elrOff } from '../testing/harness.ts';
 
 const [ONE, TWO, THREE] = [directoryOf(11), directoryOf(12), directoryOf(13)];
 
@@ -100,4 +100,32 @@ test('directories: a fenced broker is not unfenced by the heartbeat that tells o
   expect(fail(harness, 1, TWO)).toMatchObject({ value: { fenced: true } });
   expect(harness.beat(1)).toMatchObject({ value: { fenced: false } });
   expect(harness.partition('t').leader).toBe(NO_LEADER);
+});
+
+test('directories: a replica that is made anew where another directory was lost leads only as the last known, and that is marked', () => {
+  const harness = cluster();
+  assign(harness, 1, ONE, [0, 1, 2]);
+  harness.beat(2, { wantFence: true });
+  fail(harness, 1, ONE);
+  expect(harness.partition('t')).toMatchObject({ leader: NO_LEADER, isr: [], elr: [1], lastKnownElr: [1] });
+  assign(harness, 1, TWO, [0]);
+  expect(harness.partition('t')).toMatchObject({
+    leader: 1,
+    isr: [1],
+    elr: [],
+    directories: [TWO, directoryOf(2)],
+    leaderRecoveryState: LeaderRecoveryState.RECOVERING,
+  });
+});
+
+test('directories: a replica that nobody leads and that is in sync leads when its directory is said to be one that is there', () => {
+  const harness = new Harness({ image: elrOff() });
+  harness.register(1, { logDirs: [ONE, TWO] });
+  harness.beat(1);
+  harness.create({ name: 't', replicas: [[1]] });
+  assign(harness, 1, ONE, [0]);
+  fail(harness, 1, ONE);
+  expect(harness.partition('t')).toMatchObject({ leader: NO_LEADER, isr: [1] });
+  assign(harness, 1, TWO, [0]);
+  expect(harness.partition('t')).toMatchObject({ leader: 1, isr: [1] });
 });

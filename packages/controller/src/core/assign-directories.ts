@@ -1,13 +1,14 @@
 /**
  * AssignReplicasToDirs (KIP-858): a broker with several directories says where its replicas lie. One that says so of a directory that it
- * has lost meanwhile neither leads nor is in sync there. Each partition is answered by itself.
+ * has lost meanwhile neither leads nor is in sync there; one that moves away from a lost directory is not eligible any more, which Kafka
+ * leaves to chance. Each partition is answered by itself.
  */
 import { changedPartition, record, type MetadataRecord, type PartitionImage, type TopicImage } from '@odradek/metadata';
 import { ErrorCode, type AssignReplicasToDirsRequest, type AssignReplicasToDirsResponse } from '@odradek/protocol';
 import { staleBroker } from './brokers.ts';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
 import { changePartition } from './leader-election.ts';
-import { isOnline, mayLead, policyOf } from './partitions.ts';
+import { directoryOf, isElrEnabled, isOnline, mayLead, policyOf } from './partitions.ts';
 
 type DirectoryResult = AssignReplicasToDirsResponse['directories'][number];
 
@@ -53,14 +54,20 @@ class Assigning {
     const partition = this.#changed.get(known) ?? known;
     const [context, brokerId] = [this.#context, this.#brokerId];
     if (!partition.replicas.includes(brokerId)) return ErrorCode.NOT_LEADER_OR_FOLLOWER;
-    const isLost = !isOnline(directory, context.image.cluster.broker(brokerId)?.logDirs ?? []);
+    const online = context.image.cluster.broker(brokerId)?.logDirs ?? [];
+    const isLost = !isOnline(directory, online);
+    // What comes from a directory that is gone begins with nothing: it must not lead for what it once held.
+    const isNew = isElrEnabled(context) && !isLost && !isOnline(directoryOf(partition, brokerId), online);
+    const at = partition.replicas.indexOf(brokerId);
+    const placed = { ...partition, directories: partition.directories.with(at, directory) };
     const move = isLost ? { leaves: brokerId } : {};
     const change = changePartition({
       ...policyOf(context, topic),
       topicId: topic.id,
       partition,
-      mayLead: (replica) => mayLead(context, partition, replica, move),
+      mayLead: (replica) => mayLead(context, placed, replica, move),
       directories: new Map([[brokerId, directory]]),
+      ...(isNew ? { uncleanlyStopped: [brokerId] } : {}),
       ...(isLost ? { isr: partition.isr.filter((replica) => replica !== brokerId) } : {}),
     });
     if (change !== undefined) {

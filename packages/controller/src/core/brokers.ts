@@ -224,11 +224,7 @@ export function nextExpiryMs(context: ControllerContext, nowMs: number): number 
 }
 
 /** @returns the refusal when `brokerEpoch` is not the epoch under which the broker is registered */
-export function epochProblem(
-  broker: BrokerImage | undefined,
-  brokerId: number,
-  brokerEpoch: number,
-): Refusal | undefined {
+function epochProblem(broker: BrokerImage | undefined, brokerId: number, brokerEpoch: number): Refusal | undefined {
   if (broker === undefined) return unregistered(brokerId);
   if (broker.epoch === brokerEpoch) return undefined;
   return refuse(
@@ -237,12 +233,11 @@ export function epochProblem(
   );
 }
 
-/** @returns the refusal of a request that a broker sends for itself, when it is not registered under that epoch: to Kafka's brokers one code */
+/** @returns the refusal of what a broker asks for itself when it is not registered under that epoch */
 export function staleBroker({ image }: ControllerContext, brokerId: number, brokerEpoch: number): Refusal | undefined {
-  const problem = epochProblem(image.cluster.broker(brokerId), brokerId, brokerEpoch);
-  return problem === undefined ? undefined : refuse(ErrorCode.STALE_BROKER_EPOCH, problem.why);
+  return epochProblem(image.cluster.broker(brokerId), brokerId, brokerEpoch);
 }
 
 function unregistered(brokerId: number): Refusal {
-  return refuse(ErrorCode.BROKER_ID_NOT_REGISTERED, `No broker registration found for broker id ${brokerId}`);
+  return refuse(ErrorCode.STALE_BROKER_EPOCH, `No broker registration found for broker id ${brokerId}`);
 }

@@ -106,3 +106,12 @@ test('ELR: a broker that is unregistered is not eligible any more', () => {
   harness.admin({ kind: 'unregisterBroker', request: { brokerId: 2 } });
   expect(harness.partition('t')).toMatchObject({ isr: [1], elr: [] });
 });
+
+test('ELR: another min.insync.replicas does not forget the only ones that could lead', () => {
+  const harness = short();
+  harness.beat(1, { wantFence: true });
+  set(harness, TOPIC, 't', '1');
+  expect(harness.partition('t')).toMatchObject({ isr: [], elr: [1, 2], lastKnownElr: [1] });
+  harness.beat(2);
+  expect(harness.partition('t')).toMatchObject({ isr: [2], leader: 2 });
+});

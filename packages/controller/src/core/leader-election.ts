@@ -88,7 +88,7 @@ function setInSync(change: PartitionChange, target: Target, record: Mutable<Part
   const isr = target.isr.length === 0 && !elrEnabled ? partition.isr : target.isr;
   // Who is eligible is forgotten when ELR is off, but not as long as nobody else can lead.
   const elr = elrEnabled || isr.length === 0 ? target.elr : [];
-  const lastKnownElr = lastKnownOf(change, isr, leader);
+  const lastKnownElr = lastKnownOf(change, target, leader);
   if (!isSame(isr, partition.isr)) record.isr = isr;
   if (!isSame(elr, partition.elr)) record.eligibleLeaderReplicas = elr;
   if (!isSame(lastKnownElr, partition.lastKnownElr)) record.lastKnownElr = lastKnownElr;
@@ -134,28 +134,35 @@ function targetOf(change: PartitionChange): Target {
   return target;
 }
 
-/** All that are to stay are in sync: those that are to go, go. */
+/**
+ * All that are new are in sync: those that are to go, go. When fewer come than go, all that stay have to be in sync, so
+ * that the partition does not end with less than it began with; otherwise one that was behind before may still be.
+ */
 function completeReassignment(target: Target): void {
   const { addingReplicas, removingReplicas } = target;
   if (addingReplicas.length === 0 && removingReplicas.length === 0) return;
   const stays = (replica: number): boolean => !removingReplicas.includes(replica);
   const isr = target.isr.filter(stays);
   const replicas = target.replicas.filter(stays);
-  if (replicas.length === 0 || isr.length === 0 || !replicas.every((replica) => isr.includes(replica))) return;
+  if (replicas.length === 0 || isr.length === 0) return;
+  const needed = addingReplicas.length < removingReplicas.length ? replicas : addingReplicas;
+  if (!needed.every((replica) => isr.includes(replica))) return;
   target.isr = isr;
   target.replicas = replicas;
   target.addingReplicas = [];
   target.removingReplicas = [];
 }
 
-/** Who led last is remembered while the ISR is empty, and forgotten as soon as there is a leader again. */
-function lastKnownOf(
-  { partition, elrEnabled }: PartitionChange,
-  isr: readonly number[],
-  leader: number,
-): readonly number[] {
-  if (!elrEnabled || leader !== NO_LEADER) return [];
-  return isr.length === 0 && partition.leader !== NO_LEADER ? [partition.leader] : partition.lastKnownElr;
+/**
+ * Who led last is remembered while nobody leads, and forgotten as soon as there is a leader again; of a partition that lost its leader
+ * before ELR was turned on it is who was in sync last.
+ */
+function lastKnownOf({ partition, elrEnabled }: PartitionChange, target: Target, leader: number): readonly number[] {
+  if (leader !== NO_LEADER) return [];
+  if (!elrEnabled || partition.lastKnownElr.length > 0) return partition.lastKnownElr;
+  if (partition.leader !== NO_LEADER) return [partition.leader];
+  const [last] = target.isr.length === 0 ? [...partition.isr, ...partition.elr] : [];
+  return last === undefined ? [] : [last];
 }
 
 type Elected = { readonly leader: number; readonly unclean: boolean };

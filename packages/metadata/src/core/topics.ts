@@ -142,13 +142,16 @@ export class Topics {
     this.#put(topic, changed(before, change), before, delta);
   }
 
-  /** KIP-966: forgets the eligible leaders of one topic, or of all when the name is empty. */
+  /**
+   * KIP-966: forgets the eligible leaders of one topic, or of all when the name is empty. Those of a partition that nobody is in sync with
+   * stay: nothing was committed without them, and nobody else could lead it.
+   */
   clearElr(cleared: ClearElrRecord, delta: MetadataDelta): void {
     const topic = this.#byName.get(cleared.topicName);
     assert(topic !== undefined || cleared.topicName === '', 'a topic whose ELR is cleared exists', cleared);
     for (const each of topic === undefined ? this.#byName.values() : [topic]) {
       for (const before of each.partitions) {
-        if (before.elr.length === 0 && before.lastKnownElr.length === 0) continue;
+        if (before.isr.length === 0 || (before.elr.length === 0 && before.lastKnownElr.length === 0)) continue;
         const after = { ...before, elr: [], lastKnownElr: [], partitionEpoch: before.partitionEpoch + 1 };
         this.#put(each, after, before, delta);
       }
