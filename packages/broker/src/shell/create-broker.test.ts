@@ -5,7 +5,7 @@ import { writeMetaProperties } from '@odradek/log';
 import { ApiKey, buildBatch, ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { KafkaClient } from '../testing/kafka-client.ts';
-import { CLUSTER_ID, startSimNode, startTestNode } from '../testing/node.ts';
+import { CLUSTER_ID, linkTo, startSimNode, startTestNode } from '../testing/node.ts';
 import { createBroker } from './create-broker.ts';
 
 const topic = { name: 't', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
@@ -167,7 +167,9 @@ test('broker: an address in use is told with its listener, before any log is ope
   const given = options(network, files);
   const controller = await createController({ ...given, store: new MemoryStore(), onFault: () => {} });
   const logLevels = { level: () => 'info' as const, setLevel: () => {} };
-  const rest = { link: controller.link, metrics: new MetricsRegistry(), logLevels, hostName: 'h', onBug: () => {} };
+  const metrics = new MetricsRegistry();
+  const link = linkTo(controller, { ...given, limits: limits.production, metrics, bug: () => {} });
+  const rest = { link, metrics, logLevels, hostName: 'h', onBug: () => {} };
   await expect(createBroker({ ...given, ...rest })).rejects.toThrow(
     'listener PLAINTEXT cannot be bound to localhost:9092: listen EADDRINUSE',
   );
@@ -181,15 +183,12 @@ test('broker: two brokers under one id: the second is refused while the first li
   const given = options(network, new SimFiles());
   const controller = await createController({ ...given, store, onFault: () => {} });
   const logLevels = { level: () => 'info' as const, setLevel: () => {} };
-  const start = (files: SimFiles, port: number) =>
-    createBroker({
-      ...options(network, files, { listeners: `PLAINTEXT://localhost:${port}` }),
-      link: controller.link,
-      metrics: new MetricsRegistry(),
-      logLevels,
-      hostName: 'h',
-      onBug: () => {},
-    });
+  const start = (files: SimFiles, port: number) => {
+    const metrics = new MetricsRegistry();
+    const process = options(network, files, { listeners: `PLAINTEXT://localhost:${port}` });
+    const link = linkTo(controller, { ...process, limits: limits.production, metrics, bug: () => {} });
+    return createBroker({ ...process, link, metrics, logLevels, hostName: 'h', onBug: () => {} });
+  };
   const withDirectory = (fill: number): SimFiles => {
     const files = new SimFiles();
     files.makeDirectory('/data');

@@ -3,6 +3,7 @@ import { limits as allLimits, MetricsRegistry, NodeConfig, Prng, randomUuid, sil
 import { SimClock, SimFiles, SimNetwork, type SimNetworkOptions } from '@odradek/base/testing';
 import type { Limits, Logger, Ports } from '@odradek/base';
 import { createController, MemoryStore } from '@odradek/controller';
+import type { RunningController } from '@odradek/controller';
 import type { RaftStore } from '@odradek/controller';
 import { writeMetaProperties } from '@odradek/log';
 import type { Authorizer } from '../core/authorizer.ts';
@@ -10,6 +11,7 @@ import type { LogLevel } from '../core/broker-loggers.ts';
 import { KafkaClient } from './kafka-client.ts';
 import { collectingLog, type Line } from './listening.ts';
 import { createControllerLink } from '../session/shell/link.ts';
+import type { ControllerLinkOptions, OpenLink } from '../session/shell/link.ts';
 import { createBroker, type RunningBroker } from '../shell/create-broker.ts';
 
 export const CLUSTER_ID = 'AAAAAAAAAAEAAAAAAAAAAg';
@@ -103,19 +105,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     incarnationId: randomUuid(ports.random),
   };
   const controller = await createController({ ports, config, identity, log, store, limits, onFault: onBug });
-  const { clock, random } = ports;
-  const link = createControllerLink({
-    identity,
-    local: () => controller.local(),
-    candidates: () => [],
-    clock,
-    random,
-    limits,
-    log,
-    metrics,
-    duplicateMs: config.get('broker.session.timeout.ms'),
-    bug: onBug,
-  });
+  const link = linkTo(controller, { ports, identity, limits, log, metrics, bug: onBug });
   const started = await createBroker({
     ports,
     config,
@@ -144,4 +134,15 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
       await controller.close();
     },
   };
+}
+
+/** A link to the controller of the same process. A second process under one id hears at once that it is one too many. */
+export function linkTo(
+  controller: Pick<RunningController, 'local'>,
+  options: Pick<ControllerLinkOptions, 'identity' | 'limits' | 'log' | 'metrics' | 'bug'> & { readonly ports: Ports },
+): OpenLink {
+  const { ports, ...rest } = options;
+  const { clock, random } = ports;
+  const local = (): ReturnType<RunningController['local']> => controller.local();
+  return createControllerLink({ ...rest, clock, random, local, candidates: () => [], duplicateMs: 0 });
 }

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { MetricsRegistry, limits as allLimits } from '@odradek/base';
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
-import type { ControllerLink, MetadataImage } from '@odradek/metadata';
+import type { MetadataImage } from '@odradek/metadata';
 import { brokerSessionService, pipe } from '@odradek/rpc';
 import type {
   FromBroker,
@@ -25,7 +25,6 @@ import { openRaftStore } from '../raft/shell/store.ts';
 import { StreamTransport } from '../raft/shell/transport.ts';
 import { SessionHost } from '../session/shell/host.ts';
 import { RunningPort } from './controller-port.ts';
-import { directLink } from './direct-link.ts';
 import { QuorumRequests } from './quorum-requests.ts';
 import { firstVoters, ownEndpoints, raftOptionsOf } from './raft-options.ts';
 import { ControllerRuntime } from './runtime.ts';
@@ -54,7 +53,6 @@ export type ControllerOptions = {
 };
 
 export type RunningController = {
-  readonly link: ControllerLink;
   readonly port: ControllerPort;
   /** Takes the streams of other controllers: to be served on the controllers' listeners. */
   readonly raft: ServiceHandler<RaftMessage, RaftMessage>;
@@ -170,7 +168,6 @@ function running(options: ControllerOptions, parts: Running): RunningController 
   const port = new RunningPort(runtime, new QuorumRequests({ runtime, driver, identity }));
   const sessions = new SessionHost({ controller: port, identity, clock, limits, log, metrics });
   return {
-    link: directLink(port),
     port,
     raft: transport,
     sessions,
