@@ -1,2 +1,4 @@
+export { runControllers } from './controllers/cluster.ts';
+export type { ControllersReport } from './controllers/cluster.ts';
 export { runRaft } from './raft/cluster.ts';
 export type { RunReport } from './raft/cluster.ts';

@@ -1,26 +1,38 @@
 /** The simulator on the command line: one seed with its story, or many with a count. */
 import { parseArgs } from 'node:util';
+import { runControllers } from './controllers/cluster.ts';
+import type { ControllersReport } from './controllers/cluster.ts';
 import { runRaft } from './raft/cluster.ts';
 import type { RunReport } from './raft/cluster.ts';
 
-const HELP = `Runs whole clusters of controllers on virtual time, network and disks, and checks Raft's claims after every step.
+const HELP = `Runs whole clusters of controllers on virtual time, network and disks, and checks what must always hold as things happen.
 
-  sim --seed N              one run; prints what it drew, and everything that happened when a claim was broken
+  sim --seed N              one run of each gear; prints what it drew, and everything that happened when a claim was broken
   sim --seed N --trace      the same, and everything that happened in any case
   sim --seeds COUNT         COUNT fresh seeds
   sim --seeds COUNT --from N   the COUNT seeds from N on
+  --gear raft               only the Raft core of the controllers, of which a run is short
+  --gear controllers        only whole controllers and the metadata side of brokers, as production puts them together;
+                            without --gear, --seeds runs this one with every tenth seed
 
 A seed decides everything: the same seed is the same run, to the byte. The last line is "N passed, N failed".
 `;
 
 /** Lines of a story that are printed: its end is where the claim was broken. */
 const STORY_LINES_MAX = 400;
+/** Without a choice, so many seeds of the short gear go with one of the long. */
+const CONTROLLERS_EVERY_SEEDS = 10;
 
-export function main(args: readonly string[], print: (line: string) => void, freshSeed: () => number): number {
+type Gear = 'raft' | 'controllers';
+type Report = RunReport | ControllersReport;
+type Print = (line: string) => void;
+
+export async function main(args: readonly string[], print: Print, freshSeed: () => number): Promise<number> {
   const options = {
     seed: { type: 'string' },
     seeds: { type: 'string' },
     from: { type: 'string' },
+    gear: { type: 'string' },
     trace: { type: 'boolean' },
     help: { type: 'boolean' },
   } as const;
@@ -31,53 +43,72 @@ export function main(args: readonly string[], print: (line: string) => void, fre
     print(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
     return 2;
   }
-  if (values.help === true || (values.seed === undefined && values.seeds === undefined)) {
+  const { seed, seeds, from, gear, trace, help } = values;
+  if (help === true || (seed === undefined && seeds === undefined)) {
     print(HELP);
-    return values.help === true ? 0 : 2;
+    return help === true ? 0 : 2;
   }
-  const numbers = [values.seed, values.seeds, values.from].filter((text) => text !== undefined);
-  const wrong = numbers.find((text) => !/^\d{1,9}$/u.test(text));
+  const wrong = [seed, seeds, from].filter((text) => text !== undefined).find((text) => !/^\d{1,9}$/u.test(text));
   if (wrong !== undefined) {
     print(`'${wrong}' is not a seed or a count: a whole number of up to nine digits is`);
     return 2;
   }
-  if (values.seed !== undefined) return runOne(Number(values.seed), values.trace === true, print);
-  const from = values.from === undefined ? freshSeed() : Number(values.from);
-  return runMany(from, Number(values.seeds), print);
-}
-
-function runOne(seed: number, isTraced: boolean, print: (line: string) => void): number {
-  const story: string[] = [];
-  const report = runRaft(seed, undefined, (line) => void story.push(line));
-  if (isTraced || report.violation !== undefined) for (const line of story.slice(-STORY_LINES_MAX)) print(line);
-  print(JSON.stringify(report.options));
-  print(told(report));
-  print(`${report.violation === undefined ? 1 : 0} passed, ${report.violation === undefined ? 0 : 1} failed`);
-  return report.violation === undefined ? 0 : 1;
-}
-
-function runMany(from: number, count: number, print: (line: string) => void): number {
-  let failed = 0;
-  for (let seed = from; seed < from + count; seed += 1) {
-    const report = runRaft(seed);
-    if (report.violation === undefined) continue;
-    failed += 1;
-    print(`${told(report)}; again: npx -y pnpm@12 sim --seed ${seed}`);
+  if (gear !== undefined && gear !== 'raft' && gear !== 'controllers') {
+    print(`'${gear}' is not a gear: raft and controllers are`);
+    return 2;
   }
-  print(`seeds ${from} to ${from + count - 1}`);
-  print(`${count - failed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  const chosen: readonly Gear[] = gear === undefined ? ['raft', 'controllers'] : [gear];
+  if (seed !== undefined) return runOne(Number(seed), { gears: chosen, isTraced: trace === true }, print);
+  const gearsOf = (each: number): readonly Gear[] =>
+    gear === undefined && each % CONTROLLERS_EVERY_SEEDS !== 0 ? ['raft'] : chosen;
+  return runMany({ from: from === undefined ? freshSeed() : Number(from), count: Number(seeds), gearsOf }, print);
 }
 
-function told(report: RunReport): string {
-  const { seed, violation, eventCount, messageCount, leaderCount, acknowledgedCount } = report;
-  const what = `${eventCount} events, ${messageCount} messages, ${leaderCount} leaders, ${acknowledgedCount} acknowledged`;
+type One = { readonly gears: readonly Gear[]; readonly isTraced: boolean };
+
+async function runOne(seed: number, { gears, isTraced }: One, print: Print): Promise<number> {
+  let isBroken = false;
+  for (const gear of gears) {
+    const story: string[] = [];
+    const report = await run(gear, seed, (line) => void story.push(line));
+    if (isTraced || report.violation !== undefined) for (const line of story.slice(-STORY_LINES_MAX)) print(line);
+    print(JSON.stringify(report.options));
+    print(told(gear, report));
+    isBroken ||= report.violation !== undefined;
+  }
+  print(`${isBroken ? 0 : 1} passed, ${isBroken ? 1 : 0} failed`);
+  return isBroken ? 1 : 0;
+}
+
+type Many = { readonly from: number; readonly count: number; readonly gearsOf: (seed: number) => readonly Gear[] };
+
+async function runMany({ from, count, gearsOf }: Many, print: Print): Promise<number> {
+  const failed = new Set<number>();
+  for (let seed = from; seed < from + count; seed += 1)
+    for (const gear of gearsOf(seed)) {
+      const report = await run(gear, seed);
+      if (report.violation === undefined) continue;
+      failed.add(seed);
+      print(`${told(gear, report)}; again: npx -y pnpm@12 sim --seed ${seed} --gear ${gear}`);
+    }
+  print(`seeds ${from} to ${from + count - 1}`);
+  print(`${count - failed.size} passed, ${failed.size} failed`);
+  return failed.size === 0 ? 0 : 1;
+}
+
+function run(gear: Gear, seed: number, trace?: Print): Promise<Report> {
+  return gear === 'raft' ? Promise.resolve(runRaft(seed, undefined, trace)) : runControllers(seed, undefined, trace);
+}
+
+function told(gear: Gear, report: Report): string {
+  const { seed, violation, eventCount, leaderCount, acknowledgedCount } = report;
+  const what = `${gear}: ${eventCount} events, ${leaderCount} leaders, ${acknowledgedCount} acknowledged`;
   return violation === undefined
     ? `seed ${seed}: every claim held (${what})`
-    : `seed ${seed}: ${violation.what}, at ${violation.atMs.toFixed(1)} ms (${what})`;
+    : `seed ${seed}: ${violation.claim}: ${violation.what}, at ${violation.atMs.toFixed(1)} ms (${what})`;
 }
 
 if (import.meta.main) {
   const fresh = (): number => Math.floor(Math.random() * 900_000_000);
-  process.exitCode = main(process.argv.slice(2), (line) => process.stdout.write(`${line}\n`), fresh);
+  process.exitCode = await main(process.argv.slice(2), (line) => process.stdout.write(`${line}\n`), fresh);
 }

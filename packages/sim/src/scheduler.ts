@@ -3,7 +3,7 @@ import { assert } from '@odradek/base';
 
 type Event = { readonly atMs: number; readonly order: number; readonly run: () => void };
 
-/** Events of one run: a run that makes more goes in circles. */
+/** Events of one run: one that makes more goes in circles. */
 const EVENTS_MAX = 5_000_000;
 
 export class Scheduler {
@@ -11,6 +11,11 @@ export class Scheduler {
   #order = 0;
   #nowMs = 0;
   #count = 0;
+  readonly #eventsMax: number;
+
+  constructor(eventsMax = EVENTS_MAX) {
+    this.#eventsMax = eventsMax;
+  }
 
   get nowMs(): number {
     return this.#nowMs;
@@ -60,7 +65,7 @@ export class Scheduler {
     this.#pop();
     this.#nowMs = next.atMs;
     this.#count += 1;
-    assert(this.#count < EVENTS_MAX, 'a run comes to an end', { nowMs: this.#nowMs });
+    assert(this.#count < this.#eventsMax, 'a run comes to an end', { nowMs: this.#nowMs });
     return next;
   }
 

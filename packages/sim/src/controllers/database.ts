@@ -66,7 +66,11 @@ export function openDatabase({ disk, later, failure }: DatabaseWorld): Database 
   const read = <T>(look: () => T): Promise<T> => {
     const { promise, resolve } = Promise.withResolvers<T>();
     let found: T;
-    later('read', () => (found = look()), () => resolve(found));
+    later(
+      'read',
+      () => (found = look()),
+      () => resolve(found),
+    );
     return promise;
   };
   const write = (act: () => void): Promise<void> => {

@@ -7,10 +7,12 @@ import type { Entry, Position } from '@odradek/controller/raft';
 
 export class Violation extends Error {
   readonly claim: string;
+  readonly what: string;
   constructor(claim: string, what: string) {
     super(`${claim}: ${what}`);
     this.name = 'Violation';
     this.claim = claim;
+    this.what = what;
   }
 }
 

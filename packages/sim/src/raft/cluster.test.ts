@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { main } from '../main.ts';
 import { runRaft } from './cluster.ts';
 
 /** Seeds that have broken a claim once. */
@@ -28,23 +27,4 @@ test('raft: two runs of one seed are the same, event by event', () => {
     expect(stories[0]?.story.length).toBeGreaterThan(100);
     expect(stories[0]).toEqual(stories[1]);
   }
-});
-
-test('sim: says how many seeds passed, in its last line; help and mistakes are told', () => {
-  const run = (...args: string[]): { code: number; lines: string[] } => {
-    const lines: string[] = [];
-    return {
-      code: main(
-        args,
-        (line) => void lines.push(line),
-        () => 7,
-      ),
-      lines,
-    };
-  };
-  expect(run('--seeds', '3', '--from', '1').lines.at(-1)).toBe('3 passed, 0 failed');
-  expect(run('--seed', '1')).toMatchObject({ code: 0 });
-  expect(run('--seeds', 'x').code).toBe(2);
-  expect(run('--sead', '1').lines[0]).toContain("'--sead'");
-  expect(run('--help').code).toBe(0);
 });

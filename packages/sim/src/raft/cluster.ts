@@ -79,8 +79,8 @@ class RaftRun {
       this.#liveness();
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      const claim = error instanceof Violation ? error.claim : error.name;
-      violation = { claim, what: error.message, atMs: this.#scheduler.nowMs };
+      const { claim, what } = error instanceof Violation ? error : { claim: error.name, what: error.message };
+      violation = { claim, what, atMs: this.#scheduler.nowMs };
     }
     return {
       seed: this.#options.seed,

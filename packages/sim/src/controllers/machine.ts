@@ -1,0 +1,302 @@
+/** One machine of the cluster: what outlives its processes (its name, its disk), and the process that runs on it, if any. */
+import { NodeConfig, StorageFault, UUID_ZERO, assert, randomUuid, silent } from '@odradek/base';
+import type { Limits, Prng } from '@odradek/base';
+import { SimFiles } from '@odradek/base/testing';
+import type { RunningController } from '@odradek/controller';
+import type { Voter } from '@odradek/controller/raft';
+import { brokerSessionService, raftService } from '@odradek/rpc';
+import type { Identity } from '@odradek/rpc';
+import type { SimNode, SimStreams } from '@odradek/rpc/testing';
+import type { Scheduler } from '../scheduler.ts';
+import { SimBroker } from './broker.ts';
+import type { Claims } from './claims/claims.ts';
+import type { Composition } from './composition.ts';
+import { DiskImage, openDatabase } from './database.ts';
+import type { ControllersOptions } from './options.ts';
+import { Gate, processClock } from './process.ts';
+
+export const CONTROLLER_PORT = 9093;
+export const CLUSTER_ID = 'simulated-cluster-0000';
+const HEARTBEATS_PER_SESSION = 5;
+/** A stalled disk takes this much longer. */
+const STALL_MS = 800;
+
+export type World = {
+  readonly options: ControllersOptions;
+  readonly scheduler: Scheduler;
+  readonly random: Prng;
+  readonly streams: SimStreams;
+  readonly limits: Limits;
+  readonly claims: Claims;
+  readonly composition: Composition;
+  /** The machines with a controller, from the first on. */
+  readonly controllerIds: readonly number[];
+  readonly trace: (line: string) => void;
+};
+
+export type Roles = { readonly isController: boolean; readonly isBroker: boolean };
+
+type Process = {
+  readonly gate: Gate;
+  readonly node: SimNode;
+  readonly identity: Identity;
+  controller: RunningController | undefined;
+  broker: SimBroker | undefined;
+  isStopping: boolean;
+};
+
+export class Machine {
+  readonly id: number;
+  readonly host: string;
+  readonly roles: Roles;
+  readonly #world: World;
+  #disk = new DiskImage();
+  #directoryId: string;
+  readonly #logDirectoryId: string;
+  #process: Process | undefined;
+  /** Its disk takes long. */
+  isStalled = false;
+  /** Its disk takes no more. */
+  isFull = false;
+
+  /** Hears of a broker whose process has ended. */
+  onGone: (broker: SimBroker) => void = () => undefined;
+
+  constructor(world: World, id: number, roles: Roles) {
+    this.#world = world;
+    this.id = id;
+    this.host = `machine-${id}`;
+    this.roles = roles;
+    this.#directoryId = randomUuid(world.random);
+    this.#logDirectoryId = randomUuid(world.random);
+  }
+
+  get isUp(): boolean {
+    return this.#process !== undefined;
+  }
+
+  get isHeld(): boolean {
+    return this.#process?.gate.isHeld === true;
+  }
+
+  /** Of the process that runs and is not about to stop. */
+  get controller(): RunningController | undefined {
+    return this.#process?.isStopping === true ? undefined : this.#process?.controller;
+  }
+
+  get broker(): SimBroker | undefined {
+    return this.#process?.isStopping === true ? undefined : this.#process?.broker;
+  }
+
+  get isActive(): boolean {
+    return this.controller?.leader().nodeId === this.id;
+  }
+
+  start(): void {
+    assert(this.#process === undefined, 'a machine runs one process');
+    const { scheduler, random, streams, options, limits, claims } = this.#world;
+    const gate = new Gate();
+    const { driftPerMille } = options;
+    const clock = processClock(scheduler, gate, 1 + (random.below(2 * driftPerMille + 1) - driftPerMille) / 1000);
+    const identity: Identity = {
+      clusterId: CLUSTER_ID,
+      nodeId: this.id,
+      directoryId: this.#directoryId,
+      incarnationId: randomUuid(random),
+    };
+    const node = streams.node(identity, this.host, { clock, limits });
+    const process: Process = { gate, node, identity, controller: undefined, broker: undefined, isStopping: false };
+    this.#process = process;
+    this.#tell('starts');
+    this.#run(process, clock).catch((error: unknown) => {
+      if (gate.isOver) return;
+      if (error instanceof StorageFault && this.isFull) return this.die('fault');
+      claims.judge.say('a node starts', `machine ${this.id}: ${String(error)}`);
+    });
+  }
+
+  async #run(process: Process, clock: ReturnType<typeof processClock>): Promise<void> {
+    const { node, identity, gate } = process;
+    const { composition, claims, limits, random } = this.#world;
+    const config = this.#config();
+    if (this.roles.isController) {
+      const ports = { clock, random, files: new SimFiles() };
+      const store = await composition.raftStoreOn(this.#database(gate), {
+        directory: '/metadata',
+        files: ports.files,
+        limits,
+        log: silent,
+        voters: this.#firstVoters(),
+      });
+      const controller = await composition.createController({
+        ports,
+        config,
+        identity,
+        streams: node.client,
+        store: claims.log.watched(this.id, store),
+        hostName: this.host,
+        log: silent,
+        limits,
+        onFault: (fault) => this.#failed(process, fault),
+      });
+      process.controller = controller;
+      node.server.serve(raftService, controller.raft);
+      node.server.serve(brokerSessionService, controller.sessions);
+      await node.server.listen('', CONTROLLER_PORT);
+    }
+    if (!this.roles.isBroker) return;
+    const link = composition.linkOf({
+      identity,
+      config,
+      clock,
+      random,
+      limits,
+      streams: node.client,
+      controller: process.controller,
+      bug: (error) => claims.judge.say('broker', `machine ${this.id}: ${String(error)}`),
+    });
+    process.broker = new SimBroker({
+      brokerId: this.id,
+      clusterId: CLUSTER_ID,
+      incarnationId: identity.incarnationId,
+      directoryId: this.#logDirectoryId,
+      host: this.host,
+      link,
+      clock,
+      heartbeatMs: config.get('broker.heartbeat.interval.ms'),
+      claims,
+      composition,
+    });
+    await process.broker.start();
+    this.#tell('serves');
+  }
+
+  /** The controller gave up: the node stops, as `startNode` does. */
+  #failed(process: Process, fault: Error): void {
+    if (process.gate.isOver) return;
+    const isWorldly = fault instanceof StorageFault && this.isFull;
+    this.#world.claims.judge.holds(isWorldly, 'a controller runs', () => `machine ${this.id}: ${fault.message}`);
+    this.#world.scheduler.after(0, () => {
+      if (this.#process === process) this.die('fault');
+    });
+  }
+
+  /** - `kill`: its peers hear at once; `power`: they hear nothing. */
+  die(how: 'kill' | 'power' | 'fault'): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    this.#tell(how);
+    this.#process = undefined;
+    process.gate.end();
+    if (process.broker !== undefined) this.onGone(process.broker);
+    if (how === 'power') process.node.powerOff();
+    else process.node.kill();
+    this.#disk.crash(this.#world.random);
+  }
+
+  get isStopping(): boolean {
+    return this.#process?.isStopping === true;
+  }
+
+  /** In order: the partitions and the lead are handed over first. */
+  stop(deadlineMs: number): void {
+    const process = this.#process;
+    if (process === undefined || process.isStopping) return;
+    this.#tell('stops');
+    process.isStopping = true;
+    if (process.broker !== undefined) this.onGone(process.broker);
+    const { judge } = this.#world.claims;
+    this.#stop(process, deadlineMs).catch((error: unknown) => {
+      judge.holds(this.isFull, 'a node stops', () => `machine ${this.id}: ${String(error)}`);
+    });
+  }
+
+  async #stop(process: Process, deadlineMs: number): Promise<void> {
+    // Who has not joined yet has nothing to leave.
+    if (process.broker?.isReady === true) await process.broker.stop(deadlineMs);
+    await process.controller?.handOver(deadlineMs);
+    await process.node.server.close(0);
+    await process.controller?.close();
+    if (this.#process === process) this.die('kill');
+  }
+
+  pause(): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    this.#tell('stands still');
+    process.gate.hold();
+    this.#world.streams.hold(process.node);
+  }
+
+  resume(): void {
+    const process = this.#process;
+    if (process?.gate.isHeld !== true) return;
+    this.#tell('goes on');
+    process.gate.release((run) => this.#world.scheduler.after(0, run));
+    this.#world.streams.release(process.node);
+  }
+
+  /** Comes back with an empty disk, which is another replica. */
+  wipe(): void {
+    assert(this.#process === undefined, 'only the disk of a machine that is off is replaced');
+    this.#tell('has an empty disk');
+    this.#disk = new DiskImage();
+    this.#directoryId = randomUuid(this.#world.random);
+  }
+
+  #database(gate: Gate): ReturnType<typeof openDatabase> {
+    const disk = this.#disk;
+    const { scheduler, random, options } = this.#world;
+    return openDatabase({
+      disk,
+      failure: () => (this.isFull ? 'IO error: No space left on device' : undefined),
+      later: (kind, act, told) => {
+        const stallMs = this.isStalled ? random.below(STALL_MS) : 0;
+        const delayMs = kind === 'read' ? 0 : random.below(options.diskDelayMs + 1);
+        scheduler.after(delayMs + stallMs, () => {
+          if (gate.isOver) return;
+          act();
+          gate.pass(told);
+        });
+      },
+    });
+  }
+
+  #firstVoters(): readonly Voter[] {
+    return this.#world.controllerIds.map((id) => ({
+      id,
+      directoryId: UUID_ZERO,
+      endpoints: [{ name: 'CONTROLLER', host: `machine-${id}`, port: CONTROLLER_PORT }],
+    }));
+  }
+
+  #config(): NodeConfig {
+    const { options, controllerIds } = this.#world;
+    const { isController, isBroker } = this.roles;
+    const roles = [...(isBroker ? ['broker'] : []), ...(isController ? ['controller'] : [])];
+    const listeners = [
+      ...(isBroker ? [`PLAINTEXT://${this.host}:9092`] : []),
+      ...(isController ? [`CONTROLLER://${this.host}:${CONTROLLER_PORT}`] : []),
+    ];
+    const voters = controllerIds.map((id) => `${id}@machine-${id}:${CONTROLLER_PORT}`);
+    return new NodeConfig(
+      new Map([
+        ['node.id', String(this.id)],
+        ['process.roles', roles.join(',')],
+        ['listeners', listeners.join(',')],
+        ['controller.listener.names', 'CONTROLLER'],
+        ['controller.quorum.voters', voters.join(',')],
+        ['log.dirs', '/data'],
+        ['controller.quorum.fetch.timeout.ms', String(options.electionTimeoutMs)],
+        ['broker.session.timeout.ms', String(options.sessionTimeoutMs)],
+        ['broker.heartbeat.interval.ms', String(Math.floor(options.sessionTimeoutMs / HEARTBEATS_PER_SESSION))],
+        ['metadata.log.max.record.bytes.between.snapshots', String(options.snapshotBytes)],
+        ['leader.imbalance.check.interval.seconds', '5'],
+      ]),
+    );
+  }
+
+  #tell(what: string): void {
+    this.#world.trace(`machine ${this.id} ${what}`);
+  }
+}
