@@ -256,6 +256,7 @@ class Node implements RunningNode {
       image: () => controller.image(),
       admin: (request, principal) => controller.port.admin(request, principal),
       leader: () => controller.leader(),
+      voters: () => controller.voters(),
     });
     const known = (): void => {
       if (controller.leader().nodeId !== null) this.#quorum.resolve(true);

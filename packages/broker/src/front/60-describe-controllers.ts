@@ -1,5 +1,5 @@
 /**
- * DescribeCluster, key 60, v0-2, of a controller: the controllers that have registered, and which of them is active, so that a client that
+ * DescribeCluster, key 60, v0-2, of a controller: the controllers, and which of them is active, so that a client that
  * knows one of them finds the one that decides. More is asked of the caller than at a broker. Sources: KIP-700, KIP-919.
  */
 import { CLUSTER_RESOURCE_NAME, EndpointType } from '@odradek/protocol';
@@ -28,18 +28,25 @@ export const describeControllers: FrontHandlerOf<60> = {
   refused: (_request, code, why) => refusedCluster(code, why),
 };
 
-/** The controllers that have a listener of this name, by id; and the leader of the quorum though it may not have registered yet. */
+/**
+ * The controllers that have a listener of this name, by id: those that vote, and all that have registered, whose own word counts more. The
+ * leader is named though neither may be known of it yet.
+ */
 function controllersAt(listener: string, services: FrontServices): Node[] {
   const nodes = new Map<number, Node>();
+  const note = (id: number, endpoints: readonly (Endpoint & { readonly name: string })[]): void => {
+    const own = endpoints.find(({ name }) => name === listener);
+    if (own !== undefined) nodes.set(id, nodeOf(id, own));
+  };
   const { nodeId, endpoint } = services.leader();
   if (nodeId !== null && endpoint !== undefined) nodes.set(nodeId, nodeOf(nodeId, endpoint));
-  for (const { controllerId, endPoints } of services.image().cluster.controllers()) {
-    const own = endPoints.find(({ name }) => name === listener);
-    if (own !== undefined) nodes.set(controllerId, nodeOf(controllerId, own));
-  }
+  for (const { id, endpoints } of services.voters()) note(id, endpoints);
+  for (const { controllerId, endPoints } of services.image().cluster.controllers()) note(controllerId, endPoints);
   return [...nodes.values()].sort((a, b) => a.brokerId - b.brokerId);
 }
 
-function nodeOf(brokerId: number, { host, port }: { readonly host: string; readonly port: number }): Node {
+type Endpoint = { readonly host: string; readonly port: number };
+
+function nodeOf(brokerId: number, { host, port }: Endpoint): Node {
   return { brokerId, host, port, rack: null, isFenced: false };
 }

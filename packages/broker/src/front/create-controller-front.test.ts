@@ -89,6 +89,23 @@ test('front: DescribeCluster names the controllers that have this listener, and 
   });
 });
 
+test('front: DescribeCluster names voters that have not registered, and those that have as they say of themselves', async () => {
+  const endpoints = (port: number) => [{ name: 'CONTROLLER', host: 'localhost', port }];
+  const voters = [
+    { id: 1, endpoints: endpoints(91) },
+    { id: 2, endpoints: endpoints(92) },
+  ];
+  const at = await startFront({ image: imageOf(controller(2, 82)), voters });
+  const { brokers, controllerId } = await at
+    .connect()
+    .request(ApiKey.DescribeCluster, 2, { ...cluster, endpointType: 2 });
+  expect(brokers.map(({ brokerId, port }) => [brokerId, port])).toEqual([
+    [1, 91],
+    [2, 82],
+  ]);
+  expect(controllerId).toBe(-1);
+});
+
 test('front: DescribeCluster names a leader that has not registered yet, and none whose address is not known', async () => {
   const known = await startFront({ leader: { nodeId: 3, endpoint: { host: 'there', port: 93 } } });
   const leader = await known.connect().request(ApiKey.DescribeCluster, 1, { ...cluster, endpointType: 2 });

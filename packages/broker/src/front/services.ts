@@ -24,9 +24,14 @@ export interface FrontController {
     readonly nodeId: number | null;
     readonly endpoint: { readonly host: string; readonly port: number } | undefined;
   };
+  /** Who votes in it, and where each is reached. */
+  voters(): readonly {
+    readonly id: number;
+    readonly endpoints: readonly { readonly name: string; readonly host: string; readonly port: number }[];
+  }[];
 }
 
-export type FrontServices = AdminServices & { readonly leader: FrontController['leader'] };
+export type FrontServices = AdminServices & Pick<FrontController, 'leader' | 'voters'>;
 /** The handler of an API that only controllers have, or that they answer in their own way. */
 export type FrontHandlerOf<K extends ApiKey> = HandlerOf<K, FrontServices>;
 
@@ -59,6 +64,7 @@ export function frontServices(rooms: FrontRooms): FrontServices {
     },
     advertised: () => advertised,
     leader: () => controller.leader(),
+    voters: () => controller.voters(),
   };
 }
 

@@ -38,6 +38,7 @@ export type TestFrontOptions = {
   readonly answer?: Answer;
   readonly image?: MetadataImage;
   readonly leader?: ReturnType<FrontController['leader']>;
+  readonly voters?: ReturnType<FrontController['voters']>;
   readonly authorizer?: Authorizer;
   readonly config?: Readonly<Record<string, string>>;
 };
@@ -80,6 +81,7 @@ export async function startFront(options: TestFrontOptions = {}): Promise<TestFr
     front.serve({
       image: () => image,
       leader: () => leader,
+      voters: () => options.voters ?? [],
       admin: async (request, principal) => {
         asked.push({ request, principal });
         const outcome = await answer(request);

@@ -63,6 +63,8 @@ export type RunningController = {
   /** As far as this controller has applied the metadata; one that decides is ahead of the log by the batch under way. */
   image(): MetadataImage;
   status(): QuorumStatus;
+  /** Who votes, and where each is reached, as far as this controller's log says. */
+  voters(): readonly Voter[];
   leader(): KnownLeader;
   /**
    * Hands the lead over when this node has it, before an orderly stop. Resolves when this node leads no more, or after `deadlineMs`.
@@ -178,6 +180,7 @@ function running(options: ControllerOptions, parts: Running): RunningController 
     },
     image: () => runtime.image,
     status: () => driver.status(),
+    voters: () => runtime.voters,
     leader: () => port.leader(),
     handOver: (deadlineMs, to) => handOver(options, { runtime, driver }, deadlineMs, to ?? null),
     async close() {
