@@ -1,5 +1,5 @@
 /** New partitions: given replicas checked, or replicas placed, and the record of a partition that begins its life. */
-import { ok, refuse, type Outcome, type Refusal } from '@odradek/base';
+import { assert, ok, refuse, type Outcome, type Refusal } from '@odradek/base';
 import { record, type BrokerImage, type MetadataRecord } from '@odradek/metadata';
 import { ErrorCode, LeaderRecoveryState } from '@odradek/protocol';
 import type { ControllerContext } from './context.ts';
@@ -57,18 +57,14 @@ export function choose(
 ): Outcome<Assignment[]> {
   const { cluster } = context.image;
   const placed = place({ partitionCount, replicationFactor }, placeable(cluster.brokers()), context.random);
-  const failed = `Unable to replicate the partition ${replicationFactor} time(s):`;
-  if (!placed.ok) return refuse(placed.code, `${failed} ${placed.why}`);
-  const assignments: Assignment[] = [];
-  for (const replicas of placed.value) {
-    const isr = replicas.filter((brokerId) => cluster.isActive(brokerId));
-    if (isr.length === 0) {
-      const why = 'All brokers are currently fenced or in controlled shutdown.';
-      return refuse(ErrorCode.INVALID_REPLICATION_FACTOR, `${failed} ${why}`);
-    }
-    assignments.push({ replicas, isr });
-  }
-  return ok(assignments);
+  if (!placed.ok) return placed;
+  return ok(
+    placed.value.map((replicas) => {
+      const isr = replicas.filter((brokerId) => cluster.isActive(brokerId));
+      assert(isr.length > 0, 'replicas are placed on a broker that lives', { replicas });
+      return { replicas, isr };
+    }),
+  );
 }
 
 /** A broker that is about to stop gets nothing new, nor one whose directories are all cordoned. */

@@ -5,7 +5,7 @@
 import { record, type MetadataRecord, type PartitionImage, type TopicImage } from '@odradek/metadata';
 import { NO_RECORDS, type ControllerContext, type ControllerSettings, type Decision } from './context.ts';
 import { changePartition } from './leader-election.ts';
-import { mayLead, policyOf } from './partitions.ts';
+import { mayLead, policyOf, type Policy } from './partitions.ts';
 
 /** When the next balance is due; remembered by the active controller alone. */
 export class BalanceSchedule {
@@ -40,14 +40,18 @@ export function balanceLeaders(context: ControllerContext, nowMs: number): Decis
 }
 
 function preferredElections(context: ControllerContext): MetadataRecord[] {
+  const { index } = context.image.topics;
   const records: MetadataRecord[] = [];
-  for (const topic of context.image.topics.all()) {
-    for (const partition of topic.partitions) {
-      if (!couldGoBack(context, partition)) continue;
-      const elected = preferredElection(context, topic, partition);
-      if (elected !== undefined) records.push(elected);
-      if (records.length >= context.settings.electionsPerBalanceMax) return records;
-    }
+  const policies = new Map<TopicImage, Policy>();
+  for (let place = index.imbalanced.next(0); place !== undefined; place = index.imbalanced.next(place + 1)) {
+    const partition = index.partitionAt(place);
+    if (!couldGoBack(context, partition)) continue;
+    const topic = index.topicAt(place);
+    const policy = policies.get(topic) ?? policyOf(context, topic);
+    policies.set(topic, policy);
+    const elected = preferredElection(context, { topic, partition, policy });
+    if (elected !== undefined) records.push(elected);
+    if (records.length >= context.settings.electionsPerBalanceMax) break;
   }
   return records;
 }
@@ -58,13 +62,11 @@ function couldGoBack(context: ControllerContext, partition: PartitionImage): boo
   return partition.isr.includes(preferred) && mayLead(context, partition, preferred);
 }
 
-function preferredElection(
-  context: ControllerContext,
-  topic: TopicImage,
-  partition: PartitionImage,
-): MetadataRecord | undefined {
+type Imbalanced = { readonly topic: TopicImage; readonly partition: PartitionImage; readonly policy: Policy };
+
+function preferredElection(context: ControllerContext, { topic, partition, policy }: Imbalanced) {
   const changed = changePartition({
-    ...policyOf(context, topic),
+    ...policy,
     election: 'preferred',
     topicId: topic.id,
     partition,

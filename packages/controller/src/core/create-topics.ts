@@ -2,7 +2,7 @@
  * CreateTopics: each topic is created whole or refused by itself; a request that asks for too much is refused as a
  * whole.
  */
-import { config, ok, randomUuid, refuse, UUID_ZERO, type Outcome } from '@odradek/base';
+import { config, ok, randomUuid, refuse, UUID_ZERO, type Outcome, type Refusal } from '@odradek/base';
 import { record, topicNameProblem, type MetadataRecord } from '@odradek/metadata';
 import {
   ConfigResourceType,
@@ -26,12 +26,10 @@ export function createTopics(context: ControllerContext, request: CreateTopicsRe
   const results: Result[] = [];
   const records: MetadataRecord[] = [];
   const excessive = excessProblem(context, request);
-  const taken = new Set<string>();
   for (const topic of request.topics) {
     if (twice.has(topic.name)) continue;
-    const outcome = excessive ?? createTopic(context, topic, taken);
+    const outcome = excessive ?? createTopic(context, topic);
     if (outcome.ok) {
-      taken.add(topic.name);
       records.push(...outcome.value.records);
       results.push(outcome.value.result);
     } else {
@@ -68,8 +66,8 @@ function excessProblem({ settings }: ControllerContext, request: CreateTopicsReq
   return refuse(ErrorCode.POLICY_VIOLATION, `Excessively large number of partitions per request: ${allowed}.`);
 }
 
-function createTopic(context: ControllerContext, topic: CreatableTopic, taken: ReadonlySet<string>): Outcome<Created> {
-  const named = nameProblem(context, topic.name, taken);
+function createTopic(context: ControllerContext, topic: CreatableTopic): Outcome<Created> {
+  const named = nameProblem(context, topic.name);
   if (named !== undefined) return named;
   const configs = creationConfigs(context, topic);
   if (!configs.ok) return configs;
@@ -96,27 +94,17 @@ function createTopic(context: ControllerContext, topic: CreatableTopic, taken: R
   return ok({ result, records });
 }
 
-function nameProblem(
-  { image }: ControllerContext,
-  name: string,
-  taken: ReadonlySet<string>,
-): Outcome<never> | undefined {
+/** Two topics of one request may collide with each other, as with Kafka: only what is there already counts. */
+function nameProblem({ image }: ControllerContext, name: string): Refusal | undefined {
   if (name === TopicName.CLUSTER_METADATA)
     return refuse(ErrorCode.INVALID_REQUEST, `Creation of internal topic ${name} is prohibited.`);
   const problem = topicNameProblem(name);
   if (problem !== undefined) return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, problem);
   if (image.topics.byName(name) !== undefined)
     return refuse(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`);
-  const collides = image.topics.collidingWith(name) ?? collidingAmong(taken, name);
+  const collides = image.topics.collidingWith(name);
   if (collides === undefined) return undefined;
   return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, `Topic '${name}' collides with existing topic: ${collides}`);
-}
-
-/** Two topics of one request must not collide either. */
-function collidingAmong(taken: ReadonlySet<string>, name: string): string | undefined {
-  const key = name.replaceAll('.', '_');
-  for (const other of taken) if (other.replaceAll('.', '_') === key) return other;
-  return undefined;
 }
 
 function creationConfigs(context: ControllerContext, topic: CreatableTopic): Outcome<ReadonlyMap<string, string>> {
@@ -170,7 +158,8 @@ function chosen(context: ControllerContext, topic: CreatableTopic): Outcome<read
   const count = topic.numPartitions === -1 ? properties.get('num.partitions') : topic.numPartitions;
   const factor =
     topic.replicationFactor === -1 ? properties.get('default.replication.factor') : topic.replicationFactor;
-  return choose(context, count, factor);
+  const placed = choose(context, count, factor);
+  return placed.ok ? placed : refuse(placed.code, `Unable to replicate the partition ${factor} time(s): ${placed.why}`);
 }
 
 function describedConfigs(context: ControllerContext, configs: ReadonlyMap<string, string>): Result['configs'] {

@@ -27,27 +27,28 @@ export function deleteTopics(context: ControllerContext, request: DeleteTopicsRe
 
   const responses = [...asked.refused];
   const records: MetadataRecord[] = [];
-  const deleted = new Set<string>();
   const remove = (name: string, topicId: string): void => {
-    deleted.add(topicId);
     records.push(record('RemoveTopicRecord', { topicId }));
     responses.push(result(name, topicId, [ErrorCode.NONE, null]));
   };
+  const namedIds = new Set(asked.names.map((name) => image.topics.byName(name)?.id));
   for (const id of asked.ids) {
     const topic = image.topics.byId(id);
-    if (topic === undefined) responses.push(result(null, id, [ErrorCode.UNKNOWN_TOPIC_ID, NO_SUCH_ID]));
-    else remove(topic.name, topic.id);
-  }
-  for (const name of asked.names) {
-    const topic = image.topics.byName(name);
     if (topic === undefined) {
-      responses.push(result(name, UUID_ZERO, [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, NO_SUCH_TOPIC]));
-    } else if (deleted.has(topic.id)) {
+      responses.push(result(null, id, [ErrorCode.UNKNOWN_TOPIC_ID, NO_SUCH_ID]));
+    } else if (namedIds.has(id)) {
       const why = 'The provided topic name maps to an ID that was already supplied.';
-      responses.push(result(name, UUID_ZERO, [ErrorCode.INVALID_REQUEST, why]));
+      responses.push(result(topic.name, id, [ErrorCode.INVALID_REQUEST, why]));
     } else {
       remove(topic.name, topic.id);
     }
+  }
+  const ids = new Set(asked.ids);
+  for (const name of asked.names) {
+    const topic = image.topics.byName(name);
+    if (topic === undefined)
+      responses.push(result(name, UUID_ZERO, [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, NO_SUCH_TOPIC]));
+    else if (!ids.has(topic.id)) remove(name, topic.id);
   }
   return { records, reply: { throttleTimeMs: 0, responses } };
 }

@@ -44,7 +44,7 @@ export function alterPartitionReassignments(
     return { name: topic.name, partitions };
   });
   const errorCode = excessive?.code ?? ErrorCode.NONE;
-  const errorMessage = excessive?.why ?? null;
+  const errorMessage = excessive?.why ?? (request.topics.length === 0 ? '' : null);
   const reply = { throttleTimeMs: 0, allowReplicationFactorChange, errorCode, errorMessage, responses };
   return { records: reassigning.records, reply };
 }
@@ -138,16 +138,17 @@ type Target = { readonly asked: Asked; readonly mayBeUnclean: boolean };
 
 /**
  * The way to other replicas: those that are new are added, those that are not wanted stay behind the others until the
- * new ones are in sync. A reassignment over another one that adds nothing new keeps what that one was adding, so that
- * its cancellation still leads back to the first replicas.
+ * new ones are in sync. A reassignment over another one that adds nothing new keeps what that one was adding and is
+ * still wanted, so that its cancellation leads back to the first replicas.
  */
 function towards(partition: PartitionImage, replicas: readonly number[]): Asked {
-  const adding = without(replicas, partition.replicas).sort((a, b) => a - b);
+  const adding = without(replicas, partition.replicas);
   const removing = without(partition.replicas, replicas).sort((a, b) => a - b);
+  const stillAdding = partition.addingReplicas.filter((replica) => replicas.includes(replica));
   return {
     replicas: [...replicas, ...removing],
+    addingReplicas: adding.length > 0 ? adding.sort((a, b) => a - b) : stillAdding,
     removingReplicas: removing,
-    ...(adding.length > 0 ? { addingReplicas: adding } : {}),
   };
 }
 
@@ -174,33 +175,26 @@ export function listPartitionReassignments(
   { image }: ControllerContext,
   request: ListPartitionReassignmentsRequest,
 ): Decision<ListPartitionReassignmentsResponse> {
-  const topics: Listed[] = [];
-  const list = (topic: TopicImage, partitions: Iterable<PartitionImage>): void => {
-    const listed = listedOf(partitions);
-    if (listed.length > 0) topics.push({ name: topic.name, partitions: listed });
+  const { topics } = image;
+  const found = new Map<string, Listed['partitions'][number][]>();
+  const list = (topic: TopicImage, partition: PartitionImage | undefined): void => {
+    if (partition === undefined || !isReassigning(partition)) return;
+    const { partition: partitionIndex, replicas, addingReplicas, removingReplicas } = partition;
+    const listed = found.get(topic.name) ?? [];
+    listed.push({ partitionIndex, replicas, addingReplicas, removingReplicas });
+    found.set(topic.name, listed);
   };
   if (request.topics === null) {
-    for (const topic of image.topics.all()) list(topic, topic.partitions);
+    const { reassigning } = topics.index;
+    for (let place = reassigning.next(0); place !== undefined; place = reassigning.next(place + 1))
+      list(topics.index.topicAt(place), topics.index.partitionAt(place));
   } else {
     for (const { name, partitionIndexes } of request.topics) {
-      const topic = image.topics.byName(name);
-      if (topic === undefined) continue;
-      list(
-        topic,
-        partitionIndexes.map((index) => topic.partitions[index]).filter((each) => each !== undefined),
-      );
+      const topic = topics.byName(name);
+      if (topic !== undefined) for (const index of partitionIndexes) list(topic, topic.partitions[index]);
     }
   }
-  const reply = { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null, topics };
+  const listed = Array.from(found, ([name, partitions]) => ({ name, partitions }));
+  const reply = { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null, topics: listed };
   return { records: NO_RECORDS, reply };
-}
-
-function listedOf(partitions: Iterable<PartitionImage>): Listed['partitions'][number][] {
-  const listed: Listed['partitions'][number][] = [];
-  for (const each of partitions) {
-    if (!isReassigning(each)) continue;
-    const { partition: partitionIndex, replicas, addingReplicas, removingReplicas } = each;
-    listed.push({ partitionIndex, replicas, addingReplicas, removingReplicas });
-  }
-  return listed;
 }

@@ -22,5 +22,5 @@ export function unregisterBroker(
   const records = leaveWhole(context, { brokerId, isUnclean: isElrEnabled(context), keeps: undefined });
   records.push(record('UnregisterBrokerRecord', { brokerId, brokerEpoch: broker.epoch }));
   context.sessions.close(brokerId);
-  return { records, reply: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null } };
+  return { records, reply: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: '' } };
 }
