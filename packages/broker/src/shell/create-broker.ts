@@ -122,6 +122,7 @@ class Broker {
     if ((await this.#options.quorum) === false) {
       return refuse(ErrorCode.NOT_CONTROLLER, 'the node stops before it has found a quorum of controllers');
     }
+    const { stoppedUnder } = logs.manager;
     const joined = await session.join({
       brokerId: config.nodeId,
       clusterId,
@@ -130,6 +131,7 @@ class Broker {
       rack: config.get('broker.rack'),
       features: builtFeatures,
       logDirs: logs.manager.status().flatMap(({ directoryId, online }) => (online ? [directoryId] : [])),
+      ...(stoppedUnder === undefined ? {} : { previousBrokerEpoch: stoppedUnder }),
     });
     if (!joined.ok) return joined;
     logs.start(replicas);
@@ -164,7 +166,7 @@ class Broker {
     await answered;
     this.#coordinator?.close();
     this.#session?.close();
-    await this.#logs?.close(untilMs);
+    await this.#logs?.close(untilMs, this.#session?.brokerEpoch ?? -1);
     this.#state = 'stopped';
   }
 

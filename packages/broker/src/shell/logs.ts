@@ -103,9 +103,9 @@ export class BrokerLogs implements MetadataFollower {
   }
 
   /** @param deadlineMs monotonic: what is not closed by then is left to recovery */
-  async close(deadlineMs: number): Promise<void> {
+  async close(deadlineMs: number, brokerEpoch: number): Promise<void> {
     await this.#checkpoint?.close();
-    await this.manager.close(deadlineMs);
+    await this.manager.close(deadlineMs, brokerEpoch);
   }
 
   #checkpointOf(): Pick<HighWatermarksOptions, 'clock' | 'files' | 'log' | 'directories'> {

@@ -156,13 +156,18 @@ export function writeMetaProperties(files: Files, directory: string, meta: MetaP
   replaceText(files, `${directory}/${META_PROPERTIES}`, `#\n${lines.join('\n')}\n`, 'durable');
 }
 
-export function hasCleanShutdown(files: Files, directory: string): boolean {
-  return files.stat(`${directory}/${CLEAN_SHUTDOWN}`) !== undefined;
+/** @returns the epoch of the broker that stopped in order, -1 when it does not say; undefined: the last stop was not in order */
+export function readCleanShutdown(files: Files, directory: string): number | undefined {
+  const text = readText(files, `${directory}/${CLEAN_SHUTDOWN}`);
+  if (text === undefined) return undefined;
+  // Brokers before Kafka 3.8 left it empty.
+  const [, epoch = '-1'] = /"brokerEpoch"\s*:\s*(-?\d{1,16})[^\d]/.exec(text) ?? [];
+  return Number(epoch);
 }
 
-/** Must be the last durable change of an orderly stop. */
-export function writeCleanShutdown(files: Files, directory: string): void {
-  replaceText(files, `${directory}/${CLEAN_SHUTDOWN}`, '{"version":0,"brokerEpoch":-1}', 'durable');
+/** Must be the last durable change of an orderly stop. @param brokerEpoch by which the controller knows what is whole here (KIP-966) */
+export function writeCleanShutdown(files: Files, directory: string, brokerEpoch: number): void {
+  replaceText(files, `${directory}/${CLEAN_SHUTDOWN}`, `{"version":0,"brokerEpoch":${brokerEpoch}}`, 'durable');
 }
 
 /** Must be durable before anything in the directory changes. */

@@ -4,7 +4,7 @@ import type { Files } from '@odradek/base';
 import type { LogConfig, LogDirStatus } from '../types.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
 import {
-  hasCleanShutdown,
+  readCleanShutdown,
   parentOf,
   readMetaProperties,
   readOffsetCheckpoint,
@@ -49,6 +49,7 @@ export class LogDir {
   #cleanedClaims = new Map<string, number>();
   #directoryId = '';
   #offline: string | undefined;
+  #stoppedUnder: number | undefined;
   #full: string | undefined;
   #locked = false;
   /** Its logs were listed when the node started: a partition that was not found is not there. */
@@ -96,6 +97,11 @@ export class LogDir {
       : undefined;
   }
 
+  /** The epoch of the broker under which this directory was left in order; undefined: it was not. */
+  get stoppedUnder(): number | undefined {
+    return this.#stoppedUnder;
+  }
+
   status(): LogDirStatus {
     const base = { path: this.path, directoryId: this.#directoryId };
     if (this.#offline !== undefined)
@@ -130,7 +136,8 @@ export class LogDir {
    */
   async load(config: LogConfig, breathe: () => Promise<void>): Promise<{ logs: FoundLog[]; toRemove: string[] }> {
     const { files } = this.#world;
-    const clean = hasCleanShutdown(files, this.path);
+    this.#stoppedUnder = readCleanShutdown(files, this.path);
+    const clean = this.#stoppedUnder !== undefined;
     const recoveryPoints = byLog(this.#readCheckpoint(RECOVERY_POINT_CHECKPOINT));
     const logStarts = byLog(this.#readCheckpoint(LOG_START_CHECKPOINT));
     removeCleanShutdown(files, this.path);
@@ -241,8 +248,8 @@ export class LogDir {
   }
 
   /** The last thing of an orderly stop. */
-  markClean(): void {
-    writeCleanShutdown(this.#world.files, this.path);
+  markClean(brokerEpoch: number): void {
+    writeCleanShutdown(this.#world.files, this.path, brokerEpoch);
   }
 
   /** A checkpoint that cannot be understood costs a longer recovery, not the start. */

@@ -95,6 +95,13 @@ export class LogDirs implements Iterable<LogDir> {
     this.#links.onOffline(dir.status());
   }
 
+  /** The broker epoch under which all directories that are there were left in order; undefined: they were not, or not together. */
+  get stoppedUnder(): number | undefined {
+    const epochs = new Set(this.#dirs.flatMap((dir) => (dir.online ? [dir.stoppedUnder ?? -1] : [])));
+    const [epoch = -1] = epochs;
+    return epochs.size === 1 && epoch >= 0 ? epoch : undefined;
+  }
+
   checkpointRecoveryPoints(): void {
     for (const dir of this.#dirs) this.within(dir, () => dir.writeRecoveryPoints(this.#logsIn(dir)));
   }
@@ -150,12 +157,12 @@ export class LogDirs implements Iterable<LogDir> {
   }
 
   /** The last thing of an orderly stop. @param unclean paths of those that hold a log which was not closed in order */
-  close(unclean: ReadonlySet<string>): void {
+  close(unclean: ReadonlySet<string>, brokerEpoch: number): void {
     for (const dir of this.#dirs) {
       this.within(dir, () => {
         dir.writeRecoveryPoints(this.#logsIn(dir));
         dir.writeLogStarts(this.#logsIn(dir));
-        if (!unclean.has(dir.path)) dir.markClean();
+        if (!unclean.has(dir.path)) dir.markClean(brokerEpoch);
       });
       dir.unlock();
     }

@@ -92,6 +92,41 @@ test('manager: a stop past its deadline marks nothing clean, and nothing is lost
   expect(await readAll(openLog(await openManager({ files })))).toHaveLength(1);
 });
 
+test('manager: a start knows the broker epoch under which the last stop was in order, and of a killed process none', async () => {
+  const files = new SimFiles();
+  const first = await openManager({ files });
+  expect(first.stoppedUnder).toBeUndefined();
+  await first.close(undefined, 4_711);
+  const second = await openManager({ files });
+  expect(second.stoppedUnder).toBe(4_711);
+  files.killProcess();
+  expect((await openManager({ files })).stoppedUnder).toBeUndefined();
+});
+
+test('manager: directories that were not left together, or a new one among them, are no stop in order', async () => {
+  const files = new SimFiles();
+  await (await openManager({ files, logDirs: ['/one'] })).close(undefined, 7);
+  await (await openManager({ files, logDirs: ['/two'] })).close(undefined, 8);
+  const both = await openManager({ files, logDirs: ['/one', '/two'] });
+  expect(both.stoppedUnder).toBeUndefined();
+  await both.close(undefined, 9);
+  expect((await openManager({ files, logDirs: ['/one', '/two', '/new'] })).stoppedUnder).toBeUndefined();
+});
+
+test.for<[string, number | undefined]>([
+  ['', undefined],
+  ['{"version":0,"brokerEpoch":-1}', undefined],
+  ['{"version":0, "brokerEpoch": 12}', 12],
+])('manager: a stop of another broker that wrote %j is read', async ([text, epoch]) => {
+  const files = new SimFiles();
+  await (await openManager({ files })).close(undefined, 7);
+  files.remove('/data/.kafka_cleanshutdown');
+  const handle = files.open('/data/.kafka_cleanshutdown', 'write');
+  handle.writeSync([Buffer.from(text)], 0);
+  handle.close();
+  expect((await openManager({ files })).stoppedUnder).toBe(epoch);
+});
+
 test('manager: retention spares a partition whose high watermark is not known', async () => {
   const clock = new SimClock(NOW_MS);
   const manager = await openManager({ clock, retentionCheckIntervalMs: 1_000 });

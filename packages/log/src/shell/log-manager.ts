@@ -167,6 +167,11 @@ export class LogManager implements LogKeeper {
     this.#dirs.faulted(typeof at === 'string' ? at : at.logDirectory, fault);
   }
 
+  /** The broker epoch under which everything that is here was left in order; undefined: it was not (KIP-966). */
+  get stoppedUnder(): number | undefined {
+    return this.#dirs.stoppedUnder;
+  }
+
   status(): readonly LogDirStatus[] {
     return Array.from(this.#dirs, (dir) => dir.status());
   }
@@ -182,8 +187,9 @@ export class LogManager implements LogKeeper {
   /**
    * Flushes and closes all logs and marks the directories clean.
    * @param deadlineMs when given: what is not closed by then is left to recovery, and its directory gets no clean marker
+   * @param brokerEpoch under which this broker is registered
    */
-  async close(deadlineMs?: number): Promise<void> {
+  async close(deadlineMs?: number, brokerEpoch = -1): Promise<void> {
     if (this.#agenda.isClosed) return;
     this.#agenda.close();
     await this.#cleaner.stop();
@@ -201,7 +207,7 @@ export class LogManager implements LogKeeper {
       }
     };
     await Promise.all(Array.from({ length: CLOSING_MAX }, closeSome));
-    this.#dirs.close(unclean);
+    this.#dirs.close(unclean, brokerEpoch);
   }
 
   // What a log tells.
