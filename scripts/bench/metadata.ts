@@ -111,7 +111,7 @@ async function restartWithSnapshot(cluster: Cluster, nodes: readonly ClusterNode
   }
   tell('stop of each node', times.map(({ stopMs }) => seconds(stopMs)).join(', '));
   tell('start of each node until it is ready', times.map(({ readyMs }) => seconds(readyMs)).join(', '));
-  using wire = await Wire.open(nodes[0]?.address ?? '');
+  using wire = await Wire.open(nodes[0]?.address ?? '', REQUEST_TIMEOUT_MS);
   await create(wire, ['after'], 1, 1);
 }
 
@@ -119,7 +119,7 @@ async function createAll(nodes: readonly ClusterNode[], options: MetadataOptions
   const names = Array.from({ length: options.topics }, (_, index) => `many-${index}`);
   await Promise.all(
     nodes.map(async ({ address }) => {
-      using wire = await Wire.open(address);
+      using wire = await Wire.open(address, REQUEST_TIMEOUT_MS);
       while (names.length > 0) await create(wire, names.splice(0, TOPICS_A_REQUEST), options.partitions, factor);
     }),
   );

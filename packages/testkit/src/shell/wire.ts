@@ -16,14 +16,16 @@ const CLOSED = 'the broker closed the connection';
 
 export class Wire {
   readonly #socket: Socket;
+  readonly #answerWithinMs: number;
   readonly #frames: Buffer[] = [];
   readonly #splitter = new FrameSplitter(FRAME_BYTES_MAX);
   #closed = false;
   #wake: (() => void) | undefined;
   #correlationId = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, answerWithinMs: number) {
     this.#socket = socket;
+    this.#answerWithinMs = answerWithinMs;
     socket.on('data', (chunk: Buffer) => {
       this.#splitter.push(chunk, (frame) => this.#frames.push(frame));
       this.#wake?.();
@@ -35,14 +37,15 @@ export class Wire {
     });
   }
 
-  static async open(bootstrap: string): Promise<Wire> {
+  /** @param answerWithinMs how long an answer is waited for */
+  static async open(bootstrap: string, answerWithinMs = ANSWER_WITHIN_MS): Promise<Wire> {
     const [host = '', port = ''] = bootstrap.split(/:(?=\d+$)/);
     const socket = connect({ host, port: Number(port) });
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', reject);
     });
-    return new Wire(socket);
+    return new Wire(socket, answerWithinMs);
   }
 
   send(bytes: Uint8Array): void {
@@ -88,7 +91,7 @@ export class Wire {
 
   #until(holds: () => boolean): Promise<boolean> {
     return new Promise((resolve) => {
-      const late = setTimeout(() => end(false), ANSWER_WITHIN_MS);
+      const late = setTimeout(() => end(false), this.#answerWithinMs);
       const end = (held: boolean): void => {
         clearTimeout(late);
         this.#wake = undefined;
