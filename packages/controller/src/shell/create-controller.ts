@@ -25,8 +25,9 @@ import { openRaftStore } from '../raft/shell/store.ts';
 import { StreamTransport } from '../raft/shell/transport.ts';
 import { SessionHost } from '../session/shell/host.ts';
 import { RunningPort } from './controller-port.ts';
+import { Joining } from './joining.ts';
 import { QuorumRequests } from './quorum-requests.ts';
-import { firstVoters, ownEndpoints, raftOptionsOf } from './raft-options.ts';
+import { firstVoters, listenerNameOf, ownEndpoints, raftOptionsOf } from './raft-options.ts';
 import { ControllerRuntime } from './runtime.ts';
 
 /** As Kafka names it, so that whoever scans the data directories knows that it is no topic. */
@@ -149,7 +150,12 @@ async function run(options: ControllerOptions, { store, limits }: Parts): Promis
   transport.votersAre(driver.voters);
   if (isAlone(driver.voters, identity)) {
     const ready = new Promise<void>((resolve) => runtime.onReady(resolve));
-    await Promise.race([ready, fault.promise]);
+    try {
+      await Promise.race([ready, fault.promise]);
+    } catch (cause) {
+      await driver.close();
+      throw cause;
+    }
   }
   hasStarted = true;
   return running(options, { runtime, driver, transport, limits, metrics });
@@ -167,7 +173,27 @@ function running(options: ControllerOptions, parts: Running): RunningController 
   const { runtime, driver, transport, limits, metrics } = parts;
   const { identity, log } = options;
   const { clock } = options.ports;
-  const port = new RunningPort(runtime, new QuorumRequests({ runtime, driver, identity }));
+  const desk = new QuorumRequests({
+    runtime,
+    driver,
+    identity,
+    listenerName: listenerNameOf(options.config),
+    requestTimeoutMs: options.config.get('controller.quorum.request.timeout.ms'),
+    clock,
+    log,
+  });
+  const port = new RunningPort(runtime, desk);
+  const joining = new Joining({
+    runtime,
+    transport,
+    desk,
+    identity,
+    endpoints: ownEndpoints(options.config, options.hostName ?? LOCAL_HOST),
+    joins: options.config.get('controller.quorum.auto.join.enable'),
+    requestTimeoutMs: options.config.get('controller.quorum.request.timeout.ms'),
+    clock,
+    log,
+  });
   const sessions = new SessionHost({ controller: port, identity, clock, limits, log, metrics });
   return {
     port,
@@ -184,6 +210,7 @@ function running(options: ControllerOptions, parts: Running): RunningController 
     leader: () => port.leader(),
     handOver: (deadlineMs, to) => handOver(options, { runtime, driver }, deadlineMs, to ?? null),
     async close() {
+      joining.close();
       await runtime.drain();
       sessions.close();
       runtime.close();

@@ -38,7 +38,7 @@ export function firstVoters(
 ): readonly Voter[] {
   const { quorum } = config;
   if (quorum.kind === 'static') {
-    const [name = 'CONTROLLER'] = config.get('controller.listener.names').map((each) => each.toUpperCase());
+    const name = listenerNameOf(config);
     return quorum.voters.map(({ id, host, port }) => ({
       id,
       directoryId: UUID_ZERO,
@@ -47,4 +47,10 @@ export function firstVoters(
   }
   if (quorum.kind === 'bootstrap' && !isStandalone) return [];
   return [{ id: config.nodeId, directoryId: identity.directoryId, endpoints: ownEndpoints(config, hostName) }];
+}
+
+/** The listener by which controllers reach each other. */
+export function listenerNameOf(config: NodeConfig): string {
+  const [name = 'CONTROLLER'] = config.get('controller.listener.names');
+  return name.toUpperCase();
 }

@@ -424,16 +424,20 @@ export class ControllerRuntime implements RaftMachine {
     return { ok: false, code: ErrorCode.NOT_CONTROLLER, why };
   }
 
-  /** Takes nothing more, and resolves when what waits is answered: at the latest when the lead is lost. */
+  /** Takes nothing more, and resolves when what waits is answered: at the latest when the lead is lost, or after `controllerDrainMs`. */
   async drain(): Promise<void> {
     if (this.#state === 'running') this.#state = 'closing';
     this.#timer?.handle.cancel();
     const lead = this.#lead;
     if (lead === undefined || this.#state !== 'closing') return;
     if (this.#queue.length === 0 && lead.inFlight === undefined && !lead.isAsking) return;
-    this.#idle = Promise.withResolvers();
+    const { clock, limits } = this.#options;
+    const idle = Promise.withResolvers<void>();
+    this.#idle = idle;
+    const late = clock.after(limits.controllerDrainMs, () => idle.resolve());
     this.#wake();
-    await this.#idle.promise;
+    await idle.promise;
+    late.cancel();
   }
 
   /** Nobody hears anything more. */

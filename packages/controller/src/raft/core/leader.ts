@@ -7,7 +7,7 @@ import { UUID_ZERO, assert, ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { sizeOf } from './entries.ts';
 import { appendEntry, follow } from './follower.ts';
-import { differsByOne } from './membership.ts';
+import { differsByOne, isSame } from './membership.ts';
 import type { Entry, Message, Position, ReplicaKey, Voter } from './messages.ts';
 import { matched, newProgress, noteCaughtUp, probeFrom, sent } from './progress.ts';
 import type { Progress } from './progress.ts';
@@ -31,6 +31,15 @@ export function lead(s: RaftState, out: Effect[], nowMs: number): void {
   };
   out.push({ kind: 'followed', epoch: s.epoch, leaderId: s.self.id });
   addNothing(s, s.role, out, nowMs);
+  writeVoters(s, s.role, out, nowMs);
+}
+
+/** Voters with which a quorum began, and which may change, are in the log from its beginning on, so that newcomers learn them (KIP-853). */
+function writeVoters(s: RaftState, leader: Leader, out: Effect[], nowMs: number): void {
+  const { voters, sinceOffset } = s.members;
+  if (sinceOffset > 0 || voters.some(({ directoryId }) => directoryId === UUID_ZERO)) return;
+  const offset = s.log.endOffset;
+  add(s, leader, out, [{ kind: 'voters', offset, endOffset: offset + 1, epoch: s.epoch, voters }], nowMs);
 }
 
 /** An entry without data: what is committed with it is what came before. */
@@ -271,7 +280,7 @@ export function onSnapshotGone(s: RaftState, out: Effect[], id: number, nowMs: n
 
 /** Only entries of the own epoch are committed by counting; those before them go along (the paper, 5.4.2). */
 export function maybeCommit(s: RaftState, leader: Leader, out: Effect[], nowMs: number): void {
-  const reached = reachedByMajority(s.members.voters.map(({ id }) => reachedBy(s, leader, id)));
+  const reached = reachedByMajority(s.members.voters.map((voter) => reachedBy(s, leader, voter)));
   if (reached <= s.highWatermark || s.log.epochAt(reached) !== s.epoch) return;
   leader.uncommittedBytes -= bytesOf(s.log.between(s.highWatermark, reached));
   commitTo(s, out, reached);
@@ -286,16 +295,22 @@ export function maybeCommit(s: RaftState, leader: Leader, out: Effect[], nowMs: 
   if (isRemoved) follow(s, out, { epoch: s.epoch, leaderId: null, nowMs, why: 'this node is a voter no longer' });
 }
 
-function reachedBy(s: RaftState, leader: Leader, id: number): number {
-  if (id === s.self.id) return s.durableOffset;
-  const peer = leader.progress.get(id);
+function reachedBy(s: RaftState, leader: Leader, voter: Voter): number {
+  if (isSame(voter, s.self)) return s.durableOffset;
+  const peer = peerOf(leader, voter);
   return peer === undefined || peer.isRecovering ? 0 : peer.matchOffset;
+}
+
+/** Another replica under a voter's id, with another directory, is no voter: what it has does not count. */
+function peerOf(leader: Leader, voter: Voter): Progress | undefined {
+  const peer = leader.progress.get(voter.id);
+  return peer !== undefined && isSame(voter, peer.key) ? peer : undefined;
 }
 
 /** The last time by which a majority of the voters, this one included, had been heard; Infinity when it needs no other. */
 export function quorumHeardMs(s: RaftState, leader: Leader): number {
   return reachedByMajority(
-    s.members.voters.map(({ id }) => (id === s.self.id ? Infinity : (leader.progress.get(id)?.heardMs ?? -Infinity))),
+    s.members.voters.map((voter) => (isSame(voter, s.self) ? Infinity : (peerOf(leader, voter)?.heardMs ?? -Infinity))),
   );
 }
 
@@ -385,8 +400,8 @@ function handOver(s: RaftState, out: Effect[], to: number | undefined): void {
 /** The connected voter whose log is longest. */
 function furthest(s: RaftState, leader: Leader): number | undefined {
   let best: Progress | undefined;
-  for (const { id } of s.members.voters) {
-    const peer = leader.progress.get(id);
+  for (const voter of s.members.voters) {
+    const peer = peerOf(leader, voter);
     if (peer?.isConnected === true && peer.matchOffset > (best?.matchOffset ?? -1)) best = peer;
   }
   return best?.key.id;

@@ -51,7 +51,12 @@ type Asked =
       readonly make: MakeProposal;
       readonly answer: (outcome: Outcome<Position | undefined>) => void;
     }
-  | { readonly kind: 'changeVoters'; readonly voters: readonly Voter[]; readonly answer: Answer };
+  | {
+      readonly kind: 'changeVoters';
+      readonly voters: readonly Voter[];
+      readonly taken: ((position: Position) => void) | undefined;
+      readonly answer: Answer;
+    };
 type Order = Effect & { readonly kind: 'send' };
 
 const TIMER_MS_MIN = 1;
@@ -149,11 +154,14 @@ export class RaftDriver {
     return promise;
   }
 
-  /** One voter is added, removed or told new endpoints. Resolves once that is committed; refused as `propose`, or when it is not allowed. */
-  changeVoters(voters: readonly Voter[]): Promise<Outcome<Position>> {
+  /**
+   * One voter is added, removed or told new endpoints. Resolves once that is committed; refused as `propose`, or when it is not allowed.
+   * @param taken called once it is in the log
+   */
+  changeVoters(voters: readonly Voter[], taken?: (position: Position) => void): Promise<Outcome<Position>> {
     if (this.#life !== 'running') return Promise.resolve(this.#notServing());
     const { promise, resolve } = Promise.withResolvers<Outcome<Position>>();
-    this.#input({ kind: 'changeVoters', voters, answer: resolve });
+    this.#input({ kind: 'changeVoters', voters, taken, answer: resolve });
     return promise;
   }
 
@@ -297,8 +305,10 @@ export class RaftDriver {
       this.#propose(asked, nowMs, out);
     } else if (input?.kind === 'changeVoters') {
       const outcome = changeVoters(this.#state, out, input.voters, nowMs);
-      if (outcome.ok) this.#proposals.wait(outcome.value, input.answer, nowMs);
-      else input.answer(outcome);
+      if (outcome.ok) {
+        this.#proposals.wait(outcome.value, input.answer, nowMs);
+        input.taken?.(outcome.value);
+      } else input.answer(outcome);
     } else if (input !== undefined) step(this.#state, input, nowMs, out);
     for (const order of this.#outbox.take(this.#state.durableSeq)) this.#send(order);
     for (const effect of out) this.#carryOut(effect);
