@@ -31,7 +31,8 @@ export class DynamicConfig implements MetadataFollower {
     this.#refresh();
   }
 
-  changed(delta: MetadataDelta): void {
+  changed(delta: MetadataDelta, image: MetadataImage): void {
+    this.#image = image;
     if (delta.configs.has(ConfigResourceType.BROKER)) this.#refresh();
   }
 
