@@ -136,6 +136,8 @@ export type Limits = {
   readonly metricSeriesMax: number;
   /** UTF-16 units of a label's value: a group's name may have 32767 bytes. A longer one is cut, with a digest behind it. */
   readonly metricLabelCharsMax: number;
+  /** How long an active controller that stops waits for what is not committed yet: without a majority it never is. */
+  readonly controllerDrainMs: number;
   /** How long an orderly stop may take before it is cut short. */
   readonly shutdownDeadlineMs: number;
 };
@@ -211,6 +213,7 @@ export const production: Limits = {
   controllerSnapshotPartBytes: 128 * 1024,
   metricSeriesMax: 50_000,
   metricLabelCharsMax: 256,
+  controllerDrainMs: 200,
   shutdownDeadlineMs: 1_800,
 };
 
@@ -283,5 +286,6 @@ export const tiny: Limits = {
   controllerSnapshotPartBytes: 1024,
   metricSeriesMax: 200,
   metricLabelCharsMax: 64,
+  controllerDrainMs: 100,
   shutdownDeadlineMs: 1_800,
 };

@@ -16,15 +16,21 @@ export type GrpcClientOptions = { readonly self: Identity; readonly clock: Clock
 type Call = grpc.ClientDuplexStream<Buffer, Buffer>;
 type Status = { readonly code: number; readonly details: string };
 
-export function createGrpcClient(options: GrpcClientOptions): StreamClient {
-  return new GrpcClient(options);
+export type GrpcClient = StreamClient & {
+  /** As `close`, and resolves when every stream has ended, its last words sent; what is open after `graceMs` stays so. */
+  closeWithin(graceMs: number): Promise<void>;
+};
+
+export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
+  return new Client(options);
 }
 
-class GrpcClient implements StreamClient {
+class Client implements GrpcClient {
   readonly #options: GrpcClientOptions;
   /** Ends each dial and stream. */
   readonly #open = new Set<() => void>();
   #isClosed = false;
+  #emptied: (() => void) | undefined;
 
   constructor(options: GrpcClientOptions) {
     this.#options = options;
@@ -63,6 +69,7 @@ class GrpcClient implements StreamClient {
     call.on('status', (status: Status) => {
       late.cancel();
       this.#open.delete(end);
+      if (this.#open.size === 0) this.#emptied?.();
       channel.close();
       if (stream === undefined) return resolve({ ok: false, ending: endingOfDial(status, target, service.name) });
       const { peer } = stream;
@@ -77,6 +84,16 @@ class GrpcClient implements StreamClient {
   close(): void {
     this.#isClosed = true;
     for (const end of this.#open) end();
+  }
+
+  async closeWithin(graceMs: number): Promise<void> {
+    this.close();
+    if (this.#open.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#emptied = resolve;
+    const late = this.#options.clock.after(graceMs, resolve);
+    await promise;
+    late.cancel();
   }
 
   #streamOf<Asked, Told>(service: Service<Asked, Told>, call: Call, peer: Peer): GrpcStream<Asked, Told> {

@@ -29,7 +29,7 @@ export type NodeStreamsOptions = {
 };
 
 type Library = typeof grpcLibrary;
-type Grpc = { readonly server: SharingStreamServer; readonly client: StreamClient };
+type Grpc = { readonly server: SharingStreamServer; readonly client: grpcLibrary.GrpcClient };
 
 const CLOSED: Dialled<never> = { ok: false, ending: { kind: 'closed', by: 'us', why: 'this node stops' } };
 
@@ -106,8 +106,8 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
 
   /** Ends every stream in words, those that do not hear them after `graceMs` at once. */
   async closeAll(graceMs: number): Promise<void> {
-    this.close();
-    await this.#grpc?.server.close(graceMs);
+    this.#isClosed = true;
+    await Promise.all([this.#grpc?.client.closeWithin(graceMs), this.#grpc?.server.close(graceMs)]);
     for (const socket of this.#taken) socket.destroy();
   }
 

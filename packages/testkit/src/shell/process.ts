@@ -18,6 +18,8 @@ export type ProcessOptions = {
   /** Configuration keys, as `--override` takes them. */
   readonly config?: Readonly<Record<string, string>>;
   readonly environment?: Readonly<Record<string, string>>;
+  /** `environment` says all of it, instead of the listeners and directories that are chosen here; `port` must be what it says. */
+  readonly isConfigured?: boolean;
   /** Arguments before the server's file: for the runtime (`--cpu-prof`), or a whole command before it (`prlimit`). */
   readonly runtimeArguments?: readonly string[];
   readonly launcher?: readonly string[];
@@ -104,7 +106,7 @@ export async function spawnKafka(options: ProcessOptions = {}): Promise<KafkaPro
   const port = options.port ?? (await freePort());
   const host = options.host ?? 'localhost';
   const chosen =
-    options.file === undefined
+    options.file === undefined && options.isConfigured !== true
       ? { ...listenersOf(port, await freePort()), 'log.dirs': join(directory, 'data') }
       : undefined;
   const config = { ...chosen, ...options.config };

@@ -1,0 +1,237 @@
+/**
+ * Clusters as people start them: Kafka's own properties files and the image's variables, one node after another, every combination of
+ * roles, and their orderly end. Each node is a real process.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ApiKey, ErrorCode } from '@odradek/protocol';
+import { freePort, spawnKafka, type KafkaProcess, type ProcessOptions } from '@odradek/testkit';
+import { eventually } from '../support/target.ts';
+import { Wire } from '../support/wire.ts';
+
+const STOP_WITHIN_MS = 2_000;
+const IDS = [1, 2, 3] as const;
+
+let directory: string;
+/** Everything that was started, running or not: killed at the end. */
+const started: Promise<KafkaProcess>[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'odradek-cluster-start-'));
+});
+
+afterEach(async () => {
+  for (const each of started.splice(0)) await (await each.catch(() => undefined))?.kill();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** Starts it, and resolves when it answers. */
+function start(options: ProcessOptions): Promise<KafkaProcess> {
+  const node = spawnKafka({ readyWithinMs: 60_000, ...options });
+  node.catch(() => undefined);
+  started.push(node);
+  return node;
+}
+
+type Place = { readonly id: number; readonly port: number; readonly controllerPort: number; readonly httpPort: number };
+
+async function places(): Promise<Place[]> {
+  const found: Place[] = [];
+  for (const id of IDS)
+    found.push({ id, port: await freePort(), controllerPort: await freePort(), httpPort: await freePort() });
+  return found;
+}
+
+const votersOf = (all: readonly Place[]): string =>
+  all.map(({ id, controllerPort }) => `${id}@localhost:${controllerPort}`).join(',');
+
+/** What Apache Kafka 4.3 ships as config/server.properties, with what its guide for three nodes changes in it: ids, addresses, voters. */
+function kafkasFile(place: Place, all: readonly Place[]): string {
+  const { id, port, controllerPort, httpPort } = place;
+  const file = join(directory, `server-${id}.properties`);
+  const text = `
+process.roles=broker,controller
+node.id=${id}
+controller.quorum.voters=${votersOf(all)}
+listeners=PLAINTEXT://:${port},CONTROLLER://:${controllerPort}
+inter.broker.listener.name=PLAINTEXT
+advertised.listeners=PLAINTEXT://localhost:${port},CONTROLLER://localhost:${controllerPort}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
+num.network.threads=3
+num.io.threads=8
+socket.send.buffer.bytes=102400
+socket.receive.buffer.bytes=102400
+socket.request.max.bytes=104857600
+log.dirs=${join(directory, `kraft-combined-logs-${id}`)}
+num.partitions=1
+num.recovery.threads.per.data.dir=1
+offsets.topic.replication.factor=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+log.retention.hours=168
+log.segment.bytes=1073741824
+log.retention.check.interval.ms=300000
+odradek.http.port=${httpPort}
+`;
+  writeFileSync(file, text);
+  return file;
+}
+
+const combined = (place: Place, all: readonly Place[]): Promise<KafkaProcess> =>
+  start({ directory, port: place.port, file: kafkasFile(place, all) });
+
+async function health(place: Place): Promise<{ ready: boolean; why: string } | undefined> {
+  const answer = await fetch(`http://localhost:${place.httpPort}/readyz`).catch(() => undefined);
+  return answer === undefined ? undefined : ((await answer.json()) as { ready: boolean; why: string });
+}
+
+async function create(node: KafkaProcess, name: string): Promise<number> {
+  using wire = await Wire.open(node.bootstrap);
+  const topic = { name, numPartitions: 3, replicationFactor: 1, assignments: [], configs: [] };
+  const { topics } = await wire.call(ApiKey.CreateTopics, { topics: [topic], timeoutMs: 10_000, validateOnly: false });
+  return topics[0]?.errorCode ?? -1;
+}
+
+async function told(node: KafkaProcess): Promise<{ clusterId: string | null; brokers: number[]; topics: string[] }> {
+  using wire = await Wire.open(node.bootstrap);
+  const { clusterId, brokers, topics } = await wire.call(ApiKey.Metadata, { topics: null });
+  return {
+    clusterId,
+    brokers: brokers.map(({ nodeId }) => nodeId).toSorted((a, b) => a - b),
+    topics: topics.map(({ name }) => name ?? ''),
+  };
+}
+
+async function knowEachOther(nodes: readonly KafkaProcess[], brokers: readonly number[]): Promise<void> {
+  await eventually(`every node tells of brokers ${brokers.join(', ')}`, async () => {
+    const all = await Promise.all(nodes.map(told));
+    return all.every((each) => each.brokers.join() === brokers.join());
+  });
+}
+
+const clusterIdIn = (logs: string): string =>
+  /^cluster\.id=(.*)$/m.exec(readFileSync(join(directory, logs, 'meta.properties'), 'utf8'))?.[1] ?? '';
+
+test("start: three files of Kafka's work as they are, started one after another; each says what it waits for", async () => {
+  const all = await places();
+  const [one, two, three] = all as [Place, Place, Place];
+  const first = combined(one, all);
+  await eventually('the first node says that it waits', async () => {
+    const seen = await health(one);
+    return seen?.ready === false && seen.why.includes('1 of 3 controllers is here, 2 are needed, and nodes 2, 3 are');
+  });
+  const nodes = [await combined(two, all), await first];
+  // Two are a majority: they serve before the third is there.
+  expect(await create(nodes[0] as KafkaProcess, 'before-the-third')).toBe(ErrorCode.NONE);
+  nodes.push(await combined(three, all));
+  await knowEachOther(nodes, IDS);
+  const ids = IDS.map((id) => clusterIdIn(`kraft-combined-logs-${id}`));
+  expect(new Set(ids).size).toBe(1);
+  for (const node of nodes) {
+    const { clusterId, topics } = await told(node);
+    expect([clusterId, topics.includes('before-the-third')]).toEqual([ids[0], true]);
+  }
+  for (const place of all) expect(await health(place)).toEqual({ ready: true, why: 'running' });
+});
+
+test('stop: each of three ends in order and in time, the last one of a majority that is gone too; all come back', async () => {
+  const all = await places();
+  const nodes = await Promise.all(all.map((place) => combined(place, all)));
+  await knowEachOther(nodes, IDS);
+  expect(await create(nodes[0] as KafkaProcess, 'kept')).toBe(ErrorCode.NONE);
+  for (const [at, node] of nodes.entries()) {
+    const { code, signal, tookMs } = await node.stop();
+    expect([code, signal], node.output()).toEqual([0, null]);
+    expect(tookMs).toBeLessThan(STOP_WITHIN_MS);
+    if (at === 0) expect(await create(nodes[1] as KafkaProcess, 'without-one')).toBe(ErrorCode.NONE);
+  }
+  const again = await Promise.all(all.map((place) => combined(place, all)));
+  await knowEachOther(again, IDS);
+  // All at once: whoever is last finds nobody to hand over to.
+  expect((await told(again[2] as KafkaProcess)).topics).toEqual(expect.arrayContaining(['kept', 'without-one']));
+  const ends = await Promise.all(again.map((node) => node.stop()));
+  expect(ends.map(({ code }) => code)).toEqual([0, 0, 0]);
+  for (const { tookMs } of ends) expect(tookMs).toBeLessThan(STOP_WITHIN_MS);
+});
+
+test('start: a node that waits for others stops at once when it is asked to', async () => {
+  const all = await places();
+  const [one] = all as [Place, Place, Place];
+  const stopping = new AbortController();
+  const waiting = start({ directory, port: one.port, file: kafkasFile(one, all), signal: stopping.signal });
+  await eventually('it waits', async () => (await health(one))?.why.includes('waiting for a quorum') === true);
+  const from = performance.now();
+  stopping.abort();
+  await expect(waiting).rejects.toThrow('ended with exit code 0');
+  expect(performance.now() - from).toBeLessThan(STOP_WITHIN_MS);
+});
+
+test("start: the image's variables are enough for a cluster, with the cluster id that they give", async () => {
+  const all = await places();
+  const clusterId = '4L6g3nShT-eMCtK--X86sw';
+  const environmentOf = ({ id, port, controllerPort }: Place): Record<string, string> => ({
+    CLUSTER_ID: clusterId,
+    KAFKA_NODE_ID: String(id),
+    KAFKA_PROCESS_ROLES: 'broker,controller',
+    KAFKA_LISTENERS: `PLAINTEXT://localhost:${port},CONTROLLER://localhost:${controllerPort}`,
+    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://localhost:${port}`,
+    KAFKA_INTER_BROKER_LISTENER_NAME: 'PLAINTEXT',
+    KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    KAFKA_CONTROLLER_QUORUM_VOTERS: votersOf(all),
+    KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
+    KAFKA_LOG_DIRS: join(directory, `node-${id}`),
+    KAFKA_ODRADEK_HTTP_PORT: '-1',
+  });
+  const nodes = await Promise.all(
+    all.map((place) => start({ directory, port: place.port, isConfigured: true, environment: environmentOf(place) })),
+  );
+  await knowEachOther(nodes, IDS);
+  for (const node of nodes) expect((await told(node)).clusterId).toBe(clusterId);
+});
+
+test('start: brokers apart from their controller wait for it, and draw the same cluster id from its address', async () => {
+  const all = await places();
+  const [one, two, three] = all as [Place, Place, Place];
+  const quorum = `controller.quorum.voters=1@localhost:${one.controllerPort}\ncontroller.listener.names=CONTROLLER\n`;
+  const fileOf = ({ id, port, controllerPort, httpPort }: Place): string => {
+    const file = join(directory, `${id}.properties`);
+    const [role, listener] =
+      id === 1
+        ? ['controller', `CONTROLLER://localhost:${controllerPort}`]
+        : ['broker', `PLAINTEXT://localhost:${port}`];
+    const own = `process.roles=${role}\nnode.id=${id}\nlisteners=${listener}\nlog.dirs=${join(directory, `node-${id}`)}\n`;
+    writeFileSync(file, `${own}${quorum}odradek.http.port=${httpPort}\n`);
+    return file;
+  };
+  const brokers = [two, three].map((place) => start({ directory, port: place.port, file: fileOf(place) }));
+  await eventually('a broker says that it finds no controller', async () => {
+    const seen = await health(two);
+    return seen?.ready === false && seen.why.includes(`localhost:${one.controllerPort}`);
+  });
+  const controller = await start({ directory, port: one.controllerPort, file: fileOf(one) });
+  const nodes = await Promise.all(brokers);
+  await knowEachOther(nodes, [2, 3]);
+  await eventually('the controller is ready', async () => (await health(one))?.ready === true);
+  expect(await create(nodes[0] as KafkaProcess, 'of-brokers')).toBe(ErrorCode.NONE);
+  expect(new Set(IDS.map((id) => clusterIdIn(`node-${id}`))).size).toBe(1);
+  // Without its only controller a broker can still be stopped.
+  expect((await controller.stop()).code).toBe(0);
+  const ends = await Promise.all(nodes.map((node) => node.stop()));
+  expect(ends.map(({ code }) => code)).toEqual([0, 0]);
+  for (const { tookMs } of ends) expect(tookMs).toBeLessThan(STOP_WITHIN_MS);
+});
+
+test('start: a node alone is not made one of three by new properties: it refuses, and says how a quorum grows', async () => {
+  const all = await places();
+  const [one] = all as [Place, Place, Place];
+  const logs = join(directory, `kraft-combined-logs-${one.id}`);
+  const alone = await start({ directory, port: one.port, config: { 'node.id': '1', 'log.dirs': logs } });
+  expect((await alone.stop()).code).toBe(0);
+  await expect(combined(one, all)).rejects.toThrow(/of the voters 1, .*names 1, 2, 3.*odradek quorum/);
+});
