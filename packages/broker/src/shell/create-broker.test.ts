@@ -2,7 +2,7 @@ import { limits, MetricsRegistry, NodeConfig, Prng, silent } from '@odradek/base
 import { drain, SimClock, SimFiles, SimNetwork } from '@odradek/base/testing';
 import { createController, MemoryStore } from '@odradek/controller';
 import { writeMetaProperties } from '@odradek/log';
-import { ApiKey, buildBatch, ErrorCode } from '@odradek/protocol';
+import { ApiKey, buildBatch, ErrorCode, LeaderRecoveryState } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { KafkaClient } from '../testing/kafka-client.ts';
 import { CLUSTER_ID, linkTo, startSimNode, startTestNode } from '../testing/node.ts';
@@ -21,10 +21,10 @@ const produce = (text: string, acks = -1) => ({
 test('broker: what was created, configured and acknowledged is there after a restart, and the high watermark with it', async () => {
   const files = new SimFiles();
   const store = new MemoryStore();
-  const start = async () => {
+  const start = async (seed: number) => {
     const clock = new SimClock();
     const network = new SimNetwork();
-    const ports = { clock, network, random: new Prng(7), files };
+    const ports = { clock, network, random: new Prng(seed), files };
     const node = await startTestNode({ ports, logDir: '/data', store });
     const close = async () => {
       let closed = false;
@@ -34,7 +34,7 @@ test('broker: what was created, configured and acknowledged is there after a res
     };
     return { node, client: new KafkaClient(network.open({ port: node.port })), close };
   };
-  const first = await start();
+  const first = await start(7);
   await first.client.request(ApiKey.CreateTopics, 7, { topics: [topic], timeoutMs: 1_000, validateOnly: false });
   for (const text of ['one', 'two']) {
     const { responses } = await first.client.request(ApiKey.Produce, 9, produce(text));
@@ -44,7 +44,7 @@ test('broker: what was created, configured and acknowledged is there after a res
   expect(first.node.broker.state()).toBe('stopped');
   expect(first.node.bugs).toEqual([]);
 
-  const second = await start();
+  const second = await start(8);
   expect(second.node.broker.replicas.partitionState('t', 0)).toMatchObject({
     isLeader: true,
     highWatermark: 2,
@@ -52,6 +52,12 @@ test('broker: what was created, configured and acknowledged is there after a res
   });
   const { topics } = await second.client.request(ApiKey.Metadata, 12, { topics: null });
   expect(topics.map(({ name, partitions }) => [name, partitions[0]?.leaderId])).toEqual([['t', 1]]);
+  // It stopped in order, so the controller knows that it has lost nothing (KIP-966).
+  const { RECOVERED } = LeaderRecoveryState;
+  expect(second.node.broker.image().topics.partition('t', 0)).toMatchObject({
+    isr: [1],
+    leaderRecoveryState: RECOVERED,
+  });
   await second.close();
 });
 
