@@ -3,4 +3,4 @@ export type { Database } from '../shell/database.ts';
 export { raftStoreOn } from '../shell/store.ts';
 export type { StoreOptions } from '../shell/store.ts';
 export { unpackRecords } from '../../shell/batch-codec.ts';
-export { HandCluster, HandController } from '../../session/testing/hand-controllers.ts';
+export { HandCluster, HandController, idOf } from '../../session/testing/hand-controllers.ts';
