@@ -30,6 +30,7 @@ import {
 } from './store-keys.ts';
 import type { Range } from './store-keys.ts';
 import { corrupt, openError, refuseKafkas, worldError } from './store-faults.ts';
+import { checkWriteAhead } from './write-ahead.ts';
 
 export type StoreOptions = {
   readonly directory: string;
@@ -47,6 +48,7 @@ export async function openRaftStore(options: StoreOptions): Promise<RaftStore> {
   refuseKafkas(directory, files);
   files.makeDirectory(directory);
   files.syncDirectory(dirname(directory));
+  checkWriteAhead(directory, files);
   const database = new Level<Buffer, Buffer>(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
   try {
     await database.open();
