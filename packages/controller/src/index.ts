@@ -3,6 +3,8 @@ export type { ControllerOp, ControllerReply } from './core/controller.ts';
 export type { ControllerSettings } from './core/context.ts';
 export { METADATA_DIRECTORY, createController } from './shell/create-controller.ts';
 export type { ControllerOptions, RunningController } from './shell/create-controller.ts';
+export { recoverFromSurvivor } from './raft/shell/recover.ts';
+export type { RecoverOptions, RecoveryReport } from './raft/shell/recover.ts';
 export type { QuorumStatus } from './raft/shell/status.ts';
 export { MemoryStore } from './shell/memory-store.ts';
 export { MemoryRaftStore } from './raft/shell/memory-store.ts';
