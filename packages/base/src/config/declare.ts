@@ -9,7 +9,6 @@ export type Reload = 'read-only' | 'per-broker' | 'cluster-wide';
 export const noEffectReasons = {
   threads: 'one event loop does the work of these threads',
   security: 'TLS, SASL, ACLs and delegation tokens are not built yet',
-  quorum: 'controllers push the metadata over streams and notice at once when one breaks, with bounds of their own',
   internal: 'nodes speak to each other over streams with bounds of their own',
   cluster: 'records are not replicated between brokers yet',
   tiered: 'tiered storage is not built',

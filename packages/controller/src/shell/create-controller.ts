@@ -27,7 +27,7 @@ import { SessionHost } from '../session/shell/host.ts';
 import { RunningPort } from './controller-port.ts';
 import { Joining } from './joining.ts';
 import { QuorumRequests } from './quorum-requests.ts';
-import { firstVoters, listenerNameOf, ownEndpoints, raftOptionsOf } from './raft-options.ts';
+import { firstVoters, listenerNameOf, ownEndpoints, quorumLimits, raftOptionsOf } from './raft-options.ts';
 import { ControllerRuntime } from './runtime.ts';
 
 /** As Kafka names it, so that whoever scans the data directories knows that it is no topic. */
@@ -80,7 +80,7 @@ export type RunningController = {
 export async function createController(options: ControllerOptions): Promise<RunningController> {
   const { config, identity, ports } = options;
   const directory = join(config.metadataLogDir, METADATA_DIRECTORY);
-  const limits = options.limits ?? allLimits.production;
+  const limits = quorumLimits(config, options.limits ?? allLimits.production);
   const how = { hostName: options.hostName ?? LOCAL_HOST, isStandalone: options.isStandalone ?? false };
   const voters = firstVoters(config, identity, how);
   const { files } = ports;

@@ -13,12 +13,26 @@ export function raftOptionsOf(config: NodeConfig, limits: Limits): RaftOptions {
   return {
     electionTimeoutMs,
     heartbeatMs: Math.max(1, Math.floor(electionTimeoutMs / BEATS_PER_TIMEOUT)),
+    candidateTimeoutMs: Math.max(1, config.get('controller.quorum.election.timeout.ms')),
+    electionBackoffMaxMs: Math.max(1, config.get('controller.quorum.election.backoff.max.ms')),
     brokenStreamWaitMs: limits.raftBrokenStreamWaitMs,
     appendBytesMax: config.get('controller.quorum.fetch.max.bytes'),
     inFlightMax: limits.raftInFlightAppendsMax,
     inFlightBytesMax: limits.raftInFlightBytesMax,
     uncommittedBytesMax: limits.raftUncommittedBytesMax,
     keptBytesMax: limits.raftKeptBytesMax,
+  };
+}
+
+/** The bounds of this controller, as far as the configuration says them. */
+export function quorumLimits(config: NodeConfig, limits: Limits): Limits {
+  const partBytes = config.get('controller.quorum.fetch.snapshot.max.bytes');
+  return {
+    ...limits,
+    rpcRedialMinMs: config.isSet('controller.quorum.retry.backoff.ms')
+      ? Math.max(1, config.get('controller.quorum.retry.backoff.ms'))
+      : limits.rpcRedialMinMs,
+    controllerSnapshotPartBytes: Math.min(limits.controllerSnapshotPartBytes, partBytes),
   };
 }
 

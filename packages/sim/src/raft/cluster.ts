@@ -298,6 +298,8 @@ function limitsOf(options: RunOptions): RaftOptions {
   return {
     electionTimeoutMs: options.electionTimeoutMs,
     heartbeatMs: Math.floor(options.electionTimeoutMs / 5),
+    candidateTimeoutMs: options.electionTimeoutMs,
+    electionBackoffMaxMs: options.electionTimeoutMs,
     brokenStreamWaitMs: 20,
     appendBytesMax: options.appendBytesMax,
     inFlightMax: options.inFlightMax,

@@ -8,7 +8,7 @@ import { isSame } from './membership.ts';
 import { BLANK } from './messages.ts';
 import type { Message, Position, ReplicaKey } from './messages.ts';
 import { majorityOf } from './quorum.ts';
-import { NO_CHANGE, electionDeadline, persist, send, soonDeadline } from './state.ts';
+import { NO_CHANGE, candidateDeadline, electionDeadline, persist, send, soonDeadline } from './state.ts';
 import type { Candidate, Effect, RaftState } from './state.ts';
 
 type Ask = Message & { kind: 'preVote' | 'vote' };
@@ -44,7 +44,7 @@ function ask(s: RaftState, out: Effect[], how: { isPre: boolean; isTransfer: boo
     granted: new Set(),
     refused: new Set(),
     selfSeq: isPre ? 0 : s.persistSeq,
-    deadlineMs: electionDeadline(s.options, s.random, nowMs),
+    deadlineMs: candidateDeadline(s.options, s.random, nowMs),
   };
   out.push({ kind: 'followed', epoch: s.epoch, leaderId: null });
   const epoch = isPre ? s.epoch + 1 : s.epoch;

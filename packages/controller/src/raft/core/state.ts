@@ -12,6 +12,10 @@ export type RaftOptions = {
   /** A follower that hears no leader for this long, and up to twice as long by chance, asks for votes. */
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
+  /** How long a candidate waits for votes, and up to twice as long by chance. */
+  readonly candidateTimeoutMs: number;
+  /** The longest wait, by chance, after elections that nobody won. */
+  readonly electionBackoffMaxMs: number;
   /** The longest that a follower waits, by chance, after the leader's streams have broken. */
   readonly brokenStreamWaitMs: number;
   readonly appendBytesMax: number;
@@ -177,6 +181,10 @@ export function electionDeadline(options: RaftOptions, random: Random, nowMs: nu
   return nowMs + options.electionTimeoutMs + random.below(Math.max(1, options.electionTimeoutMs));
 }
 
+export function candidateDeadline({ candidateTimeoutMs }: RaftOptions, random: Random, nowMs: number): number {
+  return nowMs + candidateTimeoutMs + random.below(Math.max(1, candidateTimeoutMs));
+}
+
 /** The only voter has nobody to wait for. */
 function isAlone(members: Membership, self: ReplicaKey): boolean {
   return members.voters.length === 1 && members.isVoter(self);
@@ -222,8 +230,8 @@ export function commitTo(s: RaftState, out: Effect[], offset: number): void {
 
 /** When to ask for votes if nobody can be the leader any more: soon, by chance, and later the more often it was in vain. */
 export function soonDeadline(s: RaftState, nowMs: number): number {
-  const { brokenStreamWaitMs, electionTimeoutMs } = s.options;
-  const windowMs = Math.min(brokenStreamWaitMs * 2 ** Math.min(s.failedElections, DOUBLINGS_MAX), electionTimeoutMs);
+  const { brokenStreamWaitMs, electionBackoffMaxMs } = s.options;
+  const windowMs = Math.min(brokenStreamWaitMs * 2 ** Math.min(s.failedElections, DOUBLINGS_MAX), electionBackoffMaxMs);
   return nowMs + 1 + s.random.below(Math.max(1, windowMs));
 }
 

@@ -15,7 +15,13 @@ afterEach(async () => {
 
 /** Slow streams and disks, so that replicas often ask for votes at the same time. */
 async function clusterOf(voters: number, seed: number): Promise<DriverCluster> {
-  const raft = { electionTimeoutMs: ELECTION_TIMEOUT_MS, heartbeatMs: 400, brokenStreamWaitMs: 50 };
+  const raft = {
+    electionTimeoutMs: ELECTION_TIMEOUT_MS,
+    heartbeatMs: 400,
+    brokenStreamWaitMs: 50,
+    candidateTimeoutMs: ELECTION_TIMEOUT_MS,
+    electionBackoffMaxMs: ELECTION_TIMEOUT_MS,
+  };
   const cluster = new DriverCluster(voters, { seed, raft, net: { delayMs: 10 }, diskDelayMs: 20 });
   clusters.push(cluster);
   return cluster.start();

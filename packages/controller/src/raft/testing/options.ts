@@ -4,6 +4,8 @@ import type { RaftOptions } from '../core/state.ts';
 export const raftOptions: RaftOptions = {
   electionTimeoutMs: 1_000,
   heartbeatMs: 200,
+  candidateTimeoutMs: 1_000,
+  electionBackoffMaxMs: 1_000,
   brokenStreamWaitMs: 30,
   appendBytesMax: 10_000,
   inFlightMax: 8,
