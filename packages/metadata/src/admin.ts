@@ -16,6 +16,8 @@ import type {
   AlterPartitionResponse,
   AssignReplicasToDirsRequest,
   AssignReplicasToDirsResponse,
+  ControllerRegistrationRequest,
+  ControllerRegistrationResponse,
   CreatePartitionsRequest,
   CreatePartitionsResponse,
   CreateTopicsRequest,
@@ -54,6 +56,8 @@ type Admin = {
   listPartitionReassignments: [ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse];
   electLeaders: [ElectLeadersRequest, ElectLeadersResponse];
   unregisterBroker: [UnregisterBrokerRequest, UnregisterBrokerResponse];
+  /** A controller says of itself where it is reached and what it supports (KIP-919). */
+  registerController: [ControllerRegistrationRequest, ControllerRegistrationResponse];
   describeQuorum: [DescribeQuorumRequest, DescribeQuorumResponse];
   addRaftVoter: [AddRaftVoterRequest, AddRaftVoterResponse];
   removeRaftVoter: [RemoveRaftVoterRequest, RemoveRaftVoterResponse];

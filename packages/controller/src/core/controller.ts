@@ -21,7 +21,7 @@ import { expireSession, heartbeat, nextExpiryMs, sessionLost } from './brokers.t
 import type { FencedBroker, Heartbeat, HeartbeatReply } from './brokers.ts';
 import { alterConfigs, incrementalAlterConfigs } from './configs.ts';
 import { NO_RECORDS, type ControllerContext, type ControllerSettings, type Decision } from './context.ts';
-import { registerController, type ControllerRegistration } from './controllers.ts';
+import { registerController } from './controllers.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteTopics } from './delete-topics.ts';
@@ -41,8 +41,6 @@ export type ControllerOp =
   | { readonly kind: 'heartbeat'; readonly beat: Heartbeat }
   /** The stream of a broker broke, and no other of the same life stands in its place. */
   | { readonly kind: 'sessionLost'; readonly brokerId: number; readonly brokerEpoch: number }
-  /** A controller says of itself where it is reached and what it supports. */
-  | { readonly kind: 'controllerRegistered'; readonly registration: ControllerRegistration }
   /** These vote in the quorum from now on: features rise only to what all of them support. */
   | { readonly kind: 'votersChanged'; readonly voterIds: readonly number[] }
   | { readonly kind: 'admin'; readonly request: MachineRequest }
@@ -135,8 +133,6 @@ export class Controller {
       case 'sessionLost':
         sessionLost(context, op, nowMs);
         return { records: NO_RECORDS, reply: { kind: 'none' } };
-      case 'controllerRegistered':
-        return { records: registerController(context, op.registration), reply: { kind: 'none' } };
       case 'votersChanged':
         context.voters.ids = op.voterIds;
         return { records: NO_RECORDS, reply: { kind: 'none' } };
@@ -200,6 +196,8 @@ function admin(context: ControllerContext, request: MachineRequest): Decision<Ad
       return alterPartitionReassignments(context, request.request);
     case 'listPartitionReassignments':
       return listPartitionReassignments(context, request.request);
+    case 'registerController':
+      return registerController(context, request.request);
     case 'unregisterBroker':
       return unregisterBroker(context, request.request);
     default:

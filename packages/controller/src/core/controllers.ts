@@ -2,34 +2,19 @@
  * Controllers register too (KIP-919): where they are reached, and which levels of features they live up to. Each says so of itself when it
  * starts and whenever another controller becomes the active one; what is known already is not written again.
  */
-import { record, type Endpoint, type MetadataRecord, type RecordOf, type SupportedFeature } from '@odradek/metadata';
-import { NO_RECORDS, type ControllerContext } from './context.ts';
-
-export type ControllerRegistration = {
-  readonly controllerId: number;
-  /** Of this life of the process. */
-  readonly incarnationId: string;
-  readonly endpoints: readonly Endpoint[];
-  readonly features: readonly SupportedFeature[];
-};
+import { record, type RecordOf } from '@odradek/metadata';
+import { ErrorCode, type ControllerRegistrationRequest, type ControllerRegistrationResponse } from '@odradek/protocol';
+import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
 
 export function registerController(
   { image }: ControllerContext,
-  registration: ControllerRegistration,
-): readonly MetadataRecord[] {
-  const registered = record('RegisterControllerRecord', {
-    controllerId: registration.controllerId,
-    incarnationId: registration.incarnationId,
-    zkMigrationReady: false,
-    endPoints: registration.endpoints,
-    features: registration.features.map(({ name, min, max }) => ({
-      name,
-      minSupportedVersion: min,
-      maxSupportedVersion: max,
-    })),
-  });
-  for (const known of image.cluster.controllers()) if (isSame(known, registered.value)) return NO_RECORDS;
-  return [registered];
+  request: ControllerRegistrationRequest,
+): Decision<ControllerRegistrationResponse> {
+  const { controllerId, incarnationId, listeners: endPoints, features } = request;
+  const asked = { controllerId, incarnationId, zkMigrationReady: false, endPoints, features };
+  const reply = { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null };
+  for (const known of image.cluster.controllers()) if (isSame(known, asked)) return { records: NO_RECORDS, reply };
+  return { records: [record('RegisterControllerRecord', asked)], reply };
 }
 
 type Registered = RecordOf<'RegisterControllerRecord'>['value'];

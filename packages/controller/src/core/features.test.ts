@@ -63,8 +63,11 @@ test('features: a level that another controller does not live up to, or a voter 
   const elr: Update = ['eligible.leader.replicas.version', 1];
   const refused = 'Invalid update version 1 for feature eligible.leader.replicas.version.';
   const register = (controllerId: number, features: typeof builtFeatures): void => {
-    const registration = { controllerId, incarnationId: 'AAAAAAAAAAAAAAAAAAAAAA', endpoints: [], features };
-    harness.handle({ kind: 'controllerRegistered', registration });
+    const ranges = features.map(({ name, min, max }) => ({ name, minSupportedVersion: min, maxSupportedVersion: max }));
+    const incarnationId = 'AAAAAAAAAAAAAAAAAAAAAA';
+    const listeners = [{ name: 'CONTROLLER', host: 'localhost', port: 9_093, securityProtocol: 0 }];
+    const request = { controllerId, incarnationId, zkMigrationReady: false, listeners, features: ranges };
+    expect(harness.admin({ kind: 'registerController', request }).errorCode).toBe(ErrorCode.NONE);
   };
   harness.handle({ kind: 'votersChanged', voterIds: [1, 2] });
   expect(update(harness, [elr])).toEqual(

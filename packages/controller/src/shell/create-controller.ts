@@ -26,8 +26,16 @@ import { StreamTransport } from '../raft/shell/transport.ts';
 import { SessionHost } from '../session/shell/host.ts';
 import { RunningPort } from './controller-port.ts';
 import { Joining } from './joining.ts';
+import { Registering } from './registering.ts';
 import { QuorumRequests } from './quorum-requests.ts';
-import { firstVoters, listenerNameOf, ownEndpoints, quorumLimits, raftOptionsOf } from './raft-options.ts';
+import {
+  firstVoters,
+  listenerNameOf,
+  ownEndpoints,
+  quorumLimits,
+  raftOptionsOf,
+  registeredEndpoints,
+} from './raft-options.ts';
 import { ControllerRuntime } from './runtime.ts';
 
 /** As Kafka names it, so that whoever scans the data directories knows that it is no topic. */
@@ -187,9 +195,20 @@ function running(options: ControllerOptions, parts: Running): RunningController 
     runtime,
     transport,
     desk,
+    port,
     identity,
     endpoints: ownEndpoints(options.config, options.hostName ?? LOCAL_HOST),
     joins: options.config.get('controller.quorum.auto.join.enable'),
+    requestTimeoutMs: options.config.get('controller.quorum.request.timeout.ms'),
+    clock,
+    log,
+  });
+  const registering = new Registering({
+    runtime,
+    port,
+    transport,
+    identity,
+    endpoints: registeredEndpoints(options.config, options.hostName ?? LOCAL_HOST),
     requestTimeoutMs: options.config.get('controller.quorum.request.timeout.ms'),
     clock,
     log,
@@ -211,6 +230,7 @@ function running(options: ControllerOptions, parts: Running): RunningController 
     handOver: (deadlineMs, to) => handOver(options, { runtime, driver }, deadlineMs, to ?? null),
     async close() {
       joining.close();
+      registering.close();
       await runtime.drain();
       sessions.close();
       runtime.close();

@@ -12,6 +12,7 @@ import type { VoterEndpoint } from '../raft/core/messages.ts';
 import type { Answered, Asked } from '../raft/shell/asks.ts';
 import { isStatic } from '../raft/shell/entry-codec.ts';
 import type { StreamTransport } from '../raft/shell/transport.ts';
+import type { ControllerPort } from '../ports.ts';
 import type { QuorumDesk } from './controller-port.ts';
 import type { ControllerRuntime } from './runtime.ts';
 
@@ -19,6 +20,7 @@ export type JoiningOptions = {
   readonly runtime: ControllerRuntime;
   readonly transport: StreamTransport;
   readonly desk: QuorumDesk;
+  readonly port: ControllerPort;
   readonly identity: Identity;
   /** Where this controller is reached. */
   readonly endpoints: readonly VoterEndpoint[];
@@ -124,6 +126,10 @@ export class Joining {
   async #answer({ apiKey, apiVersion, body }: Asked): Promise<Outcome<Answered>> {
     const request = decodeAdminRequest({ apiKey, apiVersion, body });
     if (!request.ok) return request;
+    if (request.value.kind === 'registerController') {
+      const registered = await this.#options.port.admin(request.value, '');
+      return registered.ok ? ok(encodeAdminReply(request.value.kind, registered.value.reply)) : registered;
+    }
     if (!isOfVoters(request.value)) {
       const why = `A controller does not ask another for ${request.value.kind}.`;
       return refuse(ErrorCode.INVALID_REQUEST, why);

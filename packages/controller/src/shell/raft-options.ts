@@ -1,6 +1,8 @@
 /** What the configuration says about the quorum, in the words of the replica. */
 import { UUID_ZERO } from '@odradek/base';
 import type { Limits, NodeConfig } from '@odradek/base';
+import type { Endpoint } from '@odradek/metadata';
+import { SecurityProtocol } from '@odradek/protocol';
 import type { Identity } from '@odradek/rpc';
 import type { Voter, VoterEndpoint } from '../raft/core/messages.ts';
 import type { RaftOptions } from '../raft/core/state.ts';
@@ -39,6 +41,16 @@ export function quorumLimits(config: NodeConfig, limits: Limits): Limits {
 /** Where others reach this controller. @param hostName for a listener that names no host */
 export function ownEndpoints(config: NodeConfig, hostName: string): readonly VoterEndpoint[] {
   return config.advertisedControllerListeners.map(({ name, host, port }) => ({ name, host: host || hostName, port }));
+}
+
+/** The same, as the cluster is told of it (KIP-919). */
+export function registeredEndpoints(config: NodeConfig, hostName: string): readonly Endpoint[] {
+  return config.advertisedControllerListeners.map(({ name, host, port, securityProtocol }) => ({
+    name,
+    host: host || hostName,
+    port,
+    securityProtocol: SecurityProtocol[securityProtocol],
+  }));
 }
 
 /**

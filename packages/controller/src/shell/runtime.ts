@@ -214,6 +214,7 @@ export class ControllerRuntime implements RaftMachine {
     const controller = new Controller(settings, random, this.#image, epoch);
     this.#lead = { controller, epoch, isAsking: false, inFlight: undefined, isBlocked: false, patientUntilMs: 0 };
     this.#queue.push({ op: { kind: 'activated' }, answer: (outcome) => this.#activated(epoch, outcome) });
+    this.#tellVoters();
     this.#leaderChanged({ leaderId: settings.nodeId, epoch });
     this.#wake();
   }
@@ -236,7 +237,15 @@ export class ControllerRuntime implements RaftMachine {
 
   votersChanged(voters: readonly Voter[]): void {
     this.#voters = voters;
+    if (this.#lead !== undefined) this.#tellVoters();
     for (const changed of this.#onVoters) changed(voters);
+  }
+
+  /** The machine lets features rise only to what every voter supports. */
+  #tellVoters(): void {
+    const voterIds = this.#voters.map(({ id }) => id);
+    this.#queue.push({ op: { kind: 'votersChanged', voterIds }, answer: () => undefined });
+    this.#wake();
   }
 
   #leaderChanged(seen: LeaderSeen): void {
@@ -317,6 +326,8 @@ export class ControllerRuntime implements RaftMachine {
     const lead = this.#lead;
     if (lead === undefined) return;
     if (lead.isAsking || lead.inFlight !== undefined || lead.isBlocked) return;
+    // What is due by itself has its turn among what is asked, however much that is.
+    if (this.#state === 'running') this.#armTimer(lead);
     if (this.#queue.length > 0) {
       lead.isAsking = true;
       const asked = this.#attached.proposeMade((at) => this.#decide(lead, at));
@@ -324,7 +335,6 @@ export class ControllerRuntime implements RaftMachine {
       return;
     }
     this.#idle?.resolve();
-    if (this.#state === 'running') this.#armTimer(lead);
   }
 
   #asked(lead: Lead, outcome: Outcome<Position | undefined>): void {

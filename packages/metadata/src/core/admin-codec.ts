@@ -26,6 +26,7 @@ const keyOf: Readonly<Record<AdminKind, ApiKey>> = {
   listPartitionReassignments: ApiKey.ListPartitionReassignments,
   electLeaders: ApiKey.ElectLeaders,
   unregisterBroker: ApiKey.UnregisterBroker,
+  registerController: ApiKey.ControllerRegistration,
   describeQuorum: ApiKey.DescribeQuorum,
   addRaftVoter: ApiKey.AddRaftVoter,
   removeRaftVoter: ApiKey.RemoveRaftVoter,
