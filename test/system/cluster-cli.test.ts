@@ -70,7 +70,8 @@ describe('three nodes', () => {
     expect(status).toContain(`LeaderId:               ${leaderId}\n`);
     const told = (await json('quorum', 'describe', ...where())) as { replicas: Json[]; highWatermark: number };
     expect(told.highWatermark).toBeGreaterThan(0);
-    expect(told.replicas.map(({ id, role, endpoints }) => [id, role, endpoints]).toSorted()).toEqual(
+    const byId = told.replicas.toSorted((a, b) => Number(a['id']) - Number(b['id']));
+    expect(byId.map(({ id, role, endpoints }) => [id, role, endpoints])).toEqual(
       cluster.nodes.map(({ id, controllerAddress }) => [
         id,
         id === leaderId ? 'Leader' : 'Follower',

@@ -130,6 +130,11 @@ export class QuorumRequests implements QuorumDesk {
       const why = `Cannot remove voter ${nameOf(key)} from the set of voters ${namesOf(before)}`;
       return ok({ reply: voterReply(refusal(ErrorCode.VOTER_NOT_FOUND, why)), committedOffset: 0 });
     }
+    if (after.length === 0) {
+      // Kafka has no other code for it.
+      const why = `${nameOf(key)} is the last voter, and a quorum needs one: add another controller before`;
+      return ok({ reply: voterReply(refusal(ErrorCode.VOTER_NOT_FOUND, why)), committedOffset: 0 });
+    }
     const changed = await this.#changing(true, (taken) => driver.changeVoters(after, taken));
     if (changed.ok) log.info({ ...key }, `controller ${key.id} votes no longer`);
     return answerOf(changed);
@@ -230,7 +235,7 @@ export class QuorumRequests implements QuorumDesk {
   /** Waits until the newcomer has all that is committed. @returns why it does not vote, when it has not by then */
   async #caughtUp(key: ReplicaKey, timeoutMs: number): Promise<Outcome<never> | undefined> {
     const { driver, clock, runtime, requestTimeoutMs } = this.#options;
-    const untilMs = clock.monotonicMs() + Math.max(0, Math.min(timeoutMs, requestTimeoutMs));
+    const untilMs = clock.monotonicMs() + Math.max(0, Math.min(timeoutMs * WAIT_SHARE, requestTimeoutMs));
     for (;;) {
       const { observers, highWatermark } = driver.status();
       const seen = observers.find(({ id, directoryId }) => id === key.id && directoryId === key.directoryId);
@@ -241,6 +246,9 @@ export class QuorumRequests implements QuorumDesk {
     }
   }
 }
+
+/** Of the time that the asker waits; the rest is for the answer's way, so that the reason arrives in time. */
+const WAIT_SHARE = 0.9;
 
 /** Of the quorum's protocol: voters may come and go. */
 const KRAFT_VERSION = 1;
