@@ -78,16 +78,3 @@ export interface ControllerLink {
     principal: string,
   ): Promise<Outcome<{ readonly reply: AdminReply<R>; readonly committedOffset: number }>>;
 }
-
-/** Where the controller keeps its log. Raft implements it later; on one node it is a synced LevelDB. */
-export interface MetadataStore {
-  /** What was committed before: a snapshot as records, then the batches after it. */
-  load(): Promise<{ readonly snapshot: CommittedRecords | undefined; readonly batches: readonly CommittedRecords[] }>;
-  /** Durable and committed when it resolves. One append at a time. */
-  append(batch: CommittedRecords): Promise<void>;
-  /** Replaces everything before `state.endOffset`. May run while batches are appended; one at a time. */
-  saveSnapshot(state: CommittedRecords): Promise<void>;
-  /** Bytes of the batches since the last snapshot. */
-  readonly bytesSinceSnapshot: number;
-  close(): Promise<void>;
-}

@@ -1,12 +1,12 @@
 /**
- * What a controller wants of the quorum for itself: that its voters know where it is reached (KIP-853), and, where
+ * What a controller wants of the quorum for itself: that its voters know where it is reached and which directory it has (KIP-853), and, where
  * `controller.quorum.auto.join.enable` says so, to be a voter, in place of the one that had its id with a disk that is gone (KIP-1186).
  */
-import { ok, refuse } from '@odradek/base';
+import { UUID_ZERO, ok, refuse } from '@odradek/base';
 import type { Clock, Logger, Outcome, TimerHandle } from '@odradek/base';
 import { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest } from '@odradek/metadata';
 import type { AdminRequest, QuorumRequest } from '@odradek/metadata';
-import { ErrorCode } from '@odradek/protocol';
+import { ErrorCode, FeatureName } from '@odradek/protocol';
 import type { Identity } from '@odradek/rpc';
 import type { VoterEndpoint } from '../raft/core/messages.ts';
 import type { Answered, Asked } from '../raft/shell/asks.ts';
@@ -46,6 +46,7 @@ export class Joining {
     this.#options = options;
     options.runtime.onLeader(() => this.#look());
     options.runtime.onVoters(() => this.#look());
+    options.runtime.onFeatures(() => this.#look());
     options.transport.onAsk((asked) => this.#answer(asked));
     this.#look();
   }
@@ -79,12 +80,14 @@ export class Joining {
     const { runtime, identity, endpoints, joins, requestTimeoutMs } = this.#options;
     const { clusterId, nodeId, directoryId } = identity;
     const { voters } = runtime;
-    if (isStatic(voters) || endpoints.length === 0 || endpoints.some(({ port }) => port === 0)) return undefined;
+    const mayChange = runtime.image.features.level(FeatureName.KRAFT_VERSION) > 0 || !isStatic(voters);
+    if (voters.length === 0 || !mayChange || endpoints.length === 0 || endpoints.some(({ port }) => port === 0))
+      return undefined;
     const voter = { voterId: nodeId, voterDirectoryId: directoryId };
     const listeners = endpoints.map(({ name, host, port }) => ({ name, host, port }));
     const same = voters.find(({ id }) => id === nodeId);
-    if (same?.directoryId === directoryId) {
-      if (isEqual(same.endpoints, endpoints)) return undefined;
+    if (same?.directoryId === directoryId || same?.directoryId === UUID_ZERO) {
+      if (same.directoryId === directoryId && isEqual(same.endpoints, endpoints)) return undefined;
       const kRaftVersionFeature = { minSupportedVersion: 0, maxSupportedVersion: 1 };
       const request = { clusterId, currentLeaderEpoch, ...voter, listeners, kRaftVersionFeature };
       return { kind: 'updateRaftVoter', request };

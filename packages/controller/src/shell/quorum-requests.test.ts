@@ -252,3 +252,24 @@ test('auto join: an observer that may becomes a voter by itself, and takes the p
   }, 'the new disk votes');
   expect((await controllers.active()).running.status().voters).toHaveLength(3);
 });
+
+test('kraft.version 1: voters by name show their directories one after the other, and others may be added', async () => {
+  const controllers = await new Controllers(3).start();
+  open.push(controllers);
+  const active = await controllers.active();
+  await controllers.until(() => [...active.running.image().cluster.controllers()].length === 3, 'all are registered');
+  const update = { feature: 'kraft.version', maxVersionLevel: 1, allowDowngrade: false, upgradeType: 1 };
+  const request = { timeoutMs: 1_000, featureUpdates: [update], validateOnly: false };
+  const raised = await controllers.got(active.running.port.admin({ kind: 'updateFeatures', request }, ''));
+  expect(raised).toMatchObject({ ok: true, value: { reply: { errorCode: ErrorCode.NONE } } });
+  const directories = () => controllers.activeNow?.running.status().voters.map(({ directoryId }) => directoryId);
+  const expected = [1, 2, 3].map((id) => controllers.node(id).directoryId);
+  await controllers.until(() => directories()?.join() === expected.join(), 'all have shown their directories');
+  const fourth = await controllers.startNode(4, {
+    voters: [],
+    properties: { 'controller.quorum.bootstrap.servers': 'host-1:9093' },
+  });
+  await controllers.pass(500);
+  const leader = await controllers.active();
+  expect(await ask(controllers, leader, addition(fourth))).toMatchObject({ errorCode: ErrorCode.NONE });
+});

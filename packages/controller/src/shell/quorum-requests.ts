@@ -140,14 +140,14 @@ export class QuorumRequests implements QuorumDesk {
     return answerOf(changed);
   }
 
-  /** Answered once the log has taken it, as Kafka does. */
+  /** Answered once the log has taken it, as Kafka does. A voter that was known by its id alone shows its directory. */
   async #update(request: UpdateRaftVoterRequest): Promise<Answer<QuorumRequest>> {
     const key = { id: request.voterId, directoryId: request.voterDirectoryId };
     const { driver, log } = this.#options;
     const code = this.#updateProblem(request, key);
     if (code !== undefined) return this.#updated(code, 0);
     const endpoints = request.listeners.map(({ name, host, port }) => ({ name, host, port }));
-    const voters = driver.voters.map((voter) => (isSame(voter, key) ? { ...voter, endpoints } : voter));
+    const voters = driver.voters.map((voter) => (isSame(voter, key) ? { ...key, endpoints } : voter));
     const changed = await this.#changing(false, (taken) => driver.changeVoters(voters, taken));
     if (!changed.ok && changed.code === ErrorCode.NOT_CONTROLLER) return changed;
     if (changed.ok) log.info({ ...key, endpoints }, `controller ${key.id} is reached at other addresses now`);

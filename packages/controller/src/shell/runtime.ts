@@ -82,6 +82,7 @@ export class ControllerRuntime implements RaftMachine {
   readonly #onFenced: ((fenced: FencedBroker) => void)[] = [];
   readonly #onReady: (() => void)[] = [];
   readonly #onVoters: ((voters: readonly Voter[]) => void)[] = [];
+  readonly #onFeatures: (() => void)[] = [];
 
   constructor(options: RuntimeOptions) {
     const { clock, limits } = options;
@@ -140,6 +141,11 @@ export class ControllerRuntime implements RaftMachine {
     this.#onVoters.push(changed);
   }
 
+  /** Levels of features have changed. */
+  onFeatures(changed: () => void): void {
+    this.#onFeatures.push(changed);
+  }
+
   onFenced(told: (fenced: FencedBroker) => void): void {
     this.#onFenced.push(told);
   }
@@ -196,7 +202,7 @@ export class ControllerRuntime implements RaftMachine {
     const { endOffset, epoch } = entry;
     const records = entriesRecords(entry);
     const delta = this.#image.applyBatch({ records, endOffset, epoch });
-    if (delta.features.size > 0) this.#checkFeatures();
+    if (delta.features.size > 0) this.#featuresChanged();
     this.#snapshots?.applied(records.length);
   }
 
@@ -205,7 +211,7 @@ export class ControllerRuntime implements RaftMachine {
     this.#image = image;
     this.#isStale = false;
     this.#snapshots?.restored(recordCount);
-    this.#checkFeatures();
+    this.#featuresChanged();
   }
 
   leading(epoch: number): void {
@@ -304,10 +310,11 @@ export class ControllerRuntime implements RaftMachine {
   }
 
   /** Metadata of a version that this one does not know is not acted upon. */
-  #checkFeatures(): void {
+  #featuresChanged(): void {
     const unsupported = unsupportedFeature(this.#image);
     if (unsupported !== undefined && !unsupported.ok)
       throw new StorageFault('the metadata log', new Error(unsupported.why));
+    for (const changed of this.#onFeatures) changed();
   }
 
   // The active controller's loop.
@@ -392,6 +399,7 @@ export class ControllerRuntime implements RaftMachine {
     for (const { op, answer, delta, reply } of decided) {
       if (delta !== undefined) {
         tell(this.#options.log, delta, this.#image);
+        if (delta.features.size > 0) for (const changed of this.#onFeatures) changed();
         for (const fenced of fencedBy({ op, delta, reply }, this.#image)) this.#fenced(fenced);
       }
       answer(ok({ reply, committedOffset }));

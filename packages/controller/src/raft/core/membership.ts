@@ -65,13 +65,12 @@ export function isSame(voter: ReplicaKey, key: ReplicaKey): boolean {
   return voter.id === key.id && (voter.directoryId === UUID_ZERO || voter.directoryId === key.directoryId);
 }
 
-/** Whether two sets differ in one voter at most, added or removed; any two majorities then share one. */
+/**
+ * Whether two sets differ in one voter at most, added or removed; any two majorities then share one. A static voter whose directory has
+ * become known is the same voter.
+ */
 export function differsByOne(before: readonly Voter[], after: readonly Voter[]): boolean {
-  const added = after.filter((voter) => !before.some((old) => isEqual(old, voter))).length;
-  const removed = before.filter((voter) => !after.some((kept) => isEqual(kept, voter))).length;
+  const added = after.filter((voter) => !before.some((old) => isSame(old, voter))).length;
+  const removed = before.filter((voter) => !after.some((kept) => isSame(voter, kept))).length;
   return added + removed <= 1;
-}
-
-function isEqual(a: ReplicaKey, b: ReplicaKey): boolean {
-  return a.id === b.id && a.directoryId === b.directoryId;
 }
