@@ -134,9 +134,9 @@ function hasPeers(config: NodeConfig, start: QuorumStart): boolean {
 const BROKER_SHARE = 0.7;
 const HAND_OVER_SHARE = 0.15;
 const STREAMS_SHARE = 0.05;
-/** While a node waits it says for what at this pace, milliseconds. */
-const WAITING_LINE_MS = 5_000;
-const FIRST_WAITING_LINE_MS = 1_000;
+/** While a node waits it looks at this pace for what it is, and says so when it changes, and from time to time; milliseconds. */
+const WAITING_LOOK_MS = 1_000;
+const SAME_LINE_MS = 30_000;
 
 class Node implements RunningNode {
   readonly nodeId: number;
@@ -359,12 +359,18 @@ class Node implements RunningNode {
   /** While it waits for others, the node says for whom. */
   #tellWaiting(): { end: () => void } {
     const { ports, log } = this.#options;
-    const tell = (): void => {
+    const { clock } = ports;
+    let told: string | undefined;
+    let toldMs = 0;
+    const look = (): void => {
+      timer = clock.after(WAITING_LOOK_MS, look);
       const missing = this.#missing();
-      if (missing !== undefined) log.info({}, missing);
-      timer = ports.clock.after(WAITING_LINE_MS, tell);
+      if (missing === undefined || (missing === told && clock.monotonicMs() - toldMs < SAME_LINE_MS)) return;
+      told = missing;
+      toldMs = clock.monotonicMs();
+      log.info({}, missing);
     };
-    let timer = ports.clock.after(FIRST_WAITING_LINE_MS, tell);
+    let timer = clock.after(WAITING_LOOK_MS, look);
     return { end: () => timer.cancel() };
   }
 

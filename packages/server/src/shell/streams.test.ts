@@ -45,6 +45,17 @@ test('streams: a connection that comes before gRPC is there is served as soon as
   expect(await answer).toEqual(message);
 });
 
+test('streams: a node may dial before it knows what it serves', async () => {
+  const [one, other] = [streamsOf(1), streamsOf(2)];
+  other.serve(raftService, { opened: (stream) => stream.close() });
+  expect((await one.dial(raftService, await listening(other))).ok).toBe(true);
+  const heard = new Promise<number>((resolve) => {
+    one.serve(raftService, { opened: (stream) => resolve(stream.peer.nodeId) });
+  });
+  expect((await other.dial(raftService, await listening(one))).ok).toBe(true);
+  expect(await heard).toBe(2);
+});
+
 test('streams: what waits for gRPC when the node stops is closed, and so is what comes later', async () => {
   const server = streamsOf(1);
   server.serve(raftService, { opened: (stream) => stream.close() });

@@ -29,7 +29,6 @@ export type NodeStreamsOptions = {
 };
 
 type Library = typeof grpcLibrary;
-type Grpc = { readonly server: SharingStreamServer; readonly client: grpcLibrary.GrpcClient };
 
 const CLOSED: Dialled<never> = { ok: false, ending: { kind: 'closed', by: 'us', why: 'this node stops' } };
 
@@ -40,9 +39,9 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
   /** Connections that other nodes have opened; those that came before gRPC was there wait in it. */
   readonly #taken = new Set<Socket>();
   readonly #dialled = new Set<WeakRef<{ destroy(why: string): void }>>();
-  #grpc: Grpc | undefined;
+  #server: SharingStreamServer | undefined;
+  #client: grpcLibrary.GrpcClient | undefined;
   #library: Promise<Library> | undefined;
-  #opening: Promise<Grpc> | undefined;
   #isClosed = false;
 
   constructor(options: NodeStreamsOptions) {
@@ -52,7 +51,7 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
 
   /** Before the first connection is taken. */
   serve<Asked, Told>(service: Service<Asked, Told>, handler: ServiceHandler<Asked, Told>): void {
-    assert(this.#opening === undefined, 'services are known before anybody speaks');
+    assert(this.#server === undefined, 'services are known before anybody is heard');
     this.#services.push((server) => server.serve(service, handler));
   }
 
@@ -74,16 +73,19 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
     if (this.#isClosed) return socket.destroy();
     this.#taken.add(socket);
     socket.onClose(() => this.#taken.delete(socket));
-    if (this.#grpc !== undefined) return this.#grpc.server.take(socket, unread);
+    if (this.#server !== undefined) return this.#server.take(socket, unread);
     socket.pause();
-    void this.#open().then(({ server }) => {
+    void this.#openServer().then((server) => {
       // It may have gone meanwhile, or the node stops.
-      if (this.#taken.has(socket)) server.take(socket, unread);
+      if (this.#isClosed) socket.destroy();
+      else if (this.#taken.has(socket)) server.take(socket, unread);
     });
   }
 
   async dial<Asked, Told>(service: Service<Asked, Told>, target: Target): Promise<Dialled<Stream<Asked, Told>>> {
-    const { client } = this.#grpc ?? (await this.#open());
+    if (this.#isClosed) return CLOSED;
+    const client = this.#client ?? (await this.#openClient());
+    // The end may have come while it was loaded.
     if (this.#isClosed) return CLOSED;
     const dialled = await client.dial(service, target);
     if (dialled.ok) this.#remember(dialled.stream);
@@ -101,13 +103,13 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
   /** Ends what this node has dialled. */
   close(): void {
     this.#isClosed = true;
-    this.#grpc?.client.close();
+    this.#client?.close();
   }
 
   /** Ends every stream in words, those that do not hear them after `graceMs` at once. */
   async closeAll(graceMs: number): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([this.#grpc?.client.closeWithin(graceMs), this.#grpc?.server.close(graceMs)]);
+    await Promise.all([this.#client?.closeWithin(graceMs), this.#server?.close(graceMs)]);
     for (const socket of this.#taken) socket.destroy();
   }
 
@@ -120,18 +122,23 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
     return (this.#library ??= import('@odradek/rpc/grpc'));
   }
 
-  #open(): Promise<Grpc> {
-    return (this.#opening ??= this.#load().then(async (library) => {
-      const { self, network, clock, limits } = this.#options;
-      const onRefused = (refusal: Refusal): void => this.#refusals.tell(refusal);
-      const server = library.createGrpcServer({ self, network, clock, limits, onRefused });
-      for (const serve of this.#services) serve(server);
-      const grpc = { server, client: library.createGrpcClient({ self, clock, limits }) };
-      this.#grpc = grpc;
-      // The end came while it was loaded.
-      if (this.#isClosed) await this.closeAll(0);
-      return grpc;
-    }));
+  async #openServer(): Promise<SharingStreamServer> {
+    const { createGrpcServer } = await this.#load();
+    return (this.#server ??= this.#serverOf(createGrpcServer));
+  }
+
+  #serverOf(create: Library['createGrpcServer']): SharingStreamServer {
+    const { self, network, clock, limits } = this.#options;
+    const onRefused = (refusal: Refusal): void => this.#refusals.tell(refusal);
+    const server = create({ self, network, clock, limits, onRefused });
+    for (const serve of this.#services) serve(server);
+    return server;
+  }
+
+  async #openClient(): Promise<grpcLibrary.GrpcClient> {
+    const { createGrpcClient } = await this.#load();
+    const { self, clock, limits } = this.#options;
+    return (this.#client ??= createGrpcClient({ self, clock, limits }));
   }
 }
 
