@@ -1,100 +1,10 @@
-import { MetricsRegistry, ok, refuse, UUID_ZERO } from '@odradek/base';
-import type { Outcome } from '@odradek/base';
-import { drain, SimClock } from '@odradek/base/testing';
-import { type CommittedRecords, type ControllerLink, type MetadataObserver, record } from '@odradek/metadata';
+import { ok, refuse } from '@odradek/base';
+import { drain } from '@odradek/base/testing';
+import { record } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
-import { collectingLog } from '../testing/listening.ts';
-import { ControllerSession, type MetadataFollower } from './controller-link.ts';
-
-const registration = {
-  brokerId: 1,
-  clusterId: 'c',
-  incarnationId: UUID_ZERO,
-  endpoints: [],
-  rack: null,
-  features: [],
-  logDirs: [],
-};
-
-const registered = record('RegisterBrokerRecord', {
-  brokerId: 1,
-  isMigratingZkBroker: false,
-  incarnationId: UUID_ZERO,
-  brokerEpoch: 0,
-  endPoints: [],
-  features: [],
-  rack: null,
-  fenced: true,
-  inControlledShutdown: false,
-  logDirs: [],
-  cordonedLogDirs: null,
-});
-const topic = (name: string, nth: number) =>
-  record('TopicRecord', { name, topicId: Buffer.alloc(16, nth + 10).toString('base64url') });
-
-/** A controller that a test drives by hand: what is committed is shown when the test says so. */
-class HandController implements ControllerLink {
-  observer: MetadataObserver | undefined;
-  endOffset = 0;
-  registration: Outcome<{ readonly brokerEpoch: number }> = ok({ brokerEpoch: 0 });
-  readonly beats: { wantShutDown: boolean; metadataOffset: number }[] = [];
-  beatReply = (_beat: { wantShutDown: boolean }): Outcome<{ fenced: boolean; shouldShutDown: boolean }> =>
-    ok({ fenced: false, shouldShutDown: true });
-  committedOffset = 0;
-
-  register(): Promise<Outcome<{ readonly brokerEpoch: number }>> {
-    return Promise.resolve(this.registration);
-  }
-
-  heartbeat(beat: { wantShutDown: boolean; metadataOffset: number }): ReturnType<ControllerLink['heartbeat']> {
-    this.beats.push(beat);
-    return Promise.resolve(this.beatReply(beat));
-  }
-
-  subscribe(observer: MetadataObserver): { close(): void } {
-    this.observer = observer;
-    return { close: () => (this.observer = undefined) };
-  }
-
-  submit(): Promise<Outcome<never>> {
-    const reply = { throttleTimeMs: 0, topics: [] } as never;
-    return Promise.resolve(ok({ reply, committedOffset: this.committedOffset } as never));
-  }
-
-  snapshot(records: CommittedRecords['records']): void {
-    this.endOffset = records.length;
-    this.observer?.snapshot({ records, endOffset: this.endOffset, epoch: 1 });
-  }
-
-  commit(...records: CommittedRecords['records'][number][]): void {
-    this.endOffset += records.length;
-    this.observer?.committed({ records, endOffset: this.endOffset, epoch: 1 });
-  }
-}
-
-function session(followers: MetadataFollower[] = []) {
-  const clock = new SimClock();
-  const controller = new HandController();
-  const { log, lines } = collectingLog();
-  const bugs: unknown[] = [];
-  const offline: string[] = [];
-  const faults: Error[] = [];
-  const metrics = new MetricsRegistry();
-  const at = new ControllerSession({
-    link: controller,
-    clock,
-    log,
-    metrics,
-    followers,
-    heartbeatMs: 500,
-    registerMs: 5_000,
-    offlineLogDirs: () => offline,
-    bug: (error) => void bugs.push(error),
-    fault: (fault) => void faults.push(fault),
-  });
-  return { at, clock, controller, lines, bugs, metrics, offline, faults };
-}
+import { registered, registration, session, topic } from '../session/testing/hand-link.ts';
+import type { MetadataFollower } from './controller-link.ts';
 
 /** A room that takes as long as the test wants. */
 function slowRoom() {
@@ -129,8 +39,9 @@ test('controller session: joining resolves once every room has taken in all that
 
 test('controller session: a controller that does not want this broker is told to who starts it', async () => {
   const { at, controller } = session();
-  controller.registration = refuse(ErrorCode.DUPLICATE_BROKER_REGISTRATION, 'another broker has this id');
-  expect(await at.join(registration)).toEqual(controller.registration);
+  const duplicate = refuse(ErrorCode.DUPLICATE_BROKER_REGISTRATION, 'another broker has this id');
+  controller.registers = () => duplicate;
+  expect(await at.join(registration)).toEqual(duplicate);
 });
 
 test('controller session: changes reach each room one after another, in order, and a write is answered only when all have it', async () => {

@@ -57,11 +57,12 @@ export class ControllerSession {
   constructor(options: ControllerSessionOptions) {
     this.#options = options;
     const { clock, bug, metrics } = options;
-    const own: MetadataFollower = {
-      snapshot: () => undefined,
-      changed: (delta, image) => this.#noteChange(delta, image),
-    };
-    this.#metadata = new AppliedMetadata({ clock, followers: [...options.followers, own], bug });
+    this.#metadata = new AppliedMetadata({
+      clock,
+      followers: options.followers,
+      applied: (delta, image) => this.#applied(delta, image),
+      bug,
+    });
     metrics.sample('odradek_metadata_offset', {}, () => this.#metadata.end);
     metrics.sample('odradek_topics', {}, () => this.#metadata.image.topics.size);
   }
@@ -162,9 +163,8 @@ export class ControllerSession {
   }
 
   /** Who stops in order waits until every other broker knows who leads instead of it. */
-  #noteChange(delta: MetadataDelta, image: MetadataImage): void {
-    for (const id of delta.brokers.keys())
-      if (image.cluster.broker(id)?.inControlledShutdown === true) this.#options.clock.after(0, () => this.beatNow());
+  #applied(delta: MetadataDelta, image: MetadataImage): void {
+    for (const id of delta.brokers.keys()) if (image.cluster.broker(id)?.inControlledShutdown === true) this.beatNow();
   }
 
   #stop(): void {

@@ -19,6 +19,8 @@ export type AppliedMetadataOptions = {
   readonly clock: Clock;
   /** In the order in which they learn of a change. */
   readonly followers: readonly MetadataFollower[];
+  /** A change counts as applied. */
+  readonly applied: (delta: MetadataDelta, image: MetadataImage) => void;
   /** Metadata can no longer be applied: the broker must stop. */
   readonly bug: (error: unknown) => void;
 };
@@ -90,9 +92,10 @@ export class AppliedMetadata {
 
   async #applyAll(): Promise<void> {
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
-      if (event.kind === 'snapshot') await this.#applySnapshot(event.records);
-      else await this.#applyBatch(event.records);
-      this.#end = event.records.endOffset;
+      const { kind, records } = event;
+      const delta = await (kind === 'snapshot' ? this.#applySnapshot(records) : this.#applyBatch(records));
+      this.#end = records.endOffset;
+      if (delta !== undefined) this.#options.applied(delta, this.#image);
       // A waiter asks whether what it wants is applied; with an empty queue all of it is.
       if (this.#queue.length === 0) this.#isApplying = false;
       for (const waiter of this.#waiters) if (waiter.holds()) this.#finish(waiter, true);
@@ -100,7 +103,8 @@ export class AppliedMetadata {
     }
   }
 
-  async #applySnapshot(state: CommittedRecords): Promise<void> {
+  /** @returns what it changed, unless it is the first metadata of all */
+  async #applySnapshot(state: CommittedRecords): Promise<MetadataDelta | undefined> {
     const before = this.#image;
     if (this.#isWhole) assertGoesOn(before, state);
     const image = await this.#imageOf(state);
@@ -108,6 +112,7 @@ export class AppliedMetadata {
     if (this.#isWhole) return this.#tellChanged(differenceOf(before, image));
     for (const follower of this.#options.followers) await follower.snapshot(image);
     this.#isWhole = true;
+    return undefined;
   }
 
   async #imageOf(state: CommittedRecords): Promise<MetadataImage> {
@@ -121,14 +126,15 @@ export class AppliedMetadata {
     return image;
   }
 
-  async #applyBatch(batch: CommittedRecords): Promise<void> {
+  #applyBatch(batch: CommittedRecords): Promise<MetadataDelta> {
     assert(this.#isWhole, 'the whole state comes before what is committed after it');
-    await this.#tellChanged(this.#image.applyBatch(batch));
+    return this.#tellChanged(this.#image.applyBatch(batch));
   }
 
-  async #tellChanged(delta: MetadataDelta): Promise<void> {
-    if (delta.empty) return;
+  async #tellChanged(delta: MetadataDelta): Promise<MetadataDelta> {
+    if (delta.empty) return delta;
     for (const follower of this.#options.followers) await follower.changed(delta, this.#image);
+    return delta;
   }
 }
 
