@@ -227,6 +227,49 @@ test('start: brokers apart from their controller wait for it, and draw the same 
   for (const { tookMs } of ends) expect(tookMs).toBeLessThan(STOP_WITHIN_MS);
 });
 
+test('start: with servers to ask the first begins the quorum, the others join it by themselves and vote; without its id nobody joins', async () => {
+  const all = await places();
+  const servers = all.map(({ controllerPort }) => `localhost:${controllerPort}`).join(',');
+  const fileOf = (place: Place): string => {
+    const file = kafkasFile(place, all);
+    const quorum = `controller.quorum.bootstrap.servers=${servers}\ncontroller.quorum.auto.join.enable=true\n`;
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^controller\.quorum\.voters=.*$/m, quorum));
+    return file;
+  };
+  const [one, two] = all as [Place, Place, Place];
+  await expect(start({ directory, port: two.port, file: fileOf(two) })).rejects.toThrow(
+    /to join the one of controller\.quorum\.bootstrap\.servers.*CLUSTER_ID or --cluster-id.*--standalone/,
+  );
+  const environment = { CLUSTER_ID: '4L6g3nShT-eMCtK--X86sw' };
+  const nodes = await Promise.all(
+    all.map((place) =>
+      start({
+        directory,
+        port: place.port,
+        file: fileOf(place),
+        environment,
+        ...(place === one ? { flags: ['--standalone'] } : {}),
+      }),
+    ),
+  );
+  await knowEachOther(nodes, IDS);
+  await eventually('all three vote', async () => {
+    using wire = await Wire.open(nodes[2]?.bootstrap ?? '');
+    const topics = [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }];
+    const answer = await wire.call(ApiKey.DescribeQuorum, { topics });
+    const voters = answer.topics[0]?.partitions[0]?.currentVoters ?? [];
+    return (
+      voters
+        .map(({ replicaId }) => replicaId)
+        .toSorted((a, b) => a - b)
+        .join() === IDS.join()
+    );
+  });
+  // The one that began is one of three now: the others go on without it.
+  await nodes[0]?.kill();
+  expect(await create(nodes[1] as KafkaProcess, 'without-the-first')).toBe(ErrorCode.NONE);
+});
+
 test('start: a node alone is not made one of three by new properties: it refuses, and says how a quorum grows', async () => {
   const all = await places();
   const [one] = all as [Place, Place, Place];

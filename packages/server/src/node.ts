@@ -14,7 +14,7 @@ import { outsideReason } from './faults.ts';
 import { prepareDirectories } from './format.ts';
 import type { Directories } from './format.ts';
 import { watchNode } from './node-metrics.ts';
-import { quorumStart, unsaidCluster } from './quorum.ts';
+import { controllersOf, quorumStart, unsaidCluster } from './quorum.ts';
 import type { QuorumStart } from './quorum.ts';
 import { NodeStreams } from './shell/streams.ts';
 import { votersDiffer, whatIsMissing } from './waiting.ts';
@@ -332,20 +332,13 @@ class Node implements RunningNode {
   }
 
   #openLink(): OpenLink {
-    const { ports, config, log, metrics, onBug } = this.#options;
+    const { ports, config, log, metrics, hostName, onBug } = this.#options;
     const { controller } = this;
-    const { quorum } = config;
-    const known =
-      quorum.kind === 'static'
-        ? quorum.voters.map(({ id, host, port }) => ({ nodeId: id, host, port }))
-        : quorum.kind === 'bootstrap'
-          ? quorum.servers.map((server) => ({ nodeId: null, ...server }))
-          : [];
     return createControllerLink({
       identity: this.#identity,
       client: this.#streams,
       ...(controller === undefined ? {} : { local: () => controller.local() }),
-      candidates: () => known,
+      candidates: () => controllersOf(config, controller?.voters() ?? [], hostName),
       duplicateMs: config.get('broker.session.timeout.ms'),
       clock: ports.clock,
       random: ports.random,

@@ -1,6 +1,6 @@
 import { isUuid, NodeConfig } from '@odradek/base';
 import { expect, test } from 'vitest';
-import { derivedClusterId, quorumStart, unsaidCluster } from './quorum.ts';
+import { controllersOf, derivedClusterId, quorumStart, unsaidCluster } from './quorum.ts';
 
 const withProperties = (properties: Record<string, string>): NodeConfig =>
   new NodeConfig(new Map(Object.entries({ listeners: 'PLAINTEXT://:9092,CONTROLLER://:9093', ...properties })));
@@ -74,4 +74,20 @@ test('quorum: a broker and its controller draw the same id, and who joins must b
   const unsaid = unsaidCluster(bootstrap('kafka-1:9093,kafka-2:9093'), { kind: 'join' });
   expect(unsaid).toMatchObject({ kind: 'unknown' });
   expect(unsaid.kind === 'unknown' ? unsaid.why : '').toMatch(/kafka-1:9093,kafka-2:9093.*CLUSTER_ID.*--standalone/);
+});
+
+test('quorum: a broker looks for controllers where the log says, else where the properties say, and not at its own door', () => {
+  const named = withProperties({ 'controller.quorum.voters': '2@kafka-2:9093,1@kafka-1:9093' });
+  const inForce = [{ id: 7, endpoints: [{ host: 'kafka-7', port: 9093 }] }];
+  expect(controllersOf(named, [], 'kafka-1')).toEqual([
+    { nodeId: 1, host: 'kafka-1', port: 9093 },
+    { nodeId: 2, host: 'kafka-2', port: 9093 },
+  ]);
+  expect(controllersOf(named, inForce, 'kafka-1')).toEqual([{ nodeId: 7, host: 'kafka-7', port: 9093 }]);
+  const asked = bootstrap('kafka-1:9093,kafka-2:9093,kafka-7:9093');
+  expect(controllersOf(asked, inForce, 'kafka-1')).toEqual([
+    { nodeId: 7, host: 'kafka-7', port: 9093 },
+    { nodeId: null, host: 'kafka-2', port: 9093 },
+  ]);
+  expect(controllersOf(withProperties({}), [], 'kafka-1')).toEqual([]);
 });

@@ -91,3 +91,36 @@ export function derivedClusterId(voters: readonly configuration.StaticVoter[]): 
     if (!text.startsWith('-')) return text;
   }
 }
+
+type VoterInForce = {
+  readonly id: number;
+  readonly endpoints: readonly configuration.HostAndPort[];
+};
+type ControllerPlace = configuration.HostAndPort & { readonly nodeId: number | null };
+
+/**
+ * Where a broker looks for the active controller.
+ * @param voters those that the controller of this node knows; empty without one
+ */
+export function controllersOf(
+  config: NodeConfig,
+  voters: readonly VoterInForce[],
+  hostName: string,
+): readonly ControllerPlace[] {
+  const { quorum } = config;
+  const places: ControllerPlace[] = [];
+  for (const { id, endpoints } of voters) {
+    const [first] = endpoints;
+    if (first !== undefined) places.push({ nodeId: id, host: first.host, port: first.port });
+  }
+  if (places.length === 0 && quorum.kind === 'static') {
+    for (const { id, host, port } of quorum.voters) places.push({ nodeId: id, host, port });
+  }
+  if (quorum.kind !== 'bootstrap') return places;
+  const isKnown = ({ host, port }: configuration.HostAndPort): boolean =>
+    places.some((place) => place.host === host && place.port === port);
+  for (const server of quorum.servers) {
+    if (!isKnown(server) && !isThisNode(server, config, hostName)) places.push({ nodeId: null, ...server });
+  }
+  return places;
+}

@@ -18,6 +18,8 @@ export type ProcessOptions = {
   /** Configuration keys, as `--override` takes them. */
   readonly config?: Readonly<Record<string, string>>;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Of the server's command line, such as `--standalone`. */
+  readonly flags?: readonly string[];
   /** `environment` says all of it, instead of the listeners and directories that are chosen here; `port` must be what it says. */
   readonly isConfigured?: boolean;
   /** Arguments before the server's file: for the runtime (`--cpu-prof`), or a whole command before it (`prlimit`). */
@@ -158,6 +160,7 @@ function start(config: Readonly<Record<string, string>>, options: ProcessOptions
     ...(options.runtimeArguments ?? []),
     main,
     ...(options.file === undefined ? [] : ['--config', options.file]),
+    ...(options.flags ?? []),
     ...overrides,
   ];
   const [file = process.execPath, ...args] = command;
