@@ -53,7 +53,8 @@ async function played(
 ): Promise<ChaosReport> {
   if (network === undefined) return controllersChaos({ faults, say });
   await using cables = await network();
-  return controllersChaos({ faults, say, network: cables });
+  // Awaited here: the network goes with the scope.
+  return await controllersChaos({ faults, say, network: cables });
 }
 
 function verdict(report: ChaosReport): string {
