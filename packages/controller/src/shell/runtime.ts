@@ -18,7 +18,7 @@ import type { LogReader } from '../ports.ts';
 import type { Proposal } from '../raft/core/leader.ts';
 import type { Entry, Position, Voter } from '../raft/core/messages.ts';
 import type { SnapshotMark } from '../raft/core/entries.ts';
-import type { RaftMachine } from '../raft/ports.ts';
+import type { PinnedSnapshot, RaftMachine } from '../raft/ports.ts';
 import type { RaftDriver } from '../raft/shell/driver.ts';
 import { packRecords } from './batch-codec.ts';
 import { imageOfParts, recordsOf } from './image-parts.ts';
@@ -284,28 +284,36 @@ export class ControllerRuntime implements RaftMachine {
 
   /** Makes the image from what is committed: the snapshot in force and the log after it. */
   async #rebuild(): Promise<void> {
-    const { clock, limits, log } = this.#options;
-    const pinned = this.#attached.pinSnapshot();
     this.#isStale = true;
-    try {
-      const { image } = await imageOfParts(pinned.mark, pinned.parts());
-      for (;;) {
-        const at = { offset: image.endOffset, epoch: image.epoch };
-        const entries = this.#attached.appliedAfter(at, limits.raftAppliedBytesPerTurn);
-        // The log is another's snapshot now, which is told next.
-        if (entries === undefined) return;
-        if (entries.length === 0) break;
-        for (const entry of entries) {
-          const { endOffset, epoch } = entry;
-          image.applyBatch({ records: entriesRecords(entry), endOffset, epoch });
-        }
-        await new Promise<void>((resolve) => clock.after(0, resolve));
+    for (;;) {
+      const pinned = this.#attached.pinSnapshot();
+      const image = await this.#imageAfter(pinned).finally(() => pinned.release());
+      if (image !== undefined) {
+        this.#image = image;
+        this.#isStale = false;
+        this.#options.log.info({ endOffset: image.endOffset }, 'what was decided and not committed is forgotten');
+        return;
       }
-      this.#image = image;
-      this.#isStale = false;
-      log.info({ endOffset: image.endOffset }, 'what was decided and not committed is forgotten');
-    } finally {
-      pinned.release();
+      const newest = this.#attached.pinSnapshot();
+      newest.release();
+      // The log begins with another's snapshot now, which is told next; or with an own one that came into force meanwhile.
+      if (newest.mark.offset === pinned.mark.offset) return;
+    }
+  }
+
+  /** @returns undefined when the log does not reach back to the snapshot any more */
+  async #imageAfter(pinned: PinnedSnapshot): Promise<MetadataImage | undefined> {
+    const { clock, limits } = this.#options;
+    const { image } = await imageOfParts(pinned.mark, pinned.parts());
+    for (;;) {
+      const at = { offset: image.endOffset, epoch: image.epoch };
+      const entries = this.#attached.appliedAfter(at, limits.raftAppliedBytesPerTurn);
+      if (entries === undefined || entries.length === 0) return entries === undefined ? undefined : image;
+      for (const entry of entries) {
+        const { endOffset, epoch } = entry;
+        image.applyBatch({ records: entriesRecords(entry), endOffset, epoch });
+      }
+      await new Promise<void>((resolve) => clock.after(0, resolve));
     }
   }
 
