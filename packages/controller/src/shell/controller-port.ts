@@ -5,6 +5,7 @@ import type { AdminReply, AdminRequest, BrokerRegistration, QuorumRequest } from
 import type { Heartbeat, HeartbeatReply } from '../core/brokers.ts';
 import type { ControllerOp, ControllerReply } from '../core/controller.ts';
 import type { ControllerPort, KnownLeader, LogReader } from '../ports.ts';
+import type { BrokerOffsets } from './broker-offsets.ts';
 import type { ControllerRuntime, LeaderSeen } from './runtime.ts';
 
 type Answered<R extends AdminRequest> = Outcome<{ readonly reply: AdminReply<R>; readonly committedOffset: number }>;
@@ -17,10 +18,12 @@ export interface QuorumDesk {
 export class RunningPort implements ControllerPort {
   readonly #runtime: ControllerRuntime;
   readonly #quorum: QuorumDesk;
+  readonly #brokers: BrokerOffsets;
 
-  constructor(runtime: ControllerRuntime, quorum: QuorumDesk) {
+  constructor(runtime: ControllerRuntime, quorum: QuorumDesk, brokers: BrokerOffsets) {
     this.#runtime = runtime;
     this.#quorum = quorum;
+    this.#brokers = brokers;
   }
 
   async register(registration: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>> {
@@ -30,7 +33,10 @@ export class RunningPort implements ControllerPort {
 
   async heartbeat(beat: Heartbeat): Promise<Outcome<HeartbeatReply>> {
     const outcome = await this.#runtime.submit({ kind: 'heartbeat', beat });
-    return outcome.ok ? replyOf(outcome.value.reply, 'heartbeat').outcome : outcome;
+    if (!outcome.ok) return outcome;
+    const answer = replyOf(outcome.value.reply, 'heartbeat').outcome;
+    if (answer.ok) this.#brokers.heard(beat, outcome.value.committedOffset);
+    return answer;
   }
 
   sessionLost({ brokerId, brokerEpoch }: { readonly brokerId: number; readonly brokerEpoch: number }): void {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { MetricsRegistry, limits as allLimits } from '@odradek/base';
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import type { MetadataImage } from '@odradek/metadata';
-import { brokerSessionService, pipe } from '@odradek/rpc';
 import type {
   FromBroker,
   FromController,
@@ -17,25 +16,16 @@ import type {
   StreamClient,
 } from '@odradek/rpc';
 import type { ControllerPort, KnownLeader } from '../ports.ts';
-import type { Voter } from '../raft/core/messages.ts';
+import { isSame } from '../raft/core/membership.ts';
+import type { ReplicaKey, Voter } from '../raft/core/messages.ts';
 import type { RaftStore } from '../raft/ports.ts';
 import { RaftDriver } from '../raft/shell/driver.ts';
 import type { QuorumStatus } from '../raft/shell/status.ts';
 import { openRaftStore } from '../raft/shell/store.ts';
 import { StreamTransport } from '../raft/shell/transport.ts';
-import { SessionHost } from '../session/shell/host.ts';
-import { RunningPort } from './controller-port.ts';
-import { Joining } from './joining.ts';
-import { Registering } from './registering.ts';
-import { QuorumRequests } from './quorum-requests.ts';
-import {
-  firstVoters,
-  listenerNameOf,
-  ownEndpoints,
-  quorumLimits,
-  raftOptionsOf,
-  registeredEndpoints,
-} from './raft-options.ts';
+import { openDoors } from './doors.ts';
+import type { Insides } from './doors.ts';
+import { LOCAL_HOST, firstVoters, ownEndpoints, quorumLimits, raftOptionsOf } from './raft-options.ts';
 import { ControllerRuntime } from './runtime.ts';
 
 /** As Kafka names it, so that whoever scans the data directories knows that it is no topic. */
@@ -104,59 +94,28 @@ export async function createController(options: ControllerOptions): Promise<Runn
 type Parts = { readonly store: RaftStore; readonly limits: Limits };
 
 async function run(options: ControllerOptions, { store, limits }: Parts): Promise<RunningController> {
-  const { ports, config, identity, log } = options;
-  const { clock, random } = ports;
+  const { ports, identity } = options;
   const stored = await store.load();
-  const runtime = new ControllerRuntime({
-    settings: {
-      clusterId: identity.clusterId,
-      nodeId: config.nodeId,
-      config,
-      kraftVersion: config.quorum.kind === 'static' ? 0 : 1,
-      sessionTimeoutMs: config.get('broker.session.timeout.ms'),
-      partitionsPerRequestMax: limits.controllerPartitionsPerRequestMax,
-      recordsPerRequestMax: limits.controllerRecordsPerRequestMax,
-      electionsPerBalanceMax: limits.controllerElectionsPerBalanceMax,
-      recordsPerSliceMax: limits.controllerRecordsPerSliceMax,
-      reconnectGraceMs: limits.brokerReconnectGraceMs,
-    },
-    random,
-    clock,
-    limits,
-    log,
-    snapshotBytes: config.get('metadata.log.max.record.bytes.between.snapshots'),
-    snapshotIntervalMs: config.get('metadata.log.max.snapshot.interval.ms'),
-  });
+  const runtime = runtimeOf(options, limits);
   const metrics = options.metrics ?? new MetricsRegistry();
   const transport = transportOf(options, limits, metrics);
   runtime.onVoters((voters) => transport.votersAre(voters));
   const fault = Promise.withResolvers<never>();
   // Who waits for the start hears of it; later nobody does.
   fault.promise.catch(() => undefined);
-  const driver = new RaftDriver(
-    {
-      self: { id: identity.nodeId, directoryId: identity.directoryId },
-      raft: raftOptionsOf(config, limits),
-      clock,
-      random,
-      store,
-      transport,
-      machine: runtime,
-      limits,
-      log,
-      metrics,
-      onFault: (cause) => {
-        runtime.failed();
-        fault.reject(cause);
-        if (hasStarted) options.onFault(cause);
-      },
-    },
-    stored,
-  );
   let hasStarted = false;
+  const onFault = (cause: Error): void => {
+    runtime.failed();
+    fault.reject(cause);
+    if (hasStarted) options.onFault(cause);
+  };
+  const self = { id: identity.nodeId, directoryId: identity.directoryId };
+  const { clock, random } = ports;
+  const shell = { clock, random, store, transport, machine: runtime, limits, log: options.log, metrics, onFault };
+  const driver = new RaftDriver({ self, raft: raftOptionsOf(options.config, limits), ...shell }, stored);
   runtime.attach(driver);
   transport.votersAre(driver.voters);
-  if (isAlone(driver.voters, identity)) {
+  if (isAlone(driver.voters, self)) {
     const ready = new Promise<void>((resolve) => runtime.onReady(resolve));
     try {
       await Promise.race([ready, fault.promise]);
@@ -169,84 +128,57 @@ async function run(options: ControllerOptions, { store, limits }: Parts): Promis
   return running(options, { runtime, driver, transport, limits, metrics });
 }
 
-type Running = {
-  readonly runtime: ControllerRuntime;
-  readonly driver: RaftDriver;
-  readonly transport: StreamTransport;
-  readonly limits: Limits;
-  readonly metrics: Metrics;
-};
+/** The only voter leads at once, or not at all. */
+function isAlone([voter, ...others]: readonly Voter[], self: ReplicaKey): boolean {
+  return voter !== undefined && others.length === 0 && isSame(voter, self);
+}
 
-function running(options: ControllerOptions, parts: Running): RunningController {
-  const { runtime, driver, transport, limits, metrics } = parts;
-  const { identity, log } = options;
-  const { clock } = options.ports;
-  const desk = new QuorumRequests({
-    runtime,
-    driver,
-    identity,
-    listenerName: listenerNameOf(options.config),
-    requestTimeoutMs: options.config.get('controller.quorum.request.timeout.ms'),
-    clock,
+function runtimeOf({ ports, config, identity, log }: ControllerOptions, limits: Limits): ControllerRuntime {
+  return new ControllerRuntime({
+    settings: {
+      clusterId: identity.clusterId,
+      nodeId: config.nodeId,
+      config,
+      kraftVersion: config.quorum.kind === 'static' ? 0 : 1,
+      sessionTimeoutMs: config.get('broker.session.timeout.ms'),
+      partitionsPerRequestMax: limits.controllerPartitionsPerRequestMax,
+      recordsPerRequestMax: limits.controllerRecordsPerRequestMax,
+      electionsPerBalanceMax: limits.controllerElectionsPerBalanceMax,
+      recordsPerSliceMax: limits.controllerRecordsPerSliceMax,
+      reconnectGraceMs: limits.brokerReconnectGraceMs,
+    },
+    random: ports.random,
+    clock: ports.clock,
+    limits,
     log,
+    snapshotBytes: config.get('metadata.log.max.record.bytes.between.snapshots'),
+    snapshotIntervalMs: config.get('metadata.log.max.snapshot.interval.ms'),
   });
-  const port = new RunningPort(runtime, desk);
-  const joining = new Joining({
-    runtime,
-    transport,
-    desk,
-    port,
-    identity,
-    endpoints: ownEndpoints(options.config, options.hostName ?? LOCAL_HOST),
-    joins: options.config.get('controller.quorum.auto.join.enable'),
-    requestTimeoutMs: options.config.get('controller.quorum.request.timeout.ms'),
-    clock,
-    log,
-  });
-  const registering = new Registering({
-    runtime,
-    port,
-    transport,
-    identity,
-    endpoints: registeredEndpoints(options.config, options.hostName ?? LOCAL_HOST),
-    requestTimeoutMs: options.config.get('controller.quorum.request.timeout.ms'),
-    clock,
-    log,
-  });
-  const sessions = new SessionHost({ controller: port, identity, clock, limits, log, metrics });
+}
+
+function running(options: ControllerOptions, insides: Insides): RunningController {
+  const { runtime, driver, transport } = insides;
+  const { port, sessions, local, close } = openDoors(options, insides);
   return {
     port,
     raft: transport,
     sessions,
-    local() {
-      const { near, far } = pipe({ service: brokerSessionService, self: identity, clock, limits });
-      sessions.opened(far);
-      return near;
-    },
+    local,
     image: () => runtime.image,
     status: () => driver.status(),
     voters: () => runtime.voters,
     leader: () => port.leader(),
-    handOver: (deadlineMs, to) => handOver(options, { runtime, driver }, deadlineMs, to ?? null),
+    handOver: (deadlineMs, to) => handOver(options, insides, deadlineMs, to ?? null),
     async close() {
-      joining.close();
-      registering.close();
-      await runtime.drain();
-      sessions.close();
-      runtime.close();
+      await close();
       await driver.close();
     },
   };
 }
 
-/** The only voter leads at once, or not at all. */
-function isAlone(voters: readonly Voter[], { nodeId }: Identity): boolean {
-  return voters.length === 1 && voters[0]?.id === nodeId;
-}
-
 async function handOver(
   { ports }: ControllerOptions,
-  { runtime, driver }: Pick<Running, 'runtime' | 'driver'>,
+  { runtime, driver }: Insides,
   deadlineMs: number,
   to: number | null,
 ): Promise<void> {
@@ -279,5 +211,3 @@ function transportOf(options: ControllerOptions, limits: Limits, metrics: Metric
     ...(streams === undefined ? {} : { streams }),
   });
 }
-
-const LOCAL_HOST = 'localhost';

@@ -5,7 +5,7 @@ import type { AdminReply, QuorumRequest } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { CONTROLLER_PORT, Controllers, create, hostOf, joined } from '../testing/controllers.ts';
 import type { Controller, ControllersOptions } from '../testing/controllers.ts';
-import { CLUSTER_ID } from '../testing/harness.ts';
+import { CLUSTER_ID, directoryOf } from '../testing/harness.ts';
 
 const open: Controllers[] = [];
 afterEach(async () => {
@@ -67,7 +67,7 @@ const description = (topicName = '__cluster_metadata') => ({
 test('describe: leader, epoch, offsets, times and endpoints of every voter and observer', async () => {
   const { controllers, first } = await dynamic();
   const second = await observer(controllers, 2);
-  await joined(controllers, first, 7);
+  const brokerEpoch = await joined(controllers, first, 7);
   await controllers.pass(1_000);
   const { epoch, endpoint } = first.running.leader();
   expect(endpoint).toEqual({ host: 'host-1', port: CONTROLLER_PORT });
@@ -86,7 +86,9 @@ test('describe: leader, epoch, offsets, times and endpoints of every voter and o
   ]);
   expect(partition?.observers).toMatchObject([
     { replicaId: 2, replicaDirectoryId: second.directoryId, logEndOffset: highWatermark },
+    { replicaId: 7, replicaDirectoryId: directoryOf(7) },
   ]);
+  expect(partition?.observers[1]?.logEndOffset).toBeGreaterThan(brokerEpoch);
   expect(nowMs - (partition?.observers[0]?.lastCaughtUpTimestamp ?? 0)).toBeLessThan(1_000);
 });
 

@@ -22,12 +22,14 @@ import type { Position, ReplicaKey, Voter } from '../raft/core/messages.ts';
 import type { RaftDriver } from '../raft/shell/driver.ts';
 import { isStatic } from '../raft/shell/entry-codec.ts';
 import type { ReplicaStatus } from '../raft/shell/status.ts';
+import type { BrokerOffsets } from './broker-offsets.ts';
 import type { QuorumDesk } from './controller-port.ts';
 import type { ControllerRuntime } from './runtime.ts';
 
 export type QuorumRequestsOptions = {
   readonly runtime: ControllerRuntime;
   readonly driver: RaftDriver;
+  readonly brokers: BrokerOffsets;
   readonly identity: Identity;
   /** `controller.listener.names`: a voter must be reached by the first. */
   readonly listenerName: string;
@@ -73,7 +75,7 @@ export class QuorumRequests implements QuorumDesk {
   }
 
   #describe(request: DescribeQuorumRequest): DescribeQuorumResponse {
-    const { driver } = this.#options;
+    const { driver, brokers, runtime } = this.#options;
     const [topic, ...topics] = request.topics;
     const [partition, ...partitions] = topic?.partitions ?? [];
     const isLog = topic?.topicName === LOG_TOPIC && partition?.partitionIndex === 0;
@@ -87,7 +89,9 @@ export class QuorumRequests implements QuorumDesk {
       leaderEpoch: epoch,
       highWatermark,
       currentVoters: voters.map(replicaState),
-      observers: observers.map(replicaState),
+      observers: [...observers, ...brokers.observers(runtime.image.cluster, [...voters, ...observers])].map(
+        replicaState,
+      ),
     };
     return {
       errorCode: ErrorCode.NONE,

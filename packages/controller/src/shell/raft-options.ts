@@ -7,6 +7,9 @@ import type { Identity } from '@odradek/rpc';
 import type { Voter, VoterEndpoint } from '../raft/core/messages.ts';
 import type { RaftOptions } from '../raft/core/state.ts';
 
+/** Where a machine is reached that has not said its name. */
+export const LOCAL_HOST = 'localhost';
+
 /** Beats within the time after which a leader is missed. */
 const BEATS_PER_TIMEOUT = 5;
 

@@ -304,7 +304,10 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
   }
 
   #isWanted({ nodeId }: Aim): boolean {
-    return nodeId === null ? this.#links.size === 0 : !this.#links.has(nodeId);
+    if (nodeId !== null) return !this.#links.has(nodeId);
+    const [first, ...others] = this.#voters;
+    const isAlone = first?.id === this.#options.identity.nodeId && others.length === 0;
+    return this.#links.size === 0 && !isAlone;
   }
 }
 

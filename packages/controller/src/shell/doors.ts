@@ -1,0 +1,67 @@
+/** The doors of a running controller: sessions of brokers, requests about the quorum, and what the controller says of itself to others. */
+import type { Limits, Metrics } from '@odradek/base';
+import { brokerSessionService, pipe } from '@odradek/rpc';
+import type { FromBroker, FromController, ServiceHandler, Stream } from '@odradek/rpc';
+import type { ControllerPort } from '../ports.ts';
+import type { RaftDriver } from '../raft/shell/driver.ts';
+import type { StreamTransport } from '../raft/shell/transport.ts';
+import { SessionHost } from '../session/shell/host.ts';
+import { BrokerOffsets } from './broker-offsets.ts';
+import { RunningPort } from './controller-port.ts';
+import type { ControllerOptions } from './create-controller.ts';
+import { Joining } from './joining.ts';
+import { QuorumRequests } from './quorum-requests.ts';
+import { LOCAL_HOST, listenerNameOf, ownEndpoints, registeredEndpoints } from './raft-options.ts';
+import { Registering } from './registering.ts';
+import type { ControllerRuntime } from './runtime.ts';
+
+export type Insides = {
+  readonly runtime: ControllerRuntime;
+  readonly driver: RaftDriver;
+  readonly transport: StreamTransport;
+  readonly limits: Limits;
+  readonly metrics: Metrics;
+};
+
+export type Doors = {
+  readonly port: ControllerPort;
+  readonly sessions: ServiceHandler<FromBroker, FromController>;
+  /** Opens a session within this process. */
+  readonly local: () => Stream<FromBroker, FromController>;
+  /** Answers what waits; brokers look for another controller. */
+  readonly close: () => Promise<void>;
+};
+
+export function openDoors(options: ControllerOptions, insides: Insides): Doors {
+  const { runtime, driver, transport, limits, metrics } = insides;
+  const { config, identity, log, ports } = options;
+  const { clock } = ports;
+  const hostName = options.hostName ?? LOCAL_HOST;
+  const requestTimeoutMs = config.get('controller.quorum.request.timeout.ms');
+  const listenerName = listenerNameOf(config);
+  const brokers = new BrokerOffsets(clock);
+  const common = { runtime, identity, requestTimeoutMs, clock, log };
+  const desk = new QuorumRequests({ ...common, driver, brokers, listenerName });
+  const port = new RunningPort(runtime, desk, brokers);
+  const joins = config.get('controller.quorum.auto.join.enable');
+  const joining = new Joining({ ...common, transport, desk, port, joins, endpoints: ownEndpoints(config, hostName) });
+  const endpoints = registeredEndpoints(config, hostName);
+  const registering = new Registering({ ...common, transport, port, endpoints });
+  const sessions = new SessionHost({ controller: port, identity, clock, limits, log, metrics });
+  return {
+    port,
+    sessions,
+    local() {
+      const { near, far } = pipe({ service: brokerSessionService, self: identity, clock, limits });
+      sessions.opened(far);
+      return near;
+    },
+    async close() {
+      joining.close();
+      registering.close();
+      await runtime.drain();
+      sessions.close();
+      runtime.close();
+    },
+  };
+}
