@@ -5,7 +5,7 @@
 import { record, type MetadataRecord, type PartitionImage, type TopicImage } from '@odradek/metadata';
 import { NO_RECORDS, type ControllerContext, type ControllerSettings, type Decision } from './context.ts';
 import { changePartition } from './leader-election.ts';
-import { mayLead, policyOf, type Policy } from './partitions.ts';
+import { mayLead, Policies, type Policy } from './partitions.ts';
 
 /** When the next balance is due; remembered by the active controller alone. */
 export class BalanceSchedule {
@@ -42,14 +42,12 @@ export function balanceLeaders(context: ControllerContext, nowMs: number): Decis
 function preferredElections(context: ControllerContext): MetadataRecord[] {
   const { index } = context.image.topics;
   const records: MetadataRecord[] = [];
-  const policies = new Map<TopicImage, Policy>();
+  const policies = new Policies(context);
   for (let place = index.imbalanced.next(0); place !== undefined; place = index.imbalanced.next(place + 1)) {
     const partition = index.partitionAt(place);
     if (!couldGoBack(context, partition)) continue;
     const topic = index.topicAt(place);
-    const policy = policies.get(topic) ?? policyOf(context, topic);
-    policies.set(topic, policy);
-    const elected = preferredElection(context, { topic, partition, policy });
+    const elected = preferredElection(context, { topic, partition, policy: policies.of(topic) });
     if (elected !== undefined) records.push(elected);
     if (records.length >= context.settings.electionsPerBalanceMax) break;
   }

@@ -28,6 +28,25 @@ export function policyOf(context: ControllerContext, topic: TopicImage): Policy 
   };
 }
 
+/** The policies of topics that one request looks at again and again: each is made once. */
+export class Policies {
+  readonly #context: ControllerContext;
+  readonly #byTopic = new Map<TopicImage, Policy>();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+  }
+
+  of(topic: TopicImage): Policy {
+    let policy = this.#byTopic.get(topic);
+    if (policy === undefined) {
+      policy = policyOf(this.#context, topic);
+      this.#byTopic.set(topic, policy);
+    }
+    return policy;
+  }
+}
+
 /** KIP-966 */
 export function isElrEnabled({ image }: ControllerContext): boolean {
   return image.features.level(FeatureName.ELIGIBLE_LEADER_REPLICAS_VERSION) > 0;

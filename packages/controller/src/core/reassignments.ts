@@ -17,7 +17,7 @@ import {
 import { checkReplicas } from './assignments.ts';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
 import { changePartition, type Asked } from './leader-election.ts';
-import { mayLead, policyOf } from './partitions.ts';
+import { mayLead, Policies } from './partitions.ts';
 import { excessiveBatch } from './request-bounds.ts';
 
 type TopicAsked = AlterPartitionReassignmentsRequest['topics'][number];
@@ -52,12 +52,14 @@ export function alterPartitionReassignments(
 class Reassigning {
   readonly records: MetadataRecord[] = [];
   readonly #context: ControllerContext;
+  readonly #policies: Policies;
   readonly #mayChangeFactor: boolean;
   /** Partitions as this request leaves them, by what they were: one that is named twice goes on from the first. */
   readonly #changed = new Map<PartitionImage, PartitionImage>();
 
   constructor(context: ControllerContext, mayChangeFactor: boolean) {
     this.#context = context;
+    this.#policies = new Policies(context);
     this.#mayChangeFactor = mayChangeFactor;
   }
 
@@ -90,7 +92,7 @@ class Reassigning {
   }
 
   #changeOf(topic: TopicImage, partition: PartitionImage, target: Target): PartitionChangeRecord | undefined {
-    const policy = policyOf(this.#context, topic);
+    const policy = this.#policies.of(topic);
     return changePartition({
       ...policy,
       election: target.mayBeUnclean ? policy.election : 'online',
@@ -123,7 +125,7 @@ class Reassigning {
       const why = 'Invalid replica assignment: addingReplicas contains all replicas.';
       return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, why);
     }
-    if (isr.length === 0 && policyOf(this.#context, topic).election !== 'unclean') {
+    if (isr.length === 0 && this.#policies.of(topic).election !== 'unclean') {
       const where = `${topic.name}:${partition.partition}`;
       const why = `Unable to revert partition assignment for ${where} because it would require an unclean leader election.`;
       return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, why);

@@ -1,12 +1,13 @@
 /**
- * UnregisterBroker (KIP-631): a broker that will not come back leaves the cluster. It leads nothing and is in sync with
- * nothing; the replicas that it held stay assigned to it until somebody reassigns them, so that nothing is moved unasked.
- * Should it register again, it counts as one that has lost what it had not synced (KIP-966).
+ * UnregisterBroker (KIP-631): a broker that will not come back leaves the cluster. It leads nothing, is in sync with
+ * nothing and stays eligible for nothing; the replicas that it held stay assigned to it until somebody reassigns them,
+ * as with Kafka, so that nothing is moved unasked.
  */
 import { record } from '@odradek/metadata';
 import { ErrorCode, type UnregisterBrokerRequest, type UnregisterBrokerResponse } from '@odradek/protocol';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
 import { leaveWhole } from './moves.ts';
+import { isElrEnabled } from './partitions.ts';
 
 export function unregisterBroker(
   context: ControllerContext,
@@ -18,7 +19,7 @@ export function unregisterBroker(
     const reply = { throttleTimeMs: 0, errorCode: ErrorCode.BROKER_ID_NOT_REGISTERED, errorMessage };
     return { records: NO_RECORDS, reply };
   }
-  const records = leaveWhole(context, { brokerId, isUnclean: false, keeps: undefined });
+  const records = leaveWhole(context, { brokerId, isUnclean: isElrEnabled(context), keeps: undefined });
   records.push(record('UnregisterBrokerRecord', { brokerId, brokerEpoch: broker.epoch }));
   context.sessions.close(brokerId);
   return { records, reply: { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: '' } };

@@ -30,13 +30,13 @@ export function reassign(harness: Harness, name: string, targets: Targets, mayCh
 export function moving(harness: Harness, topics: Readonly<Record<string, readonly number[]>> | null = null): string[] {
   const asked = topics && Object.entries(topics).map(([name, partitionIndexes]) => ({ name, partitionIndexes }));
   const request = { timeoutMs: 1_000, topics: asked };
-  return harness
-    .admin({ kind: 'listPartitionReassignments', request })
-    .topics.flatMap(({ name, partitions }) =>
-      partitions.map(
-        (each) => `${name}-${each.partitionIndex}: ${each.replicas} +${each.addingReplicas} -${each.removingReplicas}`,
-      ),
-    );
+  const reply = harness.admin({ kind: 'listPartitionReassignments', request });
+  return reply.topics.flatMap(({ name, partitions }) =>
+    partitions.map(({ partitionIndex, replicas, addingReplicas, removingReplicas }) => {
+      const where = `${name}-${partitionIndex}: ${replicas.join()}`;
+      return `${where} +${addingReplicas.join()} -${removingReplicas.join()}`;
+    }),
+  );
 }
 
 /** @returns the answers as `topic-partition code` */

@@ -103,35 +103,19 @@ class Names {
   }
 
   toldOf({ type, value }: MetadataRecord): Json {
-    switch (type) {
-      case 'TopicRecord':
-        return { type, name: value.name };
-      case 'RemoveTopicRecord':
-        return { type, name: this.of(value.topicId) };
-      case 'PartitionRecord':
-      case 'PartitionChangeRecord': {
-        const { topicId, partitionId, directories, ...rest } = value;
-        const at = `${this.of(topicId)}-${partitionId}`;
-        const where = directories === null || directories.length === 0 ? {} : { directories: directories.map(placeOf) };
-        return { type, at, ...said(rest), ...where };
-      }
-      case 'ConfigRecord':
-        return { type, ...value };
-      case 'BrokerRegistrationChangeRecord':
-        return { type, broker: value.brokerId, fenced: value.fenced, stops: value.inControlledShutdown };
-      case 'RegisterBrokerRecord':
-        return { type, broker: value.brokerId, fenced: value.fenced, stops: value.inControlledShutdown };
-      case 'UnregisterBrokerRecord':
-        return { type, broker: value.brokerId };
-      case 'ProducerIdsRecord':
-        return { type, broker: value.brokerId };
-      case 'FeatureLevelRecord':
-        return { type, ...value };
-      case 'ClearElrRecord':
-        return { type, ...value };
-      default:
-        return { type };
+    if (type === 'PartitionRecord' || type === 'PartitionChangeRecord') {
+      const { topicId, partitionId, directories, ...rest } = value;
+      const where = directories === null || directories.length === 0 ? {} : { directories: directories.map(placeOf) };
+      return { type, at: `${this.of(topicId)}-${partitionId}`, ...said(rest), ...where };
     }
+    if (type === 'TopicRecord') return { type, name: value.name };
+    if (type === 'RemoveTopicRecord') return { type, name: this.of(value.topicId) };
+    if (type === 'ConfigRecord' || type === 'FeatureLevelRecord' || type === 'ClearElrRecord')
+      return { type, ...value };
+    if (type === 'BrokerRegistrationChangeRecord' || type === 'RegisterBrokerRecord')
+      return { type, broker: value.brokerId, fenced: value.fenced, stops: value.inControlledShutdown };
+    if (type === 'UnregisterBrokerRecord' || type === 'ProducerIdsRecord') return { type, broker: value.brokerId };
+    return { type };
   }
 }
 
