@@ -101,7 +101,9 @@ export type Limits = {
   readonly sessionStallMs: number;
   /** How long a broker waits at a controller that does not know who is active, before it asks the next one. */
   readonly sessionActiveWaitMs: number;
-  /** How long the active controller may take to answer a heartbeat; then the broker looks for another one. */
+  /** How long the active controller may take to answer a heartbeat before the broker asks the others whether it still is. */
+  readonly sessionDoubtMs: number;
+  /** How long it may take at all; then its session ends. */
   readonly sessionReplyMs: number;
   /** How long a request that says nothing of it may wait for the controller, answer included. */
   readonly sessionRequestMs: number;
@@ -195,6 +197,7 @@ export const production: Limits = {
   sessionRequestsMax: 1_000,
   sessionStallMs: 10_000,
   sessionActiveWaitMs: 1_000,
+  sessionDoubtMs: 500,
   sessionReplyMs: 3_000,
   sessionRequestMs: 30_000,
   raftQueuedInputsMax: 10_000,
@@ -268,6 +271,7 @@ export const tiny: Limits = {
   sessionRequestsMax: 8,
   sessionStallMs: 1_000,
   sessionActiveWaitMs: 200,
+  sessionDoubtMs: 100,
   sessionReplyMs: 500,
   sessionRequestMs: 5_000,
   raftQueuedInputsMax: 64,

@@ -119,6 +119,20 @@ describe('a search', () => {
     expect(step(one)).toBe('c1');
   });
 
+  test('leaves out who is to be avoided, whoever names it', () => {
+    const one = search();
+    one.active(at(1), 5);
+    const step = (): string => {
+      const next = one.next(places, at(1));
+      return next.kind === 'dial' && next.place.kind === 'remote' ? next.place.host : next.kind;
+    };
+    expect(step()).toBe('c2');
+    one.notActive(at(2), names(1, 5), places);
+    expect(step()).toBe('c3');
+    one.notActive(at(3), names(1, 5), places);
+    expect(step()).toBe('wait');
+  });
+
   test('tells when every place refuses', () => {
     const one = search();
     for (const place of places) one.failed(place, 'refused');

@@ -49,16 +49,21 @@ export class Search {
     this.#options = options;
   }
 
-  /** @param places where a controller may be, in order of preference */
-  next(places: readonly Place[]): Step {
+  /**
+   * @param places where a controller may be, in order of preference
+   * @param avoided who does not answer now
+   */
+  next(places: readonly Place[], avoided?: Place): Step {
     if (this.#mustWait) return this.#wait(false);
     const hint = this.#hint;
     this.#hint = undefined;
-    if (hint !== undefined && !this.#tried.has(keyOf(hint))) return { kind: 'dial', place: hint };
+    const mayTry = (place: Place): boolean =>
+      !this.#tried.has(keyOf(place)) && (avoided === undefined || keyOf(place) !== keyOf(avoided));
+    if (hint !== undefined && mayTry(hint)) return { kind: 'dial', place: hint };
     const last = this.#lastActive;
     const known =
       last === undefined || !places.some((each) => keyOf(each) === keyOf(last)) ? places : [last, ...places];
-    const untried = known.filter((each) => !this.#tried.has(keyOf(each)));
+    const untried = known.filter(mayTry);
     const place = untried.find((each) => !this.#down.has(keyOf(each))) ?? untried[0];
     if (place !== undefined) return { kind: 'dial', place };
     this.#roundsInVain += 1;

@@ -76,9 +76,11 @@ export class Conversation {
     this.#options.stream.send(message);
   }
 
-  /** Nothing more is asked here: it ends once what was asked is answered, or when the controller ends it. */
+  /** Nothing more is asked here: it ends once requests are answered, or when the controller ends it. A heart beats elsewhere. */
   retire(): void {
     this.#isRetired = true;
+    for (const [requestId, { wants }] of this.#waiting)
+      if (wants !== 'answer') this.#settle(requestId, { kind: 'gone' });
     this.#leaveIfDone();
   }
 

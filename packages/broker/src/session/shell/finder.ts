@@ -34,6 +34,14 @@ type Dialled =
   | { readonly ok: true; readonly stream: Stream<FromBroker, FromController> }
   | { readonly ok: false; readonly how: Failure; readonly why: string };
 
+/** The session that there is. */
+type Held = {
+  readonly place: Place;
+  readonly session: Conversation;
+  readonly epoch: number;
+  readonly openedMs: number;
+};
+
 const STOPS = 'this broker stops';
 
 export class Finder {
@@ -49,6 +57,11 @@ export class Finder {
   readonly #why = new Map<string, string>();
   #toldWhy = '';
   #heardMs: number;
+  #held: Held | undefined;
+  /** Since when the session is doubted. */
+  #doubtedMs: number | undefined;
+  /** Tells who looks that the session may be another matter. */
+  #changed: () => void = () => undefined;
   #isLooking = false;
   #isClosed = false;
   #hadSession = false;
@@ -72,6 +85,13 @@ export class Finder {
     void this.#look();
   }
 
+  /** The session does not answer: it is looked whether another controller has become active. It stays the session until one has. */
+  doubt(session: Conversation): void {
+    if (this.#held?.session !== session || this.#doubtedMs !== undefined) return;
+    this.#doubtedMs = this.#options.clock.monotonicMs();
+    this.#changed();
+  }
+
   /** Why there is no session, by place; '' when nothing is known. */
   get why(): string {
     return [...this.#why.values()].join('; ');
@@ -86,19 +106,39 @@ export class Finder {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.sessions.close();
+    this.#changed();
     for (const each of this.#conversations) each.close(STOPS);
   }
 
   async #look(): Promise<void> {
     while (!this.#isClosed) {
-      const step = this.#search.next(this.#places());
+      if (this.#isSettled()) {
+        await this.#change();
+        continue;
+      }
+      const step = this.#search.next(this.#places(), this.#held?.place);
       if (step.kind === 'dial') await this.#try(step.place);
       else {
         if (step.wasRefusedByAll) this.sessions.reject(`every controller refuses this broker: ${this.why}`);
-        this.#tellWhy();
-        await this.pause(step.failures);
+        if (this.#held === undefined) this.#tellWhy();
+        await this.#change(step.failures);
       }
     }
+  }
+
+  /** Resolves when the session may be another matter, or after the wait between rounds. */
+  async #change(failures?: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#changed = resolve;
+    if (failures !== undefined) void this.pause(failures).then(resolve);
+    await promise;
+  }
+
+  /** There is a session, and it was heard since somebody doubted it. */
+  #isSettled(): boolean {
+    if (this.#held === undefined) return false;
+    if (this.#doubtedMs !== undefined && this.#held.session.heardMs > this.#doubtedMs) this.#doubtedMs = undefined;
+    return this.#doubtedMs === undefined;
   }
 
   #places(): Place[] {
@@ -110,50 +150,43 @@ export class Finder {
     return places;
   }
 
-  /** Resolves when the next place may be tried: this one is not active, or is not any more. */
+  /** Resolves when it is known whether this place has a session for us. */
   async #try(place: Place): Promise<void> {
     const dialled = await this.#dial(place);
     if (!dialled.ok) return this.#failed(place, dialled.how, dialled.why);
     if (this.#isClosed) return dialled.stream.close({ reason: 'closed', why: STOPS });
     const { clock, limits } = this.#options;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    let phase: 'asking' | 'open' | 'over' = 'asking';
-    let openedMs = 0;
-    const over = (): void => {
-      silent.cancel();
-      if (phase === 'open') this.#ended(conversation, clock.monotonicMs() - openedMs);
-      phase = 'over';
-      resolve();
-    };
+    const { promise, resolve: decided } = Promise.withResolvers<void>();
+    let isAsking = true;
     const conversation: Conversation = new Conversation({
       stream: dialled.stream,
       clock,
       standing: (standing) => {
-        if (phase === 'over') return;
         silent.cancel();
         const isActive = this.#isActive(place, standing);
-        if (!isActive) over();
-        else if (phase === 'asking') {
-          phase = 'open';
-          openedMs = clock.monotonicMs();
-          this.#opened(place, conversation, standing.leaderEpoch);
-        }
-        if (!isActive) conversation.retire();
+        if (!isActive) this.#leave(conversation);
+        else if (isAsking) this.#opened(place, conversation, standing.leaderEpoch);
+        isAsking = false;
+        decided();
       },
       told: (told) => {
-        if (this.sessions.open === conversation) this.#events.told(conversation, told);
+        if (this.#held?.session === conversation) this.#events.told(conversation, told);
       },
       ended: (ending) => {
+        silent.cancel();
         this.#conversations.delete(conversation);
-        if (phase === 'asking') this.#failed(place, failureOf(ending), ending.why);
-        if (phase === 'open') this.#tellEnded(place, ending);
-        over();
+        if (isAsking) this.#failed(place, failureOf(ending), ending.why);
+        if (this.#held?.session === conversation) this.#tellEnded(place, ending);
+        this.#leave(conversation);
+        isAsking = false;
+        decided();
       },
     });
     const silent = clock.after(limits.sessionActiveWaitMs, () => {
+      isAsking = false;
       this.#failed(place, 'silent', `${placeName(place)} does not know which controller is active`);
-      over();
-      conversation.retire();
+      this.#leave(conversation);
+      decided();
     });
     this.#conversations.add(conversation);
     await promise;
@@ -180,23 +213,38 @@ export class Finder {
   }
 
   #opened(place: Place, session: Conversation, epoch: number): void {
+    const { log, clock } = this.#options;
+    const before = this.#held;
+    // Of who was doubted and is heard again, or of whom there is a session already, no second one is wanted.
+    if (before !== undefined && epoch <= before.epoch && this.#isSettled()) return session.retire();
     this.#seen('active');
     this.#opens.inc();
     this.#why.clear();
     this.#toldWhy = '';
-    const { log } = this.#options;
     // The first one is what a start is about, and told by what comes of it.
     log[this.#hadSession ? 'info' : 'debug']({ epoch }, `there is a session with ${placeName(place)}, which is active`);
     this.#hadSession = true;
+    this.#held = { place, session, epoch, openedMs: clock.monotonicMs() };
+    this.#doubtedMs = undefined;
+    before?.session.retire();
     this.sessions.show(session);
     this.#events.opened(session);
   }
 
-  #ended(session: Conversation, lastedMs: number): void {
-    this.#heardMs = session.heardMs;
-    if (this.sessions.open === session) this.sessions.shut();
-    const { clock, limits } = this.#options;
-    this.#search.ended(lastedMs, clock.monotonicMs() - session.heardMs >= limits.rpcKeepaliveMs);
+  /** It is not the session, or not any more. */
+  #leave(conversation: Conversation): void {
+    const held = this.#held;
+    if (held?.session === conversation) {
+      const nowMs = this.#options.clock.monotonicMs();
+      this.#held = undefined;
+      this.#doubtedMs = undefined;
+      this.#heardMs = conversation.heardMs;
+      this.sessions.shut();
+      const wasSilent = nowMs - conversation.heardMs >= this.#options.limits.rpcKeepaliveMs;
+      this.#search.ended(nowMs - held.openedMs, wasSilent);
+      this.#changed();
+    }
+    conversation.retire();
   }
 
   #failed(place: Place, how: Failure, why: string): void {

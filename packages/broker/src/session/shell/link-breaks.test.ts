@@ -5,8 +5,9 @@ import { record } from '@odradek/metadata';
 import { idOf } from '@odradek/controller/testing';
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
-import { BROKER, createTopics, following, outcomeOf, rigOf } from '../testing/rig.ts';
+import { BROKER, beatOf, createTopics, following, outcomeOf, rigOf } from '../testing/rig.ts';
 import type { Heard, Rig } from '../testing/rig.ts';
+import type { SimNode } from '@odradek/rpc/testing';
 
 const RUNS = 60;
 const STEPS = 120;
@@ -19,6 +20,7 @@ class Life {
   readonly asked: Asked[] = [];
   readonly #random: Prng;
   readonly #dead = new Set<number>();
+  readonly #held = new Set<SimNode>();
   #names = 0;
 
   constructor(rig: Rig, random: Prng) {
@@ -30,7 +32,7 @@ class Life {
     const { rig } = this;
     const random = this.#random;
     const id = 1 + random.below(3);
-    switch (random.below(12)) {
+    switch (random.below(13)) {
       case 0:
         this.#elect();
         break;
@@ -57,7 +59,10 @@ class Life {
         rig.cluster.commitBytes([], 1);
         break;
       case 8:
+        this.#stand(id);
+        break;
       case 9:
+      case 10:
         this.asked.push(ask(`a${(this.#names += 1)}`));
         break;
       default:
@@ -70,6 +75,7 @@ class Life {
   async heal(): Promise<void> {
     const { rig } = this;
     rig.streams.healAll();
+    for (const node of this.#held) rig.streams.release(node);
     while (this.#dead.size > 0) this.#restart();
     rig.cluster.elect(1);
     await rig.pass(20_000);
@@ -88,6 +94,16 @@ class Life {
     this.rig.nodes.get(id)?.kill();
     const { controllers } = this.rig;
     controllers[id - 1]?.hear({ nodeId: null, epoch: this.rig.cluster.epoch, endpoint: undefined });
+  }
+
+  /** A process stands still, or all that do go on. */
+  #stand(id: number): void {
+    const { nodes, streams } = this.rig;
+    const node = nodes.get(id);
+    if (this.#held.size > 0) for (const each of this.#held) streams.release(each);
+    else if (node !== undefined) streams.hold(node);
+    if (this.#held.size > 0) this.#held.clear();
+    else if (node !== undefined) this.#held.add(node);
   }
 
   #restart(): void {
@@ -146,7 +162,10 @@ async function live(
   rig.cluster.elect(1);
   const { link, heard } = await following(rig);
   const ask = (name: string): Asked => ({ name, seen: outcomeOf(link.submit(createTopics(name), 'User:a')) });
-  for (let nth = 0; nth < STEPS; nth += 1) await life.step(ask);
+  for (let nth = 0; nth < STEPS; nth += 1) {
+    void link.heartbeat(beatOf(0));
+    await life.step(ask);
+  }
   await life.heal();
   link.close();
   return { rig, heard, asked: life.asked };

@@ -156,6 +156,51 @@ describe('a session that ends is begun again:', () => {
     expect(isOpen(rig)).toBe(true);
   });
 
+  test('with who is elected instead, when the controller hangs, as soon as a heartbeat is not answered', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { link, heard } = await following(rig);
+    const hung = rig.nodes.get(1);
+    if (hung === undefined) throw never();
+    rig.streams.hold(hung);
+    const asked = outcomeOf(link.submit(createTopics('a'), 'User:a'));
+    const beaten = outcomeOf(link.heartbeat(beatOf(0)));
+    await rig.pass(rig.limits.sessionDoubtMs - 10);
+    rig.cluster.elect(2, [1]);
+    expect(heard.opens).toBe(1);
+    await rig.pass(60);
+    expect([isOpen(rig), heard.opens]).toEqual([true, 2]);
+    expect(beaten.value, 'it may beat at the new one').toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER });
+    await rig.pass(3_100);
+    expect(asked.value).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
+    rig.streams.release(hung);
+    await rig.pass(1_000);
+    expect([isOpen(rig), heard.opens, heard.breaches]).toEqual([true, 2, []]);
+  });
+
+  test('not when the controller was only slow: the session stays as it is', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { link, heard } = await following(rig);
+    const slow = rig.nodes.get(1);
+    if (slow === undefined) throw never();
+    rig.streams.hold(slow);
+    const beaten = outcomeOf(link.heartbeat(beatOf(0)));
+    await rig.pass(2_000);
+    expect(dialsOf(rig, 'notActive'), 'the others were asked').toBeGreaterThan(2);
+    expect(dialsOf(rig, 'notActive')).toBeLessThan(20);
+    rig.streams.release(slow);
+    await rig.pass(10);
+    expect(beaten.value).toMatchObject({ ok: true });
+    const asked = dialsOf(rig, 'notActive');
+    await rig.pass(5_000);
+    expect([heard.opens, isOpen(rig)]).toEqual([1, true]);
+    expect(dialsOf(rig, 'notActive') - asked).toBeLessThan(3);
+    rig.cluster.commit(topic(0));
+    await rig.pass(10);
+    expect(heard.names).toEqual(['t0']);
+  });
+
   test('when heartbeats are not answered', async () => {
     const rig = rigOf({ controllers: 1 });
     rig.cluster.elect(1);

@@ -94,9 +94,11 @@ class Link implements OpenLink {
   ): Promise<Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }>> {
     const session = this.#finder.sessions.open;
     if (session === undefined) return refuse(ErrorCode.NOT_CONTROLLER, this.#withReasons('there is no session'));
-    const { sessionReplyMs } = this.#options.limits;
+    const { sessionReplyMs, sessionDoubtMs } = this.#options.limits;
+    const doubt = this.#options.clock.after(sessionDoubtMs, () => this.#finder.doubt(session));
     const message = { kind: 'heartbeat', ...beat, offlineLogDirs: [...beat.offlineLogDirs] } as const;
     const replied = await session.ask<'heartbeat'>(message, sessionReplyMs);
+    doubt.cancel();
     if (replied.kind === 'late') session.destroy(`a heartbeat was not answered within ${sessionReplyMs} ms`);
     if (replied.kind !== 'reply') return refuse(ErrorCode.NOT_CONTROLLER, 'the session with the controller has ended');
     const { refused, fenced, shouldShutDown } = replied.reply;
