@@ -9,7 +9,7 @@ import { BLANK } from './messages.ts';
 import type { Message, Position, ReplicaKey } from './messages.ts';
 import { majorityOf } from './quorum.ts';
 import { NO_CHANGE, candidateDeadline, electionDeadline, persist, send, soonDeadline } from './state.ts';
-import type { Candidate, Effect, RaftState } from './state.ts';
+import type { Candidate, RaftState, Turn } from './state.ts';
 
 type Ask = Message & { kind: 'preVote' | 'vote' };
 type Answer = Message & { kind: 'preVoteReply' | 'voteReply' };
@@ -23,20 +23,22 @@ export function mayStand(s: RaftState): boolean {
   return s.members.isVoter(s.self) || s.members.votersAt(s.highWatermark).some((voter) => isSame(voter, s.self));
 }
 
-export function startPreVote(s: RaftState, out: Effect[], nowMs: number): void {
-  ask(s, out, { isPre: true, isTransfer: false, nowMs });
+export function startPreVote(turn: Turn): void {
+  ask(turn, { isPre: true, isTransfer: false });
 }
 
-export function startElection(s: RaftState, out: Effect[], nowMs: number, isTransfer: boolean): void {
+export function startElection(turn: Turn, isTransfer: boolean): void {
+  const { s } = turn;
   s.epoch += 1;
   s.votedFor = s.self;
   s.recoverTo = 0;
-  persist(s, out, NO_CHANGE);
-  ask(s, out, { isPre: false, isTransfer, nowMs });
+  persist(turn, NO_CHANGE);
+  ask(turn, { isPre: false, isTransfer });
 }
 
-function ask(s: RaftState, out: Effect[], how: { isPre: boolean; isTransfer: boolean; nowMs: number }): void {
-  const { isPre, isTransfer, nowMs } = how;
+function ask(turn: Turn, how: { isPre: boolean; isTransfer: boolean }): void {
+  const { s, out, nowMs } = turn;
+  const { isPre, isTransfer } = how;
   s.role = {
     kind: 'candidate',
     isPre,
@@ -49,12 +51,13 @@ function ask(s: RaftState, out: Effect[], how: { isPre: boolean; isTransfer: boo
   out.push({ kind: 'followed', epoch: s.epoch, leaderId: null });
   const epoch = isPre ? s.epoch + 1 : s.epoch;
   for (const { id } of s.members.voters)
-    if (id !== s.self.id) send(s, out, id, { kind: isPre ? 'preVote' : 'vote', epoch, last: s.log.last, isTransfer });
-  countVotes(s, out, nowMs);
+    if (id !== s.self.id) send(turn, id, { kind: isPre ? 'preVote' : 'vote', epoch, last: s.log.last, isTransfer });
+  countVotes(turn);
 }
 
 /** A vote of its own counts like any other once it is durable. */
-export function countVotes(s: RaftState, out: Effect[], nowMs: number): void {
+export function countVotes(turn: Turn): void {
+  const { s, nowMs } = turn;
   const { role } = s;
   if (role.kind !== 'candidate') return;
   if (s.durableSeq >= role.selfSeq) role.granted.add(s.self.id);
@@ -63,13 +66,13 @@ export function countVotes(s: RaftState, out: Effect[], nowMs: number): void {
   const granted = s.members.voters.filter(({ id }) => role.granted.has(id)).length;
   const refused = s.members.voters.filter(({ id }) => role.refused.has(id)).length;
   if (granted >= needed) {
-    if (role.isPre) startElection(s, out, nowMs, false);
+    if (role.isPre) startElection(turn, false);
     else {
       s.failedElections = 0;
-      lead(s, out, nowMs);
+      lead(turn);
     }
   } else if (refused > voters - needed) {
-    follow(s, out, { epoch: s.epoch, leaderId: null, nowMs, why: 'votes were refused' });
+    follow(turn, { epoch: s.epoch, leaderId: null, why: 'votes were refused' });
     askAgainSoon(s, nowMs);
   } else if (refused > 0 && role.granted.has(s.self.id) && !awaitsAnswers(s, role)) askAgainSoon(s, nowMs);
 }
@@ -88,11 +91,12 @@ function awaitsAnswers(s: RaftState, { granted, refused }: Candidate): boolean {
   return s.members.voters.some(({ id }) => s.connected.has(id) && !granted.has(id) && !refused.has(id));
 }
 
-export function onVoteAsked(s: RaftState, out: Effect[], from: ReplicaKey, message: Ask, nowMs: number): void {
+export function onVoteAsked(turn: Turn, from: ReplicaKey, message: Ask): void {
+  const { s, nowMs } = turn;
   const isPre = message.kind === 'preVote';
   const kind = isPre ? 'preVoteReply' : 'voteReply';
   const answer = (granted: boolean): void =>
-    send(s, out, from.id, { kind, epoch: s.epoch, asked: message.epoch, granted });
+    send(turn, from.id, { kind, epoch: s.epoch, asked: message.epoch, granted });
   if (message.epoch < s.epoch || !isEligible(s, message.last) || (!message.isTransfer && hearsLeader(s, from, nowMs))) {
     // A refusal of what is heard with a later epoch is a refusal in the own one: a live leader is not unseated by it.
     answer(false);
@@ -103,7 +107,7 @@ export function onVoteAsked(s: RaftState, out: Effect[], from: ReplicaKey, messa
     return;
   }
   if (message.epoch > s.epoch)
-    follow(s, out, { epoch: message.epoch, leaderId: null, nowMs, why: `node ${from.id} asks for votes` });
+    follow(turn, { epoch: message.epoch, leaderId: null, why: `node ${from.id} asks for votes` });
   const { role, votedFor } = s;
   const isFree = votedFor === null || (votedFor.id === from.id && votedFor.directoryId === from.directoryId);
   if (!isFree || role.kind !== 'follower' || role.leaderId !== null) {
@@ -113,7 +117,7 @@ export function onVoteAsked(s: RaftState, out: Effect[], from: ReplicaKey, messa
   if (votedFor === null) {
     s.votedFor = from;
     s.recoverTo = 0;
-    persist(s, out, NO_CHANGE);
+    persist(turn, NO_CHANGE);
   }
   role.deadlineMs = electionDeadline(s.options, s.random, nowMs);
   answer(true);
@@ -138,9 +142,10 @@ function hearsLeader(s: RaftState, asker: ReplicaKey, nowMs: number): boolean {
   return nowMs - role.heardMs < s.options.electionTimeoutMs;
 }
 
-export function onVoteAnswered(s: RaftState, out: Effect[], from: ReplicaKey, message: Answer, nowMs: number): void {
+export function onVoteAnswered(turn: Turn, from: ReplicaKey, message: Answer): void {
+  const { s } = turn;
   if (message.epoch > s.epoch) {
-    follow(s, out, { epoch: message.epoch, leaderId: null, nowMs, why: `node ${from.id} is in a later epoch` });
+    follow(turn, { epoch: message.epoch, leaderId: null, why: `node ${from.id} is in a later epoch` });
     return;
   }
   const { role } = s;
@@ -148,5 +153,5 @@ export function onVoteAnswered(s: RaftState, out: Effect[], from: ReplicaKey, me
   if (role.kind !== 'candidate' || role.isPre !== isPre || !s.members.isVoter(from)) return;
   if (message.asked !== (isPre ? s.epoch + 1 : s.epoch)) return;
   (message.granted ? role.granted : role.refused).add(from.id);
-  countVotes(s, out, nowMs);
+  countVotes(turn);
 }

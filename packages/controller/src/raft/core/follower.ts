@@ -3,17 +3,17 @@ import { assert } from '@odradek/base';
 import { BLANK } from './messages.ts';
 import type { Entry, Message, ReplicaKey } from './messages.ts';
 import { NO_CHANGE, commitTo, electionDeadline, persist, send, soonDeadline } from './state.ts';
-import type { Effect, RaftState } from './state.ts';
+import type { RaftState, Turn } from './state.ts';
 
 type Append = Message & { kind: 'append' };
 type SnapshotPart = Message & { kind: 'snapshot' };
 
 /** Becomes a follower in `epoch`; of nobody yet when `leaderId` is null. */
 export function follow(
-  s: RaftState,
-  out: Effect[],
-  { epoch, leaderId, nowMs, why }: { epoch: number; leaderId: number | null; nowMs: number; why: string },
+  turn: Turn,
+  { epoch, leaderId, why }: { epoch: number; leaderId: number | null; why: string },
 ): void {
+  const { s, out, nowMs } = turn;
   assert(epoch >= s.epoch, 'epochs never go back', { epoch, own: s.epoch });
   const { role } = s;
   if (role.kind === 'leader') out.push({ kind: 'resigned', epoch: s.epoch, why });
@@ -26,7 +26,7 @@ export function follow(
   if (epoch > s.epoch) {
     s.epoch = epoch;
     s.votedFor = null;
-    persist(s, out, NO_CHANGE);
+    persist(turn, NO_CHANGE);
   }
   if (leaderId !== null) s.failedElections = 0;
   // One that has just given the lead up knows that nobody has it.
@@ -37,58 +37,63 @@ export function follow(
 }
 
 /** Follows the sender, who leads in `epoch`, and counts its silence from now. */
-function heardLeader(s: RaftState, out: Effect[], from: ReplicaKey, epoch: number, nowMs: number): void {
+function heardLeader(turn: Turn, from: ReplicaKey, epoch: number): void {
+  const { s, nowMs } = turn;
   const { role } = s;
   assert(epoch > s.epoch || role.kind !== 'leader', 'an epoch has one leader (Raft 5.2)', { epoch, from: from.id });
   if (epoch > s.epoch || role.kind !== 'follower' || role.leaderId !== from.id) {
-    follow(s, out, { epoch, leaderId: from.id, nowMs, why: `node ${from.id} leads in epoch ${epoch}` });
+    follow(turn, { epoch, leaderId: from.id, why: `node ${from.id} leads in epoch ${epoch}` });
     return;
   }
   role.heardMs = nowMs;
   role.deadlineMs = electionDeadline(s.options, s.random, nowMs);
 }
 
-export function onAppend(s: RaftState, out: Effect[], from: ReplicaKey, message: Append, nowMs: number): void {
+export function onAppend(turn: Turn, from: ReplicaKey, message: Append): void {
+  const { s } = turn;
   const { previous, entries } = message;
   if (message.epoch < s.epoch) {
-    send(s, out, from.id, { kind: 'refused', epoch: s.epoch, refusedOffset: previous.offset, hint: s.log.last });
+    send(turn, from.id, { kind: 'refused', epoch: s.epoch, refusedOffset: previous.offset, hint: s.log.last });
     return;
   }
-  heardLeader(s, out, from, message.epoch, nowMs);
-  if (s.recoverTo === BLANK) recoverTo(s, out, message.logEndOffset + 1);
+  heardLeader(turn, from, message.epoch);
+  if (s.recoverTo === BLANK) recoverTo(turn, message.logEndOffset + 1);
   const { epoch } = s;
   if (previous.offset < s.highWatermark) {
     // What is committed here is in every later leader's log (leader completeness), so up to there the two agree.
-    send(s, out, from.id, { kind: 'appended', epoch, matchOffset: s.highWatermark, isRecovering: isRecovering(s) });
+    send(turn, from.id, { kind: 'appended', epoch, matchOffset: s.highWatermark, isRecovering: isRecovering(s) });
     return;
   }
   if (s.log.epochAt(previous.offset) !== previous.epoch) {
     const hint = previous.offset > s.log.endOffset ? s.log.last : s.log.meeting(previous);
-    send(s, out, from.id, { kind: 'refused', epoch, refusedOffset: previous.offset, hint });
+    send(turn, from.id, { kind: 'refused', epoch, refusedOffset: previous.offset, hint });
     return;
   }
-  take(s, out, entries);
+  take(turn, entries);
   const matchOffset = entries.at(-1)?.endOffset ?? previous.offset;
-  commitTo(s, out, Math.min(message.highWatermark, matchOffset));
-  maybeRecovered(s, out);
-  send(s, out, from.id, { kind: 'appended', epoch, matchOffset, isRecovering: isRecovering(s) });
+  commitTo(turn, Math.min(message.highWatermark, matchOffset));
+  maybeRecovered(turn);
+  send(turn, from.id, { kind: 'appended', epoch, matchOffset, isRecovering: isRecovering(s) });
 }
 
 export function isRecovering(s: RaftState): boolean {
   return s.recoverTo !== 0;
 }
 
-function maybeRecovered(s: RaftState, out: Effect[]): void {
-  if (s.recoverTo > 0 && s.highWatermark >= s.recoverTo) recoverTo(s, out, 0);
+function maybeRecovered(turn: Turn): void {
+  const { s } = turn;
+  if (s.recoverTo > 0 && s.highWatermark >= s.recoverTo) recoverTo(turn, 0);
 }
 
-export function recoverTo(s: RaftState, out: Effect[], offset: number): void {
+export function recoverTo(turn: Turn, offset: number): void {
+  const { s } = turn;
   s.recoverTo = offset;
-  persist(s, out, NO_CHANGE);
+  persist(turn, NO_CHANGE);
 }
 
 /** Skips what is there, cuts what differs, appends the rest. */
-function take(s: RaftState, out: Effect[], entries: readonly Entry[]): void {
+function take(turn: Turn, entries: readonly Entry[]): void {
+  const { s } = turn;
   let at = 0;
   for (const entry of entries) {
     if (s.log.epochAt(entry.endOffset) !== entry.epoch || entry.endOffset > s.log.endOffset) break;
@@ -102,37 +107,38 @@ function take(s: RaftState, out: Effect[], entries: readonly Entry[]): void {
     assert(first.offset >= s.highWatermark, 'what is committed is never cut', { offset: first.offset });
     truncate = first.offset;
     s.log.truncate(truncate);
-    cutVoters(s, out, truncate);
+    cutVoters(turn, truncate);
   }
-  for (const entry of news) appendEntry(s, out, entry);
-  persist(s, out, { truncate, entries: news });
+  for (const entry of news) appendEntry(turn, entry);
+  persist(turn, { truncate, entries: news });
 }
 
-export function appendEntry(s: RaftState, out: Effect[], entry: Entry): void {
+export function appendEntry({ s, out }: Turn, entry: Entry): void {
   s.log.append(entry);
   if (entry.kind !== 'voters') return;
   s.members.change(entry.voters, entry.endOffset);
   out.push({ kind: 'votersChanged', voters: entry.voters });
 }
 
-function cutVoters(s: RaftState, out: Effect[], offset: number): void {
+function cutVoters({ s, out }: Turn, offset: number): void {
   const before = s.members.voters;
   s.members.truncate(offset);
   if (s.members.voters !== before) out.push({ kind: 'votersChanged', voters: s.members.voters });
 }
 
-export function onSnapshot(s: RaftState, out: Effect[], from: ReplicaKey, message: SnapshotPart, nowMs: number): void {
+export function onSnapshot(turn: Turn, from: ReplicaKey, message: SnapshotPart): void {
+  const { s, out } = turn;
   const { end, position, bytes, isLast, voters } = message;
   if (message.epoch < s.epoch) {
     const stale = { endOffset: end.offset, position, done: false, isRecovering: isRecovering(s) };
-    send(s, out, from.id, { kind: 'snapshotReply', epoch: s.epoch, ...stale });
+    send(turn, from.id, { kind: 'snapshotReply', epoch: s.epoch, ...stale });
     return;
   }
-  heardLeader(s, out, from, message.epoch, nowMs);
+  heardLeader(turn, from, message.epoch);
   if (end.offset <= s.highWatermark || s.log.epochAt(end.offset) === end.epoch) {
-    commitTo(s, out, end.offset);
+    commitTo(turn, end.offset);
     s.receiving = null;
-    send(s, out, from.id, {
+    send(turn, from.id, {
       kind: 'appended',
       epoch: s.epoch,
       matchOffset: s.highWatermark,
@@ -146,19 +152,19 @@ export function onSnapshot(s: RaftState, out: Effect[], from: ReplicaKey, messag
   if (receiving?.position !== position) {
     const expected = receiving?.position ?? 0;
     const reply = { endOffset: end.offset, position: expected, done: false, isRecovering: isRecovering(s) };
-    send(s, out, from.id, { kind: 'snapshotReply', epoch: s.epoch, ...reply });
+    send(turn, from.id, { kind: 'snapshotReply', epoch: s.epoch, ...reply });
     return;
   }
   receiving.position += bytes.length;
   s.persistSeq += 1;
   const mark = { ...end, voters };
   out.push({ kind: 'persistSnapshot', seq: s.persistSeq, mark, position, bytes, isLast });
-  if (isLast) install(s, out, mark);
+  if (isLast) install(turn, mark);
   const reply = { endOffset: end.offset, position: receiving.position, done: isLast, isRecovering: isRecovering(s) };
-  send(s, out, from.id, { kind: 'snapshotReply', epoch: s.epoch, ...reply });
+  send(turn, from.id, { kind: 'snapshotReply', epoch: s.epoch, ...reply });
 }
 
-function install(s: RaftState, out: Effect[], mark: RaftState['log']['snapshot']): void {
+function install({ s, out }: Turn, mark: RaftState['log']['snapshot']): void {
   s.receiving = null;
   s.log.reset(mark);
   s.members.reset(mark.voters, mark.offset);

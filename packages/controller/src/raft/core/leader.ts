@@ -1,21 +1,22 @@
 /**
- * A leader: appends, sends each peer what it lacks, commits what a majority holds, and steps down when it reaches no majority.
+ * A leader: appends, hears how far its peers are, commits what a majority holds, and steps down when it reaches no majority.
  * The paper, section 5.3, 5.4.2 and 8; Ongaro's thesis 3.10 (transfer), 4.2 (membership), 6.2 (check-quorum), 10.2.1 (own disk in parallel).
  */
 import { ErrorCode } from '@odradek/protocol';
 import { UUID_ZERO, assert, ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
-import { sizeOf } from './entries.ts';
 import { appendEntry, follow } from './follower.ts';
 import { differsByOne, isSame } from './membership.ts';
 import type { Entry, Message, Position, ReplicaKey, Voter } from './messages.ts';
-import { matched, newProgress, noteCaughtUp, probeFrom, sent } from './progress.ts';
+import { matched, newProgress, noteCaughtUp, probeFrom } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { reachedByMajority } from './quorum.ts';
+import { beat, beatFromStart, bytesOf, replicate, startSnapshot } from './replicate.ts';
 import { commitTo, persist, send } from './state.ts';
-import type { Effect, Leader, RaftState } from './state.ts';
+import type { Effect, Leader, RaftState, Turn } from './state.ts';
 
-export function lead(s: RaftState, out: Effect[], nowMs: number): void {
+export function lead(turn: Turn): void {
+  const { s, out, nowMs } = turn;
   const progress = new Map<number, Progress>();
   const { endOffset } = s.log;
   for (const voter of s.members.voters)
@@ -30,38 +31,34 @@ export function lead(s: RaftState, out: Effect[], nowMs: number): void {
     transfer: null,
   };
   out.push({ kind: 'followed', epoch: s.epoch, leaderId: s.self.id });
-  addNothing(s, s.role, out, nowMs);
-  writeVoters(s, s.role, out, nowMs);
+  addNothing(turn, s.role);
+  writeVoters(turn, s.role);
 }
 
 /** Voters with which a quorum began, and which may change, are in the log from its beginning on, so that newcomers learn them (KIP-853). */
-function writeVoters(s: RaftState, leader: Leader, out: Effect[], nowMs: number): void {
+function writeVoters(turn: Turn, leader: Leader): void {
+  const { s } = turn;
   const { voters, sinceOffset } = s.members;
   if (sinceOffset > 0 || voters.some(({ directoryId }) => directoryId === UUID_ZERO)) return;
   const offset = s.log.endOffset;
-  add(s, leader, out, [{ kind: 'voters', offset, endOffset: offset + 1, epoch: s.epoch, voters }], nowMs);
+  add(turn, leader, [{ kind: 'voters', offset, endOffset: offset + 1, epoch: s.epoch, voters }]);
 }
 
 /** An entry without data: what is committed with it is what came before. */
-function addNothing(s: RaftState, leader: Leader, out: Effect[], nowMs: number): void {
+function addNothing(turn: Turn, leader: Leader): void {
+  const { s } = turn;
   const offset = s.log.endOffset;
   const entry: Entry = { kind: 'leaderChange', offset, endOffset: offset + 1, epoch: s.epoch, leaderId: s.self.id };
-  add(s, leader, out, [entry], nowMs);
+  add(turn, leader, [entry]);
 }
 
 /** Appends to the own log and sends to everybody; the own copy counts once it is durable. */
-function add(s: RaftState, leader: Leader, out: Effect[], entries: readonly Entry[], nowMs: number): void {
-  for (const entry of entries) appendEntry(s, out, entry);
+function add(turn: Turn, leader: Leader, entries: readonly Entry[]): void {
+  for (const entry of entries) appendEntry(turn, entry);
   leader.uncommittedBytes += bytesOf(entries);
-  persist(s, out, { truncate: null, entries });
-  for (const peer of leader.progress.values()) replicate(s, out, peer, nowMs);
-  maybeCommit(s, leader, out, nowMs);
-}
-
-function bytesOf(entries: readonly Entry[]): number {
-  let bytes = 0;
-  for (const entry of entries) bytes += sizeOf(entry);
-  return bytes;
+  persist(turn, { truncate: null, entries });
+  for (const peer of leader.progress.values()) replicate(turn, peer);
+  maybeCommit(turn, leader);
 }
 
 export type Proposal = { readonly data: Buffer; readonly offsetCount: number };
@@ -91,7 +88,7 @@ export function propose(
     offset = entry.endOffset;
     return entry;
   });
-  add(s, may.value, out, entries, nowMs);
+  add({ s, out, nowMs }, may.value, entries);
   return ok(entries.map(({ endOffset, epoch }) => ({ offset: endOffset, epoch })));
 }
 
@@ -117,18 +114,13 @@ export function changeVoters(s: RaftState, out: Effect[], voters: readonly Voter
     }
   }
   const offset = s.log.endOffset;
-  add(s, role, out, [{ kind: 'voters', offset, endOffset: offset + 1, epoch: s.epoch, voters }], nowMs);
+  add({ s, out, nowMs }, role, [{ kind: 'voters', offset, endOffset: offset + 1, epoch: s.epoch, voters }]);
   return ok({ offset: offset + 1, epoch: s.epoch });
 }
 
-export function onAppended(
-  s: RaftState,
-  out: Effect[],
-  from: ReplicaKey,
-  message: Message & { kind: 'appended' },
-  nowMs: number,
-): void {
-  const leader = leading(s, out, from, message.epoch, nowMs);
+export function onAppended(turn: Turn, from: ReplicaKey, message: Message & { kind: 'appended' }): void {
+  const { s, nowMs } = turn;
+  const leader = leading(turn, from, message.epoch);
   const peer = leader?.progress.get(from.id);
   if (leader === undefined || peer === undefined) return;
   assert(message.matchOffset <= s.log.endOffset, 'a follower matches no more than there is', message);
@@ -136,29 +128,25 @@ export function onAppended(
   matched(peer, message.matchOffset);
   if (peer.flow.kind !== 'snapshot' || peer.matchOffset >= peer.flow.mark.offset) peer.flow = { kind: 'pipeline' };
   noteCaughtUp(peer, s.log.endOffset, nowMs);
-  replicate(s, out, peer, nowMs);
-  maybeHandOver(s, leader, out);
-  maybeCommit(s, leader, out, nowMs);
-  maybeHelp(s, leader, out, peer, nowMs);
+  replicate(turn, peer);
+  maybeHandOver(turn, leader);
+  maybeCommit(turn, leader);
+  maybeHelp(turn, leader, peer);
 }
 
 /** A voter with an empty disk waits for an entry that was not there when it met this leader: in a quiet log, for ever. */
-function maybeHelp(s: RaftState, leader: Leader, out: Effect[], peer: Progress, nowMs: number): void {
+function maybeHelp(turn: Turn, leader: Leader, peer: Progress): void {
+  const { s } = turn;
   const isQuiet = s.highWatermark === s.log.endOffset && peer.matchOffset === s.log.endOffset;
   if (!peer.isRecovering || peer.isHelped || !isQuiet) return;
   if (s.role !== leader || !leader.isEstablished || leader.transfer !== null) return;
   peer.isHelped = true;
-  addNothing(s, leader, out, nowMs);
+  addNothing(turn, leader);
 }
 
-export function onRefused(
-  s: RaftState,
-  out: Effect[],
-  from: ReplicaKey,
-  message: Message & { kind: 'refused' },
-  nowMs: number,
-): void {
-  const leader = leading(s, out, from, message.epoch, nowMs);
+export function onRefused(turn: Turn, from: ReplicaKey, message: Message & { kind: 'refused' }): void {
+  const { s } = turn;
+  const leader = leading(turn, from, message.epoch);
   const peer = leader?.progress.get(from.id);
   if (peer === undefined || peer.flow.kind === 'snapshot') return;
   const { refusedOffset, hint } = message;
@@ -166,17 +154,11 @@ export function onRefused(
   if (peer.flow.kind === 'probe' && refusedOffset !== peer.nextOffset) return;
   if (refusedOffset <= s.log.start.offset) startSnapshot(s, peer);
   else probeFrom(peer, s.log.meeting(hint).offset);
-  replicate(s, out, peer, nowMs);
+  replicate(turn, peer);
 }
 
-export function onSnapshotReply(
-  s: RaftState,
-  out: Effect[],
-  from: ReplicaKey,
-  message: Message & { kind: 'snapshotReply' },
-  nowMs: number,
-): void {
-  const leader = leading(s, out, from, message.epoch, nowMs);
+export function onSnapshotReply(turn: Turn, from: ReplicaKey, message: Message & { kind: 'snapshotReply' }): void {
+  const leader = leading(turn, from, message.epoch);
   const peer = leader?.progress.get(from.id);
   if (leader === undefined || peer === undefined || peer.flow.kind !== 'snapshot') return;
   const { flow } = peer;
@@ -191,14 +173,15 @@ export function onSnapshotReply(
     if (message.position > flow.position) flow.waiting = false;
     flow.position = message.position;
   }
-  replicate(s, out, peer, nowMs);
-  maybeCommit(s, leader, out, nowMs);
+  replicate(turn, peer);
+  maybeCommit(turn, leader);
 }
 
 /** The answer's addressee, when it still leads in the epoch of the answer. A later epoch ends its lead. */
-function leading(s: RaftState, out: Effect[], from: ReplicaKey, epoch: number, nowMs: number): Leader | undefined {
+function leading(turn: Turn, from: ReplicaKey, epoch: number): Leader | undefined {
+  const { s, nowMs } = turn;
   if (epoch > s.epoch) {
-    follow(s, out, { epoch, leaderId: null, nowMs, why: `node ${from.id} is in epoch ${epoch}` });
+    follow(turn, { epoch, leaderId: null, why: `node ${from.id} is in epoch ${epoch}` });
     return undefined;
   }
   const { role } = s;
@@ -215,84 +198,29 @@ function knows(s: RaftState, peer: Progress, from: ReplicaKey): boolean {
   return peer.key.directoryId === from.directoryId;
 }
 
-/** Sends what fits now. Called whenever something changed for this peer. */
-export function replicate(s: RaftState, out: Effect[], peer: Progress, nowMs: number): void {
-  if (!peer.isConnected) return;
-  if (peer.flow.kind !== 'snapshot' && peer.nextOffset < s.log.start.offset) startSnapshot(s, peer);
-  const { flow } = peer;
-  if (flow.kind === 'snapshot') {
-    if (flow.waiting) return;
-    flow.waiting = true;
-    flow.sentMs = nowMs;
-    peer.sentMs = nowMs;
-    const { offset, epoch, voters } = flow.mark;
-    const part = { end: { offset, epoch }, voters, position: flow.position };
-    const message: Message = { kind: 'snapshot', epoch: s.epoch, ...part, bytes: NO_BYTES, isLast: false };
-    send(s, out, peer.key.id, message, 0);
-    return;
-  }
-  if (flow.kind === 'probe') {
-    if (!flow.waiting) sendAppend(s, out, peer, nowMs, s.options.appendBytesMax);
-    return;
-  }
-  const { inFlightMax, inFlightBytesMax, appendBytesMax } = s.options;
-  while (peer.nextOffset < s.log.endOffset) {
-    if (peer.inFlight.length >= inFlightMax || peer.inFlightBytes >= inFlightBytesMax) return;
-    sendAppend(s, out, peer, nowMs, appendBytesMax);
-  }
-}
-
-const NO_BYTES = Buffer.alloc(0);
-
-/** One append from `nextOffset` on. The own disk need not have it yet: the entries count here only once it has. */
-function sendAppend(s: RaftState, out: Effect[], peer: Progress, nowMs: number, bytesMax: number): void {
-  const offset = peer.nextOffset;
-  const epoch = s.log.epochAt(offset);
-  assert(epoch !== undefined, 'appends begin where an entry ends', { offset, start: s.log.start.offset });
-  const entries = bytesMax === 0 ? [] : s.log.slice(offset, bytesMax);
-  const bytes = bytesOf(entries);
-  peer.sentMs = nowMs;
-  const { highWatermark } = s;
-  const message: Message = {
-    kind: 'append',
-    epoch: s.epoch,
-    previous: { offset, epoch },
-    entries,
-    highWatermark,
-    logEndOffset: s.log.endOffset,
-  };
-  send(s, out, peer.key.id, message, 0);
-  sent(peer, entries.at(-1)?.endOffset ?? offset, bytes);
-}
-
-function startSnapshot(s: RaftState, peer: Progress): void {
-  const mark = s.log.snapshot;
-  probeFrom(peer, mark.offset);
-  peer.flow = { kind: 'snapshot', mark, position: 0, waiting: false, sentMs: 0 };
-}
-
-export function onSnapshotGone(s: RaftState, out: Effect[], id: number, nowMs: number): void {
+export function onSnapshotGone(turn: Turn, id: number): void {
+  const { s } = turn;
   const peer = s.role.kind === 'leader' ? s.role.progress.get(id) : undefined;
   if (peer?.flow.kind !== 'snapshot') return;
   startSnapshot(s, peer);
-  replicate(s, out, peer, nowMs);
+  replicate(turn, peer);
 }
 
 /** Only entries of the own epoch are committed by counting; those before them go along (the paper, 5.4.2). */
-export function maybeCommit(s: RaftState, leader: Leader, out: Effect[], nowMs: number): void {
+export function maybeCommit(turn: Turn, leader: Leader): void {
+  const { s, out } = turn;
   const reached = reachedByMajority(s.members.voters.map((voter) => reachedBy(s, leader, voter)));
   if (reached <= s.highWatermark || s.log.epochAt(reached) !== s.epoch) return;
   leader.uncommittedBytes -= bytesOf(s.log.between(s.highWatermark, reached));
-  commitTo(s, out, reached);
+  commitTo(turn, reached);
   if (!leader.isEstablished && s.highWatermark >= leader.firstEnd) {
     leader.isEstablished = true;
     out.push({ kind: 'established', epoch: s.epoch });
   }
   const isRemoved = s.members.sinceOffset <= s.highWatermark && !s.members.isVoter(s.self);
-  if (isRemoved) handOver(s, out, furthest(s, leader));
-  for (const peer of leader.progress.values())
-    if (peer.isConnected && peer.flow.kind === 'pipeline') beat(s, out, peer, nowMs);
-  if (isRemoved) follow(s, out, { epoch: s.epoch, leaderId: null, nowMs, why: 'this node is a voter no longer' });
+  if (isRemoved) handOver(turn, furthest(s, leader));
+  for (const peer of leader.progress.values()) if (peer.isConnected && peer.flow.kind === 'pipeline') beat(turn, peer);
+  if (isRemoved) follow(turn, { epoch: s.epoch, leaderId: null, why: 'this node is a voter no longer' });
 }
 
 function reachedBy(s: RaftState, leader: Leader, voter: Voter): number {
@@ -314,11 +242,12 @@ export function quorumHeardMs(s: RaftState, leader: Leader): number {
   );
 }
 
-export function leaderTick(s: RaftState, leader: Leader, out: Effect[], nowMs: number): void {
+export function leaderTick(turn: Turn, leader: Leader): void {
+  const { s, nowMs } = turn;
   const { electionTimeoutMs, heartbeatMs } = s.options;
   if (nowMs - quorumHeardMs(s, leader) >= electionTimeoutMs) {
     const why = `it has heard no majority of the ${s.members.voters.length} voters for ${electionTimeoutMs} ms`;
-    follow(s, out, { epoch: s.epoch, leaderId: null, nowMs, why });
+    follow(turn, { epoch: s.epoch, leaderId: null, why });
     return;
   }
   if (leader.transfer !== null && nowMs >= leader.transfer.deadlineMs) leader.transfer = null;
@@ -327,35 +256,14 @@ export function leaderTick(s: RaftState, leader: Leader, out: Effect[], nowMs: n
     const { flow } = peer;
     if (flow.kind === 'snapshot') {
       if (nowMs - flow.sentMs >= electionTimeoutMs) flow.waiting = false;
-      replicate(s, out, peer, nowMs);
-      if (nowMs - peer.sentMs >= heartbeatMs) beatFromStart(s, out, peer, nowMs);
-    } else beat(s, out, peer, nowMs);
+      replicate(turn, peer);
+      if (nowMs - peer.sentMs >= heartbeatMs) beatFromStart(turn, peer);
+    } else beat(turn, peer);
   }
 }
 
-/** An append without entries: says that the leader lives, how far it has committed, and finds out what was lost on the way. */
-function beat(s: RaftState, out: Effect[], peer: Progress, nowMs: number): void {
-  if (peer.nextOffset < s.log.start.offset) replicate(s, out, peer, nowMs);
-  else sendAppend(s, out, peer, nowMs, 0);
-}
-
-/** To a peer that receives a snapshot: what it says to it does not count, only that it is said. */
-function beatFromStart(s: RaftState, out: Effect[], peer: Progress, nowMs: number): void {
-  peer.sentMs = nowMs;
-  const { highWatermark, epoch } = s;
-  const { offset, epoch: previousEpoch } = s.log.last;
-  const message: Message = {
-    kind: 'append',
-    epoch,
-    previous: { offset, epoch: previousEpoch },
-    entries: [],
-    highWatermark,
-    logEndOffset: offset,
-  };
-  send(s, out, peer.key.id, message, 0);
-}
-
-export function onPeerConnected(s: RaftState, out: Effect[], key: ReplicaKey, nowMs: number): void {
+export function onPeerConnected(turn: Turn, key: ReplicaKey): void {
+  const { s, nowMs } = turn;
   if (s.role.kind !== 'leader' || key.id === s.self.id) return;
   const known = s.role.progress.get(key.id);
   const isOther = known !== undefined && known.key.directoryId !== key.directoryId;
@@ -365,7 +273,7 @@ export function onPeerConnected(s: RaftState, out: Effect[], key: ReplicaKey, no
   probeFrom(peer, Math.max(peer.matchOffset, s.log.start.offset));
   if (peer.matchOffset === 0) peer.nextOffset = s.log.endOffset;
   s.role.progress.set(key.id, peer);
-  replicate(s, out, peer, nowMs);
+  replicate(turn, peer);
 }
 
 export function onPeerLost(s: RaftState, id: number): void {
@@ -376,25 +284,28 @@ export function onPeerLost(s: RaftState, id: number): void {
   if (s.members.voter(id) === undefined) s.role.progress.delete(id);
 }
 
-export function onTransfer(s: RaftState, out: Effect[], to: number | null, nowMs: number): void {
+export function onTransfer(turn: Turn, to: number | null): void {
+  const { s, nowMs } = turn;
   const { role } = s;
   if (role.kind !== 'leader' || role.transfer !== null) return;
   const target = to ?? furthest(s, role);
   if (target === undefined || target === s.self.id || s.members.voter(target) === undefined) return;
   role.transfer = { to: target, deadlineMs: nowMs + s.options.electionTimeoutMs, told: false };
-  maybeHandOver(s, role, out);
+  maybeHandOver(turn, role);
 }
 
-function maybeHandOver(s: RaftState, leader: Leader, out: Effect[]): void {
+function maybeHandOver(turn: Turn, leader: Leader): void {
+  const { s } = turn;
   const { transfer } = leader;
   if (transfer === null || transfer.told) return;
   if ((leader.progress.get(transfer.to)?.matchOffset ?? 0) < s.log.endOffset) return;
   transfer.told = true;
-  handOver(s, out, transfer.to);
+  handOver(turn, transfer.to);
 }
 
-function handOver(s: RaftState, out: Effect[], to: number | undefined): void {
-  if (to !== undefined) send(s, out, to, { kind: 'timeoutNow', epoch: s.epoch }, 0);
+function handOver(turn: Turn, to: number | undefined): void {
+  const { s } = turn;
+  if (to !== undefined) send(turn, to, { kind: 'timeoutNow', epoch: s.epoch }, 0);
 }
 
 /** The connected voter whose log is longest. */

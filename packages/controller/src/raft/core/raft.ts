@@ -21,24 +21,25 @@ import {
 import type { SnapshotMark } from './entries.ts';
 import type { Message, ReplicaKey } from './messages.ts';
 import { soonDeadline } from './state.ts';
-import type { Effect, Input, RaftState } from './state.ts';
+import type { Effect, Input, RaftState, Turn } from './state.ts';
 
 export function step(s: RaftState, input: Input, nowMs: number, out: Effect[]): void {
+  const turn: Turn = { s, out, nowMs };
   const before = { epoch: s.epoch, highWatermark: s.highWatermark };
   switch (input.kind) {
     case 'tick':
-      tick(s, out, nowMs);
+      tick(turn);
       break;
     case 'received':
-      received(s, out, input.from, input.message, nowMs);
+      received(turn, input.from, input.message);
       break;
     case 'persisted':
-      persisted(s, out, input.seq, nowMs);
+      persisted(turn, input.seq);
       break;
     case 'peerConnected':
       s.connected.set(input.peer.id, input.peer);
       hurry(s, nowMs);
-      onPeerConnected(s, out, input.peer, nowMs);
+      onPeerConnected(turn, input.peer);
       break;
     case 'peerLost':
       peerLost(s, input.id, nowMs);
@@ -47,10 +48,10 @@ export function step(s: RaftState, input: Input, nowMs: number, out: Effect[]): 
       snapshotTaken(s, input.mark);
       break;
     case 'snapshotGone':
-      onSnapshotGone(s, out, input.id, nowMs);
+      onSnapshotGone(turn, input.id);
       break;
     case 'transferLeader':
-      onTransfer(s, out, input.to, nowMs);
+      onTransfer(turn, input.to);
       break;
     default:
       unreachable(input);
@@ -70,39 +71,42 @@ export function nextDeadlineMs(s: RaftState): number {
   return next;
 }
 
-function tick(s: RaftState, out: Effect[], nowMs: number): void {
+function tick(turn: Turn): void {
+  const { s, nowMs } = turn;
   const { role } = s;
-  if (role.kind === 'leader') leaderTick(s, role, out, nowMs);
-  else if (nowMs >= role.deadlineMs && mayStand(s)) startPreVote(s, out, nowMs);
+  if (role.kind === 'leader') leaderTick(turn, role);
+  else if (nowMs >= role.deadlineMs && mayStand(s)) startPreVote(turn);
 }
 
-function received(s: RaftState, out: Effect[], from: ReplicaKey, message: Message, nowMs: number): void {
+function received(turn: Turn, from: ReplicaKey, message: Message): void {
+  const { s } = turn;
   switch (message.kind) {
     case 'preVote':
     case 'vote':
-      return onVoteAsked(s, out, from, message, nowMs);
+      return onVoteAsked(turn, from, message);
     case 'preVoteReply':
     case 'voteReply':
-      return onVoteAnswered(s, out, from, message, nowMs);
+      return onVoteAnswered(turn, from, message);
     case 'append':
-      return onAppend(s, out, from, message, nowMs);
+      return onAppend(turn, from, message);
     case 'appended':
-      return onAppended(s, out, from, message, nowMs);
+      return onAppended(turn, from, message);
     case 'refused':
-      return onRefused(s, out, from, message, nowMs);
+      return onRefused(turn, from, message);
     case 'snapshot':
-      return onSnapshot(s, out, from, message, nowMs);
+      return onSnapshot(turn, from, message);
     case 'snapshotReply':
-      return onSnapshotReply(s, out, from, message, nowMs);
+      return onSnapshotReply(turn, from, message);
     case 'timeoutNow':
-      if (message.epoch === s.epoch && s.role.kind === 'follower' && mayStand(s)) startElection(s, out, nowMs, true);
+      if (message.epoch === s.epoch && s.role.kind === 'follower' && mayStand(s)) startElection(turn, true);
       return;
     default:
       unreachable(message);
   }
 }
 
-function persisted(s: RaftState, out: Effect[], seq: number, nowMs: number): void {
+function persisted(turn: Turn, seq: number): void {
+  const { s } = turn;
   s.durableSeq = Math.max(s.durableSeq, seq);
   let done = 0;
   for (const part of s.unsynced) {
@@ -111,8 +115,8 @@ function persisted(s: RaftState, out: Effect[], seq: number, nowMs: number): voi
     done += 1;
   }
   if (done > 0) s.unsynced = s.unsynced.slice(done);
-  if (s.role.kind === 'leader') maybeCommit(s, s.role, out, nowMs);
-  else countVotes(s, out, nowMs);
+  if (s.role.kind === 'leader') maybeCommit(turn, s.role);
+  else countVotes(turn);
 }
 
 /**

@@ -131,6 +131,9 @@ export type Effect =
   | { readonly kind: 'resigned'; readonly epoch: number; readonly why: string }
   | { readonly kind: 'votersChanged'; readonly voters: readonly Voter[] };
 
+/** What one input does: to whom, what it orders, and when. */
+export type Turn = { readonly s: RaftState; readonly out: Effect[]; readonly nowMs: number };
+
 export type Stored = {
   readonly hardState: HardState | null;
   readonly snapshot: SnapshotMark;
@@ -196,11 +199,7 @@ function isStatic(members: Membership, self: ReplicaKey): boolean {
 }
 
 /** Orders the hard state, and a change of the log with it, to be kept. */
-export function persist(
-  s: RaftState,
-  out: Effect[],
-  change: { truncate: number | null; entries: readonly Entry[] },
-): void {
+export function persist({ s, out }: Turn, change: { truncate: number | null; entries: readonly Entry[] }): void {
   s.persistSeq += 1;
   if (change.truncate !== null) {
     s.durableOffset = Math.min(s.durableOffset, change.truncate);
@@ -216,12 +215,12 @@ export const NO_CHANGE: { readonly truncate: null; readonly entries: readonly En
   entries: [],
 };
 
-export function send(s: RaftState, out: Effect[], to: number, message: Message, afterSeq = s.persistSeq): void {
+export function send({ s, out }: Turn, to: number, message: Message, afterSeq = s.persistSeq): void {
   out.push({ kind: 'send', to, message, afterSeq });
 }
 
 /** Raises the high watermark; entries before it never change again. */
-export function commitTo(s: RaftState, out: Effect[], offset: number): void {
+export function commitTo({ s, out }: Turn, offset: number): void {
   if (offset <= s.highWatermark) return;
   s.highWatermark = offset;
   s.members.settle(offset);

@@ -5,17 +5,18 @@
  */
 import { ErrorCode } from '@odradek/protocol';
 import { assert, ok, refuse, unreachable } from '@odradek/base';
-import type { Clock, Limits, Logger, Metrics, Outcome, Random, TimerHandle } from '@odradek/base';
+import type { Outcome, TimerHandle } from '@odradek/base';
 import { sizeOf } from '../core/entries.ts';
 import { changeVoters, mayPropose, propose } from '../core/leader.ts';
 import type { Proposal } from '../core/leader.ts';
 import type { Entry, Message, Position, ReplicaKey, Voter } from '../core/messages.ts';
 import { nextDeadlineMs, step } from '../core/raft.ts';
 import { raftOf } from '../core/state.ts';
-import type { Effect, Input, RaftOptions, RaftState, Stored } from '../core/state.ts';
-import type { PersistOrder, PinnedSnapshot, RaftMachine, RaftReceiver, RaftStore, RaftTransport } from '../ports.ts';
+import type { Effect, Input, RaftState, Stored } from '../core/state.ts';
+import type { PersistOrder, PinnedSnapshot, RaftReceiver, RaftStore } from '../ports.ts';
 import { Applier } from './applier.ts';
 import { DriverMetrics } from './driver-metrics.ts';
+import type { Asked, DriverOptions, MakeProposal } from './driver-types.ts';
 import { Outbox } from './outbox.ts';
 import { Proposals } from './proposals.ts';
 import type { Answer } from './proposals.ts';
@@ -23,40 +24,6 @@ import { SnapshotSender } from './snapshot-sender.ts';
 import { statusOf } from './status.ts';
 import type { QuorumStatus } from './status.ts';
 
-export type DriverOptions = {
-  readonly self: ReplicaKey;
-  readonly raft: RaftOptions;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly store: RaftStore;
-  readonly transport: RaftTransport;
-  readonly machine: RaftMachine;
-  readonly limits: Limits;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  /** The store or the machine failed, or a claim is broken: nothing more is acknowledged, and the node must stop. Called once. */
-  readonly onFault: (fault: Error) => void;
-};
-
-/**
- * Makes a proposal at the moment at which it is taken: nothing comes between what it knows and its place in the log.
- * @param at where it will begin, and the epoch of the lead
- * @returns undefined: nothing is to be said here after all
- */
-export type MakeProposal = (at: Position) => Proposal | undefined;
-
-type Asked =
-  | {
-      readonly kind: 'propose';
-      readonly make: MakeProposal;
-      readonly answer: (outcome: Outcome<Position | undefined>) => void;
-    }
-  | {
-      readonly kind: 'changeVoters';
-      readonly voters: readonly Voter[];
-      readonly taken: ((position: Position) => void) | undefined;
-      readonly answer: Answer;
-    };
 type Order = Effect & { readonly kind: 'send' };
 
 const TIMER_MS_MIN = 1;
