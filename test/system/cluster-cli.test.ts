@@ -274,6 +274,19 @@ describe('three nodes', () => {
   });
 });
 
+type Replica = { readonly id: number; readonly role: string; readonly directoryId: string };
+
+async function replicas(controllers: string): Promise<readonly Replica[]> {
+  const told = await json('quorum', 'describe', '--bootstrap-controller', controllers);
+  return (told as { readonly replicas: readonly Replica[] }).replicas;
+}
+
+/** As `1 Leader, 2 Follower`. */
+async function roles(controllers: string, wanted = /./): Promise<string> {
+  const shown = (await replicas(controllers)).filter(({ role }) => wanted.test(role));
+  return shown.map(({ id, role }) => `${id} ${role}`).join(', ');
+}
+
 test('a broker that is gone for good is unregistered', async () => {
   await using cluster = await startCluster({ controllers: 1, brokers: 2 });
   const [first, second] = [cluster.brokers[0], cluster.brokers[1]];
@@ -297,23 +310,59 @@ test('a quorum grows and shrinks: a controller that has followed is added by its
   await startGrowing(cluster, first);
   await startGrowing(cluster, second);
   const where = ['--bootstrap-controller', cluster.bootstrapControllers];
-  const replicas = async (): Promise<{ id: number; role: string; directoryId: string }[]> =>
-    ((await json('quorum', 'describe', ...where)) as { replicas: { id: number; role: string; directoryId: string }[] })
-      .replicas;
-  const roles = async (): Promise<string> => (await replicas()).map(({ id, role }) => `${id} ${role}`).join(', ');
-  await eventually('the second follows', async () => (await roles()) === '1 Leader, 2 Observer');
+  const told = (): Promise<string> => roles(cluster.bootstrapControllers);
+  await eventually('the second follows', async () => (await told()) === '1 Leader, 2 Observer');
   const dry = await call('quorum', 'add', '--command-config', second.file, '--dry-run', ...where);
   expect(dry).toMatch(/^DRY RUN of adding controller 2 with directory id [\w-]{22} and endpoints: CONTROLLER:\/\//);
-  expect(await roles()).toBe('1 Leader, 2 Observer');
+  expect(await told()).toBe('1 Leader, 2 Observer');
   const added = await call('quorum', 'add', '--command-config', second.file, ...where);
   expect(added).toBe(dry.replace('DRY RUN of adding', 'Added'));
-  expect(await roles()).toBe('1 Leader, 2 Follower');
+  expect(await told()).toBe('1 Leader, 2 Follower');
   const twice = await ran('quorum', 'add', '--command-config', second.file, ...where);
   expect([twice.code, twice.stderr]).toEqual([1, expect.stringContaining('DUPLICATE_VOTER')]);
-  const directoryId = (await replicas()).find(({ id }) => id === 1)?.directoryId ?? '';
+  const directoryId = (await replicas(cluster.bootstrapControllers)).find(({ id }) => id === 1)?.directoryId ?? '';
   const gone = ['--controller-id', '1', '--controller-directory-id', directoryId];
   expect(await call('quorum', 'remove', ...gone, ...where)).toBe(
     `Removed KRaft controller 1 with directory id ${directoryId}\n`,
   );
-  await eventually('the second leads', async () => (await roles()).startsWith('2 Leader'));
+  await eventually('the second leads', async () => (await told()).startsWith('2 Leader'));
+});
+
+test('two of three controllers are lost for good: the third goes on alone, and says before what that means', async () => {
+  const clusterId = Buffer.from('cluster-cli-test').toString('base64url');
+  await using cluster = await startCluster({ nodes: 3, environmentOf: () => ({ CLUSTER_ID: clusterId }) });
+  await Promise.all(cluster.nodes.map((node) => node.ready()));
+  const survivor = cluster.node(1);
+  const topic = freshName('kept');
+  await call('topics', 'create', '--topic', topic, '--replica-assignment', '1', '--bootstrap-server', survivor.address);
+  const line = ['quorum', 'recover', '--from-survivor', '--config', survivor.file];
+  const running = await ran(...line);
+  expect([running.code, running.stderr]).toEqual([
+    1,
+    expect.stringContaining('another process has the metadata log open'),
+  ]);
+  for (const node of cluster.nodes) await node.kill();
+  const dry = await call(...line);
+  expect(dry).toMatch(/Voters before: +1, 2, 3\nVoters lost: +2, 3\n/);
+  expect(dry).toContain('Controller 1 would be the only voter.\nNothing was changed: give --yes to do it.\n');
+  const told = (await json(...line, '--yes')) as { report: { isDone: boolean; votersLost: { id: number }[] } };
+  expect(told.report.isDone).toBe(true);
+  expect(told.report.votersLost.map(({ id }) => id)).toEqual([2, 3]);
+  const grows = { 'controller.quorum.voters': '', 'controller.quorum.bootstrap.servers': survivor.controllerAddress };
+  await survivor.start(grows);
+  await survivor.ready();
+  const [described] = (await json('topics', 'describe', '--topic', topic, '--bootstrap-server', survivor.address)) as {
+    partitions: Json[];
+  }[];
+  expect(described?.partitions).toMatchObject([{ leader: 1, replicas: [1] }]);
+  // Brokers, and those that are lost, observe.
+  const voters = (): Promise<string> => roles(survivor.controllerAddress, /Leader|Follower/);
+  expect(await voters()).toBe('1 Leader');
+  // A lost one comes back empty, and votes again.
+  const second = cluster.node(2);
+  second.wipe();
+  await second.start(grows);
+  const where = ['--bootstrap-controller', survivor.controllerAddress];
+  await call('quorum', 'add', '--command-config', second.file, ...where);
+  expect(await voters()).toBe('1 Leader, 2 Follower');
 });

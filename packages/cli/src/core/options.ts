@@ -40,6 +40,11 @@ export function collectProperty(option: string): (text: string, before: Map<stri
   };
 }
 
+/** Takes a repeated option as it is, commas included. */
+export function collectEach(text: string, before: readonly string[]): string[] {
+  return [...before, text];
+}
+
 export function collectList(text: string, before: readonly string[]): string[] {
   return [...before, ...text.split(',').filter((part) => part !== '')];
 }

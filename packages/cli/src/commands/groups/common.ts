@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { parseClientConfig } from '../../core/groups/command-config.ts';
 import { renderTable } from '../../core/groups/table.ts';
 import type { Table } from '../../core/groups/views.ts';
-import { parseWhole } from '../../core/options.ts';
+import { collectEach, parseWhole } from '../../core/options.ts';
 import { CommandError, usageError } from '../../core/refusal.ts';
 import { Cluster } from '../../shell/cluster.ts';
 import { listGroups } from '../../shell/group-queries.ts';
@@ -36,10 +36,8 @@ export function groupsSubcommand(name: string, description: string): Command {
     .option('--json', 'print JSON');
 }
 
-/** Takes a repeated option as it is: names of groups and `topic:0,1` may hold commas. */
-export function collectEach(text: string, before: readonly string[]): string[] {
-  return [...before, text];
-}
+/** Names of groups and `topic:0,1` may hold commas. */
+export { collectEach };
 
 export function withGroupOptions(command: Command, does: string): Command {
   return command
