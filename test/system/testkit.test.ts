@@ -8,7 +8,7 @@ const readme = readFileSync(join(root, 'packages/testkit/README.md'), 'utf8');
 const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text = '']) => text);
 
 test("the README's examples pass as they stand", async () => {
-  expect(examples).toHaveLength(2);
+  expect(examples).toHaveLength(3);
   expect(examples.every((text) => text.includes('startKafka('))).toBe(true);
   // Below test/, where the examples' imports are found as in a user's project.
   const directory = join(root, 'test', `.example-${process.pid}`);
@@ -16,9 +16,16 @@ test("the README's examples pass as they stand", async () => {
   try {
     for (const [index, text] of examples.entries()) writeFileSync(join(directory, `readme-${index}.test.ts`), text);
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-    const { code, stdout, stderr } = await run([process.execPath, vitest, 'run', '--root', directory]);
+    const { code, stdout, stderr } = await run([
+      process.execPath,
+      vitest,
+      'run',
+      '--root',
+      directory,
+      '--test-timeout=60000',
+    ]);
     expect(code, stdout.toString() + stderr).toBe(0);
-    expect(stdout.toString()).toMatch(/Tests .*2 passed/);
+    expect(stdout.toString()).toMatch(/Tests .*3 passed/);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
