@@ -275,3 +275,26 @@ test('kraft.version 1: voters by name show their directories one after the other
   const leader = await controllers.active();
   expect(await ask(controllers, leader, addition(fourth))).toMatchObject({ errorCode: ErrorCode.NONE });
 });
+
+test('voters that have all moved find each other by a bootstrap server, and the one that comes last by what others tell it', async () => {
+  const { controllers, first } = await dynamic();
+  for (const id of [2, 3]) await ask(controllers, first, addition(await observer(controllers, id)));
+  for (const id of [1, 2, 3]) await controllers.stop(id);
+  const moved = (id: number) => `moved-${id}`;
+  const start = (id: number, server: number) =>
+    controllers.startNode(id, {
+      host: moved(id),
+      voters: [],
+      properties: { 'controller.quorum.bootstrap.servers': `${moved(server)}:${CONTROLLER_PORT}` },
+    });
+  await start(1, 2);
+  await start(2, 1);
+  await controllers.active();
+  await controllers.pass(3_000);
+  // It knows the old addresses only, and asks one that may not lead.
+  const standby = [1, 2].find((id) => id !== controllers.activeNow?.id) ?? 1;
+  const last = await start(3, standby);
+  await controllers.until(() => last.running.leader().nodeId !== null, 'it has found who leads');
+  const hosts = () => last.running.voters().map(({ endpoints }) => endpoints[0]?.host);
+  await controllers.until(() => hosts().join() === [1, 2, 3].map(moved).join(), 'all know where all are');
+});

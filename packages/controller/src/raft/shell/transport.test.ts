@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { silent } from '@odradek/base';
 import type { Logger } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
-import { Controllers, create, hostOf, joined, staticVoter } from '../../testing/controllers.ts';
+import { Controllers, create, joined, staticVoter } from '../../testing/controllers.ts';
 import type { ControllersOptions } from '../../testing/controllers.ts';
 
 const open: Controllers[] = [];
@@ -112,16 +112,6 @@ test('a controller of another cluster is refused on both sides with both cluster
   );
   expect(told.length).toBeLessThan(6);
   expect((await controllers.active()).id).toBe(active.id);
-});
-
-test('transport: voters that moved are dialled where they are now', async () => {
-  const controllers = await world(3).start();
-  await controllers.active();
-  await controllers.kill(3);
-  await controllers.pass(500);
-  expect(hostOf(3)).toBe('host-3');
-  const back = await controllers.startNode(3);
-  await controllers.until(() => back.running.leader().nodeId !== null, 'it has found the quorum');
 });
 
 const byNumber = (a: number, b: number): number => a - b;

@@ -53,7 +53,7 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
   readonly #told = new Set<string>();
   #receiver: RaftReceiver | undefined;
   #voters: readonly Voter[] = [];
-  /** The voters as others told them, while this node knows none. */
+  /** The voters as another told them last: this node may know none, or may not know that they have moved. */
   #heardVoters: readonly Voter[] = [];
   #isClosed = false;
 
@@ -168,7 +168,7 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
     const why = this.#whyNot(link.peer) ?? this.#disagreement(link.peer, message.configured);
     if (why !== undefined) return this.#refuse(link, why);
     link.isGreeted = true;
-    if (this.#voters.length === 0 && message.voters.length > 0) {
+    if (message.voters.length > 0) {
       this.#heardVoters = message.voters;
       this.#aim();
     }
@@ -287,11 +287,10 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
     if (this.#receiver === undefined || this.#options.streams === undefined || this.#isClosed) return;
     const { identity, limits, servers } = this.#options;
     const aims: Aim[] = [];
-    const voters = this.#voters.length > 0 ? this.#voters : this.#heardVoters;
-    for (const { id, directoryId, endpoints } of voters) {
+    const isVoter = this.#voters.some(({ id }) => id === identity.nodeId);
+    for (const { id, directoryId, endpoints } of [...this.#voters, ...this.#heardVoters]) {
       const [endpoint] = endpoints;
       if (id === identity.nodeId || endpoint === undefined) continue;
-      const isVoter = voters.some((voter) => voter.id === identity.nodeId);
       const patienceMs = isVoter && identity.nodeId > id ? limits.raftDialTurnMs : 0;
       const target = { host: endpoint.host, port: endpoint.port, nodeId: id };
       aims.push({ ...target, directoryId: directoryId === UUID_ZERO ? null : directoryId, patienceMs });
