@@ -142,7 +142,7 @@ export const controllerKeys = {
   'initial.broker.registration.timeout.ms': key({
     type: 'int',
     default: 60_000,
-    doc: 'How long a broker tries to register before it gives up and stops.',
+    doc: 'How long a broker tries to register before it gives up and stops. On a node that is a controller, too, it runs from when there is a quorum, for which such a node waits without end.',
   }),
   'internal.metadata.delete.delay.millis': key({
     type: 'long',

@@ -5,10 +5,11 @@ import { CommandError } from '../core/refusal.ts';
 
 export function startCommand(): Command {
   return new Command('start')
-    .description('run one node: a broker and a controller, on localhost:9092, with data under ./data')
+    .description('run one node: without a file a broker and a controller, on localhost:9092, with data under ./data')
     .option('--config <file>', 'a server.properties as for Apache Kafka in KRaft mode')
     .option('--override <key=value...>', 'set a configuration key, after the file and the environment')
     .option('--cluster-id <id>', 'what an empty data directory is formatted with')
+    .option('--standalone', 'with controller.quorum.bootstrap.servers: begin the quorum that other controllers join')
     .option('--log-level <level>', 'debug, info, warn or error')
     .allowUnknownOption()
     .allowExcessArguments()
