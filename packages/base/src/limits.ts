@@ -105,6 +105,8 @@ export type Limits = {
   readonly sessionDoubtMs: number;
   /** How long it may take at all; then its session ends. */
   readonly sessionReplyMs: number;
+  /** Batches of metadata that a broker has been told and has not applied yet; more is told once it has applied half of them. */
+  readonly sessionUnappliedBatchesMax: number;
   /** How long a request that says nothing of it may wait for the controller, answer included. */
   readonly sessionRequestMs: number;
   /** Messages of peers, and proposals, that one controller has not looked at yet; further messages are dropped, proposals refused. */
@@ -199,6 +201,7 @@ export const production: Limits = {
   sessionActiveWaitMs: 1_000,
   sessionDoubtMs: 500,
   sessionReplyMs: 3_000,
+  sessionUnappliedBatchesMax: 10_000,
   sessionRequestMs: 30_000,
   raftQueuedInputsMax: 10_000,
   raftUnsentMessagesMax: 10_000,
@@ -273,6 +276,7 @@ export const tiny: Limits = {
   sessionActiveWaitMs: 200,
   sessionDoubtMs: 100,
   sessionReplyMs: 500,
+  sessionUnappliedBatchesMax: 8,
   sessionRequestMs: 5_000,
   raftQueuedInputsMax: 64,
   raftUnsentMessagesMax: 64,

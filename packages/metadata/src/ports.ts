@@ -22,6 +22,8 @@ export interface MetadataObserver {
 
 /** What a broker hears over its link beside the metadata. */
 export interface SessionObserver extends MetadataObserver {
+  /** Whether it takes more metadata now. After it said no it is told nothing more before its subscription hears `more`. */
+  hasRoom(): boolean;
   /** There is a session with the active controller, perhaps another than before: it wants to hear the broker's heart. */
   opened(): void;
   /** The controller has fenced this broker, which did not ask for it. */
@@ -47,6 +49,12 @@ export type BrokerRegistration = {
   readonly previousBrokerEpoch?: number;
 };
 
+export interface Subscription {
+  /** There is room again: the metadata goes on where it was held. */
+  more(): void;
+  close(): void;
+}
+
 export type BrokerHeartbeat = {
   readonly brokerId: number;
   readonly brokerEpoch: number;
@@ -68,7 +76,7 @@ export interface ControllerLink {
   /** Tells the controller that this broker has caught up and may lead, or wants to stop. Never tried twice. */
   heartbeat(beat: BrokerHeartbeat): Promise<Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }>>;
   /** There is one observer at a time. It hears the whole state first, and again whenever what follows is not to be had. */
-  subscribe(observer: SessionObserver): { close(): void };
+  subscribe(observer: SessionObserver): Subscription;
   /**
    * Answers once the records of the request are committed; who has applied `committedOffset` sees them (read your own writes). It is
    * tried until a controller has taken it, and is never decided twice.

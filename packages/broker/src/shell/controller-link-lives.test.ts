@@ -1,5 +1,5 @@
 /** What a broker does when its controller changes, forgets it, or tells it the whole state anew. */
-import { ok, refuse } from '@odradek/base';
+import { limits, ok, refuse } from '@odradek/base';
 import { drain } from '@odradek/base/testing';
 import { record } from '@odradek/metadata';
 import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
@@ -231,6 +231,27 @@ describe('a whole state that comes again', () => {
     expect(at.image.topics.size).toBe(9_000);
     expect(turns).toBe(4);
   });
+});
+
+test('controller session: what a broker has not applied is bounded: it says when it has room, and when again', async () => {
+  const goOn: (() => void)[] = [];
+  const slow: MetadataFollower = {
+    snapshot: () => undefined,
+    changed: (delta) => (delta.topicsCreated.size === 0 ? undefined : new Promise((resolve) => goOn.push(resolve))),
+  };
+  const { at, controller } = await serving([slow]);
+  const { sessionUnappliedBatchesMax: most } = limits.tiny;
+  let told = 0;
+  while (controller.observer?.hasRoom() === true) controller.commit(topic(`t${(told += 1)}`, told));
+  // One is being applied, beside those that wait.
+  expect(told).toBe(most + 1);
+  for (let applied = 1; applied <= told; applied += 1) {
+    const isHalfDone = applied - 1 > most / 2;
+    expect([controller.mores, controller.observer?.hasRoom()]).toEqual([isHalfDone ? 1 : 0, isHalfDone]);
+    goOn.shift()?.();
+    await drain();
+  }
+  expect(at.image.topics.size).toBe(told);
 });
 
 describe('a broker that leaves', () => {

@@ -3,9 +3,9 @@
  * read what they have written. A controller that has forgotten this broker, or fenced it, is told again that it is here.
  */
 import { assert, ok, refuse } from '@odradek/base';
-import type { Clock, Logger, Metrics, Outcome, TimerHandle } from '@odradek/base';
+import type { Clock, Limits, Logger, Metrics, Outcome, TimerHandle } from '@odradek/base';
 import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
-import type { BrokerRegistration, ControllerLink } from '@odradek/metadata';
+import type { BrokerRegistration, ControllerLink, Subscription } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { AppliedMetadata } from '../session/shell/applied-metadata.ts';
 import type { MetadataFollower } from '../session/shell/applied-metadata.ts';
@@ -15,6 +15,7 @@ export type { MetadataFollower };
 export type ControllerSessionOptions = {
   readonly link: ControllerLink;
   readonly clock: Clock;
+  readonly limits: Limits;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** In the order in which they learn of a change. */
@@ -41,7 +42,7 @@ const SOON_MS = 20;
 export class ControllerSession {
   readonly #options: ControllerSessionOptions;
   readonly #metadata: AppliedMetadata;
-  #subscription: { close(): void } | undefined;
+  #subscription: Subscription | undefined;
   #registration: BrokerRegistration | undefined;
   #registered: { readonly brokerId: number; readonly brokerEpoch: number } | undefined;
   /** `still`: no heartbeat before somebody asks for it. `leaving`: it asks for leave with each. */
@@ -60,6 +61,8 @@ export class ControllerSession {
     this.#metadata = new AppliedMetadata({
       clock,
       followers: options.followers,
+      waitingMax: options.limits.sessionUnappliedBatchesMax,
+      roomy: () => this.#subscription?.more(),
       applied: (delta, image) => this.#applied(delta, image),
       bug,
     });
@@ -82,6 +85,7 @@ export class ControllerSession {
     if (!outcome.ok) return outcome;
     this.#registered = { brokerId: registration.brokerId, brokerEpoch: outcome.value.brokerEpoch };
     this.#subscription = this.#options.link.subscribe({
+      hasRoom: () => this.#metadata.hasRoom(),
       snapshot: (records) => this.#metadata.take({ kind: 'snapshot', records }),
       committed: (records) => this.#metadata.take({ kind: 'batch', records }),
       opened: () => this.beatNow(),

@@ -202,6 +202,7 @@ class Broker {
     const session: ControllerSession = new ControllerSession({
       link,
       clock,
+      limits,
       log,
       metrics,
       followers: [dynamic, logs, replicasFollower(replicas), coordinatorFollower(coordinator)],

@@ -2,7 +2,7 @@
  * The metadata side of one broker, as production has it, without partitions: it registers, lives, asks on behalf of clients, and is watched at
  * each thing that it hears.
  */
-import type { Clock, Outcome } from '@odradek/base';
+import type { Clock, Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
 import type { AdminReply, AdminRequest, BrokerRegistration, MetadataDelta } from '@odradek/metadata';
 import { MetadataImage } from '@odradek/metadata';
@@ -21,6 +21,7 @@ export type BrokerOptions = {
   readonly host: string;
   readonly link: ControllerLink;
   readonly clock: Clock;
+  readonly limits: Limits;
   readonly heartbeatMs: number;
   readonly claims: Claims;
   readonly composition: Composition;
@@ -40,12 +41,13 @@ export class SimBroker {
 
   constructor(options: BrokerOptions) {
     this.#options = options;
-    const { brokerId, incarnationId, claims, clock, heartbeatMs, composition } = options;
+    const { brokerId, incarnationId, claims, clock, limits, heartbeatMs, composition } = options;
     this.#who = `broker ${brokerId} (${incarnationId.slice(0, 4)})`;
     this.#watch = new ImageWatch(claims.judge, this.#who);
     this.#session = composition.sessionOf({
       link: this.#watched(options.link),
       clock,
+      limits,
       heartbeatMs,
       registerMs: PATIENCE_MS,
       offlineLogDirs: () => [],

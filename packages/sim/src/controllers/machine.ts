@@ -163,6 +163,7 @@ export class Machine {
       host: this.host,
       link,
       clock,
+      limits,
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
       claims,
       composition,

@@ -19,6 +19,10 @@ export type AppliedMetadataOptions = {
   readonly clock: Clock;
   /** In the order in which they learn of a change. */
   readonly followers: readonly MetadataFollower[];
+  /** Changes that may wait for their turn. */
+  readonly waitingMax: number;
+  /** There is room for changes again. */
+  readonly roomy: () => void;
   /** A change counts as applied. */
   readonly applied: (delta: MetadataDelta, image: MetadataImage) => void;
   /** Metadata can no longer be applied: the broker must stop. */
@@ -36,6 +40,7 @@ export class AppliedMetadata {
   #image = new MetadataImage();
   readonly #queue: Event[] = [];
   #isApplying = false;
+  #isFull = false;
   /** End offset up to which every room has applied. */
   #end = 0;
   #isWhole = false;
@@ -56,6 +61,12 @@ export class AppliedMetadata {
   /** Whether there was a whole state. */
   get isWhole(): boolean {
     return this.#isWhole;
+  }
+
+  /** Asked before a change is handed in. */
+  hasRoom(): boolean {
+    if (this.#queue.length >= this.#options.waitingMax) this.#isFull = true;
+    return !this.#isFull;
   }
 
   take(event: Event): void {
@@ -100,7 +111,14 @@ export class AppliedMetadata {
       if (this.#queue.length === 0) this.#isApplying = false;
       for (const waiter of this.#waiters) if (waiter.holds()) this.#finish(waiter, true);
       if (this.#queue.length > 0) this.#isApplying = true;
+      this.#tellRoomy();
     }
+  }
+
+  #tellRoomy(): void {
+    if (!this.#isFull || this.#queue.length * 2 > this.#options.waitingMax) return;
+    this.#isFull = false;
+    this.#options.roomy();
   }
 
   /** @returns what it changed, unless it is the first metadata of all */

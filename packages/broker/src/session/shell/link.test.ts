@@ -253,6 +253,33 @@ describe('metadata', () => {
     expect([heard.names, heard.endOffset]).toEqual([['t0'], 2]);
   });
 
+  test('that a broker has no room for is held, and goes on where it was held, over other sessions too', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const { link, heard, subscription } = await following(rig);
+    rig.cluster.commit(topic(0));
+    await rig.pass(10);
+    heard.isRoomy = false;
+    for (let nth = 1; nth < 4; nth += 1) rig.cluster.commit(topic(nth));
+    await rig.pass(10);
+    expect(heard.names).toEqual(['t0']);
+    // It is still heard, and may ask.
+    const [answered, beaten] = [
+      outcomeOf(link.submit(createTopics('a'), 'User:a')),
+      outcomeOf(link.heartbeat(beatOf(0))),
+    ];
+    await rig.pass(10);
+    expect([answered.value?.ok, beaten.value?.ok]).toEqual([true, true]);
+    rig.streams.reset(BROKER, 1);
+    await rig.pass(10);
+    expect([heard.names, heard.opens]).toEqual([['t0'], 2]);
+    heard.isRoomy = true;
+    subscription.more();
+    subscription.more();
+    await rig.pass(10);
+    expect([heard.names, heard.snapshots, heard.breaches]).toEqual([['t0', 't1', 't2', 't3', 'a'], 1, []]);
+  });
+
   test('that this broker does not understand stops it', async () => {
     const rig = rigOf();
     rig.cluster.elect(1);

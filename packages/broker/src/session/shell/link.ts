@@ -13,6 +13,7 @@ import type {
   BrokerRegistration,
   ControllerLink,
   SessionObserver,
+  Subscription,
 } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { Cursor } from '../core/cursor.ts';
@@ -51,6 +52,8 @@ class Link implements OpenLink {
   readonly #finder: Finder;
   readonly #cursor = new Cursor();
   #observer: SessionObserver | undefined;
+  /** The observer has no room. */
+  #isHeld = false;
   #requests = 0;
 
   constructor(options: ControllerLinkOptions) {
@@ -105,12 +108,16 @@ class Link implements OpenLink {
     return refused === null ? ok({ fenced, shouldShutDown }) : refuse(refused.code, refused.why);
   }
 
-  subscribe(observer: SessionObserver): { close(): void } {
+  subscribe(observer: SessionObserver): Subscription {
     this.#observer = observer;
+    this.#isHeld = false;
     const session = this.#finder.sessions.open;
     if (session === undefined) this.#finder.begin();
     else this.#greet(session);
     return {
+      more: () => {
+        if (this.#observer === observer) this.#more();
+      },
       close: () => {
         if (this.#observer === observer) this.#observer = undefined;
       },
@@ -184,21 +191,34 @@ class Link implements OpenLink {
   #greet(session: Conversation): void {
     const observer = this.#observer;
     if (observer === undefined) return;
+    if (!this.#isHeld) this.#follow(session);
+    observer.opened();
+  }
+
+  #follow(session: Conversation): void {
     this.#cursor.restart();
     session.say({ kind: 'subscribe', endOffset: this.#cursor.endOffset, epoch: this.#cursor.epoch });
-    observer.opened();
+  }
+
+  #more(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    const session = this.#finder.sessions.open;
+    if (session !== undefined) this.#follow(session);
   }
 
   #told(session: Conversation, told: Told): void {
     const observer = this.#observer;
     if (observer === undefined) return;
+    if (told.kind === 'fenced') return observer.fenced(told.brokerEpoch, told.why);
+    // What comes while there is no room is asked for again: the cursor stays where it is.
+    if (!this.#isHeld && !observer.hasRoom()) this.#isHeld = true;
+    if (this.#isHeld) return;
     switch (told.kind) {
       case 'snapshotChunk':
         return this.#heard(session, observer, this.#cursor.part(told));
       case 'committed':
         return this.#heard(session, observer, this.#cursor.batch(told));
-      case 'fenced':
-        return observer.fenced(told.brokerEpoch, told.why);
       default:
         return unreachable(told);
     }

@@ -1,5 +1,5 @@
 /** A link that a test drives by hand, and a broker's session on it: what is committed is shown when the test says so. */
-import { MetricsRegistry, ok, UUID_ZERO } from '@odradek/base';
+import { limits, MetricsRegistry, ok, UUID_ZERO } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { SimClock, drain } from '@odradek/base/testing';
 import { record } from '@odradek/metadata';
@@ -9,6 +9,7 @@ import type {
   ControllerLink,
   MetadataRecord,
   SessionObserver,
+  Subscription,
 } from '@odradek/metadata';
 import { collectingLog } from '../../testing/listening.ts';
 import { ControllerSession } from '../../shell/controller-link.ts';
@@ -50,6 +51,8 @@ export class HandLink implements ControllerLink {
   beatReply = (_beat: BrokerHeartbeat): Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }> =>
     ok({ fenced: false, shouldShutDown: true });
   committedOffset = 0;
+  /** How often there was room again. */
+  mores = 0;
 
   register(asked: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>> {
     this.registrations.push(asked);
@@ -61,9 +64,9 @@ export class HandLink implements ControllerLink {
     return Promise.resolve(this.beatReply(beat));
   }
 
-  subscribe(observer: SessionObserver): { close(): void } {
+  subscribe(observer: SessionObserver): Subscription {
     this.observer = observer;
-    return { close: () => (this.observer = undefined) };
+    return { more: () => (this.mores += 1), close: () => (this.observer = undefined) };
   }
 
   submit(): Promise<Outcome<never>> {
@@ -94,6 +97,7 @@ export function session(followers: MetadataFollower[] = []) {
   const at = new ControllerSession({
     link: controller,
     clock,
+    limits: limits.tiny,
     log,
     metrics,
     followers,

@@ -5,7 +5,7 @@ import { SimClock, drain } from '@odradek/base/testing';
 import { SessionHost } from '@odradek/controller';
 import { HandCluster } from '@odradek/controller/testing';
 import type { HandController } from '@odradek/controller/testing';
-import type { BrokerRegistration, CommittedRecords, SessionObserver } from '@odradek/metadata';
+import type { BrokerRegistration, CommittedRecords, SessionObserver, Subscription } from '@odradek/metadata';
 import { brokerSessionService, pipe } from '@odradek/rpc';
 import type { Identity } from '@odradek/rpc';
 import { SimStreams } from '@odradek/rpc/testing';
@@ -147,6 +147,7 @@ export class Heard implements SessionObserver {
   endOffset = 0;
   epoch = 0;
   readonly breaches: string[] = [];
+  isRoomy = true;
 
   snapshot(state: CommittedRecords): void {
     this.snapshots += 1;
@@ -161,6 +162,10 @@ export class Heard implements SessionObserver {
     if (from !== this.endOffset) this.breaches.push(`a batch from ${from} after ${this.endOffset}`);
     if (batch.epoch < this.epoch) this.breaches.push(`epoch ${batch.epoch} after ${this.epoch}`);
     this.#add(batch);
+  }
+
+  hasRoom(): boolean {
+    return this.isRoomy;
   }
 
   opened(): void {
@@ -221,16 +226,15 @@ export function isOpen({ metrics }: Rig): boolean {
   return metrics.value('odradek_controller_session_open', {}) === 1;
 }
 
+type Following = { readonly link: OpenLink; readonly heard: Heard; readonly subscription: Subscription };
+
 /** A link that follows, with a session if there is a controller. */
-export async function following(
-  rig: Rig,
-  options?: LinkOptions,
-): Promise<{ readonly link: OpenLink; readonly heard: Heard }> {
+export async function following(rig: Rig, options?: LinkOptions): Promise<Following> {
   const link = rig.link(options);
   const heard = new Heard();
-  link.subscribe(heard);
+  const subscription = link.subscribe(heard);
   await rig.pass(50);
-  return { link, heard };
+  return { link, heard, subscription };
 }
 
 export function never(): never {
