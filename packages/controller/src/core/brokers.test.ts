@@ -111,11 +111,13 @@ test('brokers: with ELR one that stopped in order stays eligible in its next lif
   harness.beat(1, { wantFence: true });
   expect(harness.partition('t')).toMatchObject({ isr: [], elr: [1] });
   const previousBrokerEpoch = harness.brokers.get(1)?.epoch ?? -1;
+  harness.lose(1);
   harness.register(1, { previousBrokerEpoch });
   expect(harness.partition('t')).toMatchObject({ isr: [], elr: [1] });
+  harness.lose(1);
   harness.register(1, { previousBrokerEpoch });
   expect(harness.partition('t')).toMatchObject({ isr: [], elr: [], lastKnownElr: [1], leader: NO_LEADER });
-  harness.start(2);
+  harness.beat(2);
   expect(harness.partition('t').leader).toBe(NO_LEADER);
   harness.beat(1);
   const recovering = { leader: 1, isr: [1], lastKnownElr: [], leaderRecoveryState: LeaderRecoveryState.RECOVERING };
@@ -237,4 +239,14 @@ test('brokers: a replica on a directory that its broker no longer has does not l
   harness.beat(1);
   expect(harness.image.cluster.isActive(1)).toBe(true);
   expect(harness.partition('t').leader).toBe(NO_LEADER);
+});
+
+test('brokers: two processes with one id do not take turns, fenced or not; one that was allowed to stop makes room at once', () => {
+  const harness = new Harness();
+  harness.register(1);
+  expect(harness.image.cluster.broker(1)?.fenced).toBe(true);
+  expect(harness.register(1)).toMatchObject({ ok: false, code: ErrorCode.DUPLICATE_BROKER_REGISTRATION });
+  harness.beat(1);
+  expect(harness.beat(1, { wantShutDown: true })).toMatchObject({ value: { shouldShutDown: true } });
+  expect(harness.register(1)).toMatchObject({ ok: true });
 });

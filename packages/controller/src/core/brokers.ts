@@ -51,6 +51,8 @@ export function heartbeat(
   if (failed.length > 0) records.push(...directoryRecords(context, broker, failed, next));
   if (next !== 'stopping') session.shutdownEnd = undefined;
   else if (!context.moves.isLeaving(broker.id)) session.shutdownEnd ??= image.endOffset + records.length;
+  // It has said goodbye: its next life need not wait until this one would have been missed.
+  if (next === 'stopped') session.heard = false;
   const fenced = next === 'fenced' || next === 'stopped';
   return { records, reply: ok({ fenced, shouldShutDown: next === 'stopped' }) };
 }

@@ -90,7 +90,7 @@ function registrationProblem(
   const existing = image.cluster.broker(brokerId);
   // One that is about to stop has said that it goes: its next life need not wait.
   const isAnother =
-    existing !== undefined && existing.incarnationId !== incarnationId && image.cluster.isActive(brokerId);
+    existing !== undefined && existing.incarnationId !== incarnationId && !existing.inControlledShutdown;
   if (isAnother && sessions.isLive(brokerId, nowMs, settings.sessionTimeoutMs)) {
     const hint = 'If the broker was restarted this passes once the old session has timed out.';
     return refuse(ErrorCode.DUPLICATE_BROKER_REGISTRATION, `Another broker is registered with id ${brokerId}. ${hint}`);

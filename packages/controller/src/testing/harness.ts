@@ -84,6 +84,12 @@ export class Harness {
     return reply.outcome;
   }
 
+  /** The stream of the broker breaks. */
+  lose(brokerId: number): void {
+    const brokerEpoch = this.brokers.get(brokerId)?.epoch ?? -1;
+    this.handle({ kind: 'sessionLost', brokerId, brokerEpoch });
+  }
+
   registration(brokerId: number): BrokerRegistration {
     return {
       brokerId,
