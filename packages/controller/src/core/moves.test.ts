@@ -105,7 +105,7 @@ test('moves: a new life registers only when all of the old one has gone, and the
   harness.passMs(SESSION_TIMEOUT_MS - 1, [2, 3]);
   const brokerEpoch = harness.brokers.get(1)?.epoch ?? -1;
   harness.handle({ kind: 'sessionLost', brokerId: 1, brokerEpoch });
-  expect(harness.register(1)).toMatchObject({ ok: false, code: ErrorCode.DUPLICATE_BROKER_REGISTRATION });
+  expect(harness.register(1)).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
   expect(harness.image.cluster.broker(1)).toMatchObject({ fenced: true, epoch: brokerEpoch });
   settle(harness);
   expect(harness.register(1)).toMatchObject({ ok: true });

@@ -42,7 +42,7 @@ export function register(
     if (!left.isDone) {
       const fence = existing === undefined || existing.fenced ? [] : [fenceRecord(existing)];
       const why = `What broker ${brokerId} led before is still being given to others: it may register when that is done.`;
-      return { records: [...fence, ...left.records], reply: refuse(ErrorCode.DUPLICATE_BROKER_REGISTRATION, why) };
+      return { records: [...fence, ...left.records], reply: refuse(ErrorCode.REQUEST_TIMED_OUT, why) };
     }
     records.push(...left.records);
   }
