@@ -60,7 +60,8 @@ export function choose(
   if (!placed.ok) return placed;
   return ok(
     placed.value.map((replicas) => {
-      const isr = replicas.filter((brokerId) => cluster.isActive(brokerId));
+      const isInSync = (brokerId: number): boolean => cluster.isActive(brokerId);
+      const isr = replicas.every(isInSync) ? replicas : replicas.filter(isInSync);
       assert(isr.length > 0, 'replicas are placed on a broker that lives', { replicas });
       return { replicas, isr };
     }),
@@ -77,25 +78,33 @@ function placeable(brokers: Iterable<BrokerImage>): PlaceableBroker[] {
   return found;
 }
 
+const NOBODY: readonly number[] = [];
+
 export function partitionRecords(
   context: ControllerContext,
   topicId: string,
   firstPartition: number,
   assignments: readonly Assignment[],
 ): MetadataRecord[] {
+  const directories = new Map<number, string>();
+  const directoryOf = (brokerId: number): string => {
+    const known = directories.get(brokerId) ?? defaultDirectory(context, brokerId);
+    directories.set(brokerId, known);
+    return known;
+  };
   return assignments.map(({ replicas, isr }, at) =>
     record('PartitionRecord', {
       partitionId: firstPartition + at,
       topicId,
       replicas,
       isr,
-      removingReplicas: [],
-      addingReplicas: [],
+      removingReplicas: NOBODY,
+      addingReplicas: NOBODY,
       leader: isr[0] ?? -1,
       leaderRecoveryState: LeaderRecoveryState.RECOVERED,
       leaderEpoch: 0,
       partitionEpoch: 0,
-      directories: replicas.map((brokerId) => defaultDirectory(context, brokerId)),
+      directories: replicas.map(directoryOf),
       eligibleLeaderReplicas: null,
       lastKnownElr: null,
     }),

@@ -26,9 +26,10 @@ export function createTopics(context: ControllerContext, request: CreateTopicsRe
   const results: Result[] = [];
   const records: MetadataRecord[] = [];
   const excessive = excessProblem(context, request);
+  const described = new Described(context);
   for (const topic of request.topics) {
     if (twice.has(topic.name)) continue;
-    const outcome = excessive ?? createTopic(context, topic);
+    const outcome = excessive ?? createTopic(context, topic, described);
     if (outcome.ok) {
       records.push(...outcome.value.records);
       results.push(outcome.value.result);
@@ -66,7 +67,7 @@ function excessProblem({ settings }: ControllerContext, request: CreateTopicsReq
   return refuse(ErrorCode.POLICY_VIOLATION, `Excessively large number of partitions per request: ${allowed}.`);
 }
 
-function createTopic(context: ControllerContext, topic: CreatableTopic): Outcome<Created> {
+function createTopic(context: ControllerContext, topic: CreatableTopic, described: Described): Outcome<Created> {
   const named = nameProblem(context, topic.name);
   if (named !== undefined) return named;
   const configs = creationConfigs(context, topic);
@@ -89,7 +90,7 @@ function createTopic(context: ControllerContext, topic: CreatableTopic): Outcome
     topicConfigErrorCode: ErrorCode.NONE,
     numPartitions: assigned.value.length,
     replicationFactor: assigned.value[0]?.replicas.length ?? -1,
-    configs: describedConfigs(context, configs.value),
+    configs: described.of(configs.value),
   };
   return ok({ result, records });
 }
@@ -162,12 +163,28 @@ function chosen(context: ControllerContext, topic: CreatableTopic): Outcome<read
   return placed.ok ? placed : refuse(placed.code, `Unable to replicate the partition ${factor} time(s): ${placed.why}`);
 }
 
-function describedConfigs(context: ControllerContext, configs: ReadonlyMap<string, string>): Result['configs'] {
-  return config.describeTopicConfig(configs, layersOf(context)).map((entry) => ({
-    name: entry.name,
-    value: entry.isSensitive ? null : entry.value,
-    readOnly: entry.readOnly,
-    configSource: entry.source,
-    isSensitive: entry.isSensitive,
-  }));
+/** The configs of new topics as the answer tells them; those of topics that have none of their own are made once. */
+class Described {
+  readonly #layers: config.Layers;
+  #defaults: Result['configs'] | undefined;
+
+  constructor(context: ControllerContext) {
+    this.#layers = layersOf(context);
+  }
+
+  of(configs: ReadonlyMap<string, string>): Result['configs'] {
+    if (configs.size > 0) return this.#describe(configs);
+    this.#defaults ??= this.#describe(configs);
+    return this.#defaults;
+  }
+
+  #describe(configs: ReadonlyMap<string, string>): Result['configs'] {
+    return config.describeTopicConfig(configs, this.#layers).map((entry) => ({
+      name: entry.name,
+      value: entry.isSensitive ? null : entry.value,
+      readOnly: entry.readOnly,
+      configSource: entry.source,
+      isSensitive: entry.isSensitive,
+    }));
+  }
 }

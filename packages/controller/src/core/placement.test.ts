@@ -25,7 +25,47 @@ const cluster = fc
   })
   .filter((brokers) => brokers.some((each) => !each.fenced));
 
-test('placement: replicas are distinct, the leader is alive, fenced brokers of a rack come after its live ones', () => {
+test('placement: a fenced broker gets a replica only when every live one of its rack has one, and behind them', () => {
+  fc.assert(
+    fc.property(cluster, fc.nat(20), fc.nat(), (brokers, partitionCount, seed) => {
+      const rackOf = new Map(brokers.map(({ id, rack }) => [id, rack]));
+      const fenced = new Set(brokers.filter((each) => each.fenced).map(({ id }) => id));
+      for (let factor = 1; factor <= brokers.length; factor += 1) {
+        for (const replicas of placed(partitionCount, factor, brokers, seed)) {
+          for (const [at, id] of replicas.entries()) {
+            if (!fenced.has(id)) continue;
+            const before = new Set(replicas.slice(0, at));
+            const live = brokers.filter((each) => !each.fenced && each.rack === rackOf.get(id));
+            for (const each of live) expect(before).toContain(each.id);
+          }
+        }
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('placement: the same brokers and the same luck give the same replicas', () => {
+  fc.assert(
+    fc.property(cluster, fc.nat(), (brokers, seed) => {
+      const shuffled = [...brokers].reverse();
+      expect(placed(30, 1, shuffled, seed)).toEqual(placed(30, 1, brokers, seed));
+    }),
+  );
+});
+
+test('placement: in every run of as many partitions as there are live brokers, each leads once, in one rack', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 9 }), fc.nat(), (count, seed) => {
+      const brokers = Array.from({ length: count }, (_, id) => broker(id));
+      const leaders = placed(4 * count, Math.min(3, count), brokers, seed).map((replicas) => replicas[0]);
+      for (let from = 0; from < leaders.length; from += count)
+        expect(new Set(leaders.slice(from, from + count)).size).toBe(count);
+    }),
+  );
+});
+
+test('placement: replicas are distinct and the leader is alive', () => {
   fc.assert(
     fc.property(cluster, fc.nat(20), fc.nat(), (brokers, partitionCount, seed) => {
       for (let factor = 1; factor <= brokers.length; factor += 1) {
