@@ -33,6 +33,8 @@ export type CoordinatorLinkOptions = {
 
 /** In whose name the broker asks the controller for a topic of its own. */
 const BROKER_PRINCIPAL = ANONYMOUS_PRINCIPAL;
+/** Brokers do not copy records from each other yet: with more, no commit would ever be acknowledged. */
+const OFFSETS_COPIES = 1;
 const CREATE_TIMEOUT_MS = 30_000;
 /** How soon a shard that was too busy is told of changed topics again. */
 const RETELL_MS = 1_000;
@@ -187,7 +189,6 @@ export class CoordinatorLink {
       );
     }
     const settings = config();
-    const replicationFactor = Math.min(settings.get('offsets.topic.replication.factor'), aliveCount);
     const numPartitions = settings.get('offsets.topic.num.partitions');
     // Its own key may be smaller than any topic may be.
     const segmentBytesMin = configuration.topicKeys['segment.bytes'].min;
@@ -197,14 +198,14 @@ export class CoordinatorLink {
       { name: 'segment.bytes', value: String(segmentBytes) },
       { name: 'compression.type', value: 'producer' },
     ];
-    const topics = [{ name: GROUP_TOPIC, numPartitions, replicationFactor, assignments: [], configs }];
+    const topics = [{ name: GROUP_TOPIC, numPartitions, replicationFactor: OFFSETS_COPIES, assignments: [], configs }];
     const request = { topics, timeoutMs: CREATE_TIMEOUT_MS, validateOnly: false };
     const outcome = await admin({ kind: 'createTopics', request }, BROKER_PRINCIPAL);
     if (!outcome.ok) return outcome;
     const created = outcome.value.topics[0];
     const code = created?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
     if (code === ErrorCode.NONE || code === ErrorCode.TOPIC_ALREADY_EXISTS) {
-      log.info({ numPartitions, replicationFactor }, 'created __consumer_offsets for the first group');
+      log.info({ numPartitions, replicationFactor: OFFSETS_COPIES }, 'created __consumer_offsets for the first group');
       return ok(undefined);
     }
     const why = created?.errorMessage ?? 'the controller gave no reason';

@@ -210,7 +210,8 @@ export const groupsKeys = {
     default: 3,
     min: 1,
     importance: 'high',
-    doc: 'Copies of __consumer_offsets. With fewer brokers than this the topic is made with as many copies as there are brokers.',
+    noEffect: 'cluster',
+    doc: 'Copies of __consumer_offsets. It has one as long as records are not replicated between brokers.',
   }),
   'offsets.topic.segment.bytes': key({
     type: 'int',
