@@ -14,15 +14,15 @@ export const updateRaftVoter: FrontHandlerOf<82> = {
     return {
       throttleTimeMs: 0,
       errorCode: quorumCode(outcome),
-      ...currentLeader(services, request.currentLeaderEpoch),
+      ...currentLeader(services),
     };
   },
   refused: (_request, errorCode) => ({ throttleTimeMs: 0, errorCode }),
 };
 
 /** Where the answer could be had; it travels only when it is known. */
-function currentLeader(services: FrontServices, leaderEpoch: number): Pick<ResponseInput<82>, 'currentLeader'> {
-  const { nodeId, endpoint } = services.leader();
+function currentLeader(services: FrontServices): Pick<ResponseInput<82>, 'currentLeader'> {
+  const { nodeId, epoch, endpoint } = services.leader();
   if (nodeId === null || endpoint === undefined) return {};
-  return { currentLeader: { leaderId: nodeId, leaderEpoch, host: endpoint.host, port: endpoint.port } };
+  return { currentLeader: { leaderId: nodeId, leaderEpoch: epoch, host: endpoint.host, port: endpoint.port } };
 }

@@ -74,7 +74,7 @@ test('front: every other API that Kafka has for controllers is refused as not se
 
 test('front: DescribeCluster names the controllers that have this listener, and the active one among them', async () => {
   const image = imageOf(controller(3, 93), controller(1, 91), controller(2, 92, 'OTHER'));
-  const at = await startFront({ image, leader: { nodeId: 3, endpoint: { host: 'localhost', port: 93 } } });
+  const at = await startFront({ image, leader: { nodeId: 3, epoch: 5, endpoint: { host: 'localhost', port: 93 } } });
   const answer = await at.connect().request(ApiKey.DescribeCluster, 2, { ...cluster, endpointType: 2 });
   expect(answer).toMatchObject({
     errorCode: ErrorCode.NONE,
@@ -107,10 +107,10 @@ test('front: DescribeCluster names voters that have not registered, and those th
 });
 
 test('front: DescribeCluster names a leader that has not registered yet, and none whose address is not known', async () => {
-  const known = await startFront({ leader: { nodeId: 3, endpoint: { host: 'there', port: 93 } } });
+  const known = await startFront({ leader: { nodeId: 3, epoch: 5, endpoint: { host: 'there', port: 93 } } });
   const leader = await known.connect().request(ApiKey.DescribeCluster, 1, { ...cluster, endpointType: 2 });
   expect(leader).toMatchObject({ controllerId: 3, brokers: [{ brokerId: 3, host: 'there', port: 93 }] });
-  const unknown = await startFront({ leader: { nodeId: 3, endpoint: undefined } });
+  const unknown = await startFront({ leader: { nodeId: 3, epoch: 5, endpoint: undefined } });
   const nobody = await unknown.connect().request(ApiKey.DescribeCluster, 1, { ...cluster, endpointType: 2 });
   expect(nobody).toMatchObject({ errorCode: ErrorCode.NONE, controllerId: -1, brokers: [] });
 });

@@ -22,6 +22,7 @@ export interface FrontController {
   /** Who leads the quorum, as far as this controller knows. */
   leader(): {
     readonly nodeId: number | null;
+    readonly epoch: number;
     readonly endpoint: { readonly host: string; readonly port: number } | undefined;
   };
   /** Who votes in it, and where each is reached. */

@@ -3,7 +3,7 @@
  * Sources: KIP-595, KIP-836 (when each replica was heard, v1), KIP-853 (directory ids, endpoints and messages, v2).
  */
 import { UUID_ZERO } from '@odradek/base';
-import { CLUSTER_RESOURCE_NAME, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol';
+import { CLUSTER_RESOURCE_NAME, ErrorCode, type RequestOf, type ResponseInput, TopicName } from '@odradek/protocol';
 import type { AdminHandlerOf } from './context.ts';
 import { quorumCode } from './quorum-answers.ts';
 
@@ -11,6 +11,7 @@ type Response = ResponseInput<55>;
 type Partition = Response['topics'][number]['partitions'][number];
 
 const DIRECTORIES_SINCE = 2;
+const { CLUSTER_METADATA: METADATA_TOPIC } = TopicName;
 
 export const describeQuorum: AdminHandlerOf<55> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'describe' }],
@@ -42,16 +43,27 @@ function refused(errorCode: number, errorMessage: string): Response {
   return { errorCode, errorMessage, topics: [], nodes: [] };
 }
 
-/** Said of each partition: the request was fine, only asked of the wrong node. */
-function notLed(request: RequestOf<55>, why: string): Response {
-  const topics = request.topics.map(({ topicName, partitions }) => ({
-    topicName,
-    partitions: partitions.map(({ partitionIndex }) => unledPartition(partitionIndex, why)),
-  }));
-  return { errorCode: ErrorCode.NONE, errorMessage: '', topics, nodes: [] };
+/** Said of the partition: the request was fine, only asked of the wrong node. What is asked beside it is nowhere. */
+function notLed({ topics }: RequestOf<55>, why: string): Response {
+  const [first] = topics;
+  const isLog = topics.length === 1 && first?.topicName === METADATA_TOPIC && isFirstAlone(first.partitions);
+  const said = isLog
+    ? { errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, errorMessage: why }
+    : { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: `only ${METADATA_TOPIC}-0 is of a quorum` };
+  const partitionOf = (partitionIndex: number): Partition => ({ partitionIndex, ...said, ...NOBODY });
+  return {
+    errorCode: ErrorCode.NONE,
+    errorMessage: '',
+    topics: topics.map(({ topicName, partitions }) => ({
+      topicName,
+      partitions: partitions.map(({ partitionIndex }) => partitionOf(partitionIndex)),
+    })),
+    nodes: [],
+  };
 }
 
-function unledPartition(partitionIndex: number, errorMessage: string): Partition {
-  const nobody = { leaderId: 0, leaderEpoch: 0, highWatermark: 0, currentVoters: [], observers: [] };
-  return { partitionIndex, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, errorMessage, ...nobody };
+const NOBODY = { leaderId: 0, leaderEpoch: 0, highWatermark: 0, currentVoters: [], observers: [] };
+
+function isFirstAlone(partitions: RequestOf<55>['topics'][number]['partitions']): boolean {
+  return partitions.length === 1 && partitions[0]?.partitionIndex === 0;
 }

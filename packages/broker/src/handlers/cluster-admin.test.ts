@@ -265,11 +265,12 @@ test('electLeaders: version 0 means preferred leaders, and null asks for all par
 test.each([80, 81, 82] as const)(
   'key %i: asked of a controller that does not lead the quorum, it says so as Raft does',
   async (key) => {
-    const at = await startFront({ leader: { nodeId: 3, endpoint: { host: 'there', port: 9 } } });
+    const at = await startFront({ leader: { nodeId: 3, epoch: 5, endpoint: { host: 'there', port: 9 } } });
     const found = cases.find((each) => each.key === key);
     const answer = await at.connect().request(key, apiByKey(key).maxStable, (found?.request ?? {}) as RequestInput<80>);
     expect(answer).toMatchObject({ errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER });
-    if (key === 82) expect(answer).toMatchObject({ currentLeader: { leaderId: 3, host: 'there', port: 9 } });
+    if (key === 82)
+      expect(answer).toMatchObject({ currentLeader: { leaderId: 3, leaderEpoch: 5, host: 'there', port: 9 } });
   },
 );
 
@@ -281,4 +282,17 @@ test('describeQuorum: asked of a controller that does not lead the quorum, each 
     errorCode: ErrorCode.NONE,
     topics: [{ partitions: [{ partitionIndex: 0, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, currentVoters: [] }] }],
   });
+});
+
+test('describeQuorum: who leads does not matter to what is not the metadata log', async () => {
+  const at = await startFront();
+  const codes = async (...names: string[]): Promise<number[]> => {
+    const topics = names.map((topicName) => ({ topicName, partitions: [{ partitionIndex: 0 }] }));
+    const answer = await at.connect().request(55, 2, { topics });
+    return answer.topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorCode));
+  };
+  const { UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode;
+  expect(await codes('other')).toEqual([UNKNOWN_TOPIC_OR_PARTITION]);
+  expect(await codes('__cluster_metadata', 'other')).toEqual([UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_OR_PARTITION]);
+  expect(await codes()).toEqual([]);
 });

@@ -47,7 +47,7 @@ const notActive: Answer = () => refuse(ErrorCode.NOT_CONTROLLER, 'this controlle
 
 export async function startFront(options: TestFrontOptions = {}): Promise<TestFront> {
   const { answer = notActive, image = new MetadataImage(), authorizer } = options;
-  const leader = options.leader ?? { nodeId: null, endpoint: undefined };
+  const leader = options.leader ?? { nodeId: null, epoch: 0, endpoint: undefined };
   const network = new SimNetwork();
   const clock = new SimClock();
   const metrics = new MetricsRegistry();

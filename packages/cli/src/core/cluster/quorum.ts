@@ -1,10 +1,10 @@
 /** The metadata quorum as people see it: who leads, who votes, how far each replica is. */
 import { UUID_ZERO } from '@odradek/base';
-import { ErrorCode, errorName, type ResponseOf } from '@odradek/protocol';
+import { ErrorCode, errorName, type ResponseOf, TopicName } from '@odradek/protocol';
 import type { Cell } from '../groups/table.ts';
 import { CommandError } from '../refusal.ts';
 
-export const METADATA_TOPIC = '__cluster_metadata';
+export const METADATA_TOPIC: string = TopicName.CLUSTER_METADATA;
 
 type Answer = ResponseOf<55>;
 type State = Answer['topics'][number]['partitions'][number]['currentVoters'][number];
