@@ -16,7 +16,7 @@ import {
 import { staleBroker } from './brokers.ts';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
 import { changePartition } from './leader-election.ts';
-import { mayLead, policyOf } from './partitions.ts';
+import { mayLead, Policies } from './partitions.ts';
 
 type TopicAsked = AlterPartitionRequest['topics'][number];
 type PartitionAsked = TopicAsked['partitions'][number];
@@ -42,12 +42,14 @@ export function alterPartition(
 class Altering {
   readonly records: MetadataRecord[] = [];
   readonly #context: ControllerContext;
+  readonly #policies: Policies;
   readonly #brokerId: number;
   /** Partitions as this request leaves them, by what they were: one that is named twice is checked against the first change. */
   readonly #changed = new Map<PartitionImage, PartitionImage>();
 
   constructor(context: ControllerContext, brokerId: number) {
     this.#context = context;
+    this.#policies = new Policies(context);
     this.#brokerId = brokerId;
   }
 
@@ -67,7 +69,7 @@ class Altering {
     const isr = this.#checkedIsr(partition, asked);
     if (!isr.ok) return failed(asked.partitionIndex, isr.code);
     const change = changePartition({
-      ...policyOf(this.#context, topic),
+      ...this.#policies.of(topic),
       topicId: topic.id,
       partition,
       mayLead: (brokerId) => mayLead(this.#context, partition, brokerId),
