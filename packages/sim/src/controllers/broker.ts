@@ -4,7 +4,7 @@
  */
 import type { Clock, Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
-import type { AdminReply, AdminRequest, BrokerRegistration, MetadataDelta } from '@odradek/metadata';
+import type { AdminReply, AdminRequest, BrokerRegistration } from '@odradek/metadata';
 import { MetadataImage } from '@odradek/metadata';
 import type { ControllerLink, SessionObserver } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
@@ -23,6 +23,8 @@ export type BrokerOptions = {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly heartbeatMs: number;
+  /** The cluster does not take this broker any more: its process stops. */
+  readonly unwanted: (fault: Error) => void;
   readonly claims: Claims;
   readonly composition: Composition;
 };
@@ -51,11 +53,9 @@ export class SimBroker {
       heartbeatMs,
       registerMs: PATIENCE_MS,
       offlineLogDirs: () => [],
-      followers: [
-        { snapshot: (image) => this.#changed(image), changed: (delta, image) => this.#changed(image, delta) },
-      ],
+      followers: [{ snapshot: (image) => this.#changed(image), changed: (_delta, image) => this.#changed(image) }],
       bug: (error) => claims.judge.say('a broker runs', `${this.#who}: ${String(error)}`),
-      fault: (fault) => claims.judge.say('a broker runs', `${this.#who}: ${fault.message}`),
+      fault: (fault) => options.unwanted(fault),
     });
   }
 
@@ -100,11 +100,10 @@ export class SimBroker {
     this.#session.close();
   }
 
-  #changed(image: MetadataImage, delta?: MetadataDelta): void {
-    const { leaders, ledger } = this.#options.claims;
+  /** What holds of every batch is judged where the log is; here it is compared with that. */
+  #changed(image: MetadataImage): void {
     this.#watch.moved(image);
-    ledger.imageAfter(this.#who, image);
-    if (delta !== undefined) leaders.changed(this.#who, delta, image);
+    this.#options.claims.ledger.imageAfter(this.#who, image);
   }
 
   #registration(): BrokerRegistration {
@@ -139,12 +138,9 @@ export class SimBroker {
     return {
       register: (registration, deadlineMs) => link.register(registration, deadlineMs),
       heartbeat: async (beat) => {
-        const newestEpoch = claims.ledger.image.cluster.broker(brokerId)?.epoch ?? -1;
+        const taken = claims.registrations.beats(this.#who, brokerId, beat.brokerEpoch);
         const outcome = await link.heartbeat(beat);
-        const isStale = outcome.ok && newestEpoch > beat.brokerEpoch;
-        claims.judge.holds(!isStale, 'a stale broker epoch is refused', () => {
-          return `${this.#who} beat with epoch ${beat.brokerEpoch} after epoch ${newestEpoch} was committed`;
-        });
+        if (outcome.ok) taken();
         return outcome;
       },
       subscribe: (observer) => link.subscribe(watched(observer)),

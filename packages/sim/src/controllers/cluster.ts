@@ -3,14 +3,16 @@
  * the cluster must elect, take changes from everybody and agree. A run is a function of its seed.
  */
 import { Prng, limits as presets } from '@odradek/base';
+import type { Limits } from '@odradek/base';
 import { SimStreams } from '@odradek/rpc/testing';
 import { Scheduler } from '../scheduler.ts';
+import { watchUncaught } from '../shell/uncaught.ts';
 import { Claims } from './claims/claims.ts';
-import { ledByFenced } from './claims/images.ts';
 import type { Broken } from './claims/judge.ts';
 import { production } from './composition.ts';
 import type { Composition } from './composition.ts';
 import { Faults } from './faults.ts';
+import { Liveness } from './liveness.ts';
 import { Machine } from './machine.ts';
 import type { World } from './machine.ts';
 import { drawControllers } from './options.ts';
@@ -33,12 +35,13 @@ export type ControllersReport = {
 
 /** Machines with brokers only have ids from here on. */
 const FIRST_BROKER_ID = 101;
+/** A controller that has lost its majority may believe for so long that it leads. */
+const STALE_ELECTION_TIMEOUTS = 3;
+const STALE_MS = 1_000;
 /** How long the safety phase goes on before it is looked whether a claim is broken. */
 const LOOK_EVERY_MS = 100;
 /** Events of one run: no machine needs so many. */
 const EVENTS_MAX = 400_000;
-/** A healed cluster is live within so many of its slowest timeouts. */
-const LIVENESS_TIMEOUTS = 30;
 
 export async function runControllers(
   seed: number,
@@ -51,10 +54,11 @@ export async function runControllers(
 class ControllersRun {
   readonly #options: ControllersOptions;
   readonly #scheduler = new Scheduler(EVENTS_MAX);
-  readonly #claims = new Claims(() => this.#scheduler.nowMs, presets.tiny);
+  readonly #claims: Claims;
   readonly #machines: Machine[] = [];
   readonly #workload: Workload;
   readonly #faults: Faults;
+  readonly #liveness: Liveness;
   readonly #random: Prng;
 
   constructor(options: ControllersOptions, composition: Composition, trace: (line: string) => void) {
@@ -62,16 +66,20 @@ class ControllersRun {
     const random = new Prng(options.seed);
     this.#random = random;
     const delayMs = (): number => 1 + random.below(options.messageDelayMs);
-    const streams = new SimStreams({ clock: worldClock(this.#scheduler), limits: presets.tiny, delayMs });
+    const limits = limitsOf(options);
+    const streams = new SimStreams({ clock: worldClock(this.#scheduler), limits, delayMs });
     const controllerIds = Array.from({ length: options.controllerCount }, (_, at) => at + 1);
     const scheduler = this.#scheduler;
+    const patienceMs = STALE_ELECTION_TIMEOUTS * options.electionTimeoutMs + STALE_MS;
+    this.#claims = new Claims(() => scheduler.nowMs, { limits, patienceMs });
     const world: World = {
       options,
       scheduler,
       random,
       streams,
-      limits: presets.tiny,
+      limits,
       claims: this.#claims,
+      patienceMs,
       composition,
       controllerIds,
       trace: (line) => trace(`${scheduler.nowMs.toFixed(1)} ${line}`),
@@ -91,15 +99,20 @@ class ControllersRun {
       trace: world.trace,
     });
     for (const machine of this.#machines) machine.onGone = (broker) => this.#workload.gone(broker);
+    this.#liveness = new Liveness(world, this.#machines, this.#workload);
   }
 
   async run(): Promise<ControllersReport> {
+    const unwatch = watchUncaught((cause) => this.#claims.judge.say('a process goes on', String(cause)));
     try {
       await this.#safety();
-      if (this.#claims.judge.broken === undefined) await this.#liveness();
+      this.#faults.end();
+      if (this.#claims.judge.broken === undefined) await this.#liveness.run();
       if (this.#claims.judge.broken === undefined) this.#claims.settle();
     } catch (error) {
       this.#claims.judge.say('a run goes on', error instanceof Error ? error.message : String(error));
+    } finally {
+      unwatch();
     }
     const { seed } = this.#options;
     return {
@@ -130,49 +143,9 @@ class ControllersRun {
       if (this.#claims.judge.broken !== undefined) return;
     }
   }
+}
 
-  /** Everything runs and nothing breaks: soon every broker serves, takes a change, and all hold the same. */
-  async #liveness(): Promise<void> {
-    this.#faults.end();
-    const { electionTimeoutMs, sessionTimeoutMs } = this.#options;
-    const untilMs = this.#scheduler.nowMs + LIVENESS_TIMEOUTS * Math.max(electionTimeoutMs, sessionTimeoutMs);
-    const isLive = (): boolean => this.#missing() === undefined;
-    if (!(await this.#until(isLive, untilMs))) return this.#notLive('a healed cluster serves');
-    if (this.#claims.judge.broken !== undefined) return;
-    const brokers = this.#machines.flatMap(({ broker }) => broker ?? []);
-    const proofs = brokers.map((broker) => this.#workload.prove(broker));
-    const isDone = (): boolean =>
-      proofs.every((isProven) => isProven()) && this.#workload.pending.size === 0 && isLive();
-    if (!(await this.#until(isDone, untilMs))) return this.#notLive('a healed cluster takes changes');
-    for (const broker of brokers) this.#claims.ledger.wholeImage(`broker ${broker.brokerId} at the end`, broker.image);
-  }
-
-  async #until(holds: () => boolean, untilMs: number): Promise<boolean> {
-    while (this.#scheduler.nowMs < untilMs) {
-      if (this.#claims.judge.broken !== undefined || holds()) return true;
-      await this.#scheduler.runTurns(this.#scheduler.nowMs + LOOK_EVERY_MS);
-    }
-    return holds();
-  }
-
-  /** What is not as it should be in a healed cluster. */
-  #missing(): string | undefined {
-    const { image, end } = this.#claims.ledger;
-    const leaders = new Set(this.#machines.flatMap(({ controller }) => controller?.leader().nodeId ?? []));
-    if (leaders.size !== 1) return `${leaders.size} active controllers are known`;
-    for (const { id, roles, broker } of this.#machines) {
-      if (!roles.isBroker) continue;
-      if (broker?.isReady !== true) return `broker ${id} does not serve`;
-      if (!image.cluster.isAlive(id)) return `broker ${id} is fenced`;
-      if (broker.image.endOffset !== end.offset) return `broker ${id} is at ${broker.image.endOffset} of ${end.offset}`;
-    }
-    const led = ledByFenced(image);
-    return led.length === 0 ? undefined : `fenced brokers lead ${led.join(', ')}`;
-  }
-
-  #notLive(claim: string): void {
-    const pending = [...this.#workload.pending.values()].map(({ what, broker }) => `${what} at ${broker.brokerId}`);
-    const why = this.#missing() ?? `these wait: ${pending.join(', ')}`;
-    this.#claims.judge.say('liveness', `${claim}: ${why}`);
-  }
+/** Every edge is near, and some of them nearer. */
+function limitsOf({ graceMs, recordsPerSliceMax }: ControllersOptions): Limits {
+  return { ...presets.tiny, brokerReconnectGraceMs: graceMs, controllerRecordsPerSliceMax: recordsPerSliceMax };
 }

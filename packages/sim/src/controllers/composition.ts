@@ -38,12 +38,9 @@ export type Composition = Pick<Modules, 'createController' | 'raftStoreOn'> & {
   sessionOf(options: Omit<ControllerSessionOptions, 'log' | 'metrics'>): BrokerSession;
 };
 
-export const production: Composition = compositionOf({
-  createController,
-  raftStoreOn,
-  createControllerLink,
-  ControllerSession,
-});
+export const modules: Modules = { createController, raftStoreOn, createControllerLink, ControllerSession };
+
+export const production: Composition = compositionOf(modules);
 
 /** A broker looks for controllers where its configuration says that they are. */
 export function compositionOf(modules: Modules): Composition {

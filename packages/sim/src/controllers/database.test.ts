@@ -17,6 +17,7 @@ async function lifeOn(disk: DiskImage, scheduler: Scheduler, writeMs = 5): Promi
   const database = openDatabase({
     disk,
     failure: () => undefined,
+    isOver: () => isOver,
     later: (kind, act, told) =>
       scheduler.after(kind === 'write' ? writeMs : 0, () => {
         if (isOver) return;

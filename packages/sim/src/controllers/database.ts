@@ -59,10 +59,12 @@ export type DatabaseWorld = {
   readonly later: (kind: 'read' | 'write', act: () => void, told: () => void) => void;
   /** Why writes fail now; undefined: they do not. */
   readonly failure: () => string | undefined;
+  /** The process is dead: what is left of it writes nothing. */
+  readonly isOver: () => boolean;
 };
 
 /** One process's view of its disk. */
-export function openDatabase({ disk, later, failure }: DatabaseWorld): Database {
+export function openDatabase({ disk, later, failure, isOver }: DatabaseWorld): Database {
   const read = <T>(look: () => T): Promise<T> => {
     const { promise, resolve } = Promise.withResolvers<T>();
     let found: T;
@@ -93,7 +95,7 @@ export function openDatabase({ disk, later, failure }: DatabaseWorld): Database 
     }),
     batch: (given) => {
       const writes = [...given];
-      disk.underWay.add(writes);
+      if (!isOver()) disk.underWay.add(writes);
       return write(() => {
         disk.underWay.delete(writes);
         disk.apply(writes);

@@ -17,6 +17,7 @@ export class Faults {
   constructor(world: World, machines: readonly Machine[]) {
     this.#world = world;
     this.#machines = machines;
+    for (const machine of machines) machine.onUnwanted = () => this.#restart(machine);
   }
 
   begin(): void {
@@ -30,6 +31,7 @@ export class Faults {
     this.#every(options.wipeEveryMs, () => this.#wipe());
     this.#every(options.stallEveryMs, () => this.#stall());
     this.#every(options.fullDiskEveryMs, () => this.#fill());
+    this.#every(options.twinEveryMs, () => this.#twin());
     this.#every(options.handOverEveryMs, () => this.#handOver());
   }
 
@@ -41,6 +43,7 @@ export class Faults {
       machine.isStalled = false;
       machine.isFull = false;
       machine.resume();
+      machine.endTwin();
       if (machine.isStopping) machine.die('kill');
       this.#startIfDown(machine);
     }
@@ -109,7 +112,9 @@ export class Faults {
 
   #restart(machine: Machine): void {
     const { scheduler, random } = this.#world;
-    scheduler.after(random.below(RESTART_AFTER_MS_MAX), () => this.#startIfDown(machine));
+    scheduler.after(random.below(RESTART_AFTER_MS_MAX), () => {
+      if (!this.isOver) this.#startIfDown(machine);
+    });
   }
 
   #startIfDown(machine: Machine): void {
@@ -170,6 +175,18 @@ export class Faults {
     scheduler.after(random.below(STALL_MS_MAX), () => {
       machine.isFull = false;
       this.#restart(machine);
+    });
+  }
+
+  /** The first process stands still until its session is over, mostly; then it goes on until nobody may take it for the broker any more. */
+  #twin(): void {
+    const { scheduler, random, options, patienceMs } = this.#world;
+    const brokers = this.#machines.filter(({ roles }) => !roles.isController);
+    const machine = brokers[random.below(Math.max(1, brokers.length))];
+    if (machine === undefined || !machine.twin()) return;
+    scheduler.after(random.below(2 * options.sessionTimeoutMs), () => {
+      machine.wakeTwin();
+      scheduler.after(random.below(2 * patienceMs), () => machine.endTwin());
     });
   }
 

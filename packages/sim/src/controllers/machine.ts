@@ -28,6 +28,8 @@ export type World = {
   readonly streams: SimStreams;
   readonly limits: Limits;
   readonly claims: Claims;
+  /** How long a controller may believe that it leads after it has lost its majority. */
+  readonly patienceMs: number;
   readonly composition: Composition;
   /** The machines with a controller, from the first on. */
   readonly controllerIds: readonly number[];
@@ -54,6 +56,9 @@ export class Machine {
   #directoryId: string;
   readonly #logDirectoryId: string;
   #process: Process | undefined;
+  /** Another process with this broker's id that runs at the same time, which nobody wants. */
+  #twin: Process | undefined;
+  #hadTwin = false;
   /** Its disk takes long. */
   isStalled = false;
   /** Its disk takes no more. */
@@ -61,6 +66,8 @@ export class Machine {
 
   /** Hears of a broker whose process has ended. */
   onGone: (broker: SimBroker) => void = () => undefined;
+  /** Its process has stopped because the cluster did not want it. */
+  onUnwanted: () => void = () => undefined;
 
   constructor(world: World, id: number, roles: Roles) {
     this.#world = world;
@@ -165,6 +172,7 @@ export class Machine {
       clock,
       limits,
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
+      unwanted: (fault) => this.#unwanted(process, fault),
       claims,
       composition,
     });
@@ -182,14 +190,63 @@ export class Machine {
     });
   }
 
+  #unwanted(process: Process, fault: Error): void {
+    if (process.gate.isOver) return;
+    const what = (): string => `machine ${this.id}: ${fault.message}`;
+    this.#world.claims.judge.holds(this.#hadTwin, 'a broker may stay', what);
+    this.#world.scheduler.after(0, () => {
+      if (this.#twin === process) this.endTwin();
+      else if (this.#process === process) this.die('kill');
+      this.onUnwanted();
+    });
+  }
+
+  /**
+   * A process stands still, and another is started in its place; then the first one goes on. Only of machines without a controller: a disk has
+   * one owner.
+   */
+  twin(): boolean {
+    const process = this.#process;
+    if (process === undefined || this.#twin !== undefined || this.roles.isController || process.isStopping)
+      return false;
+    this.#tell('gets a twin');
+    this.pause();
+    this.#hadTwin = true;
+    this.#twin = process;
+    this.#process = undefined;
+    this.start();
+    return true;
+  }
+
+  wakeTwin(): void {
+    const twin = this.#twin;
+    if (twin === undefined) return;
+    this.#tell('has a twin that goes on');
+    twin.gate.release((run) => this.#world.scheduler.after(0, run));
+    this.#world.streams.release(twin.node);
+  }
+
+  endTwin(): void {
+    const twin = this.#twin;
+    if (twin === undefined) return;
+    this.#tell('has no twin any more');
+    this.#twin = undefined;
+    this.#end(twin);
+    twin.node.kill();
+  }
+
+  #end(process: Process): void {
+    process.gate.end();
+    if (process.broker !== undefined) this.onGone(process.broker);
+  }
+
   /** - `kill`: its peers hear at once; `power`: they hear nothing. */
   die(how: 'kill' | 'power' | 'fault'): void {
     const process = this.#process;
     if (process === undefined) return;
     this.#tell(how);
     this.#process = undefined;
-    process.gate.end();
-    if (process.broker !== undefined) this.onGone(process.broker);
+    this.#end(process);
     if (how === 'power') process.node.powerOff();
     else process.node.kill();
     this.#disk.crash(this.#world.random);
@@ -250,6 +307,7 @@ export class Machine {
     const { scheduler, random, options } = this.#world;
     return openDatabase({
       disk,
+      isOver: () => gate.isOver,
       failure: () => (this.isFull ? 'IO error: No space left on device' : undefined),
       later: (kind, act, told) => {
         const stallMs = this.isStalled ? random.below(STALL_MS) : 0;

@@ -12,6 +12,10 @@ export type ControllersOptions = {
   readonly safetyMs: number;
   readonly electionTimeoutMs: number;
   readonly sessionTimeoutMs: number;
+  /** Within which a broker whose stream broke must be back. */
+  readonly graceMs: number;
+  /** How much a controller decides at once of what a broker leaves behind. */
+  readonly recordsPerSliceMax: number;
   readonly messageDelayMs: number;
   readonly diskDelayMs: number;
   /** Bytes of log after which a snapshot is taken. */
@@ -30,6 +34,8 @@ export type ControllersOptions = {
   readonly wipeEveryMs: number;
   readonly stallEveryMs: number;
   readonly fullDiskEveryMs: number;
+  /** Two processes with one broker's id. */
+  readonly twinEveryMs: number;
   readonly handOverEveryMs: number;
   readonly votersEveryMs: number;
   /** Out of 1000 acknowledged changes: the active controller dies, or is cut off, at that moment. */
@@ -63,6 +69,9 @@ export function drawControllers(seed: number): ControllersOptions {
     stallEveryMs: one(0, 0, 1_500),
     fullDiskEveryMs: one(0, 0, 4_000),
     handOverEveryMs: one(0, 0, 1_500),
+    twinEveryMs: one(0, 0, 2_000),
+    graceMs: one(20, 100),
+    recordsPerSliceMax: one(4, 1_000),
     votersEveryMs: one(500, 1_500),
     killOnAckPerMille: one(0, 0, 20, 100),
   };

@@ -1,15 +1,13 @@
 /** The proof of the proof: a bug that is planted in the core is found by the simulator within 200 seeds. Each is one edit of its source. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { assert } from '@odradek/base';
 import { afterAll, expect, test } from 'vitest';
+import { Planted } from '../shell/planted.ts';
+import type { Bug } from '../shell/planted.ts';
 import { runRaft } from './cluster.ts';
 import type { RaftModule } from './node.ts';
 
 const SEEDS = 200;
 
-const mutants: readonly { bug: string; file: string; from: string; to: string }[] = [
+const mutants: readonly Bug[] = [
   {
     bug: 'an entry counts for the leader before its disk has it, and acknowledgements do not wait for the disk',
     file: 'state.ts',
@@ -60,22 +58,13 @@ const mutants: readonly { bug: string; file: string; from: string; to: string }[
   },
 ];
 
-const packageRoot = path.resolve(import.meta.dirname, '../../../controller');
-const scratch = mkdtempSync(path.join(packageRoot, '.mutants-'));
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const planted = new Planted('controller');
+afterAll(() => planted.remove());
 
-async function plant(name: string, { file, from, to }: (typeof mutants)[number]): Promise<RaftModule> {
-  const home = path.join(scratch, name);
-  cpSync(path.join(packageRoot, 'src/raft'), home, { recursive: true });
-  const target = path.join(home, 'core', file);
-  const source = readFileSync(target, 'utf8');
-  assert(source.split(from).length === 2, 'a bug is planted at one place', { file, from });
-  writeFileSync(target, source.replace(from, to));
-  return (await import(pathToFileURL(path.join(home, 'index.ts')).href)) as RaftModule;
-}
-
-test.for(mutants.map((mutant, index) => ({ ...mutant, index })))('simulator: finds it when $bug', async (mutant) => {
-  const raft = await plant(`bug-${mutant.index}`, mutant);
+test.for(mutants)('simulator: finds it when $bug', async (mutant) => {
+  const raft = await planted.plant(['raft'], { ...mutant, file: `raft/core/${mutant.file}` })<RaftModule>(
+    'raft/index.ts',
+  );
   const found = Array.from({ length: SEEDS }, (_, seed) => seed + 1).find(
     (seed) => runRaft(seed, raft).violation !== undefined,
   );

@@ -5,6 +5,7 @@ import { Leaders } from './images.ts';
 import { Judge } from './judge.ts';
 import { Ledger } from './ledger.ts';
 import { RaftLog } from './raft-log.ts';
+import { Registrations } from './registrations.ts';
 
 export class Claims {
   readonly judge: Judge;
@@ -12,15 +13,20 @@ export class Claims {
   readonly ledger: Ledger;
   readonly log: RaftLog;
   readonly leaders: Leaders;
+  readonly registrations: Registrations;
 
-  /** @param limits of the controllers that are watched */
-  constructor(nowMs: () => number, limits: Limits) {
+  /** @param patienceMs how long a controller may believe that it leads after it has lost its majority */
+  constructor(nowMs: () => number, { limits, patienceMs }: { readonly limits: Limits; readonly patienceMs: number }) {
     this.judge = new Judge(nowMs);
     this.leaders = new Leaders(this.judge, limits.controllerRecordsPerSliceMax);
+    this.registrations = new Registrations(this.judge, nowMs, patienceMs);
     this.changes = new Changes(this.judge);
     this.ledger = new Ledger(this.judge, {
       record: (record, offset) => this.changes.record(record, offset),
-      changed: (delta, image) => this.leaders.changed('the log', delta, image),
+      changed: (delta, image) => {
+        this.leaders.changed(delta, image);
+        this.registrations.changed(delta, image);
+      },
     });
     this.log = new RaftLog(this.judge, this.ledger);
   }

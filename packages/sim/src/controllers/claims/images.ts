@@ -19,22 +19,21 @@ export class Leaders {
     this.#atOnceMax = atOnceMax;
   }
 
-  changed(who: string, delta: MetadataDelta, image: MetadataImage): void {
+  changed(delta: MetadataDelta, image: MetadataImage): void {
     for (const { topic, before, after } of delta.partitions()) {
       const isNew = before === undefined || before.leaderEpoch < after.leaderEpoch;
       // Who is fenced in this very change may have been given it before, and has then more to lose than is decided at once.
       if (isNew && !(delta.brokers.has(after.leader) && this.#isMuch(image, after.leader)))
-        this.#led(who, { image, topic, partition: after });
+        this.#led({ image, topic, partition: after });
       const isForward =
         before === undefined ||
         (after.partitionEpoch > before.partitionEpoch && after.leaderEpoch >= before.leaderEpoch);
-      this.#judge.holds(isForward, 'epochs only grow', () => `${who}: ${topic.name}-${after.partition}`);
+      this.#judge.holds(isForward, 'epochs only grow', () => `${topic.name}-${after.partition}`);
     }
     for (const brokerId of delta.brokers.keys()) {
       if (image.cluster.isAlive(brokerId)) continue;
       const led = ledBy(image, brokerId);
-      const what = (): string =>
-        `${who} at ${image.endOffset}: broker ${brokerId} is fenced and leads ${led.join(', ')}`;
+      const what = (): string => `at ${image.endOffset}: broker ${brokerId} is fenced and leads ${led.join(', ')}`;
       this.#judge.holds(led.length === 0 || this.#isMuch(image, brokerId), CLAIM, what);
     }
   }
@@ -43,14 +42,10 @@ export class Leaders {
     return hostedBy(image, brokerId) > this.#atOnceMax;
   }
 
-  #led(
-    who: string,
-    { image, topic, partition }: { image: MetadataImage; topic: TopicImage; partition: PartitionImage },
-  ): void {
+  #led({ image, topic, partition }: { image: MetadataImage; topic: TopicImage; partition: PartitionImage }): void {
     const { leader, isr } = partition;
     if (leader === NO_LEADER) return;
-    const what = (): string =>
-      `${who} at ${image.endOffset}: broker ${leader} leads ${topic.name}-${partition.partition}`;
+    const what = (): string => `at ${image.endOffset}: broker ${leader} leads ${topic.name}-${partition.partition}`;
     this.#judge.holds(image.cluster.isAlive(leader), CLAIM, what);
     this.#judge.holds(isr.includes(leader), 'a leader is in the ISR', what);
   }

@@ -113,6 +113,11 @@ export class Ledger {
     });
   }
 
+  /** Somebody holds more than is known to be committed. */
+  get isAwaiting(): boolean {
+    return this.#early.length > 0;
+  }
+
   /** At the end everything that anybody was told must have come to be. */
   settle(): void {
     for (const { who, at } of this.#early)
