@@ -67,6 +67,8 @@ export type Limits = {
   readonly controllerElectionsPerBalanceMax: number;
   /** Records of one slice of what becomes of partitions when a broker comes or goes; the rest follows, others have their turn between. */
   readonly controllerRecordsPerSliceMax: number;
+  /** Replicas of which a broker tells in one request in which directory they lie. */
+  readonly directoryAssignmentsPerRequestMax: number;
   /** How long a broker whose stream to the controller broke may take to come back before it is fenced. */
   readonly brokerReconnectGraceMs: number;
   /** Records after which the controller commits what it has, rather than take more requests into the same batch. */
@@ -181,6 +183,7 @@ export const production: Limits = {
   controllerRecordsPerRequestMax: 10_000,
   controllerElectionsPerBalanceMax: 1_000,
   controllerRecordsPerSliceMax: 1_000,
+  directoryAssignmentsPerRequestMax: 2_000,
   brokerReconnectGraceMs: 100,
   controllerBatchRecordsMax: 10_000,
   metadataReplayRecords: 20_000,
@@ -256,6 +259,7 @@ export const tiny: Limits = {
   controllerRecordsPerRequestMax: 64,
   controllerElectionsPerBalanceMax: 4,
   controllerRecordsPerSliceMax: 4,
+  directoryAssignmentsPerRequestMax: 4,
   brokerReconnectGraceMs: 20,
   controllerBatchRecordsMax: 16,
   metadataReplayRecords: 64,

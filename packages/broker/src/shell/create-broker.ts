@@ -15,6 +15,7 @@ import { Gate } from '../gate.ts';
 import { handlers } from '../handlers/registry.ts';
 import { advertisedEndpoints } from './advertised.ts';
 import { connectionBoundsOf } from './connection-bounds.ts';
+import { DirectoryAssignments } from './directory-assignments.ts';
 import { ControllerSession, type MetadataFollower } from './controller-link.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
 import { DynamicConfig } from './dynamic-config.ts';
@@ -79,6 +80,7 @@ class Broker {
   #replicas: Replicas | undefined;
   #coordinator: CoordinatorLink | undefined;
   #session: ControllerSession | undefined;
+  #directories: DirectoryAssignments | undefined;
 
   constructor(options: BrokerOptions, config: DynamicConfig) {
     this.#options = options;
@@ -165,6 +167,7 @@ class Broker {
     this.#replicas?.close();
     await answered;
     this.#coordinator?.close();
+    this.#directories?.close();
     this.#session?.close();
     await this.#logs?.close(untilMs, this.#session?.brokerEpoch ?? -1);
     this.#state = 'stopped';
@@ -199,13 +202,23 @@ class Broker {
       authorizer: this.#options.authorizer ?? allowAll,
       admin: (request, principal) => session.admin(request, principal),
     });
+    const directories = new DirectoryAssignments({
+      nodeId,
+      clock,
+      log,
+      directoryOf: (topic, partition) => logs.directoryOf(topic, partition),
+      brokerEpoch: () => session.brokerEpoch,
+      ask: (asked) => session.admin(asked, ''),
+      perRequestMax: limits.directoryAssignmentsPerRequestMax,
+    });
+    this.#directories = directories;
     const session: ControllerSession = new ControllerSession({
       link,
       clock,
       limits,
       log,
       metrics,
-      followers: [dynamic, logs, replicasFollower(replicas), coordinatorFollower(coordinator)],
+      followers: [dynamic, logs, replicasFollower(replicas), directories, coordinatorFollower(coordinator)],
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
       registerMs: config.get('initial.broker.registration.timeout.ms'),
       offlineLogDirs: () => logs.manager.status().flatMap(({ directoryId, online }) => (online ? [] : [directoryId])),

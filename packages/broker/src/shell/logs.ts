@@ -94,6 +94,12 @@ export class BrokerLogs implements MetadataFollower {
     this.#checkpoint.start();
   }
 
+  /** The id of the directory that holds the log; undefined when there is none that works. */
+  directoryOf(topic: string, partition: number): string | undefined {
+    const log = this.manager.get(topic, partition);
+    return log === undefined ? undefined : this.manager.directoryIdOf(log.logDirectory);
+  }
+
   snapshot(): void {
     this.manager.cleanerReconfigured();
   }

@@ -97,6 +97,11 @@ export class LogDir {
       : undefined;
   }
 
+  /** undefined while it is offline */
+  get onlineId(): string | undefined {
+    return this.online ? this.#directoryId : undefined;
+  }
+
   /** The epoch of the broker under which this directory was left in order; undefined: it was not. */
   get stoppedUnder(): number | undefined {
     return this.#stoppedUnder;

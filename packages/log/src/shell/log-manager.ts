@@ -167,6 +167,11 @@ export class LogManager implements LogKeeper {
     this.#dirs.faulted(typeof at === 'string' ? at : at.logDirectory, fault);
   }
 
+  /** The id of a directory that is online. */
+  directoryIdOf(logDirectory: string): string | undefined {
+    return this.#dirs.of(logDirectory)?.onlineId;
+  }
+
   /** The broker epoch under which everything that is here was left in order; undefined: it was not (KIP-966). */
   get stoppedUnder(): number | undefined {
     return this.#dirs.stoppedUnder;
