@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { silent } from '@odradek/base';
+import { randomUuid, silent } from '@odradek/base';
 import type { Logger } from '@odradek/base';
 import { drain } from '@odradek/base/testing';
 import { record } from '@odradek/metadata';
@@ -373,6 +373,25 @@ test('quorum: a node that was down for long comes back by snapshot with the stat
   const { image } = await read(controllers, await controllers.active());
   await handOverTo(controllers, away.id);
   expect((await read(controllers, controllers.node(away.id))).image.toRecords()).toEqual(image.toRecords());
+});
+
+test('quorum: a controller that comes back with an empty disk gets the snapshot, and leads with the state of the others', async () => {
+  const properties = { 'metadata.log.max.record.bytes.between.snapshots': '2000' };
+  const controllers = await started(3, { properties, limits: { raftKeptBytesMax: 0 } });
+  const active = await controllers.active();
+  for (let id = 1; id <= 40; id += 1) await controllers.got(active.running.port.register(registrationOf(id)));
+  const [lost] = controllers.others(active);
+  if (lost === undefined) throw new Error('there are three');
+  await controllers.kill(lost.id);
+  const back = await controllers.startNode(lost.id, { directoryId: randomUuid(controllers.random) });
+  await controllers.until(() => {
+    const seen = active.running.status().voters.find(({ directoryId }) => directoryId === back.directoryId);
+    return seen?.isRecovering === false && seen.logEndOffset === active.running.status().logEndOffset;
+  }, 'it has recovered');
+  expect((await controllers.diskOf(back.id).load()).snapshot.offset).toBeGreaterThan(10);
+  const { image } = await read(controllers, active);
+  await handOverTo(controllers, back.id);
+  expect((await read(controllers, back)).image.cluster.broker(40)?.epoch).toBe(image.cluster.broker(40)?.epoch);
 });
 
 test('runtime: whatever the time between, a request that was asked is decided once', async () => {

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { ReplicaKey, Voter } from '../core/messages.ts';
 import type { RaftStore } from '../ports.ts';
 import { DriverCluster, driverOptions } from '../testing/driver-cluster.ts';
-import type { ClusterOptions, Node } from '../testing/driver-cluster.ts';
+import type { ClusterOptions } from '../testing/driver-cluster.ts';
 import { openRaftStore } from './store.ts';
 
 const directories: string[] = [];
@@ -37,15 +37,6 @@ function levelStores(): NonNullable<ClusterOptions['openStore']> {
       log: silent,
       voters,
     });
-}
-
-async function snapshot(cluster: DriverCluster, node: Node): Promise<boolean> {
-  const { machine, driver } = node;
-  const taken = driver.takeSnapshot(machine.position, machine.parts());
-  let answer: boolean | undefined;
-  void taken.then((isInForce) => (answer = isInForce));
-  await cluster.until(() => answer !== undefined, 'the snapshot is taken');
-  return answer === true;
 }
 
 const kinds = [
@@ -101,7 +92,7 @@ describe.for(kinds)('driver, disks $kind', (kind) => {
     const cluster = await clusterOf(1, optionsOf(kind)).start();
     await cluster.commit('a', 'b', 'c', 'd', 'e');
     const { offset } = cluster.node(1).machine.position;
-    expect(await snapshot(cluster, cluster.node(1))).toBe(true);
+    expect(await cluster.snapshot(cluster.node(1))).toBe(true);
     await cluster.commit('f');
     await cluster.kill(1);
     const { machine } = await cluster.restart(1);
@@ -120,7 +111,7 @@ describe.for(kinds)('driver, disks $kind', (kind) => {
     const [lost] = cluster.others(leader);
     const id = lost?.key.id ?? 0;
     await cluster.commit(...Array.from({ length: 9 }, (_, at) => `before ${at}`));
-    for (const node of cluster.nodes.values()) expect(await snapshot(cluster, node)).toBe(true);
+    for (const node of cluster.nodes.values()) expect(await cluster.snapshot(node)).toBe(true);
     await cluster.kill(id);
     await cluster.commit('while it was away');
     await cluster.replace(id);
@@ -143,7 +134,7 @@ describe.for(kinds)('driver, disks $kind', (kind) => {
     const id = lost?.key.id ?? 0;
     await cluster.commit(...Array.from({ length: 40 }, (_, at) => `before ${at}`));
     await cluster.kill(id);
-    expect(await snapshot(cluster, leader)).toBe(true);
+    expect(await cluster.snapshot(leader)).toBe(true);
     const parts: { readonly end: number; readonly isLast: boolean }[] = [];
     cluster.net.onArrival = (_from, to, message) => {
       if (to === id && message.kind === 'snapshot') parts.push({ end: message.end.offset, isLast: message.isLast });
@@ -151,7 +142,7 @@ describe.for(kinds)('driver, disks $kind', (kind) => {
     await cluster.replace(id);
     await cluster.until(() => parts.length > 0, 'the snapshot is on its way');
     await cluster.commit('meanwhile');
-    expect(await snapshot(cluster, leader)).toBe(true);
+    expect(await cluster.snapshot(leader)).toBe(true);
     expect(parts.length, 'it is still on its way').toBeLessThan(10);
     await cluster.agree();
     const [first] = parts;
@@ -355,7 +346,7 @@ describe('driver: snapshots', () => {
     await cluster.commit('a', 'b', 'c');
     const leader = cluster.node(1);
     expect(leader.driver.bytesSinceSnapshot).toBeGreaterThan(0);
-    await snapshot(cluster, leader);
+    await cluster.snapshot(leader);
     expect(leader.driver.bytesSinceSnapshot).toBe(0);
     await cluster.commit('d');
     expect(leader.driver.bytesSinceSnapshot).toBeGreaterThan(0);
@@ -370,7 +361,7 @@ describe('driver: snapshots', () => {
     await cluster.agree();
     await cluster.kill(id);
     await cluster.commit('b', 'c');
-    await snapshot(cluster, leader);
+    await cluster.snapshot(leader);
     await cluster.restart(id);
     await cluster.agree();
     expect(cluster.node(id).machine.heard.some((word) => word.startsWith('restored'))).toBe(false);
@@ -383,110 +374,5 @@ describe('driver: snapshots', () => {
     await cluster.restart(1);
     await cluster.commit('last');
     expect(cluster.node(1).machine.texts).toHaveLength(51);
-  });
-});
-
-describe('driver: the quorum', () => {
-  test('the lead is handed over on demand, and nothing is lost', async () => {
-    const cluster = await clusterOf(3).start();
-    const old = await cluster.elected();
-    await cluster.commit('a');
-    const [heir] = cluster.others(old);
-    const fromMs = cluster.clock.nowMs();
-    old.driver.transferLeader(heir?.key.id ?? 0);
-    await cluster.until(() => cluster.leader === heir, 'the heir leads');
-    expect(cluster.clock.nowMs() - fromMs).toBeLessThan(100);
-    expect(old.machine.leads).toBeUndefined();
-    await cluster.commit('b');
-    await cluster.agree();
-  });
-
-  test('a node is added once it has caught up, and removed again', async () => {
-    const cluster = await clusterOf(3).start();
-    const leader = await cluster.elected();
-    await cluster.commit('a');
-    const fourth = await cluster.startNode({ id: 4, directoryId: 'AAAAAAAAAAAAAAAAAAAABA' });
-    const wanted = [...leader.driver.voters, { ...fourth.key, endpoints: [{ name: 'C', host: 'h', port: 1 }] }];
-    expect(await leader.driver.changeVoters(wanted)).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
-    await cluster.until(() => fourth.machine.texts.length === 1, 'it has caught up');
-    await cluster.pass(200);
-    const added = leader.driver.changeVoters(wanted);
-    await cluster.pass(200);
-    expect(await added).toMatchObject({ ok: true });
-    expect(fourth.machine.voterIds).toEqual([1, 2, 3, 4]);
-    expect(leader.driver.status().voters.map(({ id, directoryId }) => [id, directoryId])).toContainEqual([
-      4,
-      fourth.key.directoryId,
-    ]);
-    await snapshot(cluster, fourth);
-    await cluster.kill(4);
-    await cluster.restart(4);
-    expect(
-      cluster.node(4).driver.voters.map(({ id }) => id),
-      'also from its snapshot',
-    ).toEqual([1, 2, 3, 4]);
-    await cluster.agree();
-    const removed = leader.driver.changeVoters(leader.driver.voters.slice(0, 3));
-    await cluster.pass(200);
-    expect(await removed).toMatchObject({ ok: true });
-    await cluster.commit('b');
-  });
-
-  test('a node that knows no voters follows whoever leads, and votes once it is one', async () => {
-    const cluster = await clusterOf(1).start();
-    await cluster.commit('a');
-    await cluster.agree();
-    const joiner = await cluster.startNode({ id: 2, directoryId: 'AAAAAAAAAAAAAAAAAAAABA' }, []);
-    expect(joiner.driver.status()).toMatchObject({ leaderId: null, voters: [] });
-    await cluster.until(() => joiner.machine.texts.length === 1, 'it has caught up');
-    await cluster.pass(200);
-    const leader = cluster.node(1);
-    const added = leader.driver.changeVoters([...leader.driver.voters, { ...joiner.key, endpoints: [] }]);
-    await cluster.pass(200);
-    expect(await added).toMatchObject({ ok: true });
-    leader.driver.transferLeader(2);
-    await cluster.until(() => joiner.machine.leads !== undefined, 'it leads');
-    await cluster.commit('b');
-    await cluster.agree();
-  });
-
-  test('the status tells of each replica how far it is and when it was heard, in time of the wall', async () => {
-    const cluster = await clusterOf(3).start();
-    const leader = await cluster.elected();
-    await cluster.commit('a');
-    const away = cluster.others(leader)[0]?.key.id ?? 0;
-    await cluster.pass(200);
-    await cluster.kill(away);
-    const diedMs = cluster.clock.nowMs();
-    await cluster.commit('b');
-    await cluster.pass(1_000);
-    const status = leader.driver.status();
-    expect(status).toMatchObject({
-      leaderId: leader.key.id,
-      epoch: leader.machine.leads,
-      highWatermark: leader.machine.end,
-    });
-    const gone = status.voters.find(({ id }) => id === away);
-    expect(gone?.logEndOffset).toBeLessThan(status.logEndOffset);
-    expect(gone?.lastFetchMs).toBeLessThanOrEqual(diedMs);
-    expect(gone?.lastFetchMs).toBeGreaterThan(diedMs - 300);
-    const alive = status.voters.find(({ id }) => id !== away && id !== leader.key.id);
-    expect(alive).toMatchObject({ logEndOffset: status.logEndOffset });
-    expect(alive?.lastCaughtUpMs).toBeGreaterThan(diedMs);
-    expect(cluster.others(leader)[0]?.driver.status()).toMatchObject({ leaderId: leader.key.id });
-  });
-
-  test('a follower that is always a little behind counts as level with what was there a moment ago', async () => {
-    const cluster = await clusterOf(3, { net: { delayMs: 10 } }).start();
-    const leader = await cluster.elected();
-    for (let round = 0; round < 200; round += 1) {
-      void cluster.propose(leader, `text ${round}`);
-      await cluster.pass(5);
-    }
-    const nowMs = cluster.clock.nowMs();
-    const { voters, logEndOffset } = leader.driver.status();
-    const followers = voters.filter(({ id }) => id !== leader.key.id);
-    expect(followers.every((follower) => follower.logEndOffset < logEndOffset)).toBe(true);
-    for (const { lastCaughtUpMs } of followers) expect(lastCaughtUpMs).toBeGreaterThan(nowMs - 100);
   });
 });

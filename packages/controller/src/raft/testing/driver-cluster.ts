@@ -246,6 +246,14 @@ export class DriverCluster {
     return [...this.nodes.values()].filter((other) => other !== node && other.isAlive);
   }
 
+  /** Keeps what the node's machine holds in place of the log before it. @returns whether it is in force */
+  async snapshot({ machine, driver }: Node): Promise<boolean> {
+    let answer: boolean | undefined;
+    void driver.takeSnapshot(machine.position, machine.parts()).then((isInForce) => (answer = isInForce));
+    await this.until(() => answer !== undefined, 'the snapshot is taken');
+    return answer === true;
+  }
+
   /** Lets time pass; disks of the real world get as much of theirs as they want in between. */
   async pass(durationMs: number): Promise<void> {
     for (let left = durationMs; left > 0; left -= STEP_MS) {
