@@ -202,16 +202,7 @@ class Broker {
       authorizer: this.#options.authorizer ?? allowAll,
       admin: (request, principal) => session.admin(request, principal),
     });
-    const directories = new DirectoryAssignments({
-      nodeId,
-      clock,
-      log,
-      directoryOf: (topic, partition) => logs.directoryOf(topic, partition),
-      brokerEpoch: () => session.brokerEpoch,
-      ask: (asked) => session.admin(asked, ''),
-      perRequestMax: limits.directoryAssignmentsPerRequestMax,
-    });
-    this.#directories = directories;
+    const directories = this.#assignments(logs, () => session);
     const session: ControllerSession = new ControllerSession({
       link,
       clock,
@@ -240,6 +231,20 @@ class Broker {
     this.#coordinator = coordinator;
     this.#session = session;
     return { replicas, session, groups: coordinator.groups };
+  }
+
+  #assignments(logs: BrokerLogs, session: () => ControllerSession): DirectoryAssignments {
+    const { ports, config, log } = this.#options;
+    this.#directories = new DirectoryAssignments({
+      nodeId: config.nodeId,
+      clock: ports.clock,
+      log,
+      directoryOf: (topic, partition) => logs.directoryOf(topic, partition),
+      brokerEpoch: () => session().brokerEpoch,
+      ask: (asked) => session().admin(asked, ''),
+      perRequestMax: this.#limits.directoryAssignmentsPerRequestMax,
+    });
+    return this.#directories;
   }
 }
 

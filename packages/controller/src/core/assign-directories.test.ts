@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { DIRECTORY_UNASSIGNED, NO_LEADER } from '@odradek/metadata';
-import { ErrorCode, LeaderRecoveryState } from '@odradek/protocol';
+import { ErrorCode, LeaderRecoveryState, type AssignReplicasToDirsRequest } from '@odradek/protocol';
 import { Harness, directoryOf, elrOff } from '../testing/harness.ts';
 
 const [ONE, TWO, THREE] = [directoryOf(11), directoryOf(12), directoryOf(13)];
@@ -22,17 +22,19 @@ function cluster(): Harness {
   return harness;
 }
 
-function assign(
-  harness: Harness,
-  brokerId: number,
-  directory: string,
-  partitions: readonly number[],
-  topicId?: string,
-) {
-  const id = topicId ?? harness.image.topics.byName('t')?.id ?? '';
-  const topics = [{ topicId: id, partitions: partitions.map((partitionIndex) => ({ partitionIndex })) }];
+function assign(harness: Harness, brokerId: number, directory: string, partitions: readonly number[]) {
+  return assignOf(harness, brokerId, {
+    id: directory,
+    topics: [{ topicId: topicIdOf(harness), partitions: indexes(partitions) }],
+  });
+}
+
+const topicIdOf = (harness: Harness): string => harness.image.topics.byName('t')?.id ?? '';
+const indexes = (partitions: readonly number[]) => partitions.map((partitionIndex) => ({ partitionIndex }));
+
+function assignOf(harness: Harness, brokerId: number, directory: AssignReplicasToDirsRequest['directories'][number]) {
   const brokerEpoch = harness.brokers.get(brokerId)?.epoch ?? -1;
-  const request = { brokerId, brokerEpoch, directories: [{ id: directory, topics }] };
+  const request = { brokerId, brokerEpoch, directories: [directory] };
   const reply = harness.admin({ kind: 'assignReplicasToDirs', request });
   return [reply.errorCode, ...(reply.directories[0]?.topics[0]?.partitions.map(({ errorCode }) => errorCode) ?? [])];
 }
@@ -52,7 +54,8 @@ test("directories: what is unknown or not the broker's own is refused by itself,
   const harness = cluster();
   harness.start(3);
   expect(assign(harness, 1, ONE, [0, 9])).toEqual([0, 0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
-  expect(assign(harness, 1, ONE, [0], 'zzzzzzzzzzzzzzzzzzzzzA')).toEqual([0, ErrorCode.UNKNOWN_TOPIC_ID]);
+  const unknown = { id: ONE, topics: [{ topicId: 'zzzzzzzzzzzzzzzzzzzzzA', partitions: indexes([0]) }] };
+  expect(assignOf(harness, 1, unknown)).toEqual([0, ErrorCode.UNKNOWN_TOPIC_ID]);
   expect(assign(harness, 3, directoryOf(3), [0])).toEqual([0, ErrorCode.NOT_LEADER_OR_FOLLOWER]);
   expect(assign(harness, 9, ONE, [0])).toEqual([ErrorCode.STALE_BROKER_EPOCH]);
 });
