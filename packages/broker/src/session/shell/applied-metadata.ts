@@ -135,10 +135,10 @@ export class AppliedMetadata {
 
   async #imageOf(state: CommittedRecords): Promise<MetadataImage> {
     const image = new MetadataImage();
-    const unread = new MetadataDelta();
     for (let at = 0; at < state.records.length; at += SLICE_RECORDS) {
       if (at > 0) await new Promise<void>((resolve) => this.#options.clock.after(0, resolve));
-      image.applySnapshotPart(state.records.slice(at, at + SLICE_RECORDS), unread);
+      // Nobody reads what the parts of a fresh image change.
+      image.applySnapshotPart(state.records.slice(at, at + SLICE_RECORDS), new MetadataDelta());
     }
     image.endSnapshot(state);
     return image;

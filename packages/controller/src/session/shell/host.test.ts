@@ -2,7 +2,8 @@ import { limits as allLimits, ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { describe, expect, test } from 'vitest';
-import { createTopics, rigOf } from '../testing/host-rig.ts';
+import { brokerSessionService, pipe } from '@odradek/rpc';
+import { createTopics, identity, rigOf } from '../testing/host-rig.ts';
 
 describe('a stream is told', () => {
   test('first of all that this controller is the active one, when it is', async () => {
@@ -60,7 +61,7 @@ describe('a stream is told', () => {
   });
 
   test('when this controller stops', async () => {
-    const { cluster, host, dial, pass, controller } = rigOf();
+    const { cluster, host, dial, pass, controller, clock } = rigOf();
     cluster.elect(1);
     const broker = await dial();
     broker.register(7);
@@ -69,6 +70,11 @@ describe('a stream is told', () => {
     await pass();
     expect(broker.of('notActive')).toMatchObject([{ leaderId: -1 }]);
     await expect(dial(8)).rejects.toThrow('this controller stops');
+    const { near, far } = pipe({ service: brokerSessionService, self: identity(1), clock, limits: allLimits.tiny });
+    host.opened(far);
+    const ending = new Promise((resolve) => near.onClosed(resolve));
+    near.onMessage(() => {});
+    expect(await ending).toEqual({ kind: 'closed', by: 'peer', why: 'this controller stops' });
     expect(controller.lost).toEqual([]);
   });
 });

@@ -18,6 +18,8 @@ export type SessionHostOptions = {
   readonly metrics: Metrics;
 };
 
+const STOPS = 'this controller stops';
+
 export class SessionHost implements ServiceHandler<FromBroker, FromController> {
   readonly #options: SessionHostOptions;
   readonly #sessions = new Set<Session>();
@@ -36,7 +38,7 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
   }
 
   admit(peer: Peer): string | undefined {
-    if (this.#isClosed) return 'this controller stops';
+    if (this.#isClosed) return STOPS;
     const { sessionsMax } = this.#options.limits;
     if (this.#sessions.size < sessionsMax) return undefined;
     return `node ${peer.nodeId} is one too many: a controller has at most ${sessionsMax} sessions (sessionsMax)`;
@@ -44,6 +46,7 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
 
   /** Serves a stream: of another process, or the far end of a pipe. */
   opened(stream: Stream<FromController, FromBroker>): void {
+    if (this.#isClosed) return stream.close({ reason: 'closed', why: STOPS });
     const { controller, identity, clock, limits } = this.#options;
     const session: Session = new Session({
       controller,
@@ -63,7 +66,7 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
   close(): void {
     this.#isClosed = true;
     const nobody: KnownLeader = { nodeId: null, epoch: this.#options.controller.leader().epoch, endpoint: undefined };
-    for (const session of this.#sessions) session.leave('moved', 'this controller stops', nobody);
+    for (const session of this.#sessions) session.leave('moved', STOPS, nobody);
   }
 
   /** A broker was taken on a stream. What was decided on a stream that has ended since counts for the broker, not for the stream. */
