@@ -55,7 +55,7 @@ export function existenceProblem({ image }: ControllerContext, { type, name }: R
   if (type === ConfigResourceType.TOPIC && image.topics.byName(name) === undefined)
     return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`);
   if (type === ConfigResourceType.BROKER && name !== '' && image.cluster.broker(Number(name)) === undefined)
-    return refuse(ErrorCode.BROKER_ID_NOT_REGISTERED, `No broker with id ${name} found.`);
+    return refuse(ErrorCode.BROKER_ID_NOT_REGISTERED, `No node with id ${name} found.`);
   return undefined;
 }
 

@@ -100,7 +100,7 @@ test.for([
     'Node id must be an integer, but it is: abc',
   ],
   [[BROKER, '-1'], [['log.retention.ms', SET, '1']], ErrorCode.INVALID_REQUEST, 'Invalid negative broker ID.'],
-  [[BROKER, '7'], [['log.retention.ms', SET, '1']], ErrorCode.BROKER_ID_NOT_REGISTERED, 'No broker with id 7 found.'],
+  [[BROKER, '7'], [['log.retention.ms', SET, '1']], ErrorCode.BROKER_ID_NOT_REGISTERED, 'No node with id 7 found.'],
   [
     [GROUP, ''],
     [['consumer.session.timeout.ms', SET, '46000']],
