@@ -43,6 +43,8 @@ type Requests = { readonly [K in ApiKey]?: (version: number) => RequestInput<K> 
 
 const named = (version: number, since: number) => (version >= since ? { topicId } : { name: topic });
 
+const nobody = { voterId: 999, voterDirectoryId: 'AQEBAQEBAQEBAQEBAQEBAQ' };
+
 /** A request that each version can carry; what it asks for need not exist. */
 const requests: Requests = {
   [ApiKey.Produce]: (version) => ({
@@ -156,6 +158,21 @@ const requests: Requests = {
     groupId: freshName('absent'),
     topics: [{ name: topic, partitions: [{ partitionIndex: 0 }] }],
   }),
+  [ApiKey.ElectLeaders]: () => ({ topicPartitions: [{ topic, partitions: [0] }], timeoutMs: 5_000 }),
+  [ApiKey.AlterPartitionReassignments]: () => ({
+    timeoutMs: 5_000,
+    topics: [{ name: topic, partitions: [{ partitionIndex: 0, replicas: null }] }],
+  }),
+  [ApiKey.ListPartitionReassignments]: () => ({
+    timeoutMs: 5_000,
+    topics: [{ name: topic, partitionIndexes: [0] }],
+  }),
+  [ApiKey.DescribeQuorum]: () => ({
+    topics: [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }],
+  }),
+  [ApiKey.UnregisterBroker]: () => ({ brokerId: 999 }),
+  [ApiKey.AddRaftVoter]: () => ({ clusterId: null, timeoutMs: 1_000, ...nobody, listeners: [] }),
+  [ApiKey.RemoveRaftVoter]: () => ({ clusterId: null, ...nobody }),
   [ApiKey.UpdateFeatures]: (version) => ({
     featureUpdates: [{ feature: 'group.version', maxVersionLevel: 1 }],
     ...(version >= 1 ? { validateOnly: true } : {}),

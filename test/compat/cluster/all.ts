@@ -83,7 +83,13 @@ const gone = (change: Partial<RequestInput<81>> = {}): RequestInput<81> => ({
 
 /** Kafka tells no directories of voters that the properties name; ours tells those that it has seen, which `quorum describe` shows. */
 const itself = { replicaId: 1, replicaDirectoryId: '<directory>', logEndOffset: '<offset>' };
-const log = { partitionIndex: 0, errorCode: 'NONE', leaderId: 1, leaderEpoch: '<epoch>', highWatermark: '<offset>' };
+const log = {
+  partitionIndex: 0,
+  errorCode: 'NONE',
+  leaderId: '<leader>',
+  leaderEpoch: '<epoch>',
+  highWatermark: '<offset>',
+};
 const withDirectories: Chosen = {
   because: 'the directory of a voter is worth knowing whatever said that it votes',
   answer: {
@@ -365,8 +371,51 @@ const collisions: Step[] = [
   step('controller', [ApiKey.CreateTopics, 7], 'two new names that collide', created(made('c.d'), made('c_d'))),
 ];
 
+const ask = (what: string, ...asked: readonly Step[]): Step[] => asked.map((each) => ({ ...each, what }));
+
+/** All of it asked of a controller that is not the active one. */
+const standby: Step[] = [
+  ...[1, 2].map((version) =>
+    step('controller', [ApiKey.DescribeCluster, version], 'controllers', {
+      endpointType: 2,
+      includeClusterAuthorizedOperations: false,
+    }),
+  ),
+  ...quorum.filter(({ of }) => of === 'controller'),
+  ...ask(
+    'another controller decides',
+    step('controller', [ApiKey.AddRaftVoter, 1], '', voter()),
+    step('controller', [ApiKey.RemoveRaftVoter, 0], '', gone()),
+    step('controller', [ApiKey.UpdateRaftVoter, 0], '', {
+      clusterId: '<cluster>',
+      currentLeaderEpoch: 1,
+      voterId: 1,
+      voterDirectoryId: ELSEWHERE,
+      listeners: [listener],
+      kRaftVersionFeature: { minSupportedVersion: 0, maxSupportedVersion: 1 },
+    }),
+    step('controller', [ApiKey.CreateTopics, 7], '', created(made('standby'))),
+    step('controller', [ApiKey.CreatePartitions, 3], '', grown({ name: 'standby', count: 4, assignments: null })),
+    step('controller', [ApiKey.IncrementalAlterConfigs, 1], '', changed(BROKER, '', 'log.retention.ms', '5000')),
+    step('controller', [ApiKey.ElectLeaders, 2], '', elected(0, ['standby', [0]])),
+    step('controller', [ApiKey.ElectLeaders, 0], '', elected(undefined, ['standby', [0]])),
+    step('controller', [ApiKey.AlterPartitionReassignments, 1], '', reassigned(moved('standby', [0, [1]]))),
+    {
+      ...step('controller', [ApiKey.ListPartitionReassignments, 0], '', { timeoutMs: 5_000, topics: null }),
+      ours: {
+        because:
+          'Kafka tells what this controller has heard of, which may be old; ours sends the client to the active one',
+        answer: { errorCode: 'NOT_CONTROLLER', topics: [] },
+      },
+    },
+    step('controller', [ApiKey.UnregisterBroker, 0], '', { brokerId: 77 }),
+    step('controller', [ApiKey.UpdateFeatures, 2], '', levels({ feature: GROUPS, maxVersionLevel: 1 })),
+    step('controller', [ApiKey.UpdateFeatures, 1], '', levels({ feature: GROUPS, maxVersionLevel: 1 })),
+  ),
+];
+
 /** By the quorum that they need: of voters in the properties, or one that may grow. */
-export const scenarios: Readonly<Record<'static' | 'dynamic', readonly Step[]>> = {
+export const scenarios: Readonly<Record<'static' | 'dynamic' | 'standby', readonly Step[]>> = {
   static: [
     ...cluster,
     ...staticQuorum,
@@ -379,4 +428,5 @@ export const scenarios: Readonly<Record<'static' | 'dynamic', readonly Step[]>> 
     ...collisions,
   ],
   dynamic: dynamicVoters,
+  standby,
 };

@@ -81,6 +81,8 @@ const varying: Readonly<Record<string, string>> = {
   lastCaughtUpTimestamp: '<time>',
   leaderEpoch: '<epoch>',
   topicId: '<id>',
+  leaderId: '<leader>',
+  controllerId: '<leader>',
 };
 /** Sentences for people are each implementation's own. The settings of a new topic are compared where configuration is. */
 const left = new Set(['errorMessage', 'throttleTimeMs', 'configs', 'documentation']);
