@@ -8,6 +8,7 @@ export class DriverMetrics {
   readonly #roles: Readonly<Record<Role, Counter>>;
   readonly #dropped: Readonly<Record<'received' | 'unsent', Counter>>;
   readonly #snapshots: Readonly<Record<'taken' | 'installed' | 'sent', Counter>>;
+  #snapshotBytes = 0;
   readonly #persistSeconds: Histogram;
   readonly #commitSeconds: Histogram;
 
@@ -20,6 +21,7 @@ export class DriverMetrics {
     this.#snapshots = { taken: snapshots('taken'), installed: snapshots('installed'), sent: snapshots('sent') };
     this.#persistSeconds = metrics.histogram('odradek_raft_persist_seconds', {});
     this.#commitSeconds = metrics.histogram('odradek_raft_commit_seconds', {});
+    metrics.sample('odradek_raft_snapshot_bytes', {}, () => this.#snapshotBytes);
     metrics.sample('odradek_raft_epoch', {}, () => state.epoch);
     metrics.sample('odradek_raft_high_watermark', {}, () => state.highWatermark);
     metrics.sample('odradek_raft_log_end_offset', {}, () => state.log.endOffset);
@@ -34,8 +36,9 @@ export class DriverMetrics {
     this.#dropped[why].inc();
   }
 
-  tookSnapshot(): void {
+  tookSnapshot(sizeBytes: number): void {
     this.#snapshots.taken.inc();
+    this.#snapshotBytes = sizeBytes;
   }
 
   installedSnapshot(): void {

@@ -194,9 +194,10 @@ export class RaftDriver {
       // A replica that is behind with its own disk must not keep a state whose epoch it could forget.
       while (this.#life === 'running' && this.#state.durableOffset < mark.offset) await this.#durable.promise;
       if (this.#life !== 'running' || this.#state.log.snapshot.offset >= mark.offset) return false;
-      const isInForce = await this.#options.store.saveSnapshot(mark, parts);
+      const written = { bytes: 0 };
+      const isInForce = await this.#options.store.saveSnapshot(mark, counted(parts, written));
       if (!isInForce) return false;
-      this.#metrics.tookSnapshot();
+      this.#metrics.tookSnapshot(written.bytes);
       this.#input({ kind: 'snapshotTaken', mark });
       return true;
     } catch (cause) {
@@ -469,4 +470,14 @@ function bytesOf(entries: readonly Entry[]): number {
   let bytes = 0;
   for (const entry of entries) bytes += sizeOf(entry);
   return bytes;
+}
+
+async function* counted(
+  parts: Iterable<Buffer> | AsyncIterable<Buffer>,
+  written: { bytes: number },
+): AsyncGenerator<Buffer> {
+  for await (const part of parts) {
+    written.bytes += part.length;
+    yield part;
+  }
 }

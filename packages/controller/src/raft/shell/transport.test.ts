@@ -80,6 +80,22 @@ test('two nodes with one id: the second is refused on both sides, in words, once
   expect(await controllers.got(create(active, { name: 't' }))).toEqual({ ok: true, value: ErrorCode.NONE });
 });
 
+test('a copy of a directory that is started beside its origin is refused while that one lives, and says why', async () => {
+  const { lines, log } = heard();
+  const controllers = await world(3, { log }).start();
+  const active = await controllers.active();
+  const [origin] = controllers.others(active);
+  if (origin === undefined) throw new Error('there are three');
+  const copy = await controllers.startNode(origin.id, { directoryId: origin.directoryId, host: 'elsewhere' });
+  controllers.nodes.set(99, copy);
+  controllers.nodes.set(origin.id, origin);
+  await controllers.pass(5_000);
+  expect(copy.running.status().connected).toEqual([]);
+  expect(lines.some((line) => line.startsWith(`${origin.id}: `) && line.includes('never start a copy'))).toBe(true);
+  await controllers.stop(origin.id);
+  await controllers.until(() => copy.running.status().connected.length === 2, 'nobody is in its way any more');
+});
+
 test('voters that two configurations disagree about: neither hears the other, both say so once, and no second leader comes of it', async () => {
   const { lines, log } = heard();
   const controllers = world(3, { log });

@@ -191,9 +191,8 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
   #isBetter(link: Link, before: Link): boolean {
     const { limits, identity } = this.#options;
     const isRace = link.sinceMs - before.sinceMs < limits.rpcDialMs;
-    const isSameLife = link.peer.incarnationId === before.peer.incarnationId;
     const isSameSide = (link.dial === undefined) === (before.dial === undefined);
-    if (!isRace || !isSameLife || isSameSide) return true;
+    if (!isRace || isSameSide) return true;
     return (link.dial !== undefined) === identity.nodeId < link.peer.nodeId;
   }
 
@@ -241,13 +240,22 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
       return `two processes run as ${own} (${which}): give each node its own node.id, and stop one of them`;
     }
     const live = this.#links.get(peer.nodeId);
-    if (live !== undefined && live.peer.directoryId !== peer.directoryId) {
-      const there = `one with directory ${live.peer.directoryId} at ${hostOf(live.peer)} is connected to ${own}`;
-      return `two processes run as node ${peer.nodeId}: ${there}, another with directory ${peer.directoryId} came from ${hostOf(peer)}: give each its own node.id`;
-    }
+    if (live !== undefined && live.peer.incarnationId !== peer.incarnationId) return this.#twins(peer, live.peer);
     if (live === undefined && this.#links.size >= limits.raftPeersMax)
       return `${own} speaks with ${limits.raftPeersMax} controllers already, which is all it does (raftPeersMax)`;
     return undefined;
+  }
+
+  /** A life that has died without a word is forgotten within the keepalive's time; until then nobody can tell it from a twin. */
+  #twins(peer: Peer, live: Peer): string {
+    const { identity } = this.#options;
+    const there = `at ${hostOf(live)} is connected to node ${identity.nodeId}`;
+    if (live.directoryId === peer.directoryId) {
+      const twice = `another process with directory ${peer.directoryId}, ${there}`;
+      return `two processes run as node ${peer.nodeId}, or one has just died: ${twice}; never start a copy of a directory beside it`;
+    }
+    const both = `one with directory ${live.directoryId} ${there}, another with directory ${peer.directoryId} came from ${hostOf(peer)}`;
+    return `two processes run as node ${peer.nodeId}: ${both}: give each its own node.id`;
   }
 
   /** Two that count different voters could each find a majority of their own. */
