@@ -25,6 +25,8 @@ type Reading = {
   /** undefined: a snapshot comes first. */
   at: Position | undefined;
   state: 'level' | 'busy' | 'waiting' | 'closed';
+  /** Somebody is at it: whoever asks again meanwhile is served by the same. */
+  isCatchingUp: boolean;
 };
 
 const NO_RECORDS: readonly Buffer[] = [];
@@ -40,7 +42,7 @@ export class Readers {
   /** @param from the reader's end offset; 0: it has nothing */
   open(from: { readonly endOffset: number; readonly epoch: number }, reader: LogReader): { close(): void } {
     const at = from.endOffset > 0 ? { offset: from.endOffset, epoch: from.epoch } : undefined;
-    const reading: Reading = { reader, at, state: 'busy' };
+    const reading: Reading = { reader, at, state: 'busy', isCatchingUp: false };
     this.#open.add(reading);
     void Promise.resolve().then(() => this.#catchUp(reading));
     return {
@@ -91,6 +93,8 @@ export class Readers {
   }
 
   async #catchUp(reading: Reading): Promise<void> {
+    if (reading.isCatchingUp) return;
+    reading.isCatchingUp = true;
     try {
       while (reading.state === 'busy') {
         if (reading.at === undefined) await this.#snapshot(reading);
@@ -98,6 +102,8 @@ export class Readers {
       }
     } catch (cause) {
       this.#options.onFault(cause);
+    } finally {
+      reading.isCatchingUp = false;
     }
   }
 
