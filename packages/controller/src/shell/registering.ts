@@ -27,7 +27,8 @@ export type RegisteringOptions = {
 
 type Registration = Extract<AdminRequest, { readonly kind: 'registerController' }>;
 
-/** The pace of looks whether it is registered, until it is. */
+/** The pace of looks whether it is registered, until it is: after refusals it grows from the first to the second. */
+const RETRY_MS = 50;
 const LOOK_MS = 1_000;
 
 export class Registering {
@@ -36,6 +37,7 @@ export class Registering {
   #timer: TimerHandle | undefined;
   #isClosed = false;
   #toldWhy = '';
+  #refusals = 0;
 
   constructor(options: RegisteringOptions) {
     this.#options = options;
@@ -63,7 +65,9 @@ export class Registering {
       if (why !== undefined && why !== this.#toldWhy)
         log.debug({ leaderId }, `this controller is not registered: ${why}`);
       this.#toldWhy = why ?? '';
-      if (!this.#isClosed) this.#timer = clock.after(LOOK_MS, () => this.#look());
+      this.#refusals = why === undefined ? 0 : this.#refusals + 1;
+      const waitMs = why === undefined ? LOOK_MS : Math.min(LOOK_MS, RETRY_MS * 2 ** (this.#refusals - 1));
+      if (!this.#isClosed) this.#timer = clock.after(waitMs, () => this.#look());
     });
   }
 
