@@ -282,6 +282,11 @@ export const catalogue = {
     labels: ['kind'],
     help: 'Snapshots of the metadata taken, installed (received from the active controller) and sent.',
   }),
+  odradek_raft_snapshot_bytes: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Size of the last snapshot of the metadata that this controller has taken; 0: none since it started.',
+  }),
   odradek_raft_dropped_total: metric({
     kind: 'counter',
     labels: ['why'],

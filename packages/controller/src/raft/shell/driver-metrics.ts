@@ -62,3 +62,14 @@ export function leaderOf({ role, self }: RaftState): number | null {
   if (role.kind === 'leader') return self.id;
   return role.kind === 'follower' ? role.leaderId : null;
 }
+
+/** The parts as they are, their bytes added up. */
+export async function* counted(
+  parts: Iterable<Buffer> | AsyncIterable<Buffer>,
+  written: { bytes: number },
+): AsyncGenerator<Buffer> {
+  for await (const part of parts) {
+    written.bytes += part.length;
+    yield part;
+  }
+}

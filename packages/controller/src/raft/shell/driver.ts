@@ -15,7 +15,7 @@ import { raftOf } from '../core/state.ts';
 import type { Effect, Input, RaftState, Stored } from '../core/state.ts';
 import type { PersistOrder, PinnedSnapshot, RaftReceiver, RaftStore } from '../ports.ts';
 import { Applier } from './applier.ts';
-import { DriverMetrics } from './driver-metrics.ts';
+import { DriverMetrics, counted } from './driver-metrics.ts';
 import type { Asked, DriverOptions, MakeProposal } from './driver-types.ts';
 import { Outbox } from './outbox.ts';
 import { Proposals } from './proposals.ts';
@@ -470,14 +470,4 @@ function bytesOf(entries: readonly Entry[]): number {
   let bytes = 0;
   for (const entry of entries) bytes += sizeOf(entry);
   return bytes;
-}
-
-async function* counted(
-  parts: Iterable<Buffer> | AsyncIterable<Buffer>,
-  written: { bytes: number },
-): AsyncGenerator<Buffer> {
-  for await (const part of parts) {
-    written.bytes += part.length;
-    yield part;
-  }
 }
