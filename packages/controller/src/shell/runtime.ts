@@ -406,7 +406,7 @@ export class ControllerRuntime implements RaftMachine {
   #answer(decided: readonly Decided[], committedOffset: number): void {
     for (const { op, answer, delta, reply } of decided) {
       if (delta !== undefined) {
-        tell(this.#options.log, delta, this.#image);
+        tell(this.#options.log, { delta, reply }, this.#image);
         if (delta.features.size > 0) for (const changed of this.#onFeatures) changed();
         for (const fenced of fencedBy({ op, delta, reply }, this.#image)) this.#fenced(fenced);
       }

@@ -1,13 +1,17 @@
 /** What people are told of what the controller decided: topics by name, brokers by what became of them. */
 import type { Logger } from '@odradek/base';
-import type { BrokerImage, MetadataDelta, MetadataImage } from '@odradek/metadata';
+import type { BrokerImage, MetadataDelta, MetadataImage, PartitionImage } from '@odradek/metadata';
 import type { FencedBroker } from '../core/brokers.ts';
 import type { ControllerOp, ControllerReply } from '../core/controller.ts';
 
 /** Names in one line; a request may make thousands. */
 const NAMES_MAX = 10;
 
-export function tell(log: Logger, delta: MetadataDelta, image: MetadataImage): void {
+export function tell(
+  log: Logger,
+  { delta, reply }: { readonly delta: MetadataDelta; readonly reply: ControllerReply },
+  image: MetadataImage,
+): void {
   const created = [...delta.topicsCreated.values()];
   if (created.length > 0) {
     const partitions = created.reduce((sum, topic) => sum + topic.partitions.length, 0);
@@ -19,12 +23,33 @@ export function tell(log: Logger, delta: MetadataDelta, image: MetadataImage): v
     const what = becameOf(before, image.cluster.broker(brokerId));
     if (what !== undefined) log.debug({ brokerId }, `broker ${brokerId} ${what}`);
   }
+  if (reply.kind === 'balanced' && reply.leaders > 0)
+    log.info({ leaders: reply.leaders }, `leaders that went back to their preferred brokers: ${reply.leaders}`);
+  tellReassigned(log, delta);
+}
+
+function tellReassigned(log: Logger, delta: MetadataDelta): void {
+  const begun: string[] = [];
+  const ended: string[] = [];
+  for (const { topic, partition, before, after } of delta.partitions()) {
+    if (before === undefined || isReassigning(before) === isReassigning(after)) continue;
+    (isReassigning(after) ? begun : ended).push(`${topic.name}-${partition}`);
+  }
+  if (begun.length > 0) log.info({ partitions: begun.length }, `replicas move: ${shortened(begun)}`);
+  if (ended.length > 0) log.info({ partitions: ended.length }, `replicas have moved: ${shortened(ended)}`);
+}
+
+function isReassigning({ addingReplicas, removingReplicas }: PartitionImage): boolean {
+  return addingReplicas.length > 0 || removingReplicas.length > 0;
 }
 
 function named(names: readonly string[]): string {
+  return `${names.length === 1 ? 'topic' : 'topics'} ${shortened(names)}`;
+}
+
+function shortened(names: readonly string[]): string {
   const shown = names.slice(0, NAMES_MAX).join(', ');
-  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
-  return `${names.length === 1 ? 'topic' : 'topics'} ${shown}${more}`;
+  return names.length > NAMES_MAX ? `${shown} and ${names.length - NAMES_MAX} more` : shown;
 }
 
 function becameOf(before: BrokerImage | undefined, after: BrokerImage | undefined): string | undefined {
