@@ -103,6 +103,8 @@ export type Limits = {
   readonly sessionStallMs: number;
   /** How long a broker waits at a controller that does not know who is active, before it asks the next one. */
   readonly sessionActiveWaitMs: number;
+  /** The longest wait of a broker without a session before it asks all controllers again. */
+  readonly sessionLookMs: number;
   /** How long the active controller may take to answer a heartbeat before the broker asks the others whether it still is. */
   readonly sessionDoubtMs: number;
   /** How long it may take at all; then its session ends. */
@@ -202,6 +204,7 @@ export const production: Limits = {
   sessionRequestsMax: 1_000,
   sessionStallMs: 10_000,
   sessionActiveWaitMs: 1_000,
+  sessionLookMs: 200,
   sessionDoubtMs: 500,
   sessionReplyMs: 3_000,
   sessionUnappliedBatchesMax: 10_000,
@@ -278,6 +281,7 @@ export const tiny: Limits = {
   sessionRequestsMax: 8,
   sessionStallMs: 1_000,
   sessionActiveWaitMs: 200,
+  sessionLookMs: 50,
   sessionDoubtMs: 100,
   sessionReplyMs: 500,
   sessionUnappliedBatchesMax: 8,

@@ -129,7 +129,7 @@ describe('a search', () => {
     expect(step()).toBe('c2');
     one.notActive(at(2), names(1, 5), places);
     expect(step()).toBe('c3');
-    one.notActive(at(3), names(1, 5), places);
+    one.notActive(at(3), names(1, 5, 'another-name-of-c1'), places);
     expect(step()).toBe('wait');
   });
 

@@ -57,8 +57,7 @@ export class Search {
     if (this.#mustWait) return this.#wait(false);
     const hint = this.#hint;
     this.#hint = undefined;
-    const mayTry = (place: Place): boolean =>
-      !this.#tried.has(keyOf(place)) && (avoided === undefined || keyOf(place) !== keyOf(avoided));
+    const mayTry = (place: Place): boolean => !this.#tried.has(keyOf(place)) && !this.#isSame(place, avoided);
     if (hint !== undefined && mayTry(hint)) return { kind: 'dial', place: hint };
     const last = this.#lastActive;
     const known =
@@ -107,6 +106,14 @@ export class Search {
     if (wasSilent && this.#lastActive !== undefined) this.#down.add(keyOf(this.#lastActive));
     this.#briefInRow = lastedMs < this.#options.steadyMs ? this.#briefInRow + 1 : 0;
     this.#mustWait = this.#briefInRow > BRIEF_MAX;
+  }
+
+  /** A node may be known by several addresses. */
+  #isSame(place: Place, other: Place | undefined): boolean {
+    if (other === undefined) return false;
+    const nodeIdOf = (each: Place): number | null => (each.kind === 'local' ? this.#options.nodeId : each.nodeId);
+    const nodeId = nodeIdOf(place);
+    return keyOf(place) === keyOf(other) || (nodeId !== null && nodeId === nodeIdOf(other));
   }
 
   #wait(wasRefusedByAll: boolean): Step {

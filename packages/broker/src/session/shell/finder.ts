@@ -130,8 +130,12 @@ export class Finder {
   async #change(failures?: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#changed = resolve;
-    if (failures !== undefined) void this.pause(failures).then(resolve);
+    const { clock, limits, random } = this.#options;
+    const waitMs =
+      failures === undefined ? undefined : Math.min(backoffMs(failures, limits, random), limits.sessionLookMs);
+    const timer = waitMs === undefined ? undefined : clock.after(waitMs, resolve);
     await promise;
+    timer?.cancel();
   }
 
   /** There is a session, and it was heard since somebody doubted it. */
@@ -226,7 +230,8 @@ export class Finder {
     this.#hadSession = true;
     this.#held = { place, session, epoch, openedMs: clock.monotonicMs() };
     this.#doubtedMs = undefined;
-    before?.session.retire();
+    // Whoever was doubted decides nothing any more, and does not answer: whoever waits for it may go on.
+    before?.session.destroy('another controller is active');
     this.sessions.show(session);
     this.#events.opened(session);
   }

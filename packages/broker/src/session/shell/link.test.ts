@@ -151,7 +151,7 @@ describe('a session that ends is begun again:', () => {
       await rig.pass(5);
       rig.streams.reset(BROKER, 1);
     }
-    expect(opensOf(rig)).toBeLessThan(20);
+    expect(opensOf(rig)).toBeLessThan(40);
     await rig.pass(1_100);
     expect(isOpen(rig)).toBe(true);
   });
@@ -171,8 +171,7 @@ describe('a session that ends is begun again:', () => {
     await rig.pass(60);
     expect([isOpen(rig), heard.opens]).toEqual([true, 2]);
     expect(beaten.value, 'it may beat at the new one').toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER });
-    await rig.pass(3_100);
-    expect(asked.value).toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
+    expect(asked.value, 'the old one does not tell').toMatchObject({ ok: false, code: ErrorCode.REQUEST_TIMED_OUT });
     rig.streams.release(hung);
     await rig.pass(1_000);
     expect([isOpen(rig), heard.opens, heard.breaches]).toEqual([true, 2, []]);
@@ -188,7 +187,7 @@ describe('a session that ends is begun again:', () => {
     const beaten = outcomeOf(link.heartbeat(beatOf(0)));
     await rig.pass(2_000);
     expect(dialsOf(rig, 'notActive'), 'the others were asked').toBeGreaterThan(2);
-    expect(dialsOf(rig, 'notActive')).toBeLessThan(20);
+    expect(dialsOf(rig, 'notActive')).toBeLessThan(40);
     rig.streams.release(slow);
     await rig.pass(10);
     expect(beaten.value).toMatchObject({ ok: true });
