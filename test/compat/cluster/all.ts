@@ -1,28 +1,28 @@
 /** The requests, in the order in which they are made: later ones find what earlier ones have done. */
-import { ApiKey, ConfigResourceType, type RequestInput } from '@odradek/protocol';
 import { UUID_ZERO } from '@odradek/base';
+import { ApiKey } from '@odradek/protocol';
 import type { Chosen, Step } from './steps.ts';
-
-type Of = Step['of'];
-const both: readonly Of[] = ['broker', 'controller'];
-
-function step<K extends ApiKey>(
-  of: Of,
-  [key, version]: readonly [K, number],
-  what: string,
-  body: RequestInput<K>,
-): Step {
-  return { of, key, version, what, body };
-}
-
-/** The same asked in several versions, of brokers and controllers. */
-function each<K extends ApiKey>(key: K, versions: readonly number[], what: string, body: RequestInput<K>): Step[] {
-  return both.flatMap((of) => versions.map((version) => step(of, [key, version], what, body)));
-}
-
-const ELSEWHERE = 'AQEBAQEBAQEBAQEBAQEBAQ';
-const METADATA = '__cluster_metadata';
-const listener = { name: 'CONTROLLER', host: '127.0.0.1', port: 9093 };
+import {
+  BROKER,
+  changed,
+  created,
+  described,
+  each,
+  elected,
+  ELSEWHERE,
+  gone,
+  GROUP,
+  grown,
+  levels,
+  listener,
+  made,
+  METADATA,
+  moved,
+  reassigned,
+  step,
+  TOPIC,
+  voter,
+} from './words.ts';
 
 const cluster: Step[] = [
   ...each(ApiKey.DescribeCluster, [0], 'endpoints have no type', { includeClusterAuthorizedOperations: true }),
@@ -64,22 +64,6 @@ const quorum: Step[] = [
     ],
   }),
 ];
-
-type Voter = Partial<RequestInput<80>>;
-const voter = (change: Voter = {}): RequestInput<80> => ({
-  clusterId: '<cluster>',
-  timeoutMs: 2_000,
-  voterId: 9,
-  voterDirectoryId: ELSEWHERE,
-  listeners: [listener],
-  ...change,
-});
-const gone = (change: Partial<RequestInput<81>> = {}): RequestInput<81> => ({
-  clusterId: '<cluster>',
-  voterId: 9,
-  voterDirectoryId: ELSEWHERE,
-  ...change,
-});
 
 /** Kafka tells no directories of voters that the properties name; ours tells those that it has seen, which `quorum describe` shows. */
 const itself = { replicaId: 1, replicaDirectoryId: '<directory>', logEndOffset: '<offset>' };
@@ -139,25 +123,6 @@ const dynamicVoters: Step[] = [
   ...each(ApiKey.RemoveRaftVoter, [0], 'the last voter', gone({ voterId: 1, voterDirectoryId: '<directory>' })),
 ];
 
-const made = (name: string, change: object = {}) => ({
-  name,
-  numPartitions: 1,
-  replicationFactor: 1,
-  assignments: [],
-  configs: [],
-  ...change,
-});
-const created = (...topics: ReturnType<typeof made>[]): RequestInput<19> => ({
-  topics,
-  timeoutMs: 5_000,
-  validateOnly: false,
-});
-const grown = (...topics: RequestInput<37>['topics']): RequestInput<37> => ({
-  topics,
-  timeoutMs: 5_000,
-  validateOnly: false,
-});
-
 /** Topics through the controller's own listener; through a broker they are compared elsewhere. */
 const topics: Step[] = [
   step('controller', [ApiKey.CreateTopics, 7], 'a good one, and one twice', created(made('t'), made('u'), made('u'))),
@@ -197,16 +162,6 @@ const topics: Step[] = [
   }),
 ];
 
-const { BROKER, TOPIC, GROUP } = ConfigResourceType;
-const described = (resourceType: number, resourceName: string) => ({
-  resources: [{ resourceType, resourceName, configurationKeys: ['retention.ms'] }],
-  includeSynonyms: false,
-  includeDocumentation: false,
-});
-const changed = (resourceType: number, resourceName: string, name: string, value: string): RequestInput<44> => ({
-  resources: [{ resourceType, resourceName, configs: [{ name, configOperation: 0, value }] }],
-  validateOnly: false,
-});
 const configs: Step[] = [
   step('controller', [ApiKey.DescribeConfigs, 4], 'a topic', described(TOPIC, 't')),
   step('controller', [ApiKey.DescribeConfigs, 4], 'no topic', described(TOPIC, 'nope')),
@@ -238,11 +193,6 @@ const configs: Step[] = [
   ),
 ];
 
-const elected = (electionType: number | undefined, ...named: (readonly [string, number[]])[]): RequestInput<43> => ({
-  ...(electionType === undefined ? {} : { electionType }),
-  topicPartitions: named.map(([topic, partitions]) => ({ topic, partitions })),
-  timeoutMs: 5_000,
-});
 const elections: Step[] = [
   ...each(
     ApiKey.ElectLeaders,
@@ -276,12 +226,6 @@ const elections: Step[] = [
   }),
 ];
 
-type Moved = readonly [partitionIndex: number, replicas: number[] | null];
-const moved = (name: string, ...partitions: Moved[]) => ({
-  name,
-  partitions: partitions.map(([partitionIndex, replicas]) => ({ partitionIndex, replicas })),
-});
-const reassigned = (...moves: ReturnType<typeof moved>[]): RequestInput<45> => ({ timeoutMs: 5_000, topics: moves });
 const reassignments: Step[] = [
   ...each(ApiKey.AlterPartitionReassignments, [0, 1], 'where they are', reassigned(moved('t', [0, [1]]))),
   ...each(ApiKey.AlterPartitionReassignments, [0, 1], 'no such broker', reassigned(moved('t', [0, [2]], [1, [1]]))),
@@ -317,13 +261,6 @@ const reassignments: Step[] = [
   }),
 ];
 
-type Level = {
-  readonly feature: string;
-  readonly maxVersionLevel: number;
-  readonly allowDowngrade?: boolean;
-  readonly upgradeType?: number;
-};
-const levels = (...featureUpdates: Level[]): RequestInput<57> => ({ timeoutMs: 5_000, featureUpdates });
 const GROUPS = 'group.version';
 const features: Step[] = [
   ...each(ApiKey.UpdateFeatures, [0, 1, 2], 'no such feature', levels({ feature: 'nope', maxVersionLevel: 1 })),

@@ -17,6 +17,8 @@ export type ClusterNodes = {
 };
 
 const AGAIN_MS = 100;
+/** Version of DescribeCluster that can tell of fenced brokers (KIP-1073). */
+const FENCED_SINCE = 2;
 /** Asked of the wrong controller, these are answered in Raft's words. */
 const quorumKeys: ReadonlySet<ApiKey> = new Set([ApiKey.DescribeQuorum, ApiKey.AddRaftVoter, ApiKey.RemoveRaftVoter]);
 
@@ -132,6 +134,11 @@ function nobodyDecides(afterMs: number): CommandError {
 }
 
 async function brokersAt(connection: AdminConnection, includeFenced: boolean): Promise<ClusterNodes> {
+  if (includeFenced && connection.versionOf(ApiKey.DescribeCluster) < FENCED_SINCE) {
+    throw new CommandError(
+      `the broker at ${connection.address} is too old to tell of fenced brokers (Kafka before 4.0)`,
+    );
+  }
   const fencedToo = includeFenced ? { includeFencedBrokers: true } : {};
   const asked = { includeClusterAuthorizedOperations: false, ...fencedToo };
   return nodesOf(await connection.call(ApiKey.DescribeCluster, asked), connection);
