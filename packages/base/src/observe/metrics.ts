@@ -244,6 +244,16 @@ export const catalogue = {
   }),
   odradek_topics: metric({ kind: 'gauge', labels: [], help: 'Topics of the cluster.' }),
   odradek_controller_active: metric({ kind: 'gauge', labels: [], help: '1 while this node is the active controller.' }),
+  odradek_controller_brokers: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Registered brokers as this controller knows them: active, stopping (about to leave in order), fenced.',
+  }),
+  odradek_controller_partitions: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Partitions as this controller knows them: all, leaderless (nobody serves them), not_preferred (not led by their first replica), reassigning.',
+  }),
   odradek_raft_leader: metric({
     kind: 'gauge',
     labels: [],

@@ -9,6 +9,7 @@ import { SessionHost } from '../session/shell/host.ts';
 import { BrokerOffsets } from './broker-offsets.ts';
 import { RunningPort } from './controller-port.ts';
 import type { ControllerOptions } from './create-controller.ts';
+import { sampleImage } from './image-metrics.ts';
 import { Joining } from './joining.ts';
 import { QuorumRequests } from './quorum-requests.ts';
 import { LOCAL_HOST, listenerNameOf, ownEndpoints, registeredEndpoints } from './raft-options.ts';
@@ -47,6 +48,7 @@ export function openDoors(options: ControllerOptions, insides: Insides): Doors {
   const joining = new Joining({ ...common, transport, desk, port, joins, endpoints: ownEndpoints(config, hostName) });
   const endpoints = registeredEndpoints(config, hostName);
   const registering = new Registering({ ...common, transport, port, endpoints });
+  sampleImage(metrics, () => runtime.image);
   const sessions = new SessionHost({ controller: port, identity, clock, limits, log, metrics });
   return {
     port,

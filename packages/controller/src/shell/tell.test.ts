@@ -1,40 +1,52 @@
+import { MetricsRegistry, type Logger } from '@odradek/base';
 import { expect, test } from 'vitest';
-import { silent, type Logger } from '@odradek/base';
-import { alterPartitionOf } from '../testing/kafka/scenario.ts';
 import { Harness } from '../testing/harness.ts';
-import type { ControllerOp } from '../core/controller.ts';
+import { sampleImage } from './image-metrics.ts';
 import { tell } from './tell.ts';
 
-/** What is told of each operation, as the runtime does it once it is committed. */
-function told(harness: Harness, op: ControllerOp): string[] {
+/** A machine that tells of each operation, as the runtime does. */
+function telling(): { readonly harness: Harness; readonly lines: string[] } {
   const lines: string[] = [];
-  const log: Logger = { ...silent, info: (_fields, message) => lines.push(message) };
-  const { delta, reply } = harness.controller.handle(op, harness.nowMs);
-  if (delta !== undefined) tell(log, { delta, reply }, harness.image);
-  return lines;
+  const harness = new Harness({ brokers: [1, 2] });
+  const note = (level: string) => (_fields: object, message: string) => void lines.push(`${level} ${message}`);
+  const log: Logger = {
+    debug: note('debug'),
+    info: note('info'),
+    warn: note('warn'),
+    error: note('error'),
+    child: () => log,
+  };
+  const { controller } = harness;
+  const handle = controller.handle.bind(controller);
+  controller.handle = (op, nowMs) => {
+    const handled = handle(op, nowMs);
+    if (handled.delta !== undefined) tell(log, { delta: handled.delta, reply: handled.reply }, controller.image);
+    return handled;
+  };
+  return { harness, lines };
 }
 
-test('tell: of replicas that begin to move and of those that have moved, by partition', () => {
-  const harness = new Harness({ brokers: [1, 2, 3] });
-  harness.create({ name: 't', replicas: [[1, 2]] });
-  const partitions = [{ partitionIndex: 0, replicas: [1, 3] }];
-  const asked = { timeoutMs: 1, allowReplicationFactorChange: true, topics: [{ name: 't', partitions }] };
-  const request = { kind: 'alterPartitionReassignments', request: asked } as const;
-  expect(told(harness, { kind: 'admin', request })).toEqual(['replicas move: t-0']);
-  const isr = alterPartitionOf({ do: 'isr', topic: 't', partition: 0, isr: [1, 2, 3] }, harness);
-  expect(told(harness, { kind: 'admin', request: { kind: 'alterPartition', request: isr } })).toEqual([
-    'replicas have moved: t-0',
-  ]);
+test('tell: partitions that nobody leads, and those whose leader may lack records, are told by name', () => {
+  const { harness, lines } = telling();
+  harness.create({ name: 'orders', replicas: [[1, 2]], configs: { 'unclean.leader.election.enable': 'true' } });
+  harness.create({ name: 'safe', replicas: [[1]] });
+  harness.beat(2, { wantFence: true });
+  harness.beat(1, { wantFence: true });
+  expect(lines).toContain('warn without a leader: orders-0, safe-0');
+  harness.lose(2);
+  harness.register(2);
+  harness.beat(2);
+  expect(lines).toContain('warn led by a replica that may lack acknowledged records (unclean election): orders-0');
 });
 
-test('tell: of leaders that went back by themselves, how many', () => {
-  const harness = new Harness({ brokers: [1, 2] });
-  harness.create({ name: 't', replicas: [[1, 2]] });
-  harness.beat(1, { wantFence: true });
-  harness.beat(1);
-  const isr = alterPartitionOf({ do: 'isr', topic: 't', partition: 0, isr: [1, 2] }, harness);
-  expect(told(harness, { kind: 'admin', request: { kind: 'alterPartition', request: isr } })).toEqual([]);
-  harness.nowMs = 300_000;
-  for (const brokerId of [1, 2]) harness.beat(brokerId);
-  expect(told(harness, { kind: 'tick' })).toEqual(['leaders that went back to their preferred brokers: 1']);
+test('metrics: brokers and partitions by state, as the controller knows them', () => {
+  const { harness } = telling();
+  const metrics = new MetricsRegistry();
+  sampleImage(metrics, () => harness.image);
+  harness.create({ name: 'orders', replicas: [[1, 2]] }, { name: 'others', replicas: [[2], [2]] });
+  harness.beat(2, { wantFence: true });
+  const byState = (name: 'odradek_controller_brokers' | 'odradek_controller_partitions') =>
+    Object.fromEntries(Array.from(metrics.samples(name), ({ labels, value }) => [labels['state'], value]));
+  expect(byState('odradek_controller_brokers')).toEqual({ active: 1, stopping: 0, fenced: 1 });
+  expect(byState('odradek_controller_partitions')).toEqual({ all: 3, leaderless: 2, not_preferred: 2, reassigning: 0 });
 });

@@ -1,6 +1,8 @@
 /** What people are told of what the controller decided: topics by name, brokers by what became of them. */
 import type { Logger } from '@odradek/base';
+import { NO_LEADER } from '@odradek/metadata';
 import type { BrokerImage, MetadataDelta, MetadataImage, PartitionImage } from '@odradek/metadata';
+import { LeaderRecoveryState } from '@odradek/protocol';
 import type { FencedBroker } from '../core/brokers.ts';
 import type { ControllerOp, ControllerReply } from '../core/controller.ts';
 
@@ -26,6 +28,24 @@ export function tell(
   if (reply.kind === 'balanced' && reply.leaders > 0)
     log.info({ leaders: reply.leaders }, `leaders that went back to their preferred brokers: ${reply.leaders}`);
   tellReassigned(log, delta);
+  tellElected(log, delta);
+}
+
+/** What operators must know: partitions that nobody leads, and those whose leader may lack what was acknowledged. */
+function tellElected(log: Logger, delta: MetadataDelta): void {
+  const leaderless: string[] = [];
+  const unclean: string[] = [];
+  for (const { topic, partition, before, after } of delta.partitions()) {
+    if (before === undefined) continue;
+    if (after.leader === NO_LEADER && before.leader !== NO_LEADER) leaderless.push(`${topic.name}-${partition}`);
+    const recovers = after.leaderRecoveryState === LeaderRecoveryState.RECOVERING;
+    if (recovers && before.leader !== after.leader) unclean.push(`${topic.name}-${partition}`);
+  }
+  if (leaderless.length > 0) log.warn({ partitions: leaderless.length }, `without a leader: ${shortened(leaderless)}`);
+  if (unclean.length > 0) {
+    const what = 'led by a replica that may lack acknowledged records (unclean election)';
+    log.warn({ partitions: unclean.length }, `${what}: ${shortened(unclean)}`);
+  }
 }
 
 function tellReassigned(log: Logger, delta: MetadataDelta): void {
