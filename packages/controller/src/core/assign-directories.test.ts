@@ -132,3 +132,13 @@ test('directories: a replica that nobody leads and that is in sync leads when it
   assign(harness, 1, TWO, [0]);
   expect(harness.partition('t')).toMatchObject({ leader: 1, isr: [1] });
 });
+
+test('directories: a life that registers again with one less leads nothing on it any more', () => {
+  const harness = cluster();
+  assign(harness, 1, ONE, [0]);
+  assign(harness, 1, TWO, [1]);
+  const { incarnationId = '' } = harness.brokers.get(1) ?? {};
+  expect(harness.register(1, { incarnationId, logDirs: [ONE] })).toMatchObject({ ok: true });
+  expect(harness.partition('t', 0)).toMatchObject({ leader: 1, isr: [1, 2] });
+  expect(harness.partition('t', 1)).toMatchObject({ leader: 2, isr: [2] });
+});

@@ -46,6 +46,9 @@ export function register(
     }
     records.push(...left.records);
   }
+  // A directory that this life has lost since takes its replicas along.
+  if (same !== undefined && image.cluster.isActive(brokerId))
+    records.push(...leaveSlice(context, { brokerId, isUnclean: false, keeps: registration.logDirs }).records);
   const brokerEpoch = same?.epoch ?? image.endOffset + records.length;
   records.push(registrationRecord(registration, brokerEpoch, same));
   const session = sessions.open(brokerId, image.endOffset + records.length, nowMs);
