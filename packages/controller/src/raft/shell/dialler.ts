@@ -15,13 +15,15 @@ export type DiallerOptions = {
   readonly log: Logger;
   readonly dial: (target: Target) => Promise<Dialled<RaftStream>>;
   /** Whether there is no stream yet that makes dialling needless. */
-  readonly isWanted: (aim: Aim) => boolean;
+  readonly isWanted: (dial: Dial) => boolean;
   readonly opened: (stream: RaftStream, dial: Dial) => void;
 };
 
 /** One address that is dialled. */
 export type Dial = {
   readonly aim: Aim;
+  /** Who was found there last; null: nobody yet. */
+  foundId: number | null;
   failures: number;
   isDialling: boolean;
   timer: TimerHandle | undefined;
@@ -50,7 +52,15 @@ export class Dialler {
     }
     for (const [name, aim] of wanted) {
       if (this.#dials.has(name)) continue;
-      const dial: Dial = { aim, failures: 0, isDialling: false, timer: undefined, toldWhy: '', isOver: false };
+      const dial: Dial = {
+        aim,
+        foundId: aim.nodeId,
+        failures: 0,
+        isDialling: false,
+        timer: undefined,
+        toldWhy: '',
+        isOver: false,
+      };
       this.#dials.set(name, dial);
       this.#wait(dial, aim.patienceMs);
     }
@@ -59,7 +69,7 @@ export class Dialler {
   /** Somebody was lost, or left: whoever is wanted now is dialled. */
   wake(): void {
     for (const dial of this.#dials.values()) {
-      if (dial.timer !== undefined || dial.isDialling || !this.#options.isWanted(dial.aim)) continue;
+      if (dial.timer !== undefined || dial.isDialling || !this.#options.isWanted(dial)) continue;
       dial.failures = Math.max(1, dial.failures);
       this.#wait(dial, dial.aim.patienceMs + this.#backoffMs(dial));
     }
@@ -95,7 +105,7 @@ export class Dialler {
 
   async #dial(dial: Dial): Promise<void> {
     const { dial: call, isWanted, opened } = this.#options;
-    if (this.#isClosed || dial.isOver || !isWanted(dial.aim)) return;
+    if (this.#isClosed || dial.isOver || !isWanted(dial)) return;
     dial.isDialling = true;
     const dialled = await call(dial.aim);
     dial.isDialling = false;

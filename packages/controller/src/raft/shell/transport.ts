@@ -71,7 +71,7 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
         assert(streams !== undefined, 'who dials has a way to');
         return streams.dial(raftService, target);
       },
-      isWanted: (aim) => this.#isWanted(aim),
+      isWanted: (dial) => this.#isWanted(dial),
       opened: (stream, dial) => this.#opened(stream, dial),
     });
   }
@@ -168,6 +168,7 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
     const why = this.#whyNot(link.peer) ?? this.#disagreement(link.peer, message.configured);
     if (why !== undefined) return this.#refuse(link, why);
     link.isGreeted = true;
+    if (link.dial !== undefined) link.dial.foundId = link.peer.nodeId;
     if (message.voters.length > 0) {
       this.#heardVoters = message.voters;
       this.#aim();
@@ -290,7 +291,7 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
     this.#options.log.error({ peer: peer.nodeId, address: peer.address }, sentence);
   }
 
-  /** Voters are dialled; the servers too as long as nobody is reached. */
+  /** Voters are dialled; the servers too as long as no voter is reached: another newcomer knows no more than this one. */
   #aim(): void {
     if (this.#receiver === undefined || this.#options.streams === undefined || this.#isClosed) return;
     const { identity, limits, servers } = this.#options;
@@ -310,11 +311,13 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
     this.#dialler.aim(aims);
   }
 
-  #isWanted({ nodeId }: Aim): boolean {
-    if (nodeId !== null) return !this.#links.has(nodeId);
+  #isWanted({ aim, foundId }: Dial): boolean {
+    if (foundId !== null && this.#links.has(foundId)) return false;
+    if (aim.nodeId !== null) return true;
     const [first, ...others] = this.#voters;
     const isAlone = first?.id === this.#options.identity.nodeId && others.length === 0;
-    return this.#links.size === 0 && !isAlone;
+    const isVoter = (id: number): boolean => [...this.#voters, ...this.#heardVoters].some((voter) => voter.id === id);
+    return !isAlone && ![...this.#links.keys()].some(isVoter);
   }
 }
 
