@@ -101,7 +101,9 @@ export type Limits = {
   readonly sessionRequestsMax: number;
   /** How long a broker may take nothing of the metadata that is sent to it; then its stream ends, and it comes again. */
   readonly sessionStallMs: number;
-  /** How long a broker waits at a controller that does not know who is active, before it asks the next one. */
+  /** How long a broker waits for the answer of one controller before it asks the next one, too. */
+  readonly sessionPatienceMs: number;
+  /** How long it waits at a controller that does not know who is active. */
   readonly sessionActiveWaitMs: number;
   /** The longest wait of a broker without a session before it asks all controllers again. */
   readonly sessionLookMs: number;
@@ -203,6 +205,7 @@ export const production: Limits = {
   sessionsMax: 1_000,
   sessionRequestsMax: 1_000,
   sessionStallMs: 10_000,
+  sessionPatienceMs: 100,
   sessionActiveWaitMs: 1_000,
   sessionLookMs: 200,
   sessionDoubtMs: 500,
@@ -280,6 +283,7 @@ export const tiny: Limits = {
   sessionsMax: 16,
   sessionRequestsMax: 8,
   sessionStallMs: 1_000,
+  sessionPatienceMs: 20,
   sessionActiveWaitMs: 200,
   sessionLookMs: 50,
   sessionDoubtMs: 100,

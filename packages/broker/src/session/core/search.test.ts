@@ -123,7 +123,7 @@ describe('a search', () => {
     const one = search();
     one.active(at(1), 5);
     const step = (): string => {
-      const next = one.next(places, at(1));
+      const next = one.next(places, [at(1)]);
       return next.kind === 'dial' && next.place.kind === 'remote' ? next.place.host : next.kind;
     };
     expect(step()).toBe('c2');

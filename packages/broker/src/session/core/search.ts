@@ -51,13 +51,14 @@ export class Search {
 
   /**
    * @param places where a controller may be, in order of preference
-   * @param avoided who does not answer now
+   * @param avoided who is being asked already, or does not answer now
    */
-  next(places: readonly Place[], avoided?: Place): Step {
+  next(places: readonly Place[], avoided: readonly Place[] = []): Step {
     if (this.#mustWait) return this.#wait(false);
     const hint = this.#hint;
     this.#hint = undefined;
-    const mayTry = (place: Place): boolean => !this.#tried.has(keyOf(place)) && !this.#isSame(place, avoided);
+    const mayTry = (place: Place): boolean =>
+      !this.#tried.has(keyOf(place)) && !avoided.some((each) => this.#isSame(place, each));
     if (hint !== undefined && mayTry(hint)) return { kind: 'dial', place: hint };
     const last = this.#lastActive;
     const known =
@@ -66,7 +67,8 @@ export class Search {
     const place = untried.find((each) => !this.#down.has(keyOf(each))) ?? untried[0];
     if (place !== undefined) return { kind: 'dial', place };
     this.#roundsInVain += 1;
-    return this.#wait(this.#tried.size > 0 && [...this.#tried.values()].every((how) => how === 'refused'));
+    const answers = [...this.#tried.values()];
+    return this.#wait(answers.length > 0 && avoided.length === 0 && answers.every((how) => how === 'refused'));
   }
 
   /** @returns false: it is behind what is known, and does not know it yet */
@@ -109,8 +111,7 @@ export class Search {
   }
 
   /** A node may be known by several addresses. */
-  #isSame(place: Place, other: Place | undefined): boolean {
-    if (other === undefined) return false;
+  #isSame(place: Place, other: Place): boolean {
     const nodeIdOf = (each: Place): number | null => (each.kind === 'local' ? this.#options.nodeId : each.nodeId);
     const nodeId = nodeIdOf(place);
     return keyOf(place) === keyOf(other) || (nodeId !== null && nodeId === nodeIdOf(other));

@@ -58,6 +58,8 @@ export class Finder {
   #toldWhy = '';
   #heardMs: number;
   #held: Held | undefined;
+  /** Those who have not answered yet. */
+  readonly #asked = new Set<Place>();
   /** Since when the session is doubted. */
   #doubtedMs: number | undefined;
   /** Tells who looks that the session may be another matter. */
@@ -116,14 +118,32 @@ export class Finder {
         await this.#change();
         continue;
       }
-      const step = this.#search.next(this.#places(), this.#held?.place);
-      if (step.kind === 'dial') await this.#try(step.place);
+      const step = this.#search.next(this.#places(), this.#avoided());
+      if (step.kind === 'dial') await this.#ask(step.place);
       else {
         if (step.wasRefusedByAll) this.sessions.reject(`every controller refuses this broker: ${this.why}`);
         if (this.#held === undefined) this.#tellWhy();
         await this.#change(step.failures);
       }
     }
+  }
+
+  /** Asks a place for a session. Others are asked meanwhile, if it takes long: of three hosts one may be switched off. */
+  async #ask(place: Place): Promise<void> {
+    this.#asked.add(place);
+    void this.#try(place).then(() => {
+      this.#asked.delete(place);
+      this.#changed();
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#changed = resolve;
+    const impatient = this.#options.clock.after(this.#options.limits.sessionPatienceMs, resolve);
+    await promise;
+    impatient.cancel();
+  }
+
+  #avoided(): Place[] {
+    return this.#held === undefined ? [...this.#asked] : [...this.#asked, this.#held.place];
   }
 
   /** Resolves when the session may be another matter, or after the wait between rounds. */
@@ -154,7 +174,7 @@ export class Finder {
     return places;
   }
 
-  /** Resolves when it is known whether this place has a session for us. */
+  /** Resolves when it is known whether this place has a session for this broker. */
   async #try(place: Place): Promise<void> {
     const dialled = await this.#dial(place);
     if (!dialled.ok) return this.#failed(place, dialled.how, dialled.why);
@@ -230,8 +250,9 @@ export class Finder {
     this.#hadSession = true;
     this.#held = { place, session, epoch, openedMs: clock.monotonicMs() };
     this.#doubtedMs = undefined;
-    // Whoever was doubted decides nothing any more, and does not answer: whoever waits for it may go on.
-    before?.session.destroy('another controller is active');
+    // Who was active before decides nothing any more, and does not answer: whoever waits for it may go on.
+    if (before !== undefined && epoch > before.epoch) before.session.destroy('another controller is active');
+    else before?.session.retire();
     this.sessions.show(session);
     this.#events.opened(session);
   }
@@ -265,7 +286,8 @@ export class Finder {
   /** After a round in vain, unless it is what was told before. */
   #tellWhy(): void {
     const { why } = this;
-    if (why === this.#toldWhy || this.#isClosed) return;
+    const isSoon = why === '' && this.#asked.size > 0;
+    if (isSoon || why === this.#toldWhy || this.#isClosed) return;
     this.#toldWhy = why;
     this.#options.log.warn({}, `no active controller is found: ${why === '' ? 'no controller is known' : why}`);
   }
