@@ -50,15 +50,32 @@ describe('the active controller is found:', () => {
     expect(dialsOf(rig, 'silent')).toBe(0);
   });
 
+  test('though others hang, whoever is asked first', async () => {
+    const rig = rigOf();
+    const [one, two] = [rig.nodes.get(1), rig.nodes.get(2)];
+    if (one === undefined || two === undefined) throw never();
+    rig.streams.hold(one);
+    rig.streams.hold(two);
+    rig.cluster.elect(3);
+    await following(rig);
+    await rig.pass(2 * rig.limits.sessionPatienceMs);
+    expect(isOpen(rig)).toBe(true);
+    rig.streams.release(one);
+    rig.streams.release(two);
+    await rig.pass(3_000);
+    expect([isOpen(rig), opensOf(rig), rig.streams.streamCount]).toEqual([true, 1, 1]);
+  });
+
   test('elsewhere, when a controller knows of nobody for long', async () => {
     const rig = rigOf();
     rig.cluster.elect(3, [1]);
-    const { sessionActiveWaitMs } = rig.limits;
+    const { sessionActiveWaitMs, sessionPatienceMs } = rig.limits;
     await following(rig);
     expect(isOpen(rig)).toBe(false);
-    await rig.pass(sessionActiveWaitMs);
+    await rig.pass(sessionPatienceMs);
     expect(isOpen(rig)).toBe(true);
-    expect(dialsOf(rig, 'silent')).toBe(1);
+    await rig.pass(sessionActiveWaitMs);
+    expect([dialsOf(rig, 'silent'), opensOf(rig), rig.streams.streamCount]).toEqual([1, 1, 1]);
   });
 
   test('soon, after wrong hints that lead in circles', async () => {
