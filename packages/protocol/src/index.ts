@@ -37,5 +37,6 @@ export type { DecodedRequestHeader, RequestKind } from './header.ts';
 export { isSafeInt64, readInt64, writeInt64 } from './int64.ts';
 export * from './messages/index.ts';
 export { f, holdsVersion, message } from './schema.ts';
+export { withShortMessages } from './short-messages.ts';
 export type { Field, Fields, Infer, Input, Message, MessageKind } from './schema.ts';
 export { EncodeError } from './writer.ts';

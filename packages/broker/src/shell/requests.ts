@@ -9,10 +9,12 @@ import {
   decodeRequestBody,
   decodeRequestHeader,
   type DecodedRequestHeader,
+  EncodeError,
   encodeResponse,
   ErrorCode,
   errorName,
   type ResponseInput,
+  withShortMessages,
 } from '@odradek/protocol';
 import type { AnswerSlot } from '../core/answer-queue.ts';
 import { LineLimit } from '../core/line-limit.ts';
@@ -104,12 +106,12 @@ export class Requests<S = Services> {
   }
 
   #answer(request: Request<S>, response: unknown): void {
-    const { api, connection, slot, apiVersion } = request;
+    const { api, connection, slot } = request;
     const counters = this.#countersOf(api);
     counters.count.inc();
     counters.seconds.observe((this.#options.clock.monotonicMs() - request.startedMs) / 1000);
     if (response === null) return connection.answer(slot, null);
-    const chunks = encodeResponse(api.key, apiVersion, request.correlationId, response as ResponseInput<ApiKey>);
+    const chunks = encoded(request, response as ResponseInput<ApiKey>);
     let sizeBytes = 0;
     for (const chunk of chunks) sizeBytes += chunk.length;
     this.#responseBytes.inc(sizeBytes);
@@ -233,6 +235,19 @@ class Request<S> implements Caller {
 
   close(why: string): void {
     this.connection.closeFor(why);
+  }
+}
+
+/** @throws EncodeError when the version cannot carry the answer, even with short sentences in it */
+function encoded(
+  { api, apiVersion, correlationId }: Pick<Request<unknown>, 'api' | 'apiVersion' | 'correlationId'>,
+  response: ResponseInput<ApiKey>,
+): Buffer[] {
+  try {
+    return encodeResponse(api.key, apiVersion, correlationId, response);
+  } catch (error) {
+    if (!(error instanceof EncodeError)) throw error;
+    return encodeResponse(api.key, apiVersion, correlationId, withShortMessages(response));
   }
 }
 

@@ -5,7 +5,15 @@
  */
 import { assert, ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
-import { ApiKey, EncodeError, ErrorCode, apiByKey, decodeMessage, encodeMessage } from '@odradek/protocol';
+import {
+  ApiKey,
+  EncodeError,
+  ErrorCode,
+  apiByKey,
+  decodeMessage,
+  encodeMessage,
+  withShortMessages,
+} from '@odradek/protocol';
 import type { Message } from '@odradek/protocol';
 import type { AdminKind, AdminReply, AdminRequest } from '../admin.ts';
 
@@ -52,7 +60,9 @@ export function decodeAdminRequest({ apiKey, apiVersion, body }: CarriedBody): O
 }
 
 export function encodeAdminReply<R extends AdminRequest>(kind: R['kind'], reply: AdminReply<R>): CarriedBody {
-  return encodeWhole(keyOf[kind], 'response', reply);
+  const whole = carried(keyOf[kind], 'response', reply);
+  // Its sentences quote what the client sent, which may be as long as a string can be.
+  return whole ?? encodeWhole(keyOf[kind], 'response', withShortMessages(reply));
 }
 
 /** @param kind of the request that is answered */
@@ -67,6 +77,13 @@ export function decodeAdminReply<R extends AdminRequest>(
 }
 
 function encodeWhole(apiKey: ApiKey, side: 'request' | 'response', value: unknown): CarriedBody {
+  const body = carried(apiKey, side, value);
+  assert(body !== undefined, 'some version carries what was decoded from one', { api: apiByKey(apiKey).name, side });
+  return body;
+}
+
+/** @returns undefined when no version carries all of it */
+function carried(apiKey: ApiKey, side: 'request' | 'response', value: unknown): CarriedBody | undefined {
   const api = apiByKey(apiKey);
   const schema = api[side];
   for (let version = api.max; version >= api.min; version -= 1) {
@@ -75,7 +92,7 @@ function encodeWhole(apiKey: ApiKey, side: 'request' | 'response', value: unknow
     const back = decodeMessage(schema, version, body);
     if (back.ok && isSame(back.value, value)) return { apiKey, apiVersion: version, body };
   }
-  assert(false, 'some version carries what was decoded from one', { api: api.name, side });
+  return undefined;
 }
 
 function tryEncode(schema: Message, version: number, value: unknown): Buffer | undefined {
