@@ -16,7 +16,7 @@ function recorded(file: string): readonly Recorded[] {
   return JSON.parse(text.toString()) as readonly Recorded[];
 }
 
-const all = [...recorded('kafka-4.3.1-decisions.json')] as const;
+const all = [...recorded('kafka-4.3.1-decisions.json'), ...recorded('kafka-4.3.1-random-decisions.json.gz')] as const;
 
 describe('as Apache Kafka decides:', () => {
   test('what ours chooses to decide otherwise is recorded', () => {

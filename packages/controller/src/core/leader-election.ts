@@ -70,6 +70,9 @@ export function changePartition(change: PartitionChange): PartitionChangeRecord 
       target.isr = [elected.leader];
       target.elr = target.elr.filter((replica) => replica !== elected.leader);
     }
+    // Who was elected is in sync now, which may be all that a reassignment waited for.
+    completeReassignment(target);
+    target.elr = target.elr.filter((replica) => target.replicas.includes(replica));
   } else if (partition.replicas.some((replica) => !target.replicas.includes(replica))) {
     // A replica that goes must not be counted any more: the leader learns it with a new epoch, even when it stays.
     record.leader = partition.leader;

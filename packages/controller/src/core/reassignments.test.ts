@@ -92,6 +92,19 @@ test('reassign: back to the first replicas is done as soon as they are in sync, 
   expect(harness.partition('t').replicas).toEqual([1, 2, 3]);
 });
 
+test('reassign: an election that brings the last one that is needed in sync completes it, unlike with Kafka 4.3.1', () => {
+  const harness = cluster();
+  harness.create({ name: 'u', replicas: [[1, 2]] });
+  inSync(harness, 'u', [1]);
+  harness.beat(1, { wantFence: true });
+  reassign(harness, 'u', { 0: [1] });
+  expect(harness.partition('u')).toMatchObject({ isr: [], elr: [1], leader: -1 });
+  expect(moving(harness)).toEqual(['u-0: 1,2 + -2']);
+  harness.beat(1);
+  expect(harness.partition('u')).toMatchObject({ replicas: [1], isr: [1], elr: [], leader: 1 });
+  expect(moving(harness)).toEqual([]);
+});
+
 test('reassign: over a reassignment, the replicas on their way stay until the newest are in sync', () => {
   const harness = cluster();
   reassign(harness, 't', { 0: [4, 2, 3] });

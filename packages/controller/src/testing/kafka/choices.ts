@@ -26,9 +26,15 @@ export const choices: ReadonlyMap<string, Choice> = new Map([
     'reassign: over a reassignment (ELR)': 14,
     'reassign: over a reassignment that adds one, with one less': 11,
     'reassign: over a reassignment that adds one, with one less (ELR)': 11,
+    'life 4 (ELR)': 18,
+    'life 25': 28,
+    'life 39': 29,
+    'life 71': 21,
   }),
   ...choose(KEPT, {
     'unregister: a broker that is fenced, and comes back (ELR)': 10,
     'unregister: a broker that lives (ELR)': 8,
+    'life 10 (ELR)': 14,
+    'life 56 (ELR)': 27,
   }),
 ]);

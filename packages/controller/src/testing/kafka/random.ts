@@ -2,10 +2,10 @@
 import { Prng } from '@odradek/base';
 import type { Scenario, Step } from './scenario.ts';
 import { beat, configure, elect, fence, grow, isr, list, place } from './steps.ts';
-import { reassign, register, remove, stop, unregister, up } from './steps.ts';
+import { reassign, register, remove, unregister, up } from './steps.ts';
 
 const SEED = 455;
-const LIVES = 96;
+const LIVES = 80;
 const STEPS = 30;
 const BROKERS = [1, 2, 3, 4, 5];
 const TOPICS = ['a', 'b'];
@@ -51,7 +51,6 @@ const replicas = (random: Prng): number[] => some(random, BROKERS, 1 + random.be
 const makers: readonly Maker[] = [
   [10, (random) => beat(broker(random))],
   [5, (random) => fence(broker(random))],
-  [1, (random) => stop(broker(random))],
   [1, (random) => unregister(broker(random))],
   [2, (random) => place(topic(random), some(random, BROKERS, 2), some(random, BROKERS, 2))],
   [1, (random) => remove(topic(random))],

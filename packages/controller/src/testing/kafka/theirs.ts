@@ -39,8 +39,10 @@ const keys: Readonly<Partial<Record<AdminStep['kind'], ApiKey>>> = {
 
 const TRIES_MAX = 20;
 
-export function isNotController(reply: Json): boolean {
-  return (reply as { readonly errorCode?: number }).errorCode === ErrorCode.NOT_CONTROLLER;
+/** It leads nobody, or fails at everything: with ELR it stumbles over what unregistered brokers and deleted topics leave behind. */
+export function hasStumbled(reply: Json): boolean {
+  const { errorCode } = reply as { readonly errorCode?: number };
+  return errorCode === ErrorCode.NOT_CONTROLLER || errorCode === ErrorCode.UNKNOWN_SERVER_ERROR;
 }
 
 export class KafkaController implements Subject {
@@ -70,7 +72,7 @@ export class KafkaController implements Subject {
   async take(step: Step): Promise<{ readonly reply: Json; readonly records: readonly MetadataRecord[] }> {
     let reply = jsonOf(await this.#take(step));
     // A controller that stumbles over one of its own faults leads nobody for a moment.
-    for (let tried = 0; isNotController(reply) && tried < TRIES_MAX; tried += 1) {
+    for (let tried = 0; hasStumbled(reply) && tried < TRIES_MAX; tried += 1) {
       await setTimeout(100);
       reply = jsonOf(await this.#take(step));
     }
