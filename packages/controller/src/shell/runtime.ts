@@ -7,7 +7,6 @@
 import { BoundedQueue, StorageFault, assert, ok, refuse } from '@odradek/base';
 import type { Clock, Limits, Logger, Outcome, Random, TimerHandle } from '@odradek/base';
 import { MetadataImage, encodeRecord } from '@odradek/metadata';
-import type { MetadataRecord } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { Controller } from '../core/controller.ts';
 import type { ControllerOp, ControllerReply, Handled } from '../core/controller.ts';
@@ -18,11 +17,12 @@ import type { LogReader } from '../ports.ts';
 import type { Proposal } from '../raft/core/leader.ts';
 import type { Entry, Position, Voter } from '../raft/core/messages.ts';
 import type { SnapshotMark } from '../raft/core/entries.ts';
-import type { PinnedSnapshot, RaftMachine } from '../raft/ports.ts';
+import type { RaftMachine } from '../raft/ports.ts';
 import type { RaftDriver } from '../raft/shell/driver.ts';
 import { packRecords } from './batch-codec.ts';
-import { imageOfParts, recordsOf } from './image-parts.ts';
+import { imageOfParts } from './image-parts.ts';
 import { Readers } from './readers.ts';
+import { rebuiltImage, recordsIn } from './rebuild.ts';
 import { Snapshots } from './snapshots.ts';
 import { fencedBy, tell } from './tell.ts';
 
@@ -43,6 +43,8 @@ type Lead = {
   isBlocked: boolean;
   /** Monotonic: the log took nothing, so what is due by itself waits until then. */
   patientUntilMs: number;
+  /** As the machine knows them. */
+  voters: readonly Voter[];
 };
 
 /** While the lead is handed over, or too much waits for a majority, the log takes nothing. */
@@ -200,7 +202,7 @@ export class ControllerRuntime implements RaftMachine {
 
   #apply(entry: Entry): void {
     const { endOffset, epoch } = entry;
-    const records = entriesRecords(entry);
+    const records = recordsIn(entry);
     const delta = this.#image.applyBatch({ records, endOffset, epoch });
     if (delta.features.size > 0) this.#featuresChanged();
     this.#snapshots?.applied(records.length);
@@ -218,9 +220,17 @@ export class ControllerRuntime implements RaftMachine {
     assert(!this.#isStale, 'whoever leads has applied all that is committed');
     const { settings, random } = this.#options;
     const controller = new Controller(settings, random, this.#image, epoch);
-    this.#lead = { controller, epoch, isAsking: false, inFlight: undefined, isBlocked: false, patientUntilMs: 0 };
-    this.#queue.push({ op: { kind: 'activated' }, answer: (outcome) => this.#activated(epoch, outcome) });
-    this.#tellVoters();
+    this.#lead = {
+      controller,
+      epoch,
+      isAsking: false,
+      inFlight: undefined,
+      isBlocked: false,
+      patientUntilMs: 0,
+      voters: [],
+    };
+    const answer = (outcome: Outcome<Committed>): void => this.#activated(epoch, outcome);
+    assert(this.#queue.push({ op: { kind: 'activated' }, answer }), 'nobody waits at a node that does not lead');
     this.#leaderChanged({ leaderId: settings.nodeId, epoch });
     this.#wake();
   }
@@ -243,15 +253,7 @@ export class ControllerRuntime implements RaftMachine {
 
   votersChanged(voters: readonly Voter[]): void {
     this.#voters = voters;
-    if (this.#lead !== undefined) this.#tellVoters();
     for (const changed of this.#onVoters) changed(voters);
-  }
-
-  /** The machine lets features rise only to what every voter supports. */
-  #tellVoters(): void {
-    const voterIds = this.#voters.map(({ id }) => id);
-    this.#queue.push({ op: { kind: 'votersChanged', voterIds }, answer: () => undefined });
-    this.#wake();
   }
 
   #leaderChanged(seen: LeaderSeen): void {
@@ -282,39 +284,15 @@ export class ControllerRuntime implements RaftMachine {
       waiting.answer(refusal);
   }
 
-  /** Makes the image from what is committed: the snapshot in force and the log after it. */
+  /** Makes the image from what is committed. */
   async #rebuild(): Promise<void> {
+    const { clock, limits, log } = this.#options;
     this.#isStale = true;
-    for (;;) {
-      const pinned = this.#attached.pinSnapshot();
-      const image = await this.#imageAfter(pinned).finally(() => pinned.release());
-      if (image !== undefined) {
-        this.#image = image;
-        this.#isStale = false;
-        this.#options.log.info({ endOffset: image.endOffset }, 'what was decided and not committed is forgotten');
-        return;
-      }
-      const newest = this.#attached.pinSnapshot();
-      newest.release();
-      // The log begins with another's snapshot now, which is told next; or with an own one that came into force meanwhile.
-      if (newest.mark.offset === pinned.mark.offset) return;
-    }
-  }
-
-  /** @returns undefined when the log does not reach back to the snapshot any more */
-  async #imageAfter(pinned: PinnedSnapshot): Promise<MetadataImage | undefined> {
-    const { clock, limits } = this.#options;
-    const { image } = await imageOfParts(pinned.mark, pinned.parts());
-    for (;;) {
-      const at = { offset: image.endOffset, epoch: image.epoch };
-      const entries = this.#attached.appliedAfter(at, limits.raftAppliedBytesPerTurn);
-      if (entries === undefined || entries.length === 0) return entries === undefined ? undefined : image;
-      for (const entry of entries) {
-        const { endOffset, epoch } = entry;
-        image.applyBatch({ records: entriesRecords(entry), endOffset, epoch });
-      }
-      await new Promise<void>((resolve) => clock.after(0, resolve));
-    }
+    const image = await rebuiltImage({ driver: this.#attached, clock, limits });
+    if (image === undefined) return;
+    this.#image = image;
+    this.#isStale = false;
+    log.info({ endOffset: image.endOffset }, 'what was decided and not committed is forgotten');
   }
 
   /** Metadata of a version that this one does not know is not acted upon. */
@@ -380,6 +358,7 @@ export class ControllerRuntime implements RaftMachine {
     const decided: Decided[] = [];
     const records: Buffer[] = [];
     try {
+      this.#tellVoters(lead);
       while (records.length < limits.controllerBatchRecordsMax) {
         const waiting = this.#queue.shift();
         if (waiting === undefined) break;
@@ -400,6 +379,15 @@ export class ControllerRuntime implements RaftMachine {
     }
     lead.inFlight = { offset: at.offset, endOffset: at.offset + records.length, decided };
     return { data: packRecords(records, epoch), offsetCount: records.length };
+  }
+
+  /** The machine lets features rise only to what every voter supports. */
+  #tellVoters(lead: Lead): void {
+    if (lead.voters === this.#voters) return;
+    lead.voters = this.#voters;
+    const voterIds = this.#voters.map(({ id }) => id);
+    const { batch } = lead.controller.handle({ kind: 'votersChanged', voterIds }, this.#options.clock.monotonicMs());
+    assert(batch === undefined, 'who votes is not kept twice');
   }
 
   /** Committed, and told to the readers. */
@@ -483,8 +471,4 @@ export class ControllerRuntime implements RaftMachine {
     if (lead !== undefined) this.#endLead(lead, this.#notActive().why);
     this.#idle?.resolve();
   }
-}
-
-function entriesRecords(entry: Entry): readonly MetadataRecord[] {
-  return entry.kind === 'data' ? recordsOf(entry.data, `the entry at offset ${entry.offset}`) : [];
 }
