@@ -126,7 +126,7 @@ export class SimBroker {
       ...observer,
       snapshot: (state) => {
         claims.log.committed({ offset: state.endOffset, epoch: state.epoch });
-        claims.ledger.wholeImage(`the snapshot for ${this.#who}`, MetadataImage.from(state));
+        claims.judge.watch(() => claims.ledger.wholeImage(`the snapshot for ${this.#who}`, MetadataImage.from(state)));
         observer.snapshot(state);
       },
       committed: (batch) => {

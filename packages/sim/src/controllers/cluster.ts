@@ -99,6 +99,7 @@ class ControllersRun {
       trace: world.trace,
     });
     for (const machine of this.#machines) machine.onGone = (broker) => this.#workload.gone(broker);
+    this.#faults.askForVoter = (machine, where) => this.#workload.changeVoter(machine, where);
     this.#liveness = new Liveness(world, this.#machines, this.#workload);
   }
 
@@ -130,7 +131,12 @@ class ControllersRun {
 
   async #safety(): Promise<void> {
     const { safetyMs, askEveryMs } = this.#options;
-    for (const machine of this.#machines) this.#scheduler.after(this.#random.below(100), () => machine.start());
+    for (const machine of this.#machines) {
+      const start = (): void => {
+        if (!machine.isUp) machine.start();
+      };
+      this.#scheduler.after(this.#random.below(100), start);
+    }
     this.#faults.begin();
     const ask = (): void => {
       if (this.#faults.isOver) return;

@@ -13,6 +13,8 @@ export class Faults {
   readonly #machines: readonly Machine[];
   isOver = false;
   count = 0;
+  /** Asks a broker for a change of the voters. */
+  askForVoter: (machine: Machine, where: 'in' | 'out') => void = () => undefined;
 
   constructor(world: World, machines: readonly Machine[]) {
     this.#world = world;
@@ -31,6 +33,7 @@ export class Faults {
     this.#every(options.wipeEveryMs, () => this.#wipe());
     this.#every(options.stallEveryMs, () => this.#stall());
     this.#every(options.fullDiskEveryMs, () => this.#fill());
+    if (options.isDynamic) this.#every(options.votersEveryMs, () => this.#changeVoter());
     this.#every(options.twinEveryMs, () => this.#twin());
     this.#every(options.handOverEveryMs, () => this.#handOver());
   }
@@ -188,6 +191,16 @@ export class Faults {
       machine.wakeTwin();
       scheduler.after(random.below(2 * patienceMs), () => machine.endTwin());
     });
+  }
+
+  #changeVoter(): void {
+    const active = this.#machines.find(({ isActive, isHeld }) => isActive && !isHeld);
+    const controllers = this.#machines.filter(({ roles }) => roles.isController);
+    const machine = controllers[this.#world.random.below(controllers.length)];
+    const voters = active?.controller?.status().voters;
+    if (machine === undefined || voters === undefined) return;
+    const isIn = voters.some(({ id }) => id === machine.id);
+    this.askForVoter(machine, isIn ? 'out' : 'in');
   }
 
   #handOver(): void {

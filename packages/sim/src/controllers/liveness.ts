@@ -119,6 +119,8 @@ export class Liveness {
     const { image, end } = this.#world.claims.ledger;
     const leaders = new Set(this.#machines.flatMap(({ controller }) => controller?.leader().nodeId ?? []));
     if (leaders.size !== 1) return `${leaders.size} active controllers are known`;
+    const told = new Set(this.#machines.flatMap(({ controller }) => votersOf(controller)));
+    if (told.size !== 1) return `the voters are ${[...told].join(' or ')}`;
     for (const { id, roles, broker } of this.#machines) {
       if (!roles.isBroker) continue;
       if (broker?.isReady !== true) return `broker ${id} does not serve`;
@@ -137,4 +139,9 @@ export class Liveness {
   #say(what: string): void {
     this.#world.claims.judge.say('liveness', what);
   }
+}
+
+function votersOf(controller: Machine['controller']): string[] {
+  const ids = controller?.status().voters.map(({ id }) => id);
+  return ids === undefined ? [] : [ids.toSorted((a, b) => a - b).join(', ')];
 }

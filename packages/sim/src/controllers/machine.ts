@@ -3,7 +3,7 @@ import { NodeConfig, StorageFault, UUID_ZERO, assert, randomUuid, silent } from 
 import type { Limits, Prng } from '@odradek/base';
 import { SimFiles } from '@odradek/base/testing';
 import type { RunningController } from '@odradek/controller';
-import type { Voter } from '@odradek/controller/raft';
+import type { Voter, VoterEndpoint } from '@odradek/controller/raft';
 import { brokerSessionService, raftService } from '@odradek/rpc';
 import type { Identity } from '@odradek/rpc';
 import type { SimNode, SimStreams } from '@odradek/rpc/testing';
@@ -78,6 +78,19 @@ export class Machine {
     this.#logDirectoryId = randomUuid(world.random);
   }
 
+  get directoryId(): string {
+    return this.#directoryId;
+  }
+
+  /** Where its controller is reached. */
+  get endpoints(): readonly VoterEndpoint[] {
+    return [{ name: 'CONTROLLER', host: this.host, port: CONTROLLER_PORT }];
+  }
+
+  get #isFirst(): boolean {
+    return this.id === this.#world.controllerIds[0];
+  }
+
   get isUp(): boolean {
     return this.#process !== undefined;
   }
@@ -124,7 +137,7 @@ export class Machine {
 
   async #run(process: Process, clock: ReturnType<typeof processClock>): Promise<void> {
     const { node, identity, gate } = process;
-    const { composition, claims, limits, random } = this.#world;
+    const { composition, claims, limits, random, options } = this.#world;
     const config = this.#config();
     if (this.roles.isController) {
       const ports = { clock, random, files: new SimFiles() };
@@ -140,6 +153,7 @@ export class Machine {
         config,
         identity,
         streams: node.client,
+        isStandalone: options.isDynamic && this.#isFirst,
         store: claims.log.watched(this.id, store),
         hostName: this.host,
         log: silent,
@@ -321,7 +335,10 @@ export class Machine {
     });
   }
 
+  /** Of a quorum whose voters come and go: the first machine begins it, the others learn of it. */
   #firstVoters(): readonly Voter[] {
+    if (this.#world.options.isDynamic)
+      return this.#isFirst ? [{ id: this.id, directoryId: this.#directoryId, endpoints: this.endpoints }] : [];
     return this.#world.controllerIds.map((id) => ({
       id,
       directoryId: UUID_ZERO,
@@ -337,14 +354,20 @@ export class Machine {
       ...(isBroker ? [`PLAINTEXT://${this.host}:9092`] : []),
       ...(isController ? [`CONTROLLER://${this.host}:${CONTROLLER_PORT}`] : []),
     ];
-    const voters = controllerIds.map((id) => `${id}@machine-${id}:${CONTROLLER_PORT}`);
+    const servers = controllerIds.map((id) => `machine-${id}:${CONTROLLER_PORT}`);
+    const quorum: [string, string][] = options.isDynamic
+      ? [
+          ['controller.quorum.bootstrap.servers', servers.join(',')],
+          ['controller.quorum.auto.join.enable', String(options.isAutoJoin)],
+        ]
+      : [['controller.quorum.voters', servers.map((server, at) => `${at + 1}@${server}`).join(',')]];
     return new NodeConfig(
       new Map([
         ['node.id', String(this.id)],
         ['process.roles', roles.join(',')],
         ['listeners', listeners.join(',')],
         ['controller.listener.names', 'CONTROLLER'],
-        ['controller.quorum.voters', voters.join(',')],
+        ...quorum,
         ['log.dirs', '/data'],
         ['controller.quorum.fetch.timeout.ms', String(options.electionTimeoutMs)],
         ['broker.session.timeout.ms', String(options.sessionTimeoutMs)],

@@ -9,6 +9,8 @@ export type ControllersOptions = {
   readonly isCombined: boolean;
   /** Voters are added and removed while the cluster runs (KIP-853). */
   readonly isDynamic: boolean;
+  /** Controllers that are no voters ask to be (KIP-1186); else an operator adds them. */
+  readonly isAutoJoin: boolean;
   readonly safetyMs: number;
   readonly electionTimeoutMs: number;
   readonly sessionTimeoutMs: number;
@@ -51,6 +53,7 @@ export function drawControllers(seed: number): ControllersOptions {
     brokerCount: one(2, 3, 4),
     isCombined: one(true, false),
     isDynamic: one(false, false, true),
+    isAutoJoin: one(true, false),
     safetyMs: one(4_000, 8_000, 12_000),
     electionTimeoutMs: one(200, 400, 1_000),
     sessionTimeoutMs: one(600, 1_500, 3_000),

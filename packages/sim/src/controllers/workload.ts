@@ -23,6 +23,11 @@ export type WorkloadOptions = {
 };
 
 type Asked = { readonly broker: SimBroker; readonly what: string; readonly marks: readonly string[] };
+type VoterAsked = {
+  readonly id: number;
+  readonly directoryId: string;
+  readonly endpoints: readonly { readonly name: string; readonly host: string; readonly port: number }[];
+};
 type Item = { readonly code: number; readonly why: string };
 
 const TOPICS_MAX = 40;
@@ -217,6 +222,28 @@ export class Workload {
     const topics = [{ name: found.topic.name, partitions }];
     const request = { timeoutMs: ASK_TIMEOUT_MS, allowReplicationFactorChange: true, topics };
     void this.#submit({ broker, what: 'reassign', marks: [] }, { kind: 'alterPartitionReassignments', request });
+  }
+
+  /** An operator adds or removes a voter. */
+  changeVoter({ id, directoryId, endpoints }: VoterAsked, where: 'in' | 'out'): void {
+    const broker = this.#options.brokers()[0];
+    if (broker === undefined) return;
+    const key = { clusterId: null, voterId: id, voterDirectoryId: directoryId };
+    const listeners = endpoints.map(({ name, host, port }) => ({ name, host, port }));
+    const asked: Asked = { broker, what: `voter ${id} ${where}`, marks: [] };
+    const timeoutMs = ASK_TIMEOUT_MS;
+    const answer =
+      where === 'in'
+        ? this.#submit(asked, {
+            kind: 'addRaftVoter',
+            request: { ...key, timeoutMs, listeners, ackWhenCommitted: true },
+          })
+        : this.#submit(asked, { kind: 'removeRaftVoter', request: key });
+    void answer.then((outcome) => {
+      const isDone = outcome.ok && outcome.value.errorCode === ErrorCode.NONE;
+      if (isDone) this.#options.claims.changes.voterChanged({ id, directoryId, where });
+      else this.#options.trace(`${asked.what}: ${outcome.ok ? outcome.value.errorMessage : outcome.why}`);
+    });
   }
 
   #elect(broker: SimBroker): void {

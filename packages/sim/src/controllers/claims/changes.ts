@@ -3,6 +3,7 @@
  * happened, and how often: what was acknowledged is there once, what was refused is not there, nothing is there twice.
  */
 import { ConfigResourceType } from '@odradek/protocol';
+import type { ReplicaKey } from '@odradek/controller/raft';
 import type { MetadataRecord } from '@odradek/metadata';
 import type { Judge } from './judge.ts';
 
@@ -18,6 +19,7 @@ export const markOf = {
 };
 
 type Said = { readonly what: string; readonly why: string };
+type VoterChange = { readonly id: number; readonly directoryId: string; readonly where: 'in' | 'out' };
 type Block = { readonly start: number; readonly end: number; readonly brokerId: number };
 
 export class Changes {
@@ -27,6 +29,8 @@ export class Changes {
   readonly #acknowledged = new Map<string, Said>();
   readonly #refused = new Map<string, Said>();
   readonly #blocks: Block[] = [];
+  readonly #voterSets: (readonly ReplicaKey[])[] = [];
+  readonly #voterChanges: VoterChange[] = [];
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -71,8 +75,28 @@ export class Changes {
     this.acknowledged(markOf.block(block.end), `broker ${block.brokerId}`);
   }
 
+  /** A set of voters is committed. */
+  voters(voters: readonly ReplicaKey[]): void {
+    this.#voterSets.push(voters);
+  }
+
+  /** Somebody was told that a voter was added or removed. */
+  voterChanged(change: VoterChange): void {
+    this.#voterChanges.push(change);
+  }
+
   /** Once all that is committed is known. */
   settle(): void {
+    for (const { id, directoryId, where } of this.#voterChanges) {
+      const isIn = (voters: readonly ReplicaKey[]): boolean =>
+        voters.some((voter) => voter.id === id && voter.directoryId === directoryId);
+      const isDone = this.#voterSets.some((voters) => isIn(voters) === (where === 'in'));
+      this.#judge.holds(
+        isDone,
+        'what is acknowledged is done',
+        () => `voter ${id} is ${where}: no set of voters says so`,
+      );
+    }
     for (const [mark, { why }] of this.#acknowledged)
       this.#judge.holds(
         this.#seen.has(mark),

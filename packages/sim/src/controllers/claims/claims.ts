@@ -22,6 +22,7 @@ export class Claims {
     this.registrations = new Registrations(this.judge, nowMs, patienceMs);
     this.changes = new Changes(this.judge);
     this.ledger = new Ledger(this.judge, {
+      voters: (voters) => this.changes.voters(voters),
       record: (record, offset) => this.changes.record(record, offset),
       changed: (delta, image) => {
         this.leaders.changed(delta, image);

@@ -4,7 +4,7 @@
  */
 import { crc32c } from '@odradek/base';
 import { unpackRecords } from '@odradek/controller/testing';
-import type { Entry, Position } from '@odradek/controller/raft';
+import type { Entry, Position, ReplicaKey } from '@odradek/controller/raft';
 import { MetadataDelta, MetadataImage, decodeRecord, encodeRecord } from '@odradek/metadata';
 import type { CommittedRecords, MetadataRecord } from '@odradek/metadata';
 import type { Judge } from './judge.ts';
@@ -17,6 +17,8 @@ type Told = { readonly who: string; readonly at: Position; readonly digest: numb
 const COMPARED_EVERY_OFFSETS = 8;
 
 export type Heard = {
+  /** A set of voters is committed. */
+  voters(voters: readonly ReplicaKey[]): void;
   /** Each committed record once, in order. */
   record(record: MetadataRecord, offset: number): void;
   /** The image after a batch. */
@@ -48,6 +50,7 @@ export class Ledger {
   append(entry: Entry): void {
     const { offset, endOffset, epoch } = entry;
     const records: MetadataRecord[] = [];
+    if (entry.kind === 'voters') this.#heard.voters(entry.voters);
     if (entry.kind === 'data') {
       for (const bytes of unpackRecords(entry.data).records) {
         const decoded = decodeRecord(bytes);
