@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import type { Logger } from '@odradek/base';
 import { ApiKey, ErrorCode } from '@odradek/protocol';
 import { startKafka, Wire, type Kafka, type TestNode } from './index.ts';
 
@@ -19,6 +20,19 @@ async function seenBy(node: TestNode): Promise<{ brokers: number[]; topics: stri
     brokers: brokers.map(({ nodeId }) => nodeId).toSorted((a, b) => a - b),
     topics: topics.map(({ name }) => name ?? '').toSorted(),
   };
+}
+
+/** The address of a group's coordinator, as the last node tells it once there is one. */
+async function coordinatorOf(cluster: Kafka, group: string): Promise<string> {
+  let address = '';
+  using wire = await Wire.open(cluster.node(3).address);
+  await cluster.waitFor('the group has a coordinator', 10_000, async () => {
+    const request = { keyType: 0, coordinatorKeys: [group] };
+    const [found] = (await wire.call(ApiKey.FindCoordinator, request)).coordinators;
+    address = `${found?.host}:${found?.port}`;
+    return found?.errorCode === ErrorCode.NONE;
+  });
+  return address;
 }
 
 const others = (cluster: Kafka, node: TestNode): TestNode[] => cluster.nodes.filter((each) => each !== node);
@@ -65,6 +79,44 @@ test('cluster: a node that is stopped leaves at once, and no node is needed that
   expect(await create(active, 'two-are-enough')).toBe(ErrorCode.NONE);
   await cluster.start();
   expect((await seenBy(stopped)).brokers).toEqual([1, 2, 3]);
+});
+
+test('cluster: an active controller that is stopped hands over first: another leads before anybody misses it', async () => {
+  const lines: string[] = [];
+  const note = (_fields: object, message: string): void => void lines.push(message);
+  const log: Logger = { debug: note, info: note, warn: note, error: note, child: () => log };
+  await using cluster = await startKafka({ nodes: 3, log });
+  const stopped = await cluster.waitForController();
+  lines.length = 0;
+  await stopped.stop();
+  await cluster.waitForController();
+  const elected = lines.findIndex((line) => line.includes('was elected active controller'));
+  const missed = lines.findIndex((line) => /is not reached|no active controller|session with .* has ended/.test(line));
+  expect(elected, lines.join('\n')).toBeGreaterThanOrEqual(0);
+  if (missed >= 0) expect(elected, lines.join('\n')).toBeLessThan(missed);
+  expect(lines.filter((line) => line.includes('was elected active controller'))).toHaveLength(1);
+});
+
+test('cluster: a group is served by its coordinator, whichever node is asked for it first', async () => {
+  await using cluster = await startKafka({ nodes: 3 });
+  await cluster.createTopic('orders');
+  const coordinator = await coordinatorOf(cluster, 'billing');
+  using wire = await Wire.open(coordinator);
+  const partitions = [{ partitionIndex: 0, committedOffset: 7, committedMetadata: '' }];
+  const simple = { groupId: 'billing', memberId: '', generationIdOrMemberEpoch: -1 };
+  const commit = { ...simple, topics: [{ name: 'orders', partitions }] };
+  await cluster.waitFor('the offset is committed', 10_000, async () => {
+    const { topics } = await wire.call(ApiKey.OffsetCommit, commit, 8);
+    return topics[0]?.partitions[0]?.errorCode === ErrorCode.NONE;
+  });
+  for (const node of cluster.nodes) {
+    using other = await Wire.open(node.address);
+    const { coordinators } = await other.call(ApiKey.FindCoordinator, { keyType: 0, coordinatorKeys: ['billing'] });
+    expect(`${coordinators[0]?.host}:${coordinators[0]?.port}`).toBe(coordinator);
+  }
+  const groups = [{ groupId: 'billing', topics: [{ name: 'orders', partitionIndexes: [0] }] }];
+  const fetched = await wire.call(ApiKey.OffsetFetch, { groups }, 9);
+  expect(fetched.groups[0]?.topics[0]?.partitions[0]?.committedOffset).toBe(7);
 });
 
 test('cluster: on disk each node has a directory of its own, and a cluster that is started again is the same', async () => {
