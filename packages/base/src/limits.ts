@@ -109,11 +109,11 @@ export type Limits = {
   readonly sessionLookMs: number;
   /** How long the active controller may take to answer a heartbeat before the broker asks the others whether it still is. */
   readonly sessionDoubtMs: number;
-  /** How long it may take at all; then its session ends. */
+  /** How long a broker waits for that answer before its heart beats again. */
   readonly sessionReplyMs: number;
   /** Batches of metadata that a broker has been told and has not applied yet; more is told once it has applied half of them. */
   readonly sessionUnappliedBatchesMax: number;
-  /** How long a request that says nothing of it may wait for the controller, answer included. */
+  /** How long a request may wait for the controller, answer included, whatever its client says. */
   readonly sessionRequestMs: number;
   /** Messages of peers, and proposals, that one controller has not looked at yet; further messages are dropped, proposals refused. */
   readonly raftQueuedInputsMax: number;
@@ -211,7 +211,7 @@ export const production: Limits = {
   sessionDoubtMs: 500,
   sessionReplyMs: 3_000,
   sessionUnappliedBatchesMax: 10_000,
-  sessionRequestMs: 30_000,
+  sessionRequestMs: 60_000,
   raftQueuedInputsMax: 10_000,
   raftUnsentMessagesMax: 10_000,
   raftUnsyncedBytesMax: 64 * MIB,

@@ -102,7 +102,10 @@ class Link implements OpenLink {
     const message = { kind: 'heartbeat', ...beat, offlineLogDirs: [...beat.offlineLogDirs] } as const;
     const replied = await session.ask<'heartbeat'>(message, sessionReplyMs);
     doubt.cancel();
-    if (replied.kind === 'late') session.destroy(`a heartbeat was not answered within ${sessionReplyMs} ms`);
+    if (replied.kind === 'late') {
+      const why = `the controller has not answered a heartbeat within ${sessionReplyMs} ms`;
+      return refuse(ErrorCode.REQUEST_TIMED_OUT, why);
+    }
     if (replied.kind !== 'reply') return refuse(ErrorCode.NOT_CONTROLLER, 'the session with the controller has ended');
     const { refused, fenced, shouldShutDown } = replied.reply;
     return refused === null ? ok({ fenced, shouldShutDown }) : refuse(refused.code, refused.why);
@@ -256,10 +259,10 @@ function isPassing(code: number): boolean {
   return code === ErrorCode.NOT_CONTROLLER || code === ErrorCode.REQUEST_TIMED_OUT;
 }
 
-/** How long a request waits for its answer: as long as its client does. */
+/** How long a request waits for its answer: as long as its client does, within bounds. */
 function patienceMs({ request }: AdminRequest, limits: Limits): number {
   const asked = 'timeoutMs' in request ? request.timeoutMs : 0;
-  return asked > 0 ? asked : limits.sessionRequestMs;
+  return asked > 0 ? Math.min(asked, limits.sessionRequestMs) : limits.sessionRequestMs;
 }
 
 function ofUnknownFate(how: 'gone' | 'late'): Outcome<never> {

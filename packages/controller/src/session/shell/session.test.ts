@@ -77,10 +77,13 @@ describe('what is asked', () => {
     controller.answers = () => new Promise(() => undefined);
     const broker = await dial();
     broker.ask(createTopics('a'), 1, 200);
+    broker.ask(createTopics('a'), 2, Number.MAX_SAFE_INTEGER);
     await pass();
     await pass(220);
-    expect(broker.of('answer')).toMatchObject([{ refused: { code: ErrorCode.REQUEST_TIMED_OUT } }]);
+    expect(broker.of('answer')).toMatchObject([{ requestId: 1, refused: { code: ErrorCode.REQUEST_TIMED_OUT } }]);
     expect(broker.of('answer')[0]?.refused?.why).toContain('it may or may not happen');
+    await pass(allLimits.production.sessionRequestMs);
+    expect(broker.of('answer').map(({ requestId }) => requestId)).toEqual([1, 2]);
     expect(clock.timerCount).toBe(0);
   });
 });

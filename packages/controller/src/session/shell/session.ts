@@ -157,10 +157,12 @@ export class Session {
   }
 
   async #ask(ask: Of<'ask'>): Promise<void> {
-    const { requestId, deadlineMs } = ask;
+    const { requestId } = ask;
+    const { clock, limits } = this.#options;
+    const deadlineMs = Math.min(ask.deadlineMs, limits.sessionRequestMs);
     const { promise, resolve } = Promise.withResolvers<Answer>();
-    // What a controller does not decide in time holds no room of others.
-    const late = this.#options.clock.after(deadlineMs, () => {
+    // Nobody waits longer for what a controller does not decide.
+    const late = clock.after(deadlineMs, () => {
       const why = `the controller has not decided within ${deadlineMs} ms: it may or may not happen`;
       resolve(refusedAnswer(refuse(ErrorCode.REQUEST_TIMED_OUT, why)));
     });
