@@ -1,9 +1,8 @@
 /** One machine of the cluster: what outlives its processes (its name, its disk), and the process that runs on it, if any. */
-import { NodeConfig, StorageFault, UUID_ZERO, assert, randomUuid, silent } from '@odradek/base';
+import { StorageFault, assert, randomUuid, silent } from '@odradek/base';
 import type { Limits, Prng } from '@odradek/base';
 import { SimFiles } from '@odradek/base/testing';
 import type { RunningController } from '@odradek/controller';
-import type { Voter, VoterEndpoint } from '@odradek/controller/raft';
 import { brokerSessionService, raftService } from '@odradek/rpc';
 import type { Identity } from '@odradek/rpc';
 import type { SimNode, SimStreams } from '@odradek/rpc/testing';
@@ -12,17 +11,15 @@ import { SimBroker } from './broker.ts';
 import type { Claims } from './claims/claims.ts';
 import type { Composition } from './composition.ts';
 import { DiskImage, openDatabase } from './database.ts';
-import type { ControllersOptions } from './options.ts';
+import { CONTROLLER_PORT, configOf, firstVotersOf, hostOf, isStandalone } from './machine-config.ts';
+import type { Quorum, Roles } from './machine-config.ts';
 import { Gate, processClock } from './process.ts';
 
-export const CONTROLLER_PORT = 9093;
-export const CLUSTER_ID = 'simulated-cluster-0000';
-const HEARTBEATS_PER_SESSION = 5;
+const CLUSTER_ID = 'simulated-cluster-0000';
 /** A stalled disk takes this much longer. */
 const STALL_MS = 800;
 
-export type World = {
-  readonly options: ControllersOptions;
+export type World = Quorum & {
   readonly scheduler: Scheduler;
   readonly random: Prng;
   readonly streams: SimStreams;
@@ -31,12 +28,8 @@ export type World = {
   /** How long a controller may believe that it leads after it has lost its majority. */
   readonly patienceMs: number;
   readonly composition: Composition;
-  /** The machines with a controller, from the first on. */
-  readonly controllerIds: readonly number[];
   readonly trace: (line: string) => void;
 };
-
-export type Roles = { readonly isController: boolean; readonly isBroker: boolean };
 
 type Process = {
   readonly gate: Gate;
@@ -72,7 +65,7 @@ export class Machine {
   constructor(world: World, id: number, roles: Roles) {
     this.#world = world;
     this.id = id;
-    this.host = `machine-${id}`;
+    this.host = hostOf(id);
     this.roles = roles;
     this.#directoryId = randomUuid(world.random);
     this.#logDirectoryId = randomUuid(world.random);
@@ -80,15 +73,6 @@ export class Machine {
 
   get directoryId(): string {
     return this.#directoryId;
-  }
-
-  /** Where its controller is reached. */
-  get endpoints(): readonly VoterEndpoint[] {
-    return [{ name: 'CONTROLLER', host: this.host, port: CONTROLLER_PORT }];
-  }
-
-  get #isFirst(): boolean {
-    return this.id === this.#world.controllerIds[0];
   }
 
   get isUp(): boolean {
@@ -137,8 +121,8 @@ export class Machine {
 
   async #run(process: Process, clock: ReturnType<typeof processClock>): Promise<void> {
     const { node, identity, gate } = process;
-    const { composition, claims, limits, random, options } = this.#world;
-    const config = this.#config();
+    const { composition, claims, limits, random } = this.#world;
+    const config = configOf(this.#world, this.id, this.roles);
     if (this.roles.isController) {
       const ports = { clock, random, files: new SimFiles() };
       const store = await composition.raftStoreOn(this.#database(gate), {
@@ -146,14 +130,14 @@ export class Machine {
         files: ports.files,
         limits,
         log: silent,
-        voters: this.#firstVoters(),
+        voters: firstVotersOf(this.#world, this.id, this.#directoryId),
       });
       const controller = await composition.createController({
         ports,
         config,
         identity,
         streams: node.client,
-        isStandalone: options.isDynamic && this.#isFirst,
+        isStandalone: isStandalone(this.#world, this.id),
         store: claims.log.watched(this.id, store),
         hostName: this.host,
         log: silent,
@@ -333,49 +317,6 @@ export class Machine {
         });
       },
     });
-  }
-
-  /** Of a quorum whose voters come and go: the first machine begins it, the others learn of it. */
-  #firstVoters(): readonly Voter[] {
-    if (this.#world.options.isDynamic)
-      return this.#isFirst ? [{ id: this.id, directoryId: this.#directoryId, endpoints: this.endpoints }] : [];
-    return this.#world.controllerIds.map((id) => ({
-      id,
-      directoryId: UUID_ZERO,
-      endpoints: [{ name: 'CONTROLLER', host: `machine-${id}`, port: CONTROLLER_PORT }],
-    }));
-  }
-
-  #config(): NodeConfig {
-    const { options, controllerIds } = this.#world;
-    const { isController, isBroker } = this.roles;
-    const roles = [...(isBroker ? ['broker'] : []), ...(isController ? ['controller'] : [])];
-    const listeners = [
-      ...(isBroker ? [`PLAINTEXT://${this.host}:9092`] : []),
-      ...(isController ? [`CONTROLLER://${this.host}:${CONTROLLER_PORT}`] : []),
-    ];
-    const servers = controllerIds.map((id) => `machine-${id}:${CONTROLLER_PORT}`);
-    const quorum: [string, string][] = options.isDynamic
-      ? [
-          ['controller.quorum.bootstrap.servers', servers.join(',')],
-          ['controller.quorum.auto.join.enable', String(options.isAutoJoin)],
-        ]
-      : [['controller.quorum.voters', servers.map((server, at) => `${at + 1}@${server}`).join(',')]];
-    return new NodeConfig(
-      new Map([
-        ['node.id', String(this.id)],
-        ['process.roles', roles.join(',')],
-        ['listeners', listeners.join(',')],
-        ['controller.listener.names', 'CONTROLLER'],
-        ...quorum,
-        ['log.dirs', '/data'],
-        ['controller.quorum.fetch.timeout.ms', String(options.electionTimeoutMs)],
-        ['broker.session.timeout.ms', String(options.sessionTimeoutMs)],
-        ['broker.heartbeat.interval.ms', String(Math.floor(options.sessionTimeoutMs / HEARTBEATS_PER_SESSION))],
-        ['metadata.log.max.record.bytes.between.snapshots', String(options.snapshotBytes)],
-        ['leader.imbalance.check.interval.seconds', '5'],
-      ]),
-    );
   }
 
   #tell(what: string): void {

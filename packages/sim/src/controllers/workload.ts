@@ -3,12 +3,14 @@
  * at once whether the broker that told it shows what it said.
  */
 import type { Outcome, Prng } from '@odradek/base';
+import type { ReplicaKey } from '@odradek/controller/raft';
 import { NO_LEADER } from '@odradek/metadata';
 import type { AdminReply, AdminRequest, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { SimBroker } from './broker.ts';
 import { MARK_CONFIG, markOf } from './claims/changes.ts';
 import type { Claims } from './claims/claims.ts';
+import { endpointsOf } from './machine-config.ts';
 
 /** A topic as its one writer knows it. `unclear`: what became of the last change is not known, so nothing more is asked of it. */
 type Topic = { readonly name: string; id: string; partitionCount: number; state: 'free' | 'busy' | 'unclear' };
@@ -23,11 +25,6 @@ export type WorkloadOptions = {
 };
 
 type Asked = { readonly broker: SimBroker; readonly what: string; readonly marks: readonly string[] };
-type VoterAsked = {
-  readonly id: number;
-  readonly directoryId: string;
-  readonly endpoints: readonly { readonly name: string; readonly host: string; readonly port: number }[];
-};
 type Item = { readonly code: number; readonly why: string };
 
 const TOPICS_MAX = 40;
@@ -225,11 +222,11 @@ export class Workload {
   }
 
   /** An operator adds or removes a voter. */
-  changeVoter({ id, directoryId, endpoints }: VoterAsked, where: 'in' | 'out'): void {
+  changeVoter({ id, directoryId }: ReplicaKey, where: 'in' | 'out'): void {
     const broker = this.#options.brokers()[0];
     if (broker === undefined) return;
     const key = { clusterId: null, voterId: id, voterDirectoryId: directoryId };
-    const listeners = endpoints.map(({ name, host, port }) => ({ name, host, port }));
+    const listeners = endpointsOf(id).map(({ name, host, port }) => ({ name, host, port }));
     const asked: Asked = { broker, what: `voter ${id} ${where}`, marks: [] };
     const timeoutMs = ASK_TIMEOUT_MS;
     const answer =
