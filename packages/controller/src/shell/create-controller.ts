@@ -185,12 +185,13 @@ async function handOver(
   if (!runtime.isActive || driver.voters.length < 2) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const late = ports.clock.after(deadlineMs, resolve);
-  runtime.onLeader(() => {
+  const unheard = runtime.onLeader(() => {
     if (!runtime.isActive) resolve();
   });
   driver.transferLeader(to);
   await promise;
   late.cancel();
+  unheard();
 }
 
 function transportOf(options: ControllerOptions, limits: Limits, metrics: Metrics): StreamTransport {

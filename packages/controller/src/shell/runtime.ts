@@ -80,7 +80,7 @@ export class ControllerRuntime implements RaftMachine {
   #timer: { readonly handle: TimerHandle; readonly dueMs: number } | undefined;
   /** Resolved when nothing waits. */
   #idle: PromiseWithResolvers<void> | undefined;
-  readonly #onLeader: ((seen: LeaderSeen) => void)[] = [];
+  readonly #onLeader = new Set<(seen: LeaderSeen) => void>();
   readonly #onFenced: ((fenced: FencedBroker) => void)[] = [];
   readonly #onReady: (() => void)[] = [];
   readonly #onVoters: ((voters: readonly Voter[]) => void)[] = [];
@@ -135,8 +135,10 @@ export class ControllerRuntime implements RaftMachine {
     return this.#image;
   }
 
-  onLeader(changed: (seen: LeaderSeen) => void): void {
-    this.#onLeader.push(changed);
+  /** @returns what ends it */
+  onLeader(changed: (seen: LeaderSeen) => void): () => void {
+    this.#onLeader.add(changed);
+    return () => void this.#onLeader.delete(changed);
   }
 
   onVoters(changed: (voters: readonly Voter[]) => void): void {

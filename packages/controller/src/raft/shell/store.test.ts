@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { Level } from 'level';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Entry, Voter } from '../core/messages.ts';
 import type { PersistOrder, RaftStore } from '../ports.ts';
+import { persistForever } from '../testing/dying-store.ts';
 import { Model, firstVoters, heldBy, votersOf } from '../testing/store-model.ts';
 import { MemoryRaftStore } from './memory-store.ts';
 import { entryKey, partKey } from './store-keys.ts';
@@ -432,32 +432,4 @@ async function saveSome(store: RaftStore, model: Model, random: Prng): Promise<v
 function* broken(parts: readonly Buffer[]): Iterable<Buffer> {
   yield* parts;
   throw new Error('gave up');
-}
-
-type Ended = {
-  readonly said: number;
-  readonly code: number | null;
-  readonly signal: string | null;
-  readonly complaints: string;
-};
-
-/** A process that keeps entries and says each end offset once it is durable. */
-async function persistForever(
-  directory: string,
-  how: { readonly killAfter?: number; readonly fileBlocksMax?: number; readonly entryBytes?: number },
-): Promise<Ended> {
-  const script = join(import.meta.dirname, '../testing/persist-forever.ts');
-  const limit = how.fileBlocksMax === undefined ? '' : `ulimit -f ${how.fileBlocksMax}; trap '' XFSZ; `;
-  const command = `${limit}exec "$0" "$@"`;
-  const child = spawn('/bin/sh', ['-c', command, process.execPath, script, directory, String(how.entryBytes ?? 10)]);
-  let said = '';
-  let complaints = '';
-  child.stdout.on('data', (bytes: Buffer) => {
-    said += bytes.toString();
-    if (how.killAfter !== undefined && said.split('\n').length > how.killAfter) child.kill('SIGKILL');
-  });
-  child.stderr.on('data', (bytes: Buffer) => (complaints += bytes.toString()));
-  const { promise, resolve } = Promise.withResolvers<Ended>();
-  child.on('close', (code, signal) => resolve({ said: Number(said.split('\n').at(-2)), code, signal, complaints }));
-  return promise;
 }
