@@ -232,5 +232,8 @@ function isNoChange(record: PartitionChangeRecord): boolean {
 }
 
 function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
-  return a === b || (a.length === b.length && a.every((member, at) => member === b[at]));
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
+  return true;
 }

@@ -106,8 +106,8 @@ class Reassigning {
   #reassigned(partition: PartitionImage, replicas: readonly number[]): Outcome<Target> {
     const problem = checkReplicas(this.#context, replicas);
     if (problem !== undefined) return problem;
-    const factor = factorOf(partition);
-    if (!this.#mayChangeFactor && replicas.length !== factor) {
+    const factor = this.#mayChangeFactor ? replicas.length : factorOf(partition);
+    if (replicas.length !== factor) {
       const why = `The replication factor is changed from ${factor} to ${replicas.length}`;
       return refuse(ErrorCode.INVALID_REPLICATION_FACTOR, why);
     }
