@@ -8,7 +8,7 @@ import { systemPorts } from '@odradek/base/system';
 import { MemoryStore } from '@odradek/controller';
 import { afterAll, expect, test } from 'vitest';
 import { startNode } from './node.ts';
-import type { NodeLogger, NodeOptions, RunningNode } from './node.ts';
+import type { NodeLogger, NodeOptions, RunningNode, StartingNode } from './node.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'odradek-nodes-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -99,6 +99,42 @@ test('node: a restart keeps the cluster, and a store of its own leaves no LevelD
   expect(await answers(Number(inMemory.bootstrap.split(':')[1]))).toBe(true);
   await inMemory.stop();
   expect(ports.files.list(other).filter((name) => name.startsWith('__'))).toEqual([]);
+});
+
+test('node: a stop at any moment of a start ends it, and gives back everything', async () => {
+  const directory = fresh();
+  for (const moment of [0, 1, 2, 4, 8, 16, 32, 64]) {
+    let starting: StartingNode | undefined;
+    const outcome = startNode(options(directory, { onStarting: (node) => (starting = node) }));
+    for (let turn = 0; turn < moment; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    await starting?.stop();
+    const settled = await outcome;
+    if (!settled.ok) expect(settled.why).toContain('stopped before it was ready');
+    expect(starting?.health()).toMatchObject({ live: true, ready: false });
+  }
+  const node = await started(options(directory));
+  expect(await answers(Number(node.bootstrap.split(':')[1]))).toBe(true);
+  await node.stop();
+});
+
+test('node: a broker that finds no controller in time is refused, with where it has looked', async () => {
+  const closed = createServer();
+  const port = await new Promise<number>((resolve) => {
+    closed.listen(0, '127.0.0.1', () => {
+      const address = closed.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : 0);
+    });
+  });
+  await new Promise((resolve) => closed.close(resolve));
+  const properties = new Map([
+    ['process.roles', 'broker'],
+    ['listeners', 'PLAINTEXT://127.0.0.1:0'],
+    ['controller.quorum.voters', `7@127.0.0.1:${port}`],
+    ['initial.broker.registration.timeout.ms', '2000'],
+    ['log.dirs', fresh()],
+  ]);
+  const why = await refusal({ ...options(fresh()), config: new NodeConfig(properties) });
+  expect(why).toContain(`node 7 (127.0.0.1:${port})`);
 });
 
 test('node: a port in use is refused with what to do, and everything that was opened is given back', async () => {

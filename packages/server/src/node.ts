@@ -138,6 +138,8 @@ const STREAMS_SHARE = 0.05;
 const WAITING_LOOK_MS = 1_000;
 const SAME_LINE_MS = 30_000;
 
+const stopped: Outcome<never> = refuse(ErrorCode.NOT_CONTROLLER, 'the node was stopped before it was ready');
+
 class Node implements RunningNode {
   readonly nodeId: number;
   readonly clusterId: string;
@@ -155,8 +157,8 @@ class Node implements RunningNode {
   readonly #quorum = Promise.withResolvers<boolean>();
   #front: ControllerFront | undefined;
   #link: OpenLink | undefined;
-  /** The broker's start, which a stop waits for. */
-  #joining: Promise<unknown> | undefined;
+  /** A stop waits for it: what it still opens is to be closed. */
+  #starting: Promise<Outcome<RunningNode>> | undefined;
   #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
   #fault: Error | undefined;
   #stopped: Promise<void> | undefined;
@@ -179,7 +181,11 @@ class Node implements RunningNode {
     };
   }
 
-  async start(): Promise<Outcome<RunningNode>> {
+  start(): Promise<Outcome<RunningNode>> {
+    return (this.#starting ??= this.#begin());
+  }
+
+  async #begin(): Promise<Outcome<RunningNode>> {
     const { config, metrics } = this.#options;
     if (hasPeers(config, this.#start)) this.#streams.prepare();
     if (config.hasRole('controller')) this.controller = await this.#startController();
@@ -187,6 +193,7 @@ class Node implements RunningNode {
     const { controller } = this;
     const otherVoters = controller === undefined ? undefined : votersDiffer(config, controller.status());
     if (otherVoters !== undefined) return refuse(ErrorCode.INVALID_CONFIG, otherVoters);
+    if (this.#isStopping()) return stopped;
     metrics.sample('odradek_controller_active', {}, () => (controller?.leader().nodeId === this.nodeId ? 1 : 0));
     const waiting = this.#tellWaiting();
     try {
@@ -195,9 +202,13 @@ class Node implements RunningNode {
     } finally {
       waiting.end();
     }
-    if (this.#state !== 'starting') return refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'the node was stopped');
+    if (this.#isStopping()) return stopped;
     this.#state = 'running';
     return ok(this);
+  }
+
+  #isStopping(): boolean {
+    return this.#state === 'stopping' || this.#state === 'stopped';
   }
 
   health(): Health {
@@ -297,11 +308,9 @@ class Node implements RunningNode {
     const { config, metrics } = this.#options;
     if (!config.hasRole('broker')) {
       const found = await this.#quorum.promise;
-      return found ? ok(undefined) : refuse(ErrorCode.NOT_CONTROLLER, 'the node stops before it has found a quorum');
+      return found ? ok(undefined) : stopped;
     }
-    const joining = this.#startBroker();
-    this.#joining = joining.catch(() => undefined);
-    const joined = await joining;
+    const joined = await this.#startBroker();
     if (!joined.ok) return joined;
     this.broker = joined.value;
     watchNode(metrics, joined.value);
@@ -400,6 +409,7 @@ class Node implements RunningNode {
     if (this.#state === 'starting') this.#link?.close();
     this.#state = 'stopping';
     this.#quorum.resolve(false);
-    await this.#joining;
+    // Whoever waits for the start is told of its faults.
+    await this.#starting?.catch(() => undefined);
   }
 }
