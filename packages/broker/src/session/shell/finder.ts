@@ -42,6 +42,9 @@ type Held = {
   readonly openedMs: number;
 };
 
+/** Elections take less; and a reason that changes at each round is told only so often. */
+const TELL_AFTER_MS = 1_000;
+const TELL_EVERY_MS = 10_000;
 const STOPS = 'this broker stops';
 
 export class Finder {
@@ -55,7 +58,8 @@ export class Finder {
   readonly #opens: Counter;
   /** By place, why it is not the active controller: what who waits in vain is told. */
   readonly #why = new Map<string, string>();
-  #toldWhy = '';
+  #toldWhy: string | undefined;
+  #tellAtMs: number;
   #heardMs: number;
   #held: Held | undefined;
   /** Those who have not answered yet. */
@@ -75,6 +79,7 @@ export class Finder {
     this.#search = new Search({ nodeId: identity.nodeId, steadyMs: limits.rpcRedialMaxMs });
     this.sessions = new Turnstile(clock);
     this.#heardMs = clock.monotonicMs();
+    this.#tellAtMs = clock.monotonicMs() + TELL_AFTER_MS;
     this.#opens = metrics.counter('odradek_controller_session_opens_total', {});
     metrics.sample('odradek_controller_session_open', {}, () => (this.sessions.open === undefined ? 0 : 1));
     metrics.sample('odradek_controller_session_heard_seconds', {}, () => this.#silenceMs() / 1000);
@@ -244,7 +249,7 @@ export class Finder {
     this.#seen('active');
     this.#opens.inc();
     this.#why.clear();
-    this.#toldWhy = '';
+    this.#toldWhy = undefined;
     // The first one is what a start is about, and told by what comes of it.
     log[this.#hadSession ? 'info' : 'debug']({ epoch }, `there is a session with ${placeName(place)}, which is active`);
     this.#hadSession = true;
@@ -265,6 +270,7 @@ export class Finder {
       this.#held = undefined;
       this.#doubtedMs = undefined;
       this.#heardMs = conversation.heardMs;
+      this.#tellAtMs = nowMs + TELL_AFTER_MS;
       this.sessions.shut();
       const wasSilent = nowMs - conversation.heardMs >= this.#options.limits.rpcKeepaliveMs;
       this.#search.ended(nowMs - held.openedMs, wasSilent);
@@ -283,12 +289,13 @@ export class Finder {
     if (!this.#isClosed) this.#options.log.warn({}, `the session with ${placeName(place)} has ended: ${why}`);
   }
 
-  /** After a round in vain, unless it is what was told before. */
+  /** After a round in vain, when it lasts; again when it is another reason, now and then. */
   #tellWhy(): void {
+    const nowMs = this.#options.clock.monotonicMs();
     const { why } = this;
-    const isSoon = why === '' && this.#asked.size > 0;
-    if (isSoon || why === this.#toldWhy || this.#isClosed) return;
+    if (nowMs < this.#tellAtMs || why === this.#toldWhy || this.#isClosed) return;
     this.#toldWhy = why;
+    this.#tellAtMs = nowMs + TELL_EVERY_MS;
     this.#options.log.warn({}, `no active controller is found: ${why === '' ? 'no controller is known' : why}`);
   }
 

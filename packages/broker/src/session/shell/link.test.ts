@@ -341,6 +341,23 @@ test('link: closed, it ends the session in words, refuses what waits, and asks n
   expect(await link.heartbeat(beatOf(0))).toMatchObject({ ok: false });
 });
 
+test('link: what is wrong is told once it lasts, and an election is not', async () => {
+  const rig = rigOf();
+  rig.cluster.elect(1);
+  await following(rig);
+  const told = (): string[] => rig.lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+  rig.nodes.get(1)?.kill();
+  await rig.pass(500);
+  rig.cluster.elect(2, [1]);
+  await rig.pass(300);
+  expect(told()).toEqual([expect.stringMatching(/^the session with node 1 \(c1:9093\) has ended: /)]);
+  for (const node of rig.nodes.values()) if (node.self.nodeId !== BROKER) node.kill();
+  await rig.pass(9_000);
+  expect(told().slice(2)).toEqual([
+    expect.stringMatching(/^no active controller is found: .*node 3 \(c3:9093\) cannot be/),
+  ]);
+});
+
 test('link: how long the controller was not heard is told', async () => {
   const rig = rigOf();
   rig.cluster.elect(1);
