@@ -8,7 +8,7 @@ import { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequ
 import type { AdminRequest, QuorumRequest } from '@odradek/metadata';
 import { ErrorCode, FeatureName } from '@odradek/protocol';
 import type { Identity } from '@odradek/rpc';
-import type { VoterEndpoint } from '../raft/core/messages.ts';
+import type { Voter, VoterEndpoint } from '../raft/core/messages.ts';
 import type { Answered, Asked } from '../raft/shell/asks.ts';
 import { isStatic } from '../raft/shell/entry-codec.ts';
 import type { StreamTransport } from '../raft/shell/transport.ts';
@@ -41,6 +41,7 @@ export class Joining {
   #timer: TimerHandle | undefined;
   #isClosed = false;
   #toldWhy = '';
+  #isToldToObserve = false;
 
   constructor(options: JoiningOptions) {
     this.#options = options;
@@ -92,13 +93,22 @@ export class Joining {
       const request = { clusterId, currentLeaderEpoch, ...voter, listeners, kRaftVersionFeature };
       return { kind: 'updateRaftVoter', request };
     }
-    if (!joins) return undefined;
+    if (!joins) return this.#observes(voters);
     if (same !== undefined) {
       const gone = { clusterId, voterId: same.id, voterDirectoryId: same.directoryId };
       return { kind: 'removeRaftVoter', request: gone };
     }
     const request = { clusterId, timeoutMs: requestTimeoutMs, ...voter, listeners, ackWhenCommitted: false };
     return { kind: 'addRaftVoter', request };
+  }
+
+  #observes(voters: readonly Voter[]): undefined {
+    if (this.#isToldToObserve) return;
+    this.#isToldToObserve = true;
+    const ids = voters.map(({ id }) => id).join(', ');
+    const how =
+      'it votes once it is added with `odradek quorum add`, or at its start with controller.quorum.auto.join.enable';
+    this.#options.log.info({ voters: ids }, `this controller observes the quorum of ${ids}: ${how}`);
   }
 
   /** @returns why it was not granted */

@@ -102,7 +102,9 @@ test('describe: another topic is unknown; a node that does not lead refuses', as
 });
 
 test('add: an observer finds the quorum by a bootstrap server, catches up, and votes from then on', async () => {
-  const { controllers, first } = await dynamic();
+  const lines: string[] = [];
+  const log = (): Logger => ({ ...silent, info: (_fields, message) => lines.push(message) });
+  const { controllers, first } = await dynamic({ log });
   await joined(controllers, first, 7);
   await controllers.got(create(first, { name: 't' }));
   const second = await observer(controllers, 2);
@@ -112,6 +114,7 @@ test('add: an observer finds the quorum by a bootstrap server, catches up, and v
       errorCode: ErrorCode.NONE,
       errorMessage: null,
     });
+  expect(lines).toContainEqual(expect.stringContaining('this controller observes the quorum of 1: it votes once'));
   expect(first.running.status().voters.map(({ id }) => id)).toEqual([1, 2, 3]);
   await controllers.kill(1);
   const next = await controllers.active();
