@@ -92,6 +92,7 @@ class ControllersRun {
     this.#faults = new Faults(world, this.#machines);
     this.#workload = new Workload({
       random,
+      unregisterPerMille: options.unregisterPerMille,
       claims: this.#claims,
       brokers: () =>
         this.#machines.flatMap(({ broker, isHeld }) => (broker?.isReady === true && !isHeld ? [broker] : [])),

@@ -28,6 +28,9 @@ export class Faults {
     this.#every(options.cutEveryMs, () => this.#cut());
     this.#every(options.killEveryMs, () => this.#die(this.#victim(), 'kill'));
     this.#every(options.powerOffEveryMs, () => this.#die(this.#victim(), 'power'));
+    this.#every(options.blackoutEveryMs, () => {
+      for (const machine of this.#machines) this.#die(machine, 'power');
+    });
     this.#every(options.stopEveryMs, () => this.#stop());
     this.#every(options.pauseEveryMs, () => this.#pause());
     this.#every(options.wipeEveryMs, () => this.#wipe());

@@ -26,11 +26,15 @@ export type ControllersOptions = {
   readonly driftPerMille: number;
   /** Mean time between requests of clients. */
   readonly askEveryMs: number;
+  /** Out of 1000 requests: one that unregisters a broker, whether or not it lives. */
+  readonly unregisterPerMille: number;
   /** Mean times between faults, milliseconds; 0: none of the kind. */
   readonly resetEveryMs: number;
   readonly cutEveryMs: number;
   readonly killEveryMs: number;
   readonly powerOffEveryMs: number;
+  /** Every machine loses its power at once. */
+  readonly blackoutEveryMs: number;
   readonly stopEveryMs: number;
   readonly pauseEveryMs: number;
   readonly wipeEveryMs: number;
@@ -75,6 +79,8 @@ export function drawControllers(seed: number): ControllersOptions {
     twinEveryMs: one(0, 0, 2_000),
     graceMs: one(20, 100),
     recordsPerSliceMax: one(4, 1_000),
+    blackoutEveryMs: one(0, 0, 4_000),
+    unregisterPerMille: one(0, 0, 10),
     votersEveryMs: one(500, 1_500),
     killOnAckPerMille: one(0, 0, 20, 100),
   };

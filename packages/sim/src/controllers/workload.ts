@@ -17,6 +17,7 @@ type Topic = { readonly name: string; id: string; partitionCount: number; state:
 
 export type WorkloadOptions = {
   readonly random: Prng;
+  readonly unregisterPerMille: number;
   readonly claims: Claims;
   /** Brokers that serve. */
   readonly brokers: () => readonly SimBroker[];
@@ -51,10 +52,11 @@ export class Workload {
 
   /** Somebody asks for something. */
   ask(): void {
-    const { random } = this.#options;
+    const { random, unregisterPerMille } = this.#options;
     const brokers = this.#options.brokers();
     const broker = brokers[random.below(Math.max(1, brokers.length))];
     if (broker === undefined) return;
+    if (random.chance(unregisterPerMille, 1_000)) return this.#unregister(broker);
     const create = (): void => {
       if (this.#topics.size < TOPICS_MAX) this.#createTopic(broker);
     };
@@ -241,6 +243,15 @@ export class Workload {
       if (isDone) this.#options.claims.changes.voterChanged({ id, directoryId, where });
       else this.#options.trace(`${asked.what}: ${outcome.ok ? outcome.value.errorMessage : outcome.why}`);
     });
+  }
+
+  /** A broker that lives registers again by itself. */
+  #unregister(broker: SimBroker): void {
+    const ids = Array.from(broker.image.cluster.brokers(), ({ id }) => id);
+    const brokerId = ids[this.#options.random.below(Math.max(1, ids.length))];
+    if (brokerId === undefined) return;
+    const asked: Asked = { broker, what: `unregister ${brokerId}`, marks: [] };
+    void this.#submit(asked, { kind: 'unregisterBroker', request: { brokerId } });
   }
 
   #elect(broker: SimBroker): void {
