@@ -8,11 +8,15 @@ import type { AdminHandlerOf } from './context.ts';
 export const electLeaders: AdminHandlerOf<43> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'alter' }],
   async handle(request, services, { principal, apiVersion }) {
+    // No partitions, unlike null, are none: there is nothing to decide, whatever the type.
+    if (request.topicPartitions?.length === 0) return NOTHING;
     const outcome = await services.admin({ kind: 'electLeaders', request }, principal);
     return inWordsOf(apiVersion, outcome.ok ? outcome.value : refused(request, outcome.code, outcome.why));
   },
   refused: (request, code, why, version) => inWordsOf(version, refused(request, code, why)),
 };
+
+const NOTHING: ResponseInput<43> = { throttleTimeMs: 0, errorCode: ErrorCode.NONE, replicaElectionResults: [] };
 
 /** Version 0 has no code for the whole: there, a refusal of all shows at the partitions alone. */
 function inWordsOf(version: number, response: ResponseInput<43>): ResponseInput<43> {

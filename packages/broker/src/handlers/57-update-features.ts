@@ -16,8 +16,7 @@ export const updateFeatures: AdminHandlerOf<57> = {
     if (!outcome.ok) return refused(outcome.code, outcome.why);
     const { errorCode, errorMessage } = outcome.value;
     if (errorCode !== ErrorCode.NONE || apiVersion > RESULTS_VERSION_MAX) return outcome.value;
-    const features = new Set(request.featureUpdates.map(({ feature }) => feature));
-    const results = Array.from(features, (feature) => ({ feature, ...SET }));
+    const results = request.featureUpdates.map(({ feature }) => ({ feature, ...SET }));
     return { throttleTimeMs: 0, errorCode, errorMessage, results };
   },
   refused: (_request, code, why) => refused(code, why),

@@ -26,6 +26,10 @@ export function kindOf(resourceType: number): config.ConfigKind | undefined {
   }
 }
 
+export function isKnownType(resourceType: number): boolean {
+  return kindOf(resourceType) !== undefined || resourceType === ConfigResourceType.CLIENT_METRICS;
+}
+
 /** @returns the refusal when the resource cannot be configured under this name */
 export function resourceProblem({ type, name }: Resource): Outcome<never> | undefined {
   const invalid = (why: string): Outcome<never> => refuse(ErrorCode.INVALID_REQUEST, why);

@@ -16,7 +16,14 @@ import {
 } from '@odradek/protocol';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
 import { clearedElr, minIsrProblem } from './elr.ts';
-import { existenceProblem, kindOf, resourceProblem, validated, type Resource } from './config-resources.ts';
+import {
+  existenceProblem,
+  isKnownType,
+  kindOf,
+  resourceProblem,
+  validated,
+  type Resource,
+} from './config-resources.ts';
 import { repeated } from './repeated.ts';
 
 /** Of the text of one value in UTF-8. */
@@ -73,8 +80,10 @@ function alterOne<R extends Incremental | Whole>(
   if (repeated(asked.configs.map((entry) => entry.name)).size > 0)
     return refuse(ErrorCode.INVALID_REQUEST, 'Error due to duplicate config keys');
   const unusable = resourceProblem(resource);
-  if (unusable !== undefined) return unusable;
   const changes = changesOf(asked);
+  // As in Kafka, what cannot be done to a key is told before whose key it is.
+  if (!changes.ok && changes.code === ErrorCode.INVALID_CONFIG && isKnownType(resource.type)) return changes;
+  if (unusable !== undefined) return unusable;
   if (!changes.ok) return changes;
   const minIsr = minIsrProblem(context, resource, changes.value);
   if (minIsr !== undefined) return minIsr;
