@@ -6,6 +6,7 @@ import type { ControllerPort } from '../ports.ts';
 import type { RaftDriver } from '../raft/shell/driver.ts';
 import type { StreamTransport } from '../raft/shell/transport.ts';
 import { SessionHost } from '../session/shell/host.ts';
+import type { Expected } from '../session/shell/roll-call.ts';
 import { BrokerOffsets } from './broker-offsets.ts';
 import { RunningPort } from './controller-port.ts';
 import type { ControllerOptions } from './create-controller.ts';
@@ -49,7 +50,8 @@ export function openDoors(options: ControllerOptions, insides: Insides): Doors {
   const endpoints = registeredEndpoints(config, hostName);
   const registering = new Registering({ ...common, transport, port, endpoints });
   sampleImage(metrics, () => runtime.image);
-  const sessions = new SessionHost({ controller: port, identity, clock, limits, log, metrics });
+  const expected = (): Generator<Expected> => expectedBrokers(insides, identity.nodeId);
+  const sessions = new SessionHost({ controller: port, expected, identity, clock, limits, log, metrics });
   return {
     port,
     sessions,
@@ -66,4 +68,12 @@ export function openDoors(options: ControllerOptions, insides: Insides): Doors {
       runtime.close();
     },
   };
+}
+
+/** A voter and a broker of one id are one process. */
+function* expectedBrokers({ runtime, driver }: Insides, ownId: number): Generator<Expected> {
+  const connected = new Set([ownId, ...driver.status().connected]);
+  const voters = new Set(runtime.voters.map(({ id }) => id));
+  for (const { id, epoch, fenced } of runtime.image.cluster.brokers())
+    if (!fenced) yield { brokerId: id, brokerEpoch: epoch, isNodeDown: voters.has(id) && !connected.has(id) };
 }

@@ -106,6 +106,22 @@ test('runtime: a reader goes on from where it was; from a place that this log do
   expect(stranger.heard).toEqual([`snapshot ${node.running.status().highWatermark}`]);
 });
 
+test('runtime: a reader that says it is ahead of what is committed gets a snapshot of what is, and the next batch', async () => {
+  const { controllers, node } = await alone();
+  const release = node.disk.hold();
+  const made = create(node, { name: 'a' });
+  await drain();
+  const { logEndOffset, highWatermark } = node.running.status();
+  expect(logEndOffset).toBeGreaterThan(highWatermark);
+  const reader = new ReadImage(node, { endOffset: logEndOffset, epoch: node.running.leader().epoch });
+  await drain();
+  expect(reader.heard).toEqual([]);
+  release();
+  await controllers.got(made);
+  await controllers.got(create(node, { name: 'b' }));
+  expect(reader.heard).toEqual([`snapshot ${logEndOffset}`, `committed ${node.running.status().highWatermark}`]);
+});
+
 test('runtime: a snapshot for a reader comes in parts, each waits for the one before, and what is committed meanwhile follows', async () => {
   const { controllers, node } = await alone({ limits: { controllerSnapshotPartBytes: 200 } });
   await controllers.got(create(node, { name: 'many', partitions: 20 }));

@@ -153,12 +153,13 @@ export class RaftDriver {
 
   /**
    * What the machine has heard after `from`, as many entries as fit in `bytesMax`, at least one when there is one.
-   * @returns undefined when the log does not hold what follows, or knows `from` in another epoch
+   * @returns undefined when the log does not hold what follows, knows `from` in another epoch, or has not told as much
    */
   appliedAfter(from: Position, bytesMax: number): readonly Entry[] | undefined {
     const { log } = this.#state;
-    if (from.offset < log.start.offset || log.epochAt(from.offset) !== from.epoch) return undefined;
     const { offset } = this.#applier.applied;
+    if (from.offset < log.start.offset || from.offset > offset) return undefined;
+    if (log.epochAt(from.offset) !== from.epoch) return undefined;
     const entries = log.slice(from.offset, bytesMax);
     return entries.filter(({ endOffset }) => endOffset <= offset);
   }
