@@ -211,6 +211,23 @@ test('runtime: a silent broker is fenced when its session is over, without anybo
   expect(fenced).toEqual([1]);
 });
 
+test('runtime: one that stood still hears first what brokers have said meanwhile, and fences who has said nothing', async () => {
+  const { controllers, node } = await alone();
+  const brokerEpoch = await joined(controllers, node, 2);
+  const reader = new ReadImage(node);
+  const stillMs = 2 * SESSION_TIMEOUT_MS;
+  node.life.stillUntilMs = controllers.clock.monotonicMs() + stillMs;
+  // It lies in the socket while the process stands still, and is read when the timers that are due have fired.
+  const metadataOffset = node.running.status().highWatermark;
+  const beat = { brokerId: 2, brokerEpoch, metadataOffset, wantFence: false, wantShutDown: false, offlineLogDirs: [] };
+  controllers.clock.after(stillMs + 1, () => void node.running.port.heartbeat(beat));
+  await controllers.pass(stillMs + 500);
+  expect(reader.image.cluster.isAlive(1)).toBe(false);
+  expect(reader.image.cluster.isAlive(2)).toBe(true);
+  await controllers.pass(SESSION_TIMEOUT_MS);
+  expect(reader.image.cluster.isAlive(2)).toBe(false);
+});
+
 test('runtime: after enough bytes the log is replaced by a snapshot, from which the same state is loaded', async () => {
   const properties = { 'metadata.log.max.record.bytes.between.snapshots': '2000' };
   const controllers = await started(1, { properties });

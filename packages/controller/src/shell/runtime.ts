@@ -49,6 +49,9 @@ type Lead = {
 
 /** While the lead is handed over, or too much waits for a majority, the log takes nothing. */
 const REFUSED_TICK_MS = 20;
+/** A timer that comes later than this says that the process did not run, and for how long its streams are heard before anything is due. */
+const STOOD_STILL_MS = 200;
+const LISTENING_MS = 50;
 
 export type RuntimeOptions = {
   readonly settings: ControllerSettings;
@@ -422,9 +425,19 @@ export class ControllerRuntime implements RaftMachine {
     this.#timer?.handle.cancel();
     const fire = (): void => {
       this.#timer = undefined;
-      if (this.#lead?.epoch === epoch) void this.submit({ kind: 'tick' });
+      if (this.#lead?.epoch === epoch) this.#due(this.#lead, dueMs);
     };
     this.#timer = { handle: clock.after(waitMs, fire), dueMs };
+  }
+
+  /** A process that stood still has heard nobody: what brokers have said meanwhile comes first, or it would take all of them for dead. */
+  #due(lead: Lead, dueMs: number): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    // Only once: on a machine that is always late something must be due some time.
+    const hasListened = dueMs <= lead.patientUntilMs + 1;
+    if (hasListened || nowMs - dueMs <= STOOD_STILL_MS) return void this.submit({ kind: 'tick' });
+    lead.patientUntilMs = nowMs + LISTENING_MS;
+    this.#armTimer(lead);
   }
 
   #notActive(): Outcome<never> & { readonly ok: false } {

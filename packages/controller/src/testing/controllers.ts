@@ -1,6 +1,6 @@
 /** Whole controllers on simulated time, streams and disks, as many as a test wants. */
 import { Prng, UUID_ZERO, assert, limits as allLimits, randomUuid, silent } from '@odradek/base';
-import type { Clock, Limits, Logger, Outcome } from '@odradek/base';
+import type { Clock, Limits, Logger, Outcome, TimerHandle } from '@odradek/base';
 import { SimClock, SimFiles, drain } from '@odradek/base/testing';
 import { MetadataImage, decodeRecord } from '@odradek/metadata';
 import type { MetadataRecord } from '@odradek/metadata';
@@ -39,7 +39,8 @@ export type Controller = {
   readonly running: RunningController;
   readonly disk: MoodyRaftStore;
   readonly process: SimNode;
-  readonly life: { isOver: boolean };
+  /** A process that stands still lives; its timers fire when it goes on. */
+  readonly life: { isOver: boolean; stillUntilMs: number };
   readonly faults: Error[];
   /** What its listener has refused before it was asked. */
   readonly refused: string[];
@@ -81,7 +82,7 @@ export class Controllers {
     const disk = new MoodyRaftStore(this.diskOf(id, options.voters), this.clock);
     const faults: Error[] = [];
     const refused: string[] = [];
-    const life = { isOver: false };
+    const life = { isOver: false, stillUntilMs: 0 };
     const clock = clockOf(this.clock, life);
     const host = options.host ?? hostOf(id);
     const clusterId = options.clusterId ?? CLUSTER_ID;
@@ -238,15 +239,23 @@ function votersText({ id, endpoints }: Voter): string {
 }
 
 /** Of a process that is gone, no timer fires. */
-function clockOf(clock: Clock, life: { readonly isOver: boolean }): Clock {
-  return {
-    nowMs: () => clock.nowMs(),
-    monotonicMs: () => clock.monotonicMs(),
-    after: (delayMs, fire) =>
-      clock.after(delayMs, () => {
-        if (!life.isOver) fire();
-      }),
+function clockOf(clock: Clock, life: Controller['life']): Clock {
+  const after = (delayMs: number, fire: () => void): TimerHandle => {
+    let still: TimerHandle | undefined;
+    const timer = clock.after(delayMs, () => {
+      const leftMs = life.stillUntilMs - clock.monotonicMs();
+      if (life.isOver) return;
+      if (leftMs > 0) still = clock.after(leftMs, fire);
+      else fire();
+    });
+    return {
+      cancel: () => {
+        timer.cancel();
+        still?.cancel();
+      },
+    };
   };
+  return { nowMs: () => clock.nowMs(), monotonicMs: () => clock.monotonicMs(), after };
 }
 
 /** Registers a broker and unfences it. @returns its epoch */
