@@ -97,6 +97,8 @@ export type Limits = {
   readonly rpcStreamsPerConnectionMax: number;
   /** Streams of brokers that one controller has open. */
   readonly sessionsMax: number;
+  /** How long a controller that has become active waits for brokers before it looks whose node is gone, and between such looks. */
+  readonly sessionRollCallMs: number;
   /** Requests of one broker that wait for the controller, and that a controller has under way for it. */
   readonly sessionRequestsMax: number;
   /** How long a broker may take nothing of the metadata that is sent to it; then its stream ends, and it comes again. */
@@ -203,6 +205,7 @@ export const production: Limits = {
   rpcRedialMaxMs: 1_000,
   rpcStreamsPerConnectionMax: 8,
   sessionsMax: 1_000,
+  sessionRollCallMs: 200,
   sessionRequestsMax: 1_000,
   sessionStallMs: 10_000,
   sessionPatienceMs: 100,
@@ -281,6 +284,7 @@ export const tiny: Limits = {
   rpcRedialMaxMs: 200,
   rpcStreamsPerConnectionMax: 2,
   sessionsMax: 16,
+  sessionRollCallMs: 40,
   sessionRequestsMax: 8,
   sessionStallMs: 1_000,
   sessionPatienceMs: 20,

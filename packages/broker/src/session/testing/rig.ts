@@ -77,7 +77,15 @@ export function rigOf(options: RigOptions = {}): Rig {
   });
   const hostOf = (controller: HandController): SessionHost => {
     const identity = identityOf(controller.nodeId);
-    const host = new SessionHost({ controller, identity, clock, limits, log, metrics: new MetricsRegistry() });
+    const host = new SessionHost({
+      controller,
+      identity,
+      clock,
+      limits,
+      log,
+      metrics: new MetricsRegistry(),
+      expected: () => [],
+    });
     hosts.set(controller.nodeId, host);
     return host;
   };

@@ -6,11 +6,15 @@
 import type { Clock, Limits, Logger, Metrics } from '@odradek/base';
 import type { FromBroker, FromController, Identity, Peer, ServiceHandler, Stream } from '@odradek/rpc';
 import type { ControllerPort, KnownLeader } from '../../ports.ts';
+import { RollCall } from './roll-call.ts';
+import type { Expected } from './roll-call.ts';
 import { Session } from './session.ts';
 import type { SessionEnd, SpokenFor } from './session.ts';
 
 export type SessionHostOptions = {
   readonly controller: ControllerPort;
+  /** Brokers that are registered and not fenced: who is expected when this controller becomes active. */
+  readonly expected: () => Iterable<Expected>;
   readonly identity: Identity;
   readonly clock: Clock;
   readonly limits: Limits;
@@ -25,14 +29,15 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
   readonly #sessions = new Set<Session>();
   /** By broker id: the session on which it speaks. */
   readonly #owners = new Map<number, Session>();
+  readonly #rollCall: RollCall;
   #isClosed = false;
 
   constructor(options: SessionHostOptions) {
     this.#options = options;
     const { controller, metrics } = options;
-    controller.onLeader((leader) => {
-      for (const session of this.#sessions) session.leaderIs(leader);
-    });
+    this.#rollCall = new RollCall({ ...options, isHere: (brokerId) => this.#owners.has(brokerId) });
+    controller.onLeader((leader) => this.#leaderIs(leader));
+    this.#leaderIs(controller.leader());
     controller.onFenced(({ brokerId, brokerEpoch, why }) => this.#owners.get(brokerId)?.fenced(brokerEpoch, why));
     metrics.sample('odradek_controller_sessions', {}, () => this.#sessions.size);
   }
@@ -65,8 +70,15 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
   /** This controller stops: every broker is told, and looks for another. */
   close(): void {
     this.#isClosed = true;
+    this.#rollCall.end();
     const nobody: KnownLeader = { nodeId: null, epoch: this.#options.controller.leader().epoch, endpoint: undefined };
     for (const session of this.#sessions) session.leave('moved', STOPS, nobody);
+  }
+
+  #leaderIs(leader: KnownLeader): void {
+    for (const session of this.#sessions) session.leaderIs(leader);
+    if (leader.nodeId === this.#options.identity.nodeId && !this.#isClosed) this.#rollCall.begin();
+    else this.#rollCall.end();
   }
 
   /** A broker was taken on a stream. What was decided on a stream that has ended since counts for the broker, not for the stream. */

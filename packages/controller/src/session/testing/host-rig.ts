@@ -9,6 +9,7 @@ import type { Ending, FromBroker, FromController, Identity, Stream } from '@odra
 import { SimStreams } from '@odradek/rpc/testing';
 import type { SimNode } from '@odradek/rpc/testing';
 import { SessionHost } from '../shell/host.ts';
+import type { Expected } from '../shell/roll-call.ts';
 import { HandCluster, idOf } from './hand-controllers.ts';
 
 export const identity = (nodeId: number, life = nodeId): Identity => ({
@@ -61,7 +62,9 @@ export function rigOf(limits: Limits = allLimits.production) {
   const controller = cluster.add(1, { host: 'c1', port: 9093 });
   cluster.add(2, { host: 'c2', port: 9093 });
   const metrics = new MetricsRegistry();
-  const host = new SessionHost({ controller, identity: identity(1), clock, limits, log: silent, metrics });
+  const expected: Expected[] = [];
+  const said = { clock, limits, log: silent, metrics, expected: () => expected };
+  const host = new SessionHost({ controller, identity: identity(1), ...said });
   const server = streams.node(identity(1), 'c1').server;
   server.serve(brokerSessionService, host);
   void server.listen('', 9093);
@@ -81,7 +84,7 @@ export function rigOf(limits: Limits = allLimits.production) {
     return speaker;
   };
   const endedOf = (why: string): number => metrics.value('odradek_controller_sessions_ended_total', { why }) ?? 0;
-  return { clock, streams, cluster, controller, host, metrics, pass, dial, endedOf };
+  return { clock, streams, cluster, controller, expected, host, metrics, pass, dial, endedOf };
 }
 
 export const createTopics = (name: string) =>
