@@ -96,8 +96,8 @@ function growth(): Step {
 const { TOPIC, BROKER, GROUP, CLIENT_METRICS } = ConfigResourceType;
 
 /**
- * Left out: what Kafka breaks over (an operation that is none), and what its controllers take of brokers without a look at it (keys that
- * cannot change).
+ * Left out: what Kafka breaks over (an operation that is none), or takes for what nobody means (nothing, appended), and what its controllers
+ * take of brokers without a look at it.
  */
 function configuration(): Step {
   const [type, name] = luck.pick<readonly [number, string]>(
@@ -108,9 +108,10 @@ function configuration(): Step {
     [CLIENT_METRICS, luck.pick('m', '')],
   );
   const [key, value] = keyOf(type);
-  const operation = luck.pick(0, 0, 1, 2, 3);
+  const operation = value === '' ? luck.pick(0, 1) : luck.pick(0, 0, 1, 2, 3);
   const configs = [{ name: key, configOperation: operation, value: operation === 1 ? null : value }];
-  return step(luck.pick('broker', 'controller'), [ApiKey.IncrementalAlterConfigs, luck.pick(0, 1)], 'drawn', {
+  const of = type === BROKER ? 'broker' : luck.pick('broker', 'controller');
+  return step(of, [ApiKey.IncrementalAlterConfigs, luck.pick(0, 1)], 'drawn', {
     resources: [{ resourceType: type, resourceName: name, configs }],
     validateOnly: luck.chance(4),
   });
