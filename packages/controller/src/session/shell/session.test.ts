@@ -60,6 +60,9 @@ describe('what is asked', () => {
       [4, ErrorCode.REQUEST_TIMED_OUT],
       [5, ErrorCode.REQUEST_TIMED_OUT],
     ]);
+    broker.beat(0);
+    await pass();
+    expect(broker.of('heartbeatReply'), 'the heart beats on').toMatchObject([{ refused: null }]);
     for (const decide of deciding.toReversed()) {
       decide(ok({ reply: { throttleTimeMs: 0, topics: [] }, committedOffset: 9 }));
       await drain();

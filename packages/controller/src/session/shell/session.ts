@@ -37,7 +37,8 @@ export class Session {
   #epoch = -1;
   #broker: SpokenFor | undefined;
   #mayStop = false;
-  #underWay = 0;
+  /** Requests do not keep the heart from beating. */
+  readonly #underWay = { request: 0, heart: 0 };
   #feed: Feed | undefined;
   #closing: TimerHandle | undefined;
   /** How this side wants it to be seen. */
@@ -176,7 +177,7 @@ export class Session {
     const decoded = decodeAdminRequest({ apiKey, apiVersion, body });
     if (!decoded.ok) return refusedAnswer(decoded);
     const request = decoded.value;
-    const outcome = await this.#bounded(() => this.#options.controller.admin(request, principal));
+    const outcome = await this.#bounded('request', () => this.#options.controller.admin(request, principal));
     if (!outcome.ok) return refusedAnswer(outcome);
     const { reply, committedOffset } = outcome.value;
     return { refused: null, committedOffset, ...encodeAdminReply(request.kind, reply) };
@@ -185,20 +186,20 @@ export class Session {
   /** A broker speaks for itself. */
   #oneOfMany<T>(brokerId: number, ask: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     const { nodeId } = this.#options.stream.peer;
-    if (nodeId === brokerId) return this.#bounded(ask);
+    if (nodeId === brokerId) return this.#bounded('heart', ask);
     const why = `node ${nodeId} speaks for broker ${brokerId}: a broker's id is that of its node`;
     return Promise.resolve(refuse(ErrorCode.INVALID_REQUEST, why));
   }
 
-  async #bounded<T>(ask: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  async #bounded<T>(of: 'request' | 'heart', ask: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     const { sessionRequestsMax } = this.#options.limits;
-    if (this.#underWay >= sessionRequestsMax) {
+    if (this.#underWay[of] >= sessionRequestsMax) {
       const why = `${sessionRequestsMax} requests of this broker are under way, which is all it may have: nothing was done, try again`;
       return refuse(ErrorCode.REQUEST_TIMED_OUT, why);
     }
-    this.#underWay += 1;
+    this.#underWay[of] += 1;
     const outcome = await ask();
-    this.#underWay -= 1;
+    this.#underWay[of] -= 1;
     return outcome;
   }
 
