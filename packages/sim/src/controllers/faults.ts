@@ -19,7 +19,9 @@ export class Faults {
   constructor(world: World, machines: readonly Machine[]) {
     this.#world = world;
     this.#machines = machines;
-    for (const machine of machines) machine.onUnwanted = () => this.#restart(machine);
+    const { scheduler, random } = world;
+    for (const machine of machines)
+      machine.onUnwanted = () => scheduler.after(random.below(RESTART_AFTER_MS_MAX), () => this.#startIfDown(machine));
   }
 
   begin(): void {
