@@ -122,7 +122,7 @@ function keyOf(type: number): readonly [name: string, value: string] {
     case TOPIC:
       return [luck.pick('retention.ms', 'cleanup.policy', 'min.insync.replicas', 'segment.bytes', 'nope'), valueOf()];
     case BROKER:
-      return [luck.pick('log.retention.ms', 'log.cleanup.policy', 'num.io.threads'), valueOf()];
+      return [luck.pick('log.retention.ms', 'log.cleanup.policy', 'log.segment.bytes'), valueOf()];
     case GROUP:
       return [luck.pick('consumer.session.timeout.ms', 'consumer.heartbeat.interval.ms', 'nope'), valueOf()];
     default:

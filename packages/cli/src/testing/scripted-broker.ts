@@ -21,6 +21,10 @@ const EVERY_API: readonly ApiKey[] = [
   ApiKey.FindCoordinator,
   ApiKey.DescribeGroups,
   ApiKey.ListGroups,
+  ApiKey.UpdateFeatures,
+  ApiKey.DescribeQuorum,
+  ApiKey.DescribeCluster,
+  ApiKey.UnregisterBroker,
 ];
 
 /** The answer to a request, or `close`: the connection breaks instead. */
