@@ -126,7 +126,7 @@ export class Faults {
   }
 
   #startIfDown(machine: Machine): void {
-    if (!machine.isUp) machine.start();
+    if (!machine.isUp && !machine.staysDown) machine.start();
   }
 
   #stop(): void {

@@ -73,15 +73,15 @@ export class Liveness {
     const boundMs = limits.brokerReconnectGraceMs + ROUND_TRIPS_PER_FENCE * roundTripMs;
     if (machine === undefined || 2 * boundMs >= options.sessionTimeoutMs) return;
     const active = this.#machines.find(({ isActive }) => isActive);
+    machine.staysDown = true;
     machine.die('kill');
     await this.#pass(2 * boundMs);
     const isFenced = !claims.ledger.image.cluster.isAlive(machine.id);
     claims.judge.holds(isFenced || active?.isActive !== true, 'a death is seen by the stream', () => {
       return `broker ${machine.id} was killed ${2 * boundMs} ms ago and is not fenced`;
     });
-    scheduler.after(0, () => {
-      if (!machine.isUp) machine.start();
-    });
+    machine.staysDown = false;
+    scheduler.after(0, () => machine.start());
   }
 
   #anyBroker(isGood: (machine: Machine) => boolean): Machine | undefined {

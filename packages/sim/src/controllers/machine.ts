@@ -38,6 +38,8 @@ type Process = {
   controller: RunningController | undefined;
   broker: SimBroker | undefined;
   isStopping: boolean;
+  /** Its disk has refused a write: it may stop for that. */
+  hasFault: boolean;
 };
 
 export class Machine {
@@ -56,6 +58,8 @@ export class Machine {
   isStalled = false;
   /** Its disk takes no more. */
   isFull = false;
+  /** Nobody starts it, for a while. */
+  staysDown = false;
 
   /** Hears of a broker whose process has ended. */
   onGone: (broker: SimBroker) => void = () => undefined;
@@ -109,12 +113,20 @@ export class Machine {
       incarnationId: randomUuid(random),
     };
     const node = streams.node(identity, this.host, { clock, limits });
-    const process: Process = { gate, node, identity, controller: undefined, broker: undefined, isStopping: false };
+    const process: Process = {
+      gate,
+      node,
+      identity,
+      controller: undefined,
+      broker: undefined,
+      isStopping: false,
+      hasFault: false,
+    };
     this.#process = process;
     this.#tell('starts');
     this.#run(process, clock).catch((error: unknown) => {
       if (gate.isOver) return;
-      if (error instanceof StorageFault && this.isFull) return this.die('fault');
+      if (error instanceof StorageFault && process.hasFault) return this.die('fault');
       claims.judge.say('a node starts', `machine ${this.id}: ${String(error)}`);
     });
   }
@@ -125,7 +137,7 @@ export class Machine {
     const config = configOf(this.#world, this.id, this.roles);
     if (this.roles.isController) {
       const ports = { clock, random, files: new SimFiles() };
-      const store = await composition.raftStoreOn(this.#database(gate), {
+      const store = await composition.raftStoreOn(this.#database(process), {
         directory: '/metadata',
         files: ports.files,
         limits,
@@ -181,7 +193,7 @@ export class Machine {
   /** The controller gave up: the node stops, as `startNode` does. */
   #failed(process: Process, fault: Error): void {
     if (process.gate.isOver) return;
-    const isWorldly = fault instanceof StorageFault && this.isFull;
+    const isWorldly = fault instanceof StorageFault && process.hasFault;
     this.#world.claims.judge.holds(isWorldly, 'a controller runs', () => `machine ${this.id}: ${fault.message}`);
     this.#world.scheduler.after(0, () => {
       if (this.#process === process) this.die('fault');
@@ -263,7 +275,7 @@ export class Machine {
     if (process.broker !== undefined) this.onGone(process.broker);
     const { judge } = this.#world.claims;
     this.#stop(process, deadlineMs).catch((error: unknown) => {
-      judge.holds(this.isFull, 'a node stops', () => `machine ${this.id}: ${String(error)}`);
+      judge.holds(process.hasFault, 'a node stops', () => `machine ${this.id}: ${String(error)}`);
     });
   }
 
@@ -300,13 +312,18 @@ export class Machine {
     this.#directoryId = randomUuid(this.#world.random);
   }
 
-  #database(gate: Gate): ReturnType<typeof openDatabase> {
+  #database(process: Process): ReturnType<typeof openDatabase> {
+    const { gate } = process;
     const disk = this.#disk;
     const { scheduler, random, options } = this.#world;
     return openDatabase({
       disk,
       isOver: () => gate.isOver,
-      failure: () => (this.isFull ? 'IO error: No space left on device' : undefined),
+      failure: () => {
+        if (!this.isFull) return undefined;
+        process.hasFault = true;
+        return 'IO error: No space left on device';
+      },
       later: (kind, act, told) => {
         const stallMs = this.isStalled ? random.below(STALL_MS) : 0;
         const delayMs = kind === 'read' ? 0 : random.below(options.diskDelayMs + 1);
