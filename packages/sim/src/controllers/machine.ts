@@ -132,7 +132,7 @@ export class Machine {
   }
 
   async #run(process: Process, clock: ReturnType<typeof processClock>): Promise<void> {
-    const { node, identity, gate } = process;
+    const { node, identity } = process;
     const { composition, claims, limits, random } = this.#world;
     const config = configOf(this.#world, this.id, this.roles);
     if (this.roles.isController) {
