@@ -71,7 +71,8 @@ class ControllersRun {
     const controllerIds = Array.from({ length: options.controllerCount }, (_, at) => at + 1);
     const scheduler = this.#scheduler;
     const patienceMs = STALE_ELECTION_TIMEOUTS * options.electionTimeoutMs + STALE_MS;
-    this.#claims = new Claims(() => scheduler.nowMs, { limits, patienceMs });
+    const told = (line: string): void => trace(`${scheduler.nowMs.toFixed(1)} ${line}`);
+    this.#claims = new Claims({ nowMs: () => scheduler.nowMs, limits, patienceMs, trace: told });
     const world: World = {
       options,
       scheduler,
@@ -82,7 +83,7 @@ class ControllersRun {
       patienceMs,
       composition,
       controllerIds,
-      trace: (line) => trace(`${scheduler.nowMs.toFixed(1)} ${line}`),
+      trace: told,
     };
     const combinedCount = options.isCombined ? Math.min(options.brokerCount, options.controllerCount) : 0;
     for (const id of controllerIds)

@@ -1,11 +1,22 @@
 /** All the claims of a run, wired together. */
 import type { Limits } from '@odradek/base';
+import type { BrokerImage, MetadataImage } from '@odradek/metadata';
 import { Changes } from './changes.ts';
 import { Leaders } from './images.ts';
 import { Judge } from './judge.ts';
 import { Ledger } from './ledger.ts';
 import { RaftLog } from './raft-log.ts';
 import { Registrations } from './registrations.ts';
+
+export type ClaimsOptions = {
+  readonly nowMs: () => number;
+  /** Of the controllers that are watched. */
+  readonly limits: Limits;
+  /** How long a controller may believe that it leads after it has lost its majority. */
+  readonly patienceMs: number;
+  /** Hears what becomes of controllers and brokers. */
+  readonly trace: (line: string) => void;
+};
 
 export class Claims {
   readonly judge: Judge;
@@ -15,8 +26,7 @@ export class Claims {
   readonly leaders: Leaders;
   readonly registrations: Registrations;
 
-  /** @param patienceMs how long a controller may believe that it leads after it has lost its majority */
-  constructor(nowMs: () => number, { limits, patienceMs }: { readonly limits: Limits; readonly patienceMs: number }) {
+  constructor({ nowMs, limits, patienceMs, trace }: ClaimsOptions) {
     this.judge = new Judge(nowMs);
     this.leaders = new Leaders(this.judge, limits.controllerRecordsPerSliceMax);
     this.registrations = new Registrations(this.judge, nowMs, patienceMs);
@@ -27,13 +37,21 @@ export class Claims {
       changed: (delta, image) => {
         this.leaders.changed(delta, image);
         this.registrations.changed(delta, image);
+        for (const [id, before] of delta.brokers) trace(`${standing(image, id, before)} (${image.endOffset})`);
       },
     });
-    this.log = new RaftLog(this.judge, this.ledger);
+    this.log = new RaftLog(this.judge, this.ledger, trace);
   }
 
   settle(): void {
     this.ledger.settle();
     this.changes.settle();
   }
+}
+
+function standing(image: MetadataImage, id: number, before: BrokerImage | undefined): string {
+  const broker = image.cluster.broker(id);
+  if (broker === undefined) return `broker ${id} is unregistered`;
+  if (broker.epoch !== before?.epoch) return `broker ${id} is registered under epoch ${broker.epoch}`;
+  return `broker ${id} is ${broker.fenced ? 'fenced' : broker.inControlledShutdown ? 'about to stop' : 'active'}`;
 }

@@ -16,10 +16,12 @@ export class RaftLog {
   readonly claims = new Claims();
   readonly #judge: Judge;
   readonly #ledger: Ledger;
+  readonly #trace: (line: string) => void;
   readonly #known = new Map<string, Known>();
 
-  constructor(judge: Judge, ledger: Ledger) {
+  constructor(judge: Judge, ledger: Ledger, trace: (line: string) => void) {
     this.#judge = judge;
+    this.#trace = trace;
     this.#ledger = ledger;
   }
 
@@ -99,6 +101,7 @@ export class RaftLog {
     shadow.entries.push(position);
     if (entry.kind !== 'leaderChange' || entry.leaderId !== nodeId) return;
     shadow.leadsEpoch = entry.epoch;
+    this.#trace(`controller ${nodeId} is elected in epoch ${entry.epoch}`);
     this.claims.elected(nodeId, entry.epoch);
     const { start, entries } = shadow;
     const epochAt = (offset: number): number | undefined =>
