@@ -295,7 +295,7 @@ class Node implements RunningNode {
     for (const { name, host, port } of front.listeners) {
       log.info(
         { listener: name, host, port },
-        `the controller listens on ${host === '' ? '*' : host}:${port} (${name})`,
+        `the controller listens on ${configuration.formatAddress({ host: host === '' ? '*' : host, port })} (${name})`,
       );
     }
     const [first] = front.listeners;

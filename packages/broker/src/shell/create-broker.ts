@@ -4,7 +4,7 @@
  *   listeners are bound (ports are known, wrong addresses told) → logs are opened → there is a quorum → the broker registers → all
  *   committed metadata is applied (partitions open, coordinators load) → the controller unfences it → requests are served
  */
-import { limits as allLimits, ok, randomUuid, refuse } from '@odradek/base';
+import { config as configuration, limits as allLimits, ok, randomUuid, refuse } from '@odradek/base';
 import type { Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
 import type { Endpoint, MetadataImage } from '@odradek/metadata';
@@ -142,7 +142,10 @@ class Broker {
     this.#listeners.serve();
     this.#state = 'running';
     for (const { name, host, port } of advertised) {
-      log.info({ listener: name, host, port }, `clients are served on ${host}:${port} (${name})`);
+      log.info(
+        { listener: name, host, port },
+        `clients are served on ${configuration.formatAddress({ host, port })} (${name})`,
+      );
     }
     return ok({
       listeners,

@@ -27,5 +27,6 @@ export function peerName({ nodeId, address }: { readonly nodeId: number; readonl
 }
 
 export function targetName({ nodeId, host, port }: Target): string {
-  return nodeId === null ? `${host}:${port}` : `node ${nodeId} (${host}:${port})`;
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return nodeId === null ? address : `node ${nodeId} (${address})`;
 }
