@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { MetricsRegistry, limits as allLimits } from '@odradek/base';
-import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
+import type { Clock, Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import type { MetadataImage } from '@odradek/metadata';
 import type {
   FromBroker,
@@ -158,7 +158,8 @@ function runtimeOf({ ports, config, identity, log }: ControllerOptions, limits: 
 
 function running(options: ControllerOptions, insides: Insides): RunningController {
   const { runtime, driver, transport } = insides;
-  const { port, sessions, local, close } = openDoors(options, insides);
+  const { port, sessions, local, departed, close } = openDoors(options, insides);
+  const handing = { ...insides, clock: options.ports.clock, departed };
   return {
     port,
     raft: transport,
@@ -168,7 +169,7 @@ function running(options: ControllerOptions, insides: Insides): RunningControlle
     status: () => driver.status(),
     voters: () => runtime.voters,
     leader: () => port.leader(),
-    handOver: (deadlineMs, to) => handOver(options, insides, deadlineMs, to ?? null),
+    handOver: (deadlineMs, to) => handOver(handing, deadlineMs, to ?? null),
     async close() {
       await close();
       await driver.close();
@@ -176,22 +177,27 @@ function running(options: ControllerOptions, insides: Insides): RunningControlle
   };
 }
 
-async function handOver(
-  { ports }: ControllerOptions,
-  { runtime, driver }: Insides,
-  deadlineMs: number,
-  to: number | null,
-): Promise<void> {
+type HandingOver = Insides & { readonly clock: Clock; readonly departed: () => Promise<void> };
+
+async function handOver(insides: HandingOver, deadlineMs: number, to: number | null): Promise<void> {
+  const { runtime, driver, clock, departed } = insides;
   if (!runtime.isActive || driver.voters.length < 2) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const late = ports.clock.after(deadlineMs, resolve);
+  const late = Promise.withResolvers<void>();
+  const timer = clock.after(deadlineMs, late.resolve);
+  const lost = Promise.withResolvers<void>();
   const unheard = runtime.onLeader(() => {
-    if (!runtime.isActive) resolve();
+    if (!runtime.isActive) lost.resolve();
   });
+  const over = Promise.race([lost.promise, late.promise]);
+  const { quiet, goOn } = runtime.hold();
+  await Promise.race([quiet, over]);
   driver.transferLeader(to);
-  await promise;
-  late.cancel();
+  await over;
+  goOn();
   unheard();
+  // What was on its way here is refused in words, rather than lost with its stream.
+  await Promise.race([departed(), late.promise]);
+  timer.cancel();
 }
 
 function transportOf(options: ControllerOptions, limits: Limits, metrics: Metrics): StreamTransport {

@@ -30,6 +30,8 @@ export type Doors = {
   readonly sessions: ServiceHandler<FromBroker, FromController>;
   /** Opens a session within this process. */
   readonly local: () => Stream<FromBroker, FromController>;
+  /** Resolves when all brokers that have a session now have ended it. */
+  readonly departed: () => Promise<void>;
   /** Answers what waits; brokers look for another controller. */
   readonly close: () => Promise<void>;
 };
@@ -60,6 +62,7 @@ export function openDoors(options: ControllerOptions, insides: Insides): Doors {
       sessions.opened(far);
       return near;
     },
+    departed: () => sessions.departed(),
     async close() {
       joining.close();
       registering.close();

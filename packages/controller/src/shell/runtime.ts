@@ -45,6 +45,8 @@ type Lead = {
   patientUntilMs: number;
   /** As the machine knows them. */
   voters: readonly Voter[];
+  /** Nothing more is decided until the lead has gone or stays: called when nothing is under way. */
+  quiet: (() => void) | undefined;
 };
 
 /** While the lead is handed over, or too much waits for a majority, the log takes nothing. */
@@ -233,6 +235,7 @@ export class ControllerRuntime implements RaftMachine {
       isBlocked: false,
       patientUntilMs: 0,
       voters: [],
+      quiet: undefined,
     };
     const answer = (outcome: Outcome<Committed>): void => this.#activated(epoch, outcome);
     assert(this.#queue.push({ op: { kind: 'activated' }, answer }), 'nobody waits at a node that does not lead');
@@ -274,6 +277,7 @@ export class ControllerRuntime implements RaftMachine {
     this.#refuseWaiting(refuse(ErrorCode.NOT_CONTROLLER, why));
     this.#readers.endAll(why);
     this.#idle?.resolve();
+    lead.quiet?.();
   }
 
   /** What was under way may or may not be committed by whoever leads next. */
@@ -324,6 +328,7 @@ export class ControllerRuntime implements RaftMachine {
     const lead = this.#lead;
     if (lead === undefined) return;
     if (lead.isAsking || lead.inFlight !== undefined || lead.isBlocked) return;
+    if (lead.quiet !== undefined) return lead.quiet();
     // What is due by itself has its turn among what is asked, however much that is.
     if (this.#state === 'running') this.#armTimer(lead);
     if (this.#queue.length > 0) {
@@ -451,6 +456,23 @@ export class ControllerRuntime implements RaftMachine {
           ? `Node ${nodeId} is not the active controller: ${who}.`
           : 'The controller is closed.';
     return { ok: false, code: ErrorCode.NOT_CONTROLLER, why };
+  }
+
+  /**
+   * Decides nothing more before `goOn`; what is asked waits. Then the lead may be handed over without anybody who does not know what came
+   * of a request: what waits is refused with NOT_CONTROLLER, and may be asked of the next one.
+   */
+  hold(): { readonly quiet: Promise<void>; readonly goOn: () => void } {
+    const { promise: quiet, resolve } = Promise.withResolvers<void>();
+    const lead = this.#lead;
+    if (lead === undefined) resolve();
+    else lead.quiet = resolve;
+    this.#wake();
+    const goOn = (): void => {
+      if (lead !== undefined) lead.quiet = undefined;
+      this.#wake();
+    };
+    return { quiet, goOn };
   }
 
   /** Takes nothing more, and resolves when what waits is answered: at the latest when the lead is lost, or after `controllerDrainMs`. */

@@ -79,6 +79,32 @@ describe('a stream is told', () => {
   });
 });
 
+test('sessions: it is told when those that there were have ended, each once it is answered', async () => {
+  const { cluster, controller, host, dial, pass } = rigOf();
+  cluster.elect(1);
+  const [asking, idle] = [await dial(7), await dial(8)];
+  const decided = Promise.withResolvers<Awaited<ReturnType<typeof controller.answers>>>();
+  controller.answers = () => decided.promise;
+  asking.ask(createTopics('a'));
+  await pass();
+  cluster.elect(2);
+  let departed = false;
+  void host.departed().then(() => (departed = true));
+  await pass();
+  idle.stream.close();
+  await dial(9);
+  await pass();
+  expect(departed).toBe(false);
+  decided.resolve(ok({ reply: { throttleTimeMs: 0, topics: [] }, committedOffset: 1 }));
+  await pass();
+  expect(asking.of('answer')).toHaveLength(1);
+  asking.stream.close();
+  await pass();
+  expect(departed).toBe(true);
+  const { host: empty } = rigOf();
+  await empty.departed();
+});
+
 describe('a broker is lost', () => {
   const lost = [{ brokerId: 7, brokerEpoch: 0 }];
 

@@ -29,6 +29,7 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
   readonly #sessions = new Set<Session>();
   /** By broker id: the session on which it speaks. */
   readonly #owners = new Map<number, Session>();
+  readonly #departures = new Set<{ readonly awaited: Set<Session>; readonly resolve: () => void }>();
   readonly #rollCall: RollCall;
   #isClosed = false;
 
@@ -67,6 +68,15 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
     session.leaderIs(controller.leader());
   }
 
+  /** Resolves when all sessions that there are now have ended: who was told of another controller goes once it is answered. */
+  departed(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const awaited = new Set(this.#sessions);
+    if (awaited.size === 0) resolve();
+    else this.#departures.add({ awaited, resolve });
+    return promise;
+  }
+
   /** This controller stops: every broker is told, and looks for another. */
   close(): void {
     this.#isClosed = true;
@@ -98,6 +108,12 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
 
   #ended(session: Session, end: SessionEnd): void {
     this.#sessions.delete(session);
+    for (const departure of this.#departures) {
+      departure.awaited.delete(session);
+      if (departure.awaited.size > 0) continue;
+      this.#departures.delete(departure);
+      departure.resolve();
+    }
     const { broker } = session;
     const isOwner = broker !== undefined && this.#owners.get(broker.brokerId) === session;
     const { controller, log, metrics } = this.#options;
