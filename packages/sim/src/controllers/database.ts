@@ -15,7 +15,7 @@ export class DiskImage {
   /** Removed, and not known to be so on the disk. */
   readonly unsynced = new Map<string, Buffer>();
   /** Under way when the process ended. */
-  readonly underWay = new Set<readonly Write[]>();
+  readonly underWay: Set<readonly Write[]> = new Set();
 
   apply(writes: readonly Write[]): void {
     for (const write of writes) {
