@@ -6,7 +6,7 @@ let open: Controllers | undefined;
 afterEach(() => open?.close());
 
 test('hand-over: of what is asked meanwhile nobody has to guess what came of it', async () => {
-  const controllers = await new Controllers(3).start();
+  const controllers = await new Controllers(5).start();
   open = controllers;
   let counts = { made: 0, refused: 0 };
   for (let round = 0; round < 5; round += 1) {
