@@ -147,6 +147,8 @@ import { startKafka } from '@odradek/testkit';
 await using cluster = await startKafka();
 await cluster.createTopic('built', { partitions: 2 });
 if (!/:[0-9]+$/.test(cluster.bootstrap)) throw new Error('no bootstrap address: ' + cluster.bootstrap);
+await using three = await startKafka({ nodes: 3 });
+await three.createTopic('built', { partitions: 3 });
 `;
 
 if (process.argv.includes('--check')) {
