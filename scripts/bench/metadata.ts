@@ -3,6 +3,7 @@
  * how soon an empty broker is there. And one topic after another, beside an Apache Kafka of three nodes.
  */
 import { readdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiKey, ErrorCode, errorName } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
@@ -45,7 +46,7 @@ export async function benchMetadata(options: MetadataOptions): Promise<void> {
   const heads = ['', ...options.replicationFactors.map((factor) => `replication factor ${factor}`)];
   const [first = new Map<string, string>()] = columns;
   const rows = [...first.keys()].map((what) => [what, ...columns.map((column) => column.get(what) ?? '')]);
-  const about = `${options.topics} topics of ${options.partitions} partitions on three combined nodes, ${TOPICS_A_REQUEST} topics a request, one request under way at each node. ${circumstances()}`;
+  const about = `${options.topics} topics of ${options.partitions} partitions on three combined nodes, ${TOPICS_A_REQUEST} topics a request, one request under way at each node; data under ${tmpdir()}. ${circumstances()}`;
   writeSection('metadata', `${about}\n\n${markdownTable(heads, rows)}`);
   writeSection(
     'create-topic',
