@@ -21,7 +21,7 @@ export class Faults {
     this.#machines = machines;
     const { scheduler, random } = world;
     for (const machine of machines)
-      machine.onUnwanted = () => scheduler.after(random.below(RESTART_AFTER_MS_MAX), () => this.#startIfDown(machine));
+      machine.onStopped = () => scheduler.after(random.below(RESTART_AFTER_MS_MAX), () => this.#startIfDown(machine));
   }
 
   begin(): void {
@@ -180,10 +180,7 @@ export class Faults {
     if (!machine.roles.isController) return;
     this.#tell(`the disk of ${machine.id} is full`);
     machine.isFull = true;
-    scheduler.after(random.below(STALL_MS_MAX), () => {
-      machine.isFull = false;
-      this.#restart(machine);
-    });
+    scheduler.after(random.below(STALL_MS_MAX), () => (machine.isFull = false));
   }
 
   /** The first process stands still until its session is over, mostly; then it goes on until nobody may take it for the broker any more. */

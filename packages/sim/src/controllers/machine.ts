@@ -63,8 +63,8 @@ export class Machine {
 
   /** Hears of a broker whose process has ended. */
   onGone: (broker: SimBroker) => void = () => undefined;
-  /** Its process has stopped because the cluster did not want it. */
-  onUnwanted: () => void = () => undefined;
+  /** Its process has stopped by itself: it failed, or the cluster did not want it. */
+  onStopped: () => void = () => undefined;
 
   constructor(world: World, id: number, roles: Roles) {
     this.#world = world;
@@ -126,7 +126,7 @@ export class Machine {
     this.#tell('starts');
     this.#run(process, clock).catch((error: unknown) => {
       if (gate.isOver) return;
-      if (error instanceof StorageFault && process.hasFault) return this.die('fault');
+      if (error instanceof StorageFault && process.hasFault) return this.#stopped(process);
       claims.judge.say('a node starts', `machine ${this.id}: ${String(error)}`);
     });
   }
@@ -195,9 +195,12 @@ export class Machine {
     if (process.gate.isOver) return;
     const isWorldly = fault instanceof StorageFault && process.hasFault;
     this.#world.claims.judge.holds(isWorldly, 'a controller runs', () => `machine ${this.id}: ${fault.message}`);
-    this.#world.scheduler.after(0, () => {
-      if (this.#process === process) this.die('fault');
-    });
+    this.#world.scheduler.after(0, () => this.#stopped(process));
+  }
+
+  #stopped(process: Process): void {
+    if (this.#process === process) this.die('fault');
+    this.onStopped();
   }
 
   #unwanted(process: Process, fault: Error): void {
@@ -207,7 +210,7 @@ export class Machine {
     this.#world.scheduler.after(0, () => {
       if (this.#twin === process) this.endTwin();
       else if (this.#process === process) this.die('kill');
-      this.onUnwanted();
+      this.onStopped();
     });
   }
 
