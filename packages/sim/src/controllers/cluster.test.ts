@@ -5,20 +5,26 @@ import { runControllers } from './cluster.ts';
 const pinned = [3, 5, 12, 13, 96, 124, 156, 169, 1328, 5249];
 
 const SEEDS_PER_PART = 20;
+/** Of a busy machine, too. */
+const timeout = 300_000;
 const parts = Array.from({ length: 10 }, (_, part) => ({ part, from: Math.floor(Math.random() * 900_000_000) }));
 
 test.for(pinned)('controllers: no claim is broken by seed %i', async (seed) => {
   expect((await runControllers(seed)).violation).toBeUndefined();
 });
 
-test.for(parts)('controllers: no claim is broken by 20 fresh seeds ($part: from $from)', async ({ from }) => {
-  for (let seed = from; seed < from + SEEDS_PER_PART; seed += 1) {
-    const { violation } = await runControllers(seed);
-    expect(violation, `npx -y pnpm@12 sim --seed ${seed} --gear controllers`).toBeUndefined();
-  }
-});
+test.for(parts)(
+  'controllers: no claim is broken by 20 fresh seeds ($part: from $from)',
+  { timeout },
+  async ({ from }) => {
+    for (let seed = from; seed < from + SEEDS_PER_PART; seed += 1) {
+      const { violation } = await runControllers(seed);
+      expect(violation, `npx -y pnpm@12 sim --seed ${seed} --gear controllers`).toBeUndefined();
+    }
+  },
+);
 
-test('controllers: two runs of one seed are the same, word by word', async () => {
+test('controllers: two runs of one seed are the same, word by word', { timeout }, async () => {
   for (const seed of [1, 2, 3]) {
     const run = async (): Promise<object> => {
       const story: string[] = [];
@@ -30,15 +36,19 @@ test('controllers: two runs of one seed are the same, word by word', async () =>
   }
 });
 
-test('controllers: runs are about something: changes are acknowledged, controllers fall, and faults come to pass', async () => {
-  const sums = { acknowledged: 0, leaders: 0, faults: 0 };
-  for (let seed = 1; seed <= 10; seed += 1) {
-    const { acknowledgedCount, leaderCount, faultCount } = await runControllers(seed);
-    sums.acknowledged += acknowledgedCount;
-    sums.leaders += leaderCount;
-    sums.faults += faultCount;
-  }
-  expect(sums.acknowledged).toBeGreaterThan(100);
-  expect(sums.leaders).toBeGreaterThan(20);
-  expect(sums.faults).toBeGreaterThan(100);
-});
+test(
+  'controllers: runs are about something: changes are acknowledged, controllers fall, and faults come to pass',
+  { timeout },
+  async () => {
+    const sums = { acknowledged: 0, leaders: 0, faults: 0 };
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const { acknowledgedCount, leaderCount, faultCount } = await runControllers(seed);
+      sums.acknowledged += acknowledgedCount;
+      sums.leaders += leaderCount;
+      sums.faults += faultCount;
+    }
+    expect(sums.acknowledged).toBeGreaterThan(100);
+    expect(sums.leaders).toBeGreaterThan(20);
+    expect(sums.faults).toBeGreaterThan(100);
+  },
+);

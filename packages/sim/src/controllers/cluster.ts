@@ -71,8 +71,9 @@ class ControllersRun {
     const controllerIds = Array.from({ length: options.controllerCount }, (_, at) => at + 1);
     const scheduler = this.#scheduler;
     const patienceMs = STALE_ELECTION_TIMEOUTS * options.electionTimeoutMs + STALE_MS;
+    const majority = options.isDynamic ? 1 : Math.floor(options.controllerCount / 2) + 1;
     const told = (line: string): void => trace(`${scheduler.nowMs.toFixed(1)} ${line}`);
-    this.#claims = new Claims({ nowMs: () => scheduler.nowMs, limits, patienceMs, trace: told });
+    this.#claims = new Claims({ nowMs: () => scheduler.nowMs, limits, patienceMs, majority, trace: told });
     const world: World = {
       options,
       scheduler,

@@ -14,6 +14,8 @@ export type ClaimsOptions = {
   readonly limits: Limits;
   /** How long a controller may believe that it leads after it has lost its majority. */
   readonly patienceMs: number;
+  /** Of the disks, how many make something committed; where voters come and go, one at least. */
+  readonly majority: number;
   /** Hears what becomes of controllers and brokers. */
   readonly trace: (line: string) => void;
 };
@@ -26,7 +28,7 @@ export class Claims {
   readonly leaders: Leaders;
   readonly registrations: Registrations;
 
-  constructor({ nowMs, limits, patienceMs, trace }: ClaimsOptions) {
+  constructor({ nowMs, limits, patienceMs, majority, trace }: ClaimsOptions) {
     this.judge = new Judge(nowMs);
     this.leaders = new Leaders(this.judge, limits.controllerRecordsPerSliceMax);
     this.registrations = new Registrations(this.judge, nowMs, patienceMs);
@@ -40,7 +42,7 @@ export class Claims {
         for (const [id, before] of delta.brokers) trace(`${standing(image, id, before)} (${image.endOffset})`);
       },
     });
-    this.log = new RaftLog(this.judge, this.ledger, trace);
+    this.log = new RaftLog({ judge: this.judge, ledger: this.ledger, majority, trace });
   }
 
   settle(): void {

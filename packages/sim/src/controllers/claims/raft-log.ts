@@ -12,22 +12,36 @@ type Known = { readonly entry: Entry; readonly before: Position };
 type Shadow = { start: Position; entries: Position[]; epoch: number; leadsEpoch: number };
 type Parts = Iterable<Buffer> | AsyncIterable<Buffer>;
 
+export type RaftLogOptions = {
+  readonly judge: Judge;
+  readonly ledger: Ledger;
+  /** Of the disks, how many make something committed; where voters come and go, one at least. */
+  readonly majority: number;
+  readonly trace: (line: string) => void;
+};
+
 export class RaftLog {
   readonly claims = new Claims();
   readonly #judge: Judge;
   readonly #ledger: Ledger;
+  readonly #majority: number;
   readonly #trace: (line: string) => void;
+  /** Whose disk has held an entry, by its place, or a snapshot beyond it. */
+  readonly #holders = new Map<string, Set<number>>();
+  readonly #marks = new Map<number, number>();
   readonly #known = new Map<string, Known>();
 
-  constructor(judge: Judge, ledger: Ledger, trace: (line: string) => void) {
+  constructor({ judge, ledger, majority, trace }: RaftLogOptions) {
     this.#judge = judge;
+    this.#majority = majority;
     this.#trace = trace;
     this.#ledger = ledger;
   }
 
-  /** Everything before this place in its log is committed. */
+  /** Somebody was told that everything before this place in its log is committed: then it is on the disks of a majority. */
   committed(position: Position): void {
     const chain: Entry[] = [];
+    if (position.offset > this.#ledger.end.offset) this.#isHeld(position);
     let at = position;
     while (at.offset > this.#ledger.end.offset) {
       const known = this.#known.get(placeOf(at));
@@ -44,6 +58,14 @@ export class RaftLog {
     this.#judge.watch(() => this.claims.committed(position));
   }
 
+  #isHeld(position: Position): void {
+    const holders = new Set(this.#holders.get(placeOf(position)));
+    for (const [nodeId, offset] of this.#marks) if (offset >= position.offset) holders.add(nodeId);
+    this.#judge.holds(holders.size >= this.#majority, 'what is told is committed', () => {
+      return `${placeOf(position)} was told, which is only on the disks of ${[...holders].join(', ') || 'nobody'}`;
+    });
+  }
+
   /** The store of a replica, with the claims checked on what passes. */
   watched(nodeId: number, store: RaftStore): RaftStore {
     const shadow: Shadow = { start: { offset: 0, epoch: 0 }, entries: [], epoch: 0, leadsEpoch: -1 };
@@ -51,11 +73,14 @@ export class RaftLog {
       load: async () => {
         const stored = await store.load();
         this.#loaded(shadow, stored);
+        this.#keeps(nodeId, stored.entries);
+        this.#keepsUntil(nodeId, stored.snapshot.offset);
         return stored;
       },
-      persist: (orders) => {
+      persist: async (orders) => {
         for (const order of orders) this.#judge.watch(() => this.#ordered(nodeId, shadow, order));
-        return store.persist(orders);
+        await store.persist(orders);
+        for (const order of orders) this.#persisted(nodeId, order);
       },
       saveSnapshot: async (mark, parts) => {
         const copies: Buffer[] = [];
@@ -75,6 +100,23 @@ export class RaftLog {
     shadow.start = snapshot;
     shadow.entries = entries.map(({ endOffset, epoch }) => ({ offset: endOffset, epoch }));
     shadow.epoch = hardState?.epoch ?? 0;
+  }
+
+  #persisted(nodeId: number, order: PersistOrder): void {
+    if (order.kind === 'persist') this.#keeps(nodeId, order.entries);
+    else if (order.isLast) this.#keepsUntil(nodeId, order.mark.offset);
+  }
+
+  #keepsUntil(nodeId: number, offset: number): void {
+    this.#marks.set(nodeId, Math.max(this.#marks.get(nodeId) ?? 0, offset));
+  }
+
+  #keeps(nodeId: number, entries: readonly Entry[]): void {
+    for (const { endOffset, epoch } of entries) {
+      const place = placeOf({ offset: endOffset, epoch });
+      const holders = this.#holders.get(place) ?? new Set();
+      this.#holders.set(place, holders.add(nodeId));
+    }
   }
 
   #ordered(nodeId: number, shadow: Shadow, order: PersistOrder): void {
