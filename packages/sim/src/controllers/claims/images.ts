@@ -23,7 +23,7 @@ export class Leaders {
     for (const { topic, before, after } of delta.partitions()) {
       const isNew = before === undefined || before.leaderEpoch < after.leaderEpoch;
       // Who is fenced in this very change may have been given it before, and has then more to lose than is decided at once.
-      if (isNew && !(delta.brokers.has(after.leader) && this.#isMuch(image, after.leader)))
+      if (isNew && !(delta.brokers.has(after.leader) && this.#isMuch(delta, image, after.leader)))
         this.#led({ image, topic, partition: after });
       const isForward =
         before === undefined ||
@@ -34,12 +34,19 @@ export class Leaders {
       if (image.cluster.isAlive(brokerId)) continue;
       const led = ledBy(image, brokerId);
       const what = (): string => `at ${image.endOffset}: broker ${brokerId} is fenced and leads ${led.join(', ')}`;
-      this.#judge.holds(led.length === 0 || this.#isMuch(image, brokerId), CLAIM, what);
+      this.#judge.holds(led.length === 0 || this.#isMuch(delta, image, brokerId), CLAIM, what);
     }
   }
 
-  #isMuch(image: MetadataImage, brokerId: number): boolean {
-    return hostedBy(image, brokerId) > this.#atOnceMax;
+  /** What went in the same batch may have been there when the broker was fenced. */
+  #isMuch(delta: MetadataDelta, image: MetadataImage, brokerId: number): boolean {
+    const isHosted = ({ replicas }: PartitionImage): boolean => replicas.includes(brokerId);
+    let count = 0;
+    for (const topics of [image.topics.all(), delta.topicsDeleted.values()])
+      for (const { partitions } of topics) count += partitions.filter(isHosted).length;
+    for (const { before, after } of delta.partitions())
+      if (before !== undefined && isHosted(before) && !isHosted(after)) count += 1;
+    return count > this.#atOnceMax;
   }
 
   #led({ image, topic, partition }: { image: MetadataImage; topic: TopicImage; partition: PartitionImage }): void {
@@ -61,13 +68,6 @@ function ledBy(image: MetadataImage, brokerId: number): string[] {
   for (const { name, partitions } of image.topics.all())
     for (const { partition, leader } of partitions) if (leader === brokerId) led.push(`${name}-${partition}`);
   return led;
-}
-
-function hostedBy(image: MetadataImage, brokerId: number): number {
-  let count = 0;
-  for (const { partitions } of image.topics.all())
-    for (const { replicas } of partitions) if (replicas.includes(brokerId)) count += 1;
-  return count;
 }
 
 /** One broker's image in one life of its process. */
