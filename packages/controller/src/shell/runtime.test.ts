@@ -163,6 +163,21 @@ test('runtime: beyond its bound of waiting operations it refuses, and says how m
   for (const outcome of await controllers.got(Promise.all([first, ...waiting]))) expect(outcome.ok).toBe(true);
 });
 
+test('runtime: however many requests wait, what is said of brokers is heard', async () => {
+  const { controllers, node } = await alone({ limits: { controllerQueuedOpsMax: 2 } });
+  const release = node.disk.hold();
+  const asked = [create(node, { name: 'first' })];
+  await drain();
+  asked.push(create(node, { name: 'a' }), create(node, { name: 'b' }));
+  expect(await create(node, { name: 'c' })).toMatchObject({ ok: false });
+  const beat = { brokerId: 7, brokerEpoch: 1, metadataOffset: 0, wantFence: false, wantShutDown: false };
+  const heard = node.running.port.heartbeat(beat);
+  release();
+  await controllers.got(Promise.all(asked));
+  // An opinion of the machine's, and not of the queue.
+  expect(await controllers.got(heard)).toMatchObject({ ok: false, code: ErrorCode.STALE_BROKER_EPOCH });
+});
+
 test('runtime: a disk that fails stops the controller loudly: nobody is told yes, nothing more is taken', async () => {
   const { controllers, node } = await alone();
   const reader = new ReadImage(node);

@@ -49,6 +49,8 @@ type Lead = {
   quiet: (() => void) | undefined;
 };
 
+/** However many requests wait, there is room for what sessions say of their brokers: who is here, how it is, and that it is gone. */
+const OPS_PER_SESSION = 3;
 /** While the lead is handed over, or too much waits for a majority, the log takes nothing. */
 const REFUSED_TICK_MS = 20;
 /** A timer that comes later than this says that the process did not run, and for how long its streams are heard before anything is due. */
@@ -94,7 +96,8 @@ export class ControllerRuntime implements RaftMachine {
   constructor(options: RuntimeOptions) {
     const { clock, limits } = options;
     this.#options = options;
-    this.#queue = new BoundedQueue('controller operations', limits.controllerQueuedOpsMax);
+    const bound = limits.controllerQueuedOpsMax + OPS_PER_SESSION * limits.sessionsMax;
+    this.#queue = new BoundedQueue('controller operations', bound);
     this.#readers = new Readers({
       clock,
       limits,
@@ -171,8 +174,10 @@ export class ControllerRuntime implements RaftMachine {
   submit(op: ControllerOp): Promise<Outcome<Committed>> {
     if (this.#state !== 'running' || this.#lead === undefined) return Promise.resolve(this.#notActive());
     const { promise, resolve } = Promise.withResolvers<Outcome<Committed>>();
-    if (!this.#queue.push({ op, answer: resolve })) {
-      const why = `The controller has ${this.#queue.bound} requests waiting, which is all it takes: try again.`;
+    const { controllerQueuedOpsMax } = this.#options.limits;
+    const isTooMuch = op.kind === 'admin' && this.#queue.length >= controllerQueuedOpsMax;
+    if (isTooMuch || !this.#queue.push({ op, answer: resolve })) {
+      const why = `The controller has ${controllerQueuedOpsMax} requests waiting, which is all it takes: try again.`;
       return Promise.resolve(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
     }
     this.#wake();
