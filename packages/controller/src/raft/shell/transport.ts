@@ -291,7 +291,7 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
     this.#options.log.error({ peer: peer.nodeId, address: peer.address }, sentence);
   }
 
-  /** Voters are dialled; the servers too as long as no voter is reached: another newcomer knows no more than this one. */
+  /** Voters are dialled, and the servers where that is not enough. */
   #aim(): void {
     if (this.#receiver === undefined || this.#options.streams === undefined || this.#isClosed) return;
     const { identity, limits, servers } = this.#options;
@@ -311,13 +311,16 @@ export class StreamTransport implements RaftTransport, ServiceHandler<RaftMessag
     this.#dialler.aim(aims);
   }
 
+  /**
+   * Who votes is dialled by the other voters, too. Who does not must find whoever leads, of whom those that it has found may not have heard:
+   * it asks every server.
+   */
   #isWanted({ aim, foundId }: Dial): boolean {
     if (foundId !== null && this.#links.has(foundId)) return false;
-    if (aim.nodeId !== null) return true;
-    const [first, ...others] = this.#voters;
-    const isAlone = first?.id === this.#options.identity.nodeId && others.length === 0;
+    const { nodeId } = this.#options.identity;
+    if (aim.nodeId !== null || !this.#voters.some(({ id }) => id === nodeId)) return true;
     const isVoter = (id: number): boolean => [...this.#voters, ...this.#heardVoters].some((voter) => voter.id === id);
-    return !isAlone && ![...this.#links.keys()].some(isVoter);
+    return this.#voters.length > 1 && ![...this.#links.keys()].some(isVoter);
   }
 }
 
