@@ -4,7 +4,6 @@
  */
 import { follow } from './follower.ts';
 import { lead } from './leader.ts';
-import { isSame } from './membership.ts';
 import { BLANK } from './messages.ts';
 import type { Message, Position, ReplicaKey } from './messages.ts';
 import { majorityOf } from './quorum.ts';
@@ -16,11 +15,11 @@ type Answer = Message & { kind: 'preVoteReply' | 'voteReply' };
 
 /**
  * Whether this replica may stand for election. One that the last set of voters leaves out still may until that set is committed: those who
- * are to go on without it may need what its log holds (Ongaro's thesis 4.2.2).
+ * are to go on without it may need what its log holds (Ongaro's thesis 4.2.2). How much is committed a replica that has just started does
+ * not know: so whichever set it has that may be in force will do.
  */
 export function mayStand(s: RaftState): boolean {
-  if (s.recoverTo > 0) return false;
-  return s.members.isVoter(s.self) || s.members.votersAt(s.highWatermark).some((voter) => isSame(voter, s.self));
+  return s.recoverTo <= 0 && s.members.isVoterFrom(s.self, s.highWatermark);
 }
 
 export function startPreVote(turn: Turn): void {

@@ -50,6 +50,15 @@ export class Membership {
     return this.#sets.findLast((set) => set.offset <= offset)?.voters ?? this.#sets[0]?.voters ?? [];
   }
 
+  /** Whether one of the sets names it that are in force at `offset` or come after it. */
+  isVoterFrom(key: ReplicaKey, offset: number): boolean {
+    const at = Math.max(
+      0,
+      this.#sets.findLastIndex((set) => set.offset <= offset),
+    );
+    return this.#sets.slice(at).some(({ voters }) => voters.some((voter) => isSame(voter, key)));
+  }
+
   voter(id: number): Voter | undefined {
     return this.voters.find((voter) => voter.id === id);
   }

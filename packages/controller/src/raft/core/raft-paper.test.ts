@@ -208,6 +208,30 @@ describe('membership (thesis 4, KIP-853)', () => {
     `);
   });
 
+  test('who was removed by a change that only it has kept may lead once more, for those who stay need its log', () => {
+    new Script('A + B').play(`
+      A stands
+      wait 300
+      voters from A: A B
+      deliver
+      hold A's disk
+      voters from A: A
+      deliver
+      crash A
+      crash B
+      release A's disk
+      start A
+      start B
+      deliver
+      A's log is 1:- 1:(A B)
+      B's log is 1:- 1:(A B) 1:(A)
+      B stands
+      deliver
+      A leads epoch 3
+      A's log is 1:- 1:(A B) 1:(A) 2:- 3:-
+    `);
+  });
+
   test('a leader that removes itself leads until that is committed, and hands over', () => {
     new Script('A B C').play(`
       A stands
