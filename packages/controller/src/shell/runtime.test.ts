@@ -171,9 +171,13 @@ test('runtime: however many requests wait, what is said of brokers is heard', as
   asked.push(create(node, { name: 'a' }), create(node, { name: 'b' }));
   expect(await create(node, { name: 'c' })).toMatchObject({ ok: false });
   const beat = { brokerId: 7, brokerEpoch: 1, metadataOffset: 0, wantFence: false, wantShutDown: false };
+  const told: string[] = [];
   const heard = node.running.port.heartbeat(beat);
+  void heard.then(() => told.push('the broker'));
+  for (const each of asked.slice(1)) void each.then(() => told.push('a request'));
   release();
   await controllers.got(Promise.all(asked));
+  expect(told[0]).toBe('the broker');
   // An opinion of the machine's, and not of the queue.
   expect(await controllers.got(heard)).toMatchObject({ ok: false, code: ErrorCode.STALE_BROKER_EPOCH });
 });

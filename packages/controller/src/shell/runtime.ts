@@ -4,7 +4,7 @@
  * asker, before it is committed. The machine's image is ahead of the log by that one batch; when the lead is lost with it under way, the
  * image is made anew from what is committed.
  */
-import { BoundedQueue, StorageFault, assert, ok, refuse } from '@odradek/base';
+import { StorageFault, assert, ok, refuse } from '@odradek/base';
 import type { Clock, Limits, Logger, Outcome, Random, TimerHandle } from '@odradek/base';
 import { MetadataImage, encodeRecord } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
@@ -21,6 +21,7 @@ import type { RaftMachine } from '../raft/ports.ts';
 import type { RaftDriver } from '../raft/shell/driver.ts';
 import { packRecords } from './batch-codec.ts';
 import { imageOfParts } from './image-parts.ts';
+import { OpQueue } from './op-queue.ts';
 import { Readers } from './readers.ts';
 import { rebuiltImage, recordsIn } from './rebuild.ts';
 import { Snapshots } from './snapshots.ts';
@@ -49,8 +50,6 @@ type Lead = {
   quiet: (() => void) | undefined;
 };
 
-/** However many requests wait, there is room for what sessions say of their brokers: who is here, how it is, and that it is gone. */
-const OPS_PER_SESSION = 3;
 /** While the lead is handed over, or too much waits for a majority, the log takes nothing. */
 const REFUSED_TICK_MS = 20;
 /** A timer that comes later than this says that the process did not run, and for how long its streams are heard before anything is due. */
@@ -72,7 +71,7 @@ export type LeaderSeen = { readonly leaderId: number | null; readonly epoch: num
 
 export class ControllerRuntime implements RaftMachine {
   readonly #options: RuntimeOptions;
-  readonly #queue: BoundedQueue<Waiting>;
+  readonly #queue: OpQueue<Waiting>;
   readonly #readers: Readers;
   #image = new MetadataImage();
   /** The image cannot be made from what is there: a snapshot is to come. */
@@ -96,8 +95,7 @@ export class ControllerRuntime implements RaftMachine {
   constructor(options: RuntimeOptions) {
     const { clock, limits } = options;
     this.#options = options;
-    const bound = limits.controllerQueuedOpsMax + OPS_PER_SESSION * limits.sessionsMax;
-    this.#queue = new BoundedQueue('controller operations', bound);
+    this.#queue = new OpQueue(limits);
     this.#readers = new Readers({
       clock,
       limits,
@@ -174,9 +172,8 @@ export class ControllerRuntime implements RaftMachine {
   submit(op: ControllerOp): Promise<Outcome<Committed>> {
     if (this.#state !== 'running' || this.#lead === undefined) return Promise.resolve(this.#notActive());
     const { promise, resolve } = Promise.withResolvers<Outcome<Committed>>();
-    const { controllerQueuedOpsMax } = this.#options.limits;
-    const isTooMuch = op.kind === 'admin' && this.#queue.length >= controllerQueuedOpsMax;
-    if (isTooMuch || !this.#queue.push({ op, answer: resolve })) {
+    if (!this.#queue.push({ op, answer: resolve })) {
+      const { controllerQueuedOpsMax } = this.#options.limits;
       const why = `The controller has ${controllerQueuedOpsMax} requests waiting, which is all it takes: try again.`;
       return Promise.resolve(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
     }
