@@ -3,7 +3,7 @@ import { drain } from '@odradek/base/testing';
 import { record } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
-import { registered, registration, session, topic } from '../session/testing/hand-link.ts';
+import { registered, registration, serving, session, topic } from '../session/testing/hand-link.ts';
 import type { MetadataFollower } from './controller-link.ts';
 
 /** A room that takes as long as the test wants. */
@@ -128,6 +128,20 @@ test('controller session: it asks until it is unfenced, then its heart beats on 
   controller.beatReply = () => ok({ fenced: false, shouldShutDown: false });
   await clock.advance(1_000);
   expect(lines.slice(1).map(({ message }) => message)).toEqual(['heartbeats are taken again']);
+});
+
+test('controller session: a heartbeat that is never answered does not keep the next session waiting for one', async () => {
+  const { at, controller } = await serving();
+  const before = controller.beats.length;
+  controller.heartbeat = (beat) => {
+    controller.beats.push(beat);
+    return new Promise(() => undefined);
+  };
+  at.beatNow();
+  at.beatNow();
+  expect(controller.beats.length - before).toBe(1);
+  controller.observer?.opened();
+  expect(controller.beats.length - before).toBe(2);
 });
 
 test('controller session: unfencing that never comes is given up at the deadline', async () => {

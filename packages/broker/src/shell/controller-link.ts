@@ -48,7 +48,9 @@ export class ControllerSession {
   /** `still`: no heartbeat before somebody asks for it. `leaving`: it asks for leave with each. */
   #heart: 'still' | 'beating' | 'leaving' | 'stopped' = 'still';
   #timer: TimerHandle | undefined;
-  #isBeating = false;
+  /** What the heartbeat under way waits for. */
+  #awaits: 'answer' | 'registration' | undefined;
+  #beatCount = 0;
   /** Something has happened that the heartbeat under way does not know. */
   #beatsAgain = false;
   #mayLeave: (() => void) | undefined;
@@ -88,7 +90,7 @@ export class ControllerSession {
       hasRoom: () => this.#metadata.hasRoom(),
       snapshot: (records) => this.#metadata.take({ kind: 'snapshot', records }),
       committed: (records) => this.#metadata.take({ kind: 'batch', records }),
-      opened: () => this.beatNow(),
+      opened: () => this.#opened(),
       fenced: (brokerEpoch, why) => this.#fenced(brokerEpoch, why),
     });
     const registeredEnd = outcome.value.brokerEpoch + 1;
@@ -129,7 +131,7 @@ export class ControllerSession {
   beatNow(): void {
     this.#timer?.cancel();
     if (this.#heart !== 'beating' && this.#heart !== 'leaving') return;
-    if (this.#isBeating) this.#beatsAgain = true;
+    if (this.#awaits !== undefined) this.#beatsAgain = true;
     else void this.#beat();
   }
 
@@ -176,9 +178,16 @@ export class ControllerSession {
     this.#timer?.cancel();
   }
 
+  /** There is another session: the controller that was asked in the one before may take its time, or never answer. */
+  #opened(): void {
+    if (this.#awaits === 'answer') this.#awaits = undefined;
+    this.beatNow();
+  }
+
   async #beat(): Promise<void> {
     assert(this.#registered !== undefined, 'a broker registers before its heart beats');
-    this.#isBeating = true;
+    const number = (this.#beatCount += 1);
+    this.#awaits = 'answer';
     this.#beatsAgain = false;
     const beat = await this.#options.link.heartbeat({
       ...this.#registered,
@@ -187,9 +196,11 @@ export class ControllerSession {
       wantShutDown: this.#heart === 'leaving',
       offlineLogDirs: this.#options.offlineLogDirs(),
     });
+    if (number !== this.#beatCount) return;
     this.#tellRefused(beat);
+    this.#awaits = 'registration';
     const isNew = isForgotten(beat) && (await this.#registeredAgain());
-    this.#isBeating = false;
+    this.#awaits = undefined;
     if (beat.ok && beat.value.shouldShutDown) this.#mayLeave?.();
     if (this.#heart !== 'beating' && this.#heart !== 'leaving') return;
     if (this.#beatsAgain) return void this.#beat();
