@@ -30,6 +30,7 @@ export class Direction {
   #dueCount = 0;
   #lastDueMs = 0;
   #generation = 0;
+  #isShut = false;
 
   constructor(clock: Clock, delayMs: () => number, isCut: () => boolean) {
     this.#clock = clock;
@@ -38,6 +39,7 @@ export class Direction {
   }
 
   put(item: Item): void {
+    if (this.#isShut) return;
     const clock = this.#clock;
     const nowMs = clock.monotonicMs();
     this.#lastDueMs = Math.max(this.#lastDueMs, nowMs + this.#delayMs());
@@ -48,6 +50,12 @@ export class Direction {
       this.#dueCount += 1;
       this.pump();
     });
+  }
+
+  /** What is under way is gone, and nothing comes after it: a stream has no gaps. */
+  shut(): void {
+    this.#isShut = true;
+    this.drop();
   }
 
   /** What is under way is gone. */
@@ -283,7 +291,7 @@ export class SimEnd<Sent, Received> implements Stream<Sent, Received> {
 
   /** As by a firewall between the two. */
   reset(): void {
-    this.#options.out.drop();
+    this.#options.out.shut();
     const { clock, delayMs } = this.#world;
     clock.after(delayMs(), () => this.#broken('it was reset'));
   }

@@ -221,6 +221,20 @@ test('a reset breaks both ends, and what was under way is gone', async () => {
   expect(without(log)).toEqual(['one: broken by network', 'two: broken by network']);
 });
 
+test('nothing that is said after a reset arrives, though neither side has heard of it yet', async () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const { clock, streams, near, log } = await rigOf(seed);
+    near.send(echo(1));
+    streams.reset(1, 2);
+    for (let id = 2; id < 2 + MESSAGE_MS_MAX; id += 1) {
+      near.send(echo(id));
+      await clock.advance(1);
+    }
+    await clock.advance(2 * MESSAGE_MS_MAX);
+    expect(without(log)).toEqual(['one: broken by network', 'two: broken by network']);
+  }
+});
+
 test('two runs of one seed tell the same, another seed another', async () => {
   const run = async (seed: number): Promise<string[]> => {
     const { clock, streams, near, far, log } = await rigOf(seed);
