@@ -186,6 +186,21 @@ describe('a broker is lost', () => {
     expect(controller.lost).toEqual(lost);
   });
 
+  test('not while another stream of its process is there, and when that one ends too', async () => {
+    const { cluster, controller, dial, pass } = rigOf();
+    cluster.elect(1);
+    const first = await dial();
+    first.register(7);
+    await pass();
+    const second = await dial();
+    first.stream.destroy('it broke');
+    await pass();
+    expect(controller.lost).toEqual([]);
+    second.stream.destroy('it broke');
+    await pass();
+    expect(controller.lost).toMatchObject([{ brokerId: 7 }]);
+  });
+
   test('not on a stream that never spoke for it: one that only asks and follows', async () => {
     const { cluster, controller, dial, pass, endedOf } = rigOf();
     cluster.elect(1);

@@ -122,7 +122,22 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
     this.#owners.delete(broker.brokerId);
     // Of another active controller it is the broker; of a broker that stops as agreed nothing is lost.
     if (end.how === 'moved' || end.how === 'closed') return;
+    const next = this.#another(session);
+    if (next !== undefined) {
+      // It speaks there already, or is about to; what it said may not be decided yet, and is not to be undone by the end of the first.
+      next.speaksFor(broker);
+      this.#owners.set(broker.brokerId, next);
+      return;
+    }
     log.info({ ...broker }, `the session of broker ${broker.brokerId} has ended: ${end.why}`);
     controller.sessionLost(broker);
+  }
+
+  /** Another stream of the same process that is served. */
+  #another(session: Session): Session | undefined {
+    const { nodeId, incarnationId } = session.peer;
+    for (const other of this.#sessions)
+      if (other.isServed && other.peer.nodeId === nodeId && other.peer.incarnationId === incarnationId) return other;
+    return undefined;
   }
 }

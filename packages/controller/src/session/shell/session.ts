@@ -4,7 +4,7 @@ import type { Clock, Limits, Outcome, TimerHandle } from '@odradek/base';
 import { decodeAdminRequest, encodeAdminReply } from '@odradek/metadata';
 import type { BrokerRegistration } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
-import type { Ending, FromBroker, FromController, Stream } from '@odradek/rpc';
+import type { Ending, FromBroker, FromController, Peer, Stream } from '@odradek/rpc';
 import type { ControllerPort, KnownLeader } from '../../ports.ts';
 import { Feed } from './feed.ts';
 
@@ -59,6 +59,19 @@ export class Session {
 
   get isOver(): boolean {
     return this.#state === 'over';
+  }
+
+  get isServed(): boolean {
+    return this.#state === 'serving';
+  }
+
+  get peer(): Peer {
+    return this.#options.stream.peer;
+  }
+
+  /** The broker was on another stream of its process, which has ended: it is on this one. */
+  speaksFor(broker: SpokenFor): void {
+    this.#broker ??= broker;
   }
 
   open(): void {
