@@ -201,6 +201,27 @@ describe('a broker is lost', () => {
     expect(controller.lost).toMatchObject([{ brokerId: 7 }]);
   });
 
+  test('not while another stream of its process is there, which goes on when the broker speaks on a third', async () => {
+    const { cluster, controller, dial, pass } = rigOf();
+    cluster.elect(1);
+    const first = await dial();
+    first.register(7);
+    await pass();
+    const front = await dial();
+    first.stream.destroy('it broke');
+    await pass();
+    const third = await dial();
+    third.beat(0);
+    await pass();
+    expect([controller.lost, front.ending]).toEqual([[], undefined]);
+    front.stream.destroy('it broke');
+    await pass();
+    expect(controller.lost).toEqual([]);
+    third.stream.destroy('it broke');
+    await pass();
+    expect(controller.lost).toMatchObject([{ brokerId: 7 }]);
+  });
+
   test('not on a stream that never spoke for it: one that only asks and follows', async () => {
     const { cluster, controller, dial, pass, endedOf } = rigOf();
     cluster.elect(1);

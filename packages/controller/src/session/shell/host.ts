@@ -101,6 +101,7 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
     }
     this.#owners.set(broker.brokerId, session);
     if (owner === undefined || owner === session) return;
+    if (!owner.hasSpoken) return owner.standInFor(undefined);
     const { log } = this.#options;
     log.info({ ...broker }, `broker ${broker.brokerId} speaks on another stream now`);
     owner.leave('closed', `broker ${broker.brokerId} speaks on another stream now, with epoch ${broker.brokerEpoch}`);
@@ -125,7 +126,7 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
     const next = this.#another(session);
     if (next !== undefined) {
       // It speaks there already, or is about to; what it said may not be decided yet, and is not to be undone by the end of the first.
-      next.speaksFor(broker);
+      next.standInFor(broker);
       this.#owners.set(broker.brokerId, next);
       return;
     }

@@ -36,6 +36,7 @@ export class Session {
   #state: 'waiting' | 'serving' | 'leaving' | 'over' = 'waiting';
   #epoch = -1;
   #broker: SpokenFor | undefined;
+  #standsInFor: SpokenFor | undefined;
   #mayStop = false;
   /** Requests do not keep the heart from beating. */
   readonly #underWay = { request: 0, heart: 0 };
@@ -49,7 +50,12 @@ export class Session {
   }
 
   get broker(): SpokenFor | undefined {
-    return this.#broker;
+    return this.#broker ?? this.#standsInFor;
+  }
+
+  /** The broker itself was taken on this stream. */
+  get hasSpoken(): boolean {
+    return this.#broker !== undefined;
   }
 
   /** The broker was told that it may. */
@@ -69,9 +75,9 @@ export class Session {
     return this.#options.stream.peer;
   }
 
-  /** The broker was on another stream of its process, which has ended: it is on this one. */
-  speaksFor(broker: SpokenFor): void {
-    this.#broker ??= broker;
+  /** The stream on which the broker was has ended: until it is heard on another, this one of the same process tells that it lives. */
+  standInFor(broker: SpokenFor | undefined): void {
+    this.#standsInFor = broker;
   }
 
   open(): void {
