@@ -49,7 +49,7 @@ export class Liveness {
   async #forgives(): Promise<void> {
     const { streams, limits, options } = this.#world;
     const active = this.#machines.find(({ isActive }) => isActive);
-    const machine = this.#anyBroker((each) => each !== active);
+    const machine = this.#anyBroker((each) => each !== active && !each.hadTwin);
     const graceMs = limits.brokerReconnectGraceMs;
     if (active === undefined || machine?.broker === undefined) return;
     if (graceMs < REDIAL_WAYS * (options.messageDelayMs + 1) + 2 * options.diskDelayMs) return;

@@ -53,7 +53,8 @@ export class Machine {
   #process: Process | undefined;
   /** Another process with this broker's id that runs at the same time, which nobody wants. */
   #twin: Process | undefined;
-  #hadTwin = false;
+  /** Its broker may have to register once more, for another process had its id. */
+  hadTwin = false;
   /** Its disk takes long. */
   isStalled = false;
   /** Its disk takes no more. */
@@ -206,7 +207,7 @@ export class Machine {
   #unwanted(process: Process, fault: Error): void {
     if (process.gate.isOver) return;
     const what = (): string => `machine ${this.id}: ${fault.message}`;
-    this.#world.claims.judge.holds(this.#hadTwin, 'a broker may stay', what);
+    this.#world.claims.judge.holds(this.hadTwin, 'a broker may stay', what);
     this.#world.scheduler.after(0, () => {
       if (this.#twin === process) this.endTwin();
       else if (this.#process === process) this.die('kill');
@@ -224,7 +225,7 @@ export class Machine {
       return false;
     this.#tell('gets a twin');
     this.pause();
-    this.#hadTwin = true;
+    this.hadTwin = true;
     this.#twin = process;
     this.#process = undefined;
     this.start();
