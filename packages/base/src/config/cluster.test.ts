@@ -1,30 +1,6 @@
 /** Nodes of a cluster by their properties: who the controllers are, and what each role may listen on and name. */
 import { describe, expect, test } from 'vitest';
-import { loadNodeConfig } from './load.ts';
-import type { Loaded } from './load.ts';
-import type { NodeConfig } from './node-config.ts';
-
-type Given = { file?: string; overrides?: readonly string[] };
-
-function load(given: Given): Loaded {
-  return loadNodeConfig({
-    ...(given.file === undefined ? {} : { file: { path: 'server.properties', text: given.file } }),
-    environment: {},
-    overrides: given.overrides ?? [],
-    workingDirectory: '/home/odradek',
-  });
-}
-
-function good(given: Given): NodeConfig {
-  const loaded = load(given);
-  if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
-  return loaded.config;
-}
-
-function problems(given: Given): readonly string[] {
-  const loaded = load(given);
-  return loaded.ok ? [] : loaded.problems;
-}
+import { good, load, problems } from '../testing/configs.ts';
 
 /** What Apache Kafka ships for a combined node says so of itself and its listeners. */
 const kafkas = `

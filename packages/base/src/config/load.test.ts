@@ -1,29 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loadNodeConfig } from './load.ts';
-import type { Loaded } from './load.ts';
-import type { NodeConfig } from './node-config.ts';
-
-type Given = { file?: string; environment?: Record<string, string>; overrides?: readonly string[] };
-
-function load(given: Given): Loaded {
-  return loadNodeConfig({
-    ...(given.file === undefined ? {} : { file: { path: 'server.properties', text: given.file } }),
-    environment: given.environment ?? {},
-    overrides: given.overrides ?? [],
-    workingDirectory: '/home/odradek',
-  });
-}
-
-function good(given: Given): NodeConfig {
-  const loaded = load(given);
-  if (!loaded.ok) throw new Error(loaded.problems.join('\n'));
-  return loaded.config;
-}
-
-function problems(given: Given): readonly string[] {
-  const loaded = load(given);
-  return loaded.ok ? [] : loaded.problems;
-}
+import { good, load, problems } from '../testing/configs.ts';
 
 /** As Apache Kafka ships it for a combined node, without the comments. */
 const kafkas = `
