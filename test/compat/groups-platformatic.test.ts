@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Consumer } from '@platformatic/kafka';
 import { OwnMembers } from '../support/members.ts';
+import { leaving } from '../support/reader.ts';
 import { growAndShrink, Scenario } from '../support/scenario.ts';
 import { quickGroups, target, type Target } from '../support/target.ts';
 
@@ -30,6 +31,7 @@ const members = new OwnMembers(async ({ name, group, subscription, settings }, t
       ? { groupProtocol: 'consumer' as const }
       : { heartbeatInterval: 200, sessionTimeout: 10_000, rebalanceTimeout: 20_000 }),
   });
+  const leave = leaving(consumer);
   const stream = await consumer.consume({
     topics: [subscription],
     mode: 'committed',
@@ -48,7 +50,7 @@ const members = new OwnMembers(async ({ name, group, subscription, settings }, t
   return async () => {
     await stream.close();
     await reading;
-    await consumer.close(true);
+    await leave();
   };
 });
 

@@ -25,6 +25,7 @@ export async function openReader(bootstrap: string, options: ReaderOptions): Pro
       ? { groupProtocol: 'consumer' as const }
       : { heartbeatInterval: 200, sessionTimeout: 10_000, rebalanceTimeout: 20_000 }),
   });
+  const leave = leaving(consumer);
   const stream = await consumer.consume({
     topics: [options.topic],
     mode: 'committed',
@@ -39,8 +40,23 @@ export async function openReader(bootstrap: string, options: ReaderOptions): Pro
     async [Symbol.asyncDispose](): Promise<void> {
       await stream.close();
       await reading;
-      await consumer.close(true);
+      await leave();
     },
+  };
+}
+
+/**
+ * What a member leaves with. One that is in the middle of joining anew is told by an 'error' event in the midst of its own close, and never
+ * ends it when nobody listens; an error at any other time stays one.
+ */
+export function leaving(consumer: Pick<Consumer, 'on' | 'close'>): () => Promise<void> {
+  let closing = false;
+  consumer.on('error', (error: Error) => {
+    if (!closing) throw error;
+  });
+  return async () => {
+    closing = true;
+    await consumer.close(true);
   };
 }
 

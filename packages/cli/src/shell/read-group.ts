@@ -38,6 +38,8 @@ export async function readGroup(plan: ConsumePlan, connection: Connection, outpu
       maxWaitTime: FETCH_WAIT_MS,
       isolationLevel: plan.committedOnly ? 1 : 0,
     });
+    // A member that cannot join anew ends with that; one that is leaving anyhow is not held up by it.
+    consumer.on('error', (error: Error) => void stream.destroy(error));
     output.begin();
     await drain({ consumer, stream, plan, output, written });
     await stream.close();
