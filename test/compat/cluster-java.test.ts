@@ -3,15 +3,15 @@
  * `--bootstrap-controller`, through their controllers. Brokers do not copy from each other yet, so what waits for a new replica stays under
  * way until it is cancelled; what needs none is done at once.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Wire } from '@odradek/testkit';
 import { ApiKey } from '@odradek/protocol';
-import { startCluster, type Cluster } from '../support/cluster.ts';
+import type { Cluster } from '../support/cluster.ts';
 import { growingCluster, startGrowing } from '../support/growing.ts';
 import { kafkaTool, must, run, title } from '../support/run.ts';
+import { suiteCluster } from '../support/suite-cluster.ts';
 import { eventually, freshName } from '../support/target.ts';
 
 const need = kafkaTool();
@@ -24,28 +24,13 @@ const FEATURES = `${TOOLS}.FeatureCommand`;
 const command = (name: string, args: readonly string[]): string[] => need.use?.(name, ...args) ?? [];
 
 describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools, three nodes", need), () => {
-  let cluster: Cluster;
-  let directory: string;
-
-  beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'odradek-cluster-java-'));
-    cluster = await startCluster({ nodes: 3 });
-    await Promise.all(cluster.nodes.map((node) => node.ready()));
-  });
-
-  afterAll(async () => {
-    await cluster?.[Symbol.asyncDispose]();
-    rmSync(directory, { recursive: true, force: true });
-  });
-
-  const brokers = (): string[] => ['--bootstrap-server', cluster.bootstrap];
-  /** Whoever is asked, the active one is found. */
-  const controllers = (): string[] => ['--bootstrap-controller', cluster.bootstrapControllers];
+  const suite = suiteCluster();
+  const { brokers, controllers } = suite;
   const tool = (name: string, ...args: string[]): Promise<string> => must(command(name, args));
 
   /** A file of moves. */
   function moves(name: string, ...partitions: (readonly [topic: string, partition: number, replicas: number[]])[]) {
-    const path = join(directory, `${name}.json`);
+    const path = join(suite.directory, `${name}.json`);
     const rows = partitions.map(([topic, partition, replicas]) => ({ topic, partition, replicas }));
     writeFileSync(path, JSON.stringify({ version: 1, partitions: rows }));
     return path;
@@ -57,7 +42,7 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools, three n
   }
 
   async function partitionsOf(topic: string) {
-    using wire = await Wire.open(cluster.bootstrap.split(',')[0] ?? '');
+    using wire = await Wire.open(suite.cluster.bootstrap.split(',')[0] ?? '');
     const { topics } = await wire.call(
       ApiKey.Metadata,
       { topics: [{ name: topic }], allowAutoTopicCreation: false },
@@ -73,11 +58,11 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools, three n
     'MetadataQuorumCommand describes the quorum, asked of %s',
     async (_of, where) => {
       const status = await tool(QUORUM, ...where(), 'describe', '--status');
-      const { id: leaderId } = await cluster.agreed();
+      const { id: leaderId } = await suite.cluster.agreed();
       expect(status).toMatch(/ClusterId: +[\w-]{22}\n/);
       expect(status).toContain(`LeaderId:               ${leaderId}\n`);
       expect(status).toMatch(/HighWatermark: +[1-9]\d*\n/);
-      for (const { id, controllerAddress } of cluster.nodes) {
+      for (const { id, controllerAddress } of suite.cluster.nodes) {
         expect(status).toMatch(new RegExp(`"id": ${id}.*"endpoints": \\["CONTROLLER://${controllerAddress}"\\]`));
       }
       expect(status).toMatch(/CurrentObservers: +\[\]/);
@@ -132,7 +117,7 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools, three n
         .map((line) => line.trim().split(/\s+/));
     };
     const ports = (addressOf: (node: Cluster['nodes'][number]) => string): string[][] =>
-      cluster.nodes.map((node) => [String(node.id), ...addressOf(node).split(':')]);
+      suite.cluster.nodes.map((node) => [String(node.id), ...addressOf(node).split(':')]);
     expect((await listed(brokers())).map((row) => row.slice(0, 3))).toEqual(ports(({ address }) => address));
     expect((await listed(controllers())).map((row) => row.slice(0, 3))).toEqual(
       ports(({ controllerAddress }) => controllerAddress),
@@ -174,7 +159,7 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools, three n
     const topic = freshName('java-move');
     await placed(topic, [1], [1]);
     const file = moves('move', [topic, 0, [2]], [topic, 1, [3]]);
-    const proposed = join(directory, 'topics.json');
+    const proposed = join(suite.directory, 'topics.json');
     writeFileSync(proposed, JSON.stringify({ version: 1, topics: [{ topic }] }));
     const spread = ['--topics-to-move-json-file', proposed, '--broker-list', '1,2,3'];
     expect(await tool(REASSIGN, ...brokers(), '--generate', ...spread)).toContain('Proposed partition reassignment');

@@ -2,16 +2,16 @@
  * `odradek cluster`, `quorum`, `features`, `reassign` and `elect-leaders` as people and scripts meet them: processes against real nodes,
  * through brokers and through controllers. Brokers do not copy from each other yet: a move that waits for a new replica stays under way.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ApiKey } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { growingCluster, startGrowing } from '../support/growing.ts';
 import { must, odradek, run } from '../support/run.ts';
+import { suiteCluster } from '../support/suite-cluster.ts';
 import { eventually, freshName } from '../support/target.ts';
 
 type Json = Record<string, unknown>;
@@ -26,26 +26,12 @@ const json = async (...args: string[]): Promise<unknown> => JSON.parse(await cal
 const words = (text: string): string[] => text.split(' ');
 
 describe('three nodes', () => {
-  let cluster: Cluster;
-  let directory: string;
-
-  beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'odradek-cluster-cli-'));
-    cluster = await startCluster({ nodes: 3 });
-    await Promise.all(cluster.nodes.map((node) => node.ready()));
-  });
-
-  afterAll(async () => {
-    await cluster?.[Symbol.asyncDispose]();
-    rmSync(directory, { recursive: true, force: true });
-  });
-
-  const brokers = (): string[] => ['--bootstrap-server', cluster.bootstrap];
-  const controllers = (): string[] => ['--bootstrap-controller', cluster.bootstrapControllers];
+  const suite = suiteCluster();
+  const { brokers, controllers } = suite;
   const everyWay = [['brokers', brokers] as const, ['controllers', controllers] as const];
 
   async function placed(topic: string, ...replicas: number[][]): Promise<void> {
-    using wire = await Wire.open(cluster.bootstrap.split(',')[0] ?? '');
+    using wire = await Wire.open(suite.cluster.bootstrap.split(',')[0] ?? '');
     const assignments = replicas.map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds }));
     const made = { name: topic, numPartitions: -1, replicationFactor: -1, assignments, configs: [] };
     const { topics } = await wire.call(ApiKey.CreateTopics, { topics: [made], timeoutMs: 10_000, validateOnly: false });
@@ -58,21 +44,21 @@ describe('three nodes', () => {
   }
 
   function moves(name: string, ...rows: (readonly [topic: string, partition: number, replicas: number[]])[]): string[] {
-    const path = join(directory, `${name}.json`);
+    const path = join(suite.directory, `${name}.json`);
     const partitions = rows.map(([topic, partition, replicas]) => ({ topic, partition, replicas }));
     writeFileSync(path, JSON.stringify({ version: 1, partitions }));
     return ['--reassignment-json-file', path];
   }
 
   test.each(everyWay)('quorum describe tells who leads and how far each is, asked of %s', async (_of, where) => {
-    const { id: leaderId } = await cluster.agreed();
+    const { id: leaderId } = await suite.cluster.agreed();
     const status = await call('quorum', ...where(), 'describe', '--status');
     expect(status).toContain(`LeaderId:               ${leaderId}\n`);
     const told = (await json('quorum', 'describe', ...where())) as { replicas: Json[]; highWatermark: number };
     expect(told.highWatermark).toBeGreaterThan(0);
     const byId = told.replicas.toSorted((a, b) => Number(a['id']) - Number(b['id']));
     expect(byId.map(({ id, role, endpoints }) => [id, role, endpoints])).toEqual(
-      cluster.nodes.map(({ id, controllerAddress }) => [
+      suite.cluster.nodes.map(({ id, controllerAddress }) => [
         id,
         id === leaderId ? 'Leader' : 'Follower',
         [`CONTROLLER://${controllerAddress}`],
@@ -99,7 +85,7 @@ describe('three nodes', () => {
     expect(await call('cluster', 'cluster-id', ...controllers())).toBe(id);
     const listed = (await json('cluster', 'list-endpoints', ...brokers())) as Json[];
     const at = (addressOf: (node: Cluster['nodes'][number]) => string) =>
-      cluster.nodes.map((node) => [node.id, addressOf(node)]);
+      suite.cluster.nodes.map((node) => [node.id, addressOf(node)]);
     expect(listed.map(({ id: node, host, port }) => [node, `${String(host)}:${String(port)}`])).toEqual(
       at(({ address }) => address),
     );
@@ -146,7 +132,7 @@ describe('three nodes', () => {
       '--json',
       ...brokers(),
     );
-    const file = join(directory, 'generated.json');
+    const file = join(suite.directory, 'generated.json');
     writeFileSync(file, generated);
     const executed = await call('reassign', 'execute', '--reassignment-json-file', file, ...brokers());
     const names = [0, 1, 2].map((partition) => `${topic}-${partition}`);
@@ -254,18 +240,18 @@ describe('three nodes', () => {
   });
 
   test('brokers where controllers were said, and the other way round, are told apart; nobody there is another code', async () => {
-    const mixed = await ran('quorum', 'describe', '--bootstrap-controller', cluster.bootstrap);
+    const mixed = await ran('quorum', 'describe', '--bootstrap-controller', suite.cluster.bootstrap);
     expect([mixed.code, mixed.stderr]).toEqual([1, expect.stringContaining('brokers go to --bootstrap-server')]);
-    const other = await ran('quorum', 'describe', '--bootstrap-server', cluster.bootstrapControllers);
+    const other = await ran('quorum', 'describe', '--bootstrap-server', suite.cluster.bootstrapControllers);
     expect([other.code, other.stderr]).toEqual([1, expect.stringContaining('brokers go to --bootstrap-server')]);
     const nobody = await ran('quorum', 'describe', '--bootstrap-controller', '127.0.0.1:1');
     expect([nobody.code, nobody.stderr]).toEqual([3, expect.stringContaining('cannot connect to 127.0.0.1:1')]);
   });
 
   test('the active controller dies: the next command finds the next one', async () => {
-    const active = await cluster.agreed();
+    const active = await suite.cluster.agreed();
     await active.kill();
-    const left = cluster.nodes.filter((node) => node !== active);
+    const left = suite.cluster.nodes.filter((node) => node !== active);
     const where = ['--bootstrap-controller', left.map(({ controllerAddress }) => controllerAddress).join(',')];
     const { leaderId } = (await json('quorum', 'describe', ...where)) as { leaderId: number };
     expect(left.map(({ id }) => id)).toContain(leaderId);
