@@ -1,60 +1,27 @@
 /**
- * Runs the controller of one node on the quorum's log. A standby applies what is committed. The active one decides with the pure machine:
- * what waits while a batch is under way is decided together and is the next batch (group commit); nobody hears of a decision, reader or
- * asker, before it is committed. The machine's image is ahead of the log by that one batch; when the lead is lost with it under way, the
- * image is made anew from what is committed.
+ * Runs the controller of one node on the quorum's log: a standby applies what is committed, the active one (active.ts) decides. The image
+ * of the active one is ahead of the log by one batch; when the lead is lost with it under way, the image is made anew from what is committed.
  */
-import { StorageFault, assert, ok, refuse } from '@odradek/base';
-import type { Clock, Limits, Logger, Outcome, Random, TimerHandle } from '@odradek/base';
-import { MetadataImage, encodeRecord } from '@odradek/metadata';
+import { StorageFault, assert } from '@odradek/base';
+import type { Clock, Limits, Logger, Outcome, Random } from '@odradek/base';
+import { MetadataImage } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
-import { Controller } from '../core/controller.ts';
-import type { ControllerOp, ControllerReply, Handled } from '../core/controller.ts';
+import type { ControllerOp } from '../core/controller.ts';
 import type { ControllerSettings } from '../core/context.ts';
 import type { FencedBroker } from '../core/brokers.ts';
 import { unsupportedFeature } from '../core/features.ts';
 import type { LogReader } from '../ports.ts';
-import type { Proposal } from '../raft/core/leader.ts';
-import type { Entry, Position, Voter } from '../raft/core/messages.ts';
+import type { Entry, Voter } from '../raft/core/messages.ts';
 import type { SnapshotMark } from '../raft/core/entries.ts';
 import type { RaftMachine } from '../raft/ports.ts';
 import type { RaftDriver } from '../raft/shell/driver.ts';
-import { packRecords } from './batch-codec.ts';
+import { ActiveController } from './active.ts';
+import type { Committed, Decided } from './active.ts';
 import { imageOfParts } from './image-parts.ts';
-import { OpQueue } from './op-queue.ts';
 import { Readers } from './readers.ts';
 import { rebuiltImage, recordsIn } from './rebuild.ts';
 import { Snapshots } from './snapshots.ts';
 import { fencedBy, tell } from './tell.ts';
-
-export type Committed = { readonly reply: ControllerReply; readonly committedOffset: number };
-type Waiting = { readonly op: ControllerOp; readonly answer: (outcome: Outcome<Committed>) => void };
-type Decided = Handled & Waiting;
-type InFlight = { readonly offset: number; readonly endOffset: number; readonly decided: readonly Decided[] };
-
-/** This node's time as the active controller. */
-type Lead = {
-  readonly controller: Controller;
-  readonly epoch: number;
-  /** The quorum's log was asked to take what waits here. */
-  isAsking: boolean;
-  /** Decided, and not known to be committed. */
-  inFlight: InFlight | undefined;
-  /** Something else stands at the end of the log, whose commit comes first. */
-  isBlocked: boolean;
-  /** Monotonic: the log took nothing, so what is due by itself waits until then. */
-  patientUntilMs: number;
-  /** As the machine knows them. */
-  voters: readonly Voter[];
-  /** Nothing more is decided until the lead has gone or stays: called when nothing is under way. */
-  quiet: (() => void) | undefined;
-};
-
-/** While the lead is handed over, or too much waits for a majority, the log takes nothing. */
-const REFUSED_TICK_MS = 20;
-/** A timer that comes later than this says that the process did not run, and for how long its streams are heard before anything is due. */
-const STOOD_STILL_MS = 200;
-const LISTENING_MS = 50;
 
 export type RuntimeOptions = {
   readonly settings: ControllerSettings;
@@ -71,21 +38,17 @@ export type LeaderSeen = { readonly leaderId: number | null; readonly epoch: num
 
 export class ControllerRuntime implements RaftMachine {
   readonly #options: RuntimeOptions;
-  readonly #queue: OpQueue<Waiting>;
   readonly #readers: Readers;
   #image = new MetadataImage();
   /** The image cannot be made from what is there: a snapshot is to come. */
   #isStale = false;
-  #lead: Lead | undefined;
+  #lead: ActiveController | undefined;
   #seen: LeaderSeen = { leaderId: null, epoch: 0 };
   #voters: readonly Voter[] = [];
   #driver: RaftDriver | undefined;
   #snapshots: Snapshots | undefined;
   #state: 'running' | 'closing' | 'closed' | 'failed' = 'running';
   #isWoken = false;
-  #timer: { readonly handle: TimerHandle; readonly dueMs: number } | undefined;
-  /** Resolved when nothing waits. */
-  #idle: PromiseWithResolvers<void> | undefined;
   readonly #onLeader = new Set<(seen: LeaderSeen) => void>();
   readonly #onFenced: ((fenced: FencedBroker) => void)[] = [];
   readonly #onReady: (() => void)[] = [];
@@ -95,7 +58,6 @@ export class ControllerRuntime implements RaftMachine {
   constructor(options: RuntimeOptions) {
     const { clock, limits } = options;
     this.#options = options;
-    this.#queue = new OpQueue(limits);
     this.#readers = new Readers({
       clock,
       limits,
@@ -121,7 +83,7 @@ export class ControllerRuntime implements RaftMachine {
 
   /** The image is neither ahead of what is committed nor lacks any of it. */
   get #isCommitted(): boolean {
-    return this.#lead?.inFlight === undefined && !this.#isStale;
+    return this.#lead?.isAhead !== true && !this.#isStale;
   }
 
   get leader(): LeaderSeen {
@@ -171,14 +133,7 @@ export class ControllerRuntime implements RaftMachine {
    */
   submit(op: ControllerOp): Promise<Outcome<Committed>> {
     if (this.#state !== 'running' || this.#lead === undefined) return Promise.resolve(this.#notActive());
-    const { promise, resolve } = Promise.withResolvers<Outcome<Committed>>();
-    if (!this.#queue.push({ op, answer: resolve })) {
-      const { controllerQueuedOpsMax } = this.#options.limits;
-      const why = `The controller has ${controllerQueuedOpsMax} requests waiting, which is all it takes: try again.`;
-      return Promise.resolve(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
-    }
-    this.#wake();
-    return promise;
+    return this.#lead.submit(op);
   }
 
   read(from: { readonly endOffset: number; readonly epoch: number }, reader: LogReader): { close(): void } {
@@ -191,22 +146,14 @@ export class ControllerRuntime implements RaftMachine {
   // What the replica tells.
 
   committed(entry: Entry): void {
-    const { inFlight } = this.#lead ?? {};
-    if (this.#lead !== undefined && inFlight !== undefined) this.#committedOwn(this.#lead, inFlight, entry);
+    const lead = this.#lead;
+    const decided = lead?.taken(entry);
+    if (decided !== undefined) this.#snapshots?.applied(entry.endOffset - entry.offset);
     else if (!this.#isStale && entry.endOffset > this.#image.endOffset) this.#apply(entry);
     this.#readers.committed(entry);
     this.#readers.settled();
-    if (this.#lead !== undefined) this.#lead.isBlocked = false;
-    if (inFlight !== undefined) this.#answer(inFlight.decided, entry.endOffset);
+    lead?.settled(decided, entry.endOffset);
     this.#wake();
-  }
-
-  /** It is in the image since it was decided. */
-  #committedOwn(lead: Lead, { offset, endOffset }: InFlight, entry: Entry): void {
-    assert(entry.offset === offset && entry.endOffset === endOffset, 'what is under way is committed next', { offset });
-    assert(entry.epoch === lead.epoch, 'what is under way is of this lead', { epoch: entry.epoch });
-    lead.inFlight = undefined;
-    this.#snapshots?.applied(endOffset - offset);
   }
 
   #apply(entry: Entry): void {
@@ -227,22 +174,18 @@ export class ControllerRuntime implements RaftMachine {
 
   leading(epoch: number): void {
     assert(!this.#isStale, 'whoever leads has applied all that is committed');
-    const { settings, random } = this.#options;
-    const controller = new Controller(settings, random, this.#image, epoch);
-    this.#lead = {
-      controller,
+    const lead = new ActiveController({
+      ...this.#options,
       epoch,
-      isAsking: false,
-      inFlight: undefined,
-      isBlocked: false,
-      patientUntilMs: 0,
-      voters: [],
-      quiet: undefined,
-    };
-    const answer = (outcome: Outcome<Committed>): void => this.#activated(epoch, outcome);
-    assert(this.#queue.push({ op: { kind: 'activated' }, answer }), 'nobody waits at a node that does not lead');
-    this.#leaderChanged({ leaderId: settings.nodeId, epoch });
-    this.#wake();
+      image: this.#image,
+      voters: () => this.#voters,
+      propose: (make) => this.#attached.proposeMade(make),
+      wake: () => this.#wake(),
+      told: (decided) => this.#told(decided),
+    });
+    this.#lead = lead;
+    void lead.submit({ kind: 'activated' }).then((outcome) => this.#activated(epoch, outcome));
+    this.#leaderChanged({ leaderId: this.#options.settings.nodeId, epoch });
   }
 
   #activated(epoch: number, outcome: Outcome<Committed>): void {
@@ -256,7 +199,7 @@ export class ControllerRuntime implements RaftMachine {
     this.#lead = undefined;
     this.#leaderChanged({ leaderId, epoch });
     if (lead === undefined) return undefined;
-    const isAhead = lead.inFlight !== undefined;
+    const { isAhead } = lead;
     this.#endLead(lead, this.#notActive().why);
     return isAhead ? this.#rebuild() : undefined;
   }
@@ -271,28 +214,9 @@ export class ControllerRuntime implements RaftMachine {
     for (const changed of this.#onLeader) changed(seen);
   }
 
-  /** Nobody of those who wait is told yes. */
-  #endLead(lead: Lead, why: string): void {
-    this.#timer?.handle.cancel();
-    this.#timer = undefined;
-    this.#lose(lead, why);
-    this.#refuseWaiting(refuse(ErrorCode.NOT_CONTROLLER, why));
+  #endLead(lead: ActiveController, why: string): void {
+    lead.end(why);
     this.#readers.endAll(why);
-    this.#idle?.resolve();
-    lead.quiet?.();
-  }
-
-  /** What was under way may or may not be committed by whoever leads next. */
-  #lose(lead: Lead, why: string): void {
-    for (const { answer } of lead.inFlight?.decided ?? []) {
-      const told = `${why} It had decided this and does not know what came of it: look before you ask again.`;
-      answer(refuse(ErrorCode.REQUEST_TIMED_OUT, told));
-    }
-  }
-
-  #refuseWaiting(refusal: Outcome<never>): void {
-    for (let waiting = this.#queue.shift(); waiting !== undefined; waiting = this.#queue.shift())
-      waiting.answer(refusal);
   }
 
   /** Makes the image from what is committed. */
@@ -314,8 +238,6 @@ export class ControllerRuntime implements RaftMachine {
     for (const changed of this.#onFeatures) changed();
   }
 
-  // The active controller's loop.
-
   #wake(): void {
     if (this.#isWoken) return;
     this.#isWoken = true;
@@ -327,124 +249,21 @@ export class ControllerRuntime implements RaftMachine {
     this.#isWoken = false;
     if (this.#state === 'failed' || this.#state === 'closed') return;
     if (this.#isCommitted) this.#snapshots?.takeWhenDue(this.#image);
-    const lead = this.#lead;
-    if (lead === undefined) return;
-    if (lead.isAsking || lead.inFlight !== undefined || lead.isBlocked) return;
-    if (lead.quiet !== undefined) return lead.quiet();
-    // What is due by itself has its turn among what is asked, however much that is.
-    if (this.#state === 'running') this.#armTimer(lead);
-    if (this.#queue.length > 0) {
-      lead.isAsking = true;
-      const asked = this.#attached.proposeMade((at) => this.#decide(lead, at));
-      void asked.then((outcome) => this.#asked(lead, outcome));
-      return;
-    }
-    this.#idle?.resolve();
-  }
-
-  #asked(lead: Lead, outcome: Outcome<Position | undefined>): void {
-    lead.isAsking = false;
-    if (this.#lead !== lead) return;
-    if (!outcome.ok && lead.inFlight !== undefined) {
-      // The lead is lost; what follows is told next. Until then the image stays ahead.
-      this.#lose(lead, outcome.why);
-      lead.inFlight = { ...lead.inFlight, decided: [] };
-    }
-    if (!outcome.ok) {
-      this.#refuseWaiting(refuse(outcome.code, outcome.why));
-      lead.patientUntilMs = this.#options.clock.monotonicMs() + REFUSED_TICK_MS;
-    }
-    this.#wake();
-  }
-
-  /** Decides what waits, in the very moment in which the log takes it. @returns undefined when there is nothing to commit */
-  #decide(lead: Lead, at: Position): Proposal | undefined {
-    const { controller, epoch } = lead;
-    if (lead !== this.#lead || at.epoch !== epoch || this.#state === 'failed') return undefined;
-    if (at.offset !== this.#image.endOffset) {
-      lead.isBlocked = true;
-      return undefined;
-    }
-    const { clock, limits } = this.#options;
-    const asked: Waiting[] = [];
-    const decided: Decided[] = [];
-    const records: Buffer[] = [];
-    try {
-      this.#tellVoters(lead);
-      while (records.length < limits.controllerBatchRecordsMax) {
-        const waiting = this.#queue.shift();
-        if (waiting === undefined) break;
-        asked.push(waiting);
-        const handled = controller.handle(waiting.op, clock.monotonicMs());
-        for (const record of handled.batch?.records ?? []) records.push(encodeRecord(record));
-        decided.push({ ...handled, ...waiting });
-      }
-    } catch (cause) {
-      // A broken claim: the node stops.
-      const why = 'The controller failed while it decided this; it has not happened.';
-      for (const { answer } of asked) answer(refuse(ErrorCode.REQUEST_TIMED_OUT, why));
-      throw cause;
-    }
-    if (records.length === 0) {
-      this.#answer(decided, at.offset);
-      return undefined;
-    }
-    lead.inFlight = { offset: at.offset, endOffset: at.offset + records.length, decided };
-    return { data: packRecords(records, epoch), offsetCount: records.length };
-  }
-
-  /** The machine lets features rise only to what every voter supports. */
-  #tellVoters(lead: Lead): void {
-    if (lead.voters === this.#voters) return;
-    lead.voters = this.#voters;
-    const voterIds = this.#voters.map(({ id }) => id);
-    const { batch } = lead.controller.handle({ kind: 'votersChanged', voterIds }, this.#options.clock.monotonicMs());
-    assert(batch === undefined, 'who votes is not kept twice');
+    this.#lead?.turn();
   }
 
   /** Committed, and told to the readers. */
-  #answer(decided: readonly Decided[], committedOffset: number): void {
-    for (const { op, answer, delta, reply } of decided) {
-      if (delta !== undefined) {
-        tell(this.#options.log, { delta, reply }, this.#image);
-        if (delta.features.size > 0) for (const changed of this.#onFeatures) changed();
-        for (const fenced of fencedBy({ op, delta, reply }, this.#image)) this.#fenced(fenced);
-      }
-      answer(ok({ reply, committedOffset }));
-    }
+  #told({ op, delta, reply }: Decided): void {
+    if (delta === undefined) return;
+    tell(this.#options.log, { delta, reply }, this.#image);
+    if (delta.features.size > 0) for (const changed of this.#onFeatures) changed();
+    for (const fenced of fencedBy({ op, delta, reply }, this.#image)) this.#fenced(fenced);
   }
 
   #fenced(fenced: FencedBroker): void {
     const { brokerId, why } = fenced;
     this.#options.log.warn({ brokerId }, `broker ${brokerId} is fenced: ${why}`);
     for (const told of this.#onFenced) told(fenced);
-  }
-
-  /** One timer for the machine's next deadline; it is moved only when that comes nearer. */
-  #armTimer({ controller, epoch, patientUntilMs }: Lead): void {
-    const { clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const nextMs = controller.nextWakeMs(nowMs);
-    if (nextMs === undefined) return;
-    const waitMs = Math.max(nextMs, patientUntilMs - nowMs);
-    const dueMs = nowMs + waitMs;
-    if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return;
-    this.#timer?.handle.cancel();
-    const fire = (): void => {
-      this.#timer = undefined;
-      if (this.#lead?.epoch === epoch) this.#due(this.#lead, dueMs);
-    };
-    this.#timer = { handle: clock.after(waitMs, fire), dueMs };
-  }
-
-  /** A process that stood still has heard nobody: what brokers have said meanwhile comes first, or it would take all of them for dead. */
-  #due(lead: Lead, dueMs: number): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    // Only once: on a machine that is always late something must be due some time.
-    const hasListened = dueMs <= lead.patientUntilMs + 1;
-    if (hasListened || nowMs - dueMs <= STOOD_STILL_MS) return void this.submit({ kind: 'tick' });
-    lead.patientUntilMs = nowMs + LISTENING_MS;
-    this.#armTimer(lead);
   }
 
   #notActive(): Outcome<never> & { readonly ok: false } {
@@ -465,32 +284,13 @@ export class ControllerRuntime implements RaftMachine {
    * of a request: what waits is refused with NOT_CONTROLLER, and may be asked of the next one.
    */
   hold(): { readonly quiet: Promise<void>; readonly goOn: () => void } {
-    const { promise: quiet, resolve } = Promise.withResolvers<void>();
-    const lead = this.#lead;
-    if (lead === undefined) resolve();
-    else lead.quiet = resolve;
-    this.#wake();
-    const goOn = (): void => {
-      if (lead !== undefined) lead.quiet = undefined;
-      this.#wake();
-    };
-    return { quiet, goOn };
+    return this.#lead?.hold() ?? { quiet: Promise.resolve(), goOn: () => this.#wake() };
   }
 
   /** Takes nothing more, and resolves when what waits is answered: at the latest when the lead is lost, or after `controllerDrainMs`. */
   async drain(): Promise<void> {
     if (this.#state === 'running') this.#state = 'closing';
-    this.#timer?.handle.cancel();
-    const lead = this.#lead;
-    if (lead === undefined || this.#state !== 'closing') return;
-    if (this.#queue.length === 0 && lead.inFlight === undefined && !lead.isAsking) return;
-    const { clock, limits } = this.#options;
-    const idle = Promise.withResolvers<void>();
-    this.#idle = idle;
-    const late = clock.after(limits.controllerDrainMs, () => idle.resolve());
-    this.#wake();
-    await idle.promise;
-    late.cancel();
+    if (this.#state === 'closing') await this.#lead?.drain();
   }
 
   /** Nobody hears anything more. */
@@ -508,6 +308,5 @@ export class ControllerRuntime implements RaftMachine {
     const lead = this.#lead;
     this.#lead = undefined;
     if (lead !== undefined) this.#endLead(lead, this.#notActive().why);
-    this.#idle?.resolve();
   }
 }

@@ -28,9 +28,9 @@ const TORN = [
 const ofController: readonly Told[] = [
   {
     bug: 'a change is acknowledged before it is committed',
-    file: 'shell/runtime.ts',
-    from: 'lead.inFlight = { offset: at.offset, endOffset: at.offset + records.length, decided };',
-    to: `lead.inFlight = { offset: at.offset, endOffset: at.offset + records.length, decided };
+    file: 'shell/active.ts',
+    from: 'this.#inFlight = { offset: at.offset, endOffset: at.offset + records.length, decided };',
+    to: `this.#inFlight = { offset: at.offset, endOffset: at.offset + records.length, decided };
     this.#answer(decided, at.offset + records.length);`,
     claims: [...LOST, ...TWICE],
   },
@@ -50,7 +50,7 @@ const ofController: readonly Told[] = [
   },
   {
     bug: 'what was under way when the lead was lost is refused as if nothing could come of it',
-    file: 'shell/runtime.ts',
+    file: 'shell/active.ts',
     from: 'answer(refuse(ErrorCode.REQUEST_TIMED_OUT, told));',
     to: 'answer(refuse(ErrorCode.NOT_CONTROLLER, told));',
     claims: TWICE,
