@@ -6,15 +6,15 @@
 import { ErrorCode } from '@odradek/protocol';
 import { assert, ok, refuse, unreachable } from '@odradek/base';
 import type { Outcome, TimerHandle } from '@odradek/base';
-import { sizeOf } from '../core/entries.ts';
 import { changeVoters, mayPropose, propose } from '../core/leader.ts';
 import type { Proposal } from '../core/leader.ts';
 import type { Entry, Message, Position, ReplicaKey, Voter } from '../core/messages.ts';
 import { nextDeadlineMs, step } from '../core/raft.ts';
 import { raftOf } from '../core/state.ts';
 import type { Effect, Input, RaftState, Stored } from '../core/state.ts';
-import type { PersistOrder, PinnedSnapshot, RaftReceiver, RaftStore } from '../ports.ts';
+import type { PinnedSnapshot, RaftReceiver, RaftStore } from '../ports.ts';
 import { Applier } from './applier.ts';
+import { DiskQueue } from './disk-queue.ts';
 import { DriverMetrics, counted } from './driver-metrics.ts';
 import type { Asked, DriverOptions, MakeProposal } from './driver-types.ts';
 import { Outbox } from './outbox.ts';
@@ -36,6 +36,7 @@ export async function startRaft(options: DriverOptions): Promise<RaftDriver> {
 export class RaftDriver {
   readonly #options: DriverOptions;
   readonly #state: RaftState;
+  readonly #disk: DiskQueue;
   readonly #applier: Applier;
   readonly #sender: SnapshotSender;
   readonly #outbox: Outbox;
@@ -44,9 +45,6 @@ export class RaftDriver {
   #life: 'running' | 'closing' | 'failed' = 'running';
   #inbox: (Input | Asked)[] = [];
   #isWoken = false;
-  #orders: PersistOrder[] = [];
-  #unsyncedBytes = 0;
-  #writing: Promise<void> | undefined;
   #snapshotting: Promise<boolean> | undefined;
   /** Woken when something became durable. */
   #durable = Promise.withResolvers<void>();
@@ -67,6 +65,7 @@ export class RaftDriver {
     this.#outbox = new Outbox(limits.raftUnsentMessagesMax);
     this.#proposals = new Proposals();
     const onFault = (cause: unknown): void => this.#fail(cause);
+    this.#disk = new DiskQueue({ store, clock, onFault, onDurable: (seq, tookMs) => this.#persisted(seq, tookMs) });
     const pinSnapshot = (): ReturnType<RaftStore['pinSnapshot']> => store.pinSnapshot();
     const onLeading = (epoch: number): void => {
       if (this.#isLeader(epoch)) this.#leadsEpoch = epoch;
@@ -109,8 +108,8 @@ export class RaftDriver {
     if (this.#leadsEpoch === undefined)
       return Promise.resolve(refuse(ErrorCode.NOT_CONTROLLER, `node ${self.id} is not the active controller`));
     const waits =
-      this.#unsyncedBytes >= limits.raftUnsyncedBytesMax
-        ? `${this.#unsyncedBytes} bytes wait for the disk`
+      this.#disk.unsyncedBytes >= limits.raftUnsyncedBytesMax
+        ? `${this.#disk.unsyncedBytes} bytes wait for the disk`
         : this.#inbox.length >= limits.raftQueuedInputsMax
           ? `${this.#inbox.length} inputs wait for the controller`
           : undefined;
@@ -212,7 +211,7 @@ export class RaftDriver {
     if (this.#life === 'running') this.#life = 'closing';
     this.#stop('the controller is stopping');
     await this.#options.transport.close();
-    await this.#writing;
+    await this.#disk.idle;
     await this.#snapshotting;
     await this.#applier.idle;
     await this.#sender.idle;
@@ -256,7 +255,7 @@ export class RaftDriver {
       this.#fail(cause);
       return;
     }
-    this.#writing ??= this.#orders.length > 0 ? this.#write() : undefined;
+    this.#disk.run();
     this.#sender.releaseUnused(this.#state);
     this.#applier.run();
     this.#arm();
@@ -316,12 +315,8 @@ export class RaftDriver {
   #carryOut(effect: Effect): void {
     switch (effect.kind) {
       case 'persist':
-        this.#unsyncedBytes += bytesOf(effect.entries);
-        this.#orders.push(effect);
-        return;
       case 'persistSnapshot':
-        this.#orders.push(effect);
-        return;
+        return this.#disk.push(effect);
       case 'send':
         if (effect.afterSeq <= this.#state.durableSeq) this.#send(effect);
         else if (!this.#outbox.push(effect)) this.#metrics.dropped('unsent');
@@ -392,30 +387,9 @@ export class RaftDriver {
     else this.#options.transport.send(to, message);
   }
 
-  /** All that waits is one write; what comes meanwhile is the next. */
-  async #write(): Promise<void> {
-    const { store, clock } = this.#options;
-    try {
-      while (this.#orders.length > 0 && this.#life !== 'failed') {
-        const group = this.#orders;
-        this.#orders = [];
-        const fromMs = clock.monotonicMs();
-        await store.persist(group);
-        this.#metrics.persisted(clock.monotonicMs() - fromMs);
-        this.#persisted(group);
-      }
-    } catch (cause) {
-      this.#fail(cause);
-    } finally {
-      this.#writing = undefined;
-    }
-  }
-
-  #persisted(group: readonly PersistOrder[]): void {
-    for (const order of group) if (order.kind === 'persist') this.#unsyncedBytes -= bytesOf(order.entries);
-    const last = group.at(-1);
-    assert(last !== undefined, 'something was written');
-    this.#inbox.unshift({ kind: 'persisted', seq: last.seq });
+  #persisted(seq: number, tookMs: number): void {
+    this.#metrics.persisted(tookMs);
+    this.#inbox.unshift({ kind: 'persisted', seq });
     this.#turn();
     this.#durable.resolve();
     this.#durable = Promise.withResolvers();
@@ -458,6 +432,7 @@ export class RaftDriver {
     const { log, transport, onFault } = this.#options;
     const wasRunning = this.#life === 'running';
     this.#life = 'failed';
+    this.#disk.stop();
     const fault = cause instanceof Error ? cause : new Error(String(cause));
     log.error({ err: fault }, `the controller stops: ${fault.message}`);
     this.#stop('the controller has failed and is stopping');
@@ -465,10 +440,4 @@ export class RaftDriver {
     if (wasRunning) void transport.close().catch(() => undefined);
     onFault(fault);
   }
-}
-
-function bytesOf(entries: readonly Entry[]): number {
-  let bytes = 0;
-  for (const entry of entries) bytes += sizeOf(entry);
-  return bytes;
 }
