@@ -330,6 +330,7 @@ class Node implements RunningNode {
       link,
       quorum: this.#quorum.promise,
       streams: this.#streams,
+      peers: this.#streams,
       metrics,
       log,
       logLevels: log,

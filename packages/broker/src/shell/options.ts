@@ -1,7 +1,7 @@
 /** What a broker is made of: all that a process, the test kit or the simulator hands in. */
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import type { ControllerLink } from '@odradek/metadata';
-import type { SharingStreamServer } from '@odradek/rpc';
+import type { SharingStreamServer, StreamClient, StreamServer } from '@odradek/rpc';
 import type { Authorizer } from '../core/authorizer.ts';
 import type { LogLevels } from '../core/broker-loggers.ts';
 
@@ -17,6 +17,11 @@ export type BrokerOptions = {
   readonly quorum?: Promise<boolean>;
   /** Who takes connections of other nodes (gRPC) on the inter-broker listener; left out: they are strangers. */
   readonly streams?: Pick<SharingStreamServer, 'take'>;
+  /**
+   * Other brokers: how they are dialled, at their inter-broker listeners, and where this one says what it serves to those that dial it.
+   * Left out: it is on its own, and partitions with more replicas than one are neither followed nor let others follow.
+   */
+  readonly peers?: Pick<StreamClient, 'dial'> & Pick<StreamServer, 'serve'>;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly logLevels: LogLevels;

@@ -56,6 +56,20 @@ test('streams: a node may dial before it knows what it serves', async () => {
   expect(await heard).toBe(2);
 });
 
+test('streams: a service whose handler comes later refuses with the reason until then, and is served afterwards', async () => {
+  const [one, other] = [streamsOf(1), streamsOf(2)];
+  one.expect(raftService, 'node 1 has no such part yet');
+  const target = await listening(one);
+  const early = await other.dial(raftService, target);
+  expect(early).toMatchObject({ ok: false, ending: { kind: 'refused', by: 'peer' } });
+  if (!early.ok) expect(early.ending.why).toContain('node 1 has no such part yet');
+  const heard = new Promise<number>((resolve) => {
+    one.serve(raftService, { opened: (stream) => resolve(stream.peer.nodeId) });
+  });
+  expect((await other.dial(raftService, target)).ok).toBe(true);
+  expect(await heard).toBe(2);
+});
+
 test('streams: what waits for gRPC when the node stops is closed, and so is what comes later', async () => {
   const server = streamsOf(1);
   server.serve(raftService, { opened: (stream) => stream.close() });

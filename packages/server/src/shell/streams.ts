@@ -11,6 +11,7 @@ import type {
   FromBroker,
   FromController,
   Identity,
+  Peer,
   RaftMessage,
   Service,
   ServiceHandler,
@@ -32,10 +33,12 @@ type Library = typeof grpcLibrary;
 
 const CLOSED: Dialled<never> = { ok: false, ending: { kind: 'closed', by: 'us', why: 'this node stops' } };
 
-export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamClient {
+export class NodeStreams implements Pick<SharingStreamServer, 'take' | 'serve'>, StreamClient {
   readonly #options: NodeStreamsOptions;
   readonly #refusals: Refusals;
   readonly #services: ((server: SharingStreamServer) => void)[] = [];
+  /** By path: who serves it is known later than the first connection may come. */
+  readonly #expected = new Map<string, LateHandler>();
   /** Connections that other nodes have opened; those that came before gRPC was there wait in it. */
   readonly #taken = new Set<Socket>();
   readonly #dialled = new Set<WeakRef<{ destroy(why: string): void }>>();
@@ -49,8 +52,17 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
     this.#refusals = new Refusals(options);
   }
 
-  /** Before the first connection is taken. */
+  /** A service whose handler comes later: until then, and when it never does, whoever asks for it is refused with the reason. */
+  expect<Asked, Told>(service: Service<Asked, Told>, why: string): void {
+    const late = new LateHandler(why);
+    this.serve<unknown, unknown>(service as unknown as Service<unknown, unknown>, late);
+    this.#expected.set(service.path, late);
+  }
+
+  /** Before the first connection is taken, unless the service is expected. */
   serve<Asked, Told>(service: Service<Asked, Told>, handler: ServiceHandler<Asked, Told>): void {
+    const expected = this.#expected.get(service.path);
+    if (expected !== undefined) return expected.serve(handler as unknown as ServiceHandler<unknown, unknown>);
     assert(this.#server === undefined, 'services are known before anybody is heard');
     this.#services.push((server) => server.serve(service, handler));
   }
@@ -139,6 +151,28 @@ export class NodeStreams implements Pick<SharingStreamServer, 'take'>, StreamCli
     const { createGrpcClient } = await this.#load();
     const { self, clock, limits } = this.#options;
     return (this.#client ??= createGrpcClient({ self, clock, limits }));
+  }
+}
+
+class LateHandler implements ServiceHandler<unknown, unknown> {
+  readonly #why: string;
+  #handler: ServiceHandler<unknown, unknown> | undefined;
+
+  constructor(why: string) {
+    this.#why = why;
+  }
+
+  serve(handler: ServiceHandler<unknown, unknown>): void {
+    this.#handler = handler;
+  }
+
+  admit(peer: Peer): string | undefined {
+    return this.#handler === undefined ? this.#why : this.#handler.admit?.(peer);
+  }
+
+  opened(stream: Stream<unknown, unknown>): void {
+    assert(this.#handler !== undefined, 'nobody is admitted before there is somebody to hear him');
+    this.#handler.opened(stream);
   }
 }
 
