@@ -1,7 +1,7 @@
 /** Whole controllers on simulated time, streams and disks, as many as a test wants. */
 import { Prng, UUID_ZERO, assert, limits as allLimits, randomUuid, silent } from '@odradek/base';
 import type { Clock, Limits, Logger, Outcome, TimerHandle } from '@odradek/base';
-import { SimClock, SimFiles, drain } from '@odradek/base/testing';
+import { SimFiles } from '@odradek/base/testing';
 import { MetadataImage, decodeRecord } from '@odradek/metadata';
 import type { MetadataRecord } from '@odradek/metadata';
 import { raftService } from '@odradek/rpc';
@@ -12,6 +12,7 @@ import { MemoryRaftStore } from '../raft/shell/memory-store.ts';
 import { MoodyRaftStore } from '../raft/testing/moody-store.ts';
 import { createController } from '../shell/create-controller.ts';
 import type { RunningController } from '../shell/create-controller.ts';
+import { Course } from './course.ts';
 import { CLUSTER_ID, Harness, creation, nodeConfig } from './harness.ts';
 import type { TopicAsked } from './harness.ts';
 
@@ -46,11 +47,9 @@ export type Controller = {
   readonly refused: string[];
 };
 
-const STEP_MS = 5;
 export const CONTROLLER_PORT = 9093;
 
-export class Controllers {
-  readonly clock = new SimClock();
+export class Controllers extends Course {
   readonly random: Prng;
   readonly streams: SimStreams;
   readonly nodes = new Map<number, Controller>();
@@ -62,6 +61,7 @@ export class Controllers {
 
   /** @param count static voters */
   constructor(count: number, options: ControllersOptions = {}) {
+    super();
     this.#options = options;
     this.#limits = { ...allLimits.production, ...options.limits };
     this.random = new Prng(options.seed ?? 1);
@@ -169,33 +169,8 @@ export class Controllers {
     return [...this.nodes.values()].filter((other) => other !== node);
   }
 
-  async pass(durationMs: number): Promise<void> {
-    for (let left = durationMs; left > 0; left -= STEP_MS) {
-      await this.clock.advance(Math.min(STEP_MS, left));
-      await this.settle();
-    }
-  }
-
-  async settle(): Promise<void> {
-    await drain();
-    for (const { disk } of this.nodes.values()) while (disk.pendingCount > 0) await drain();
-  }
-
-  async until(holds: () => boolean, claim: string, patienceMs = 20_000): Promise<void> {
-    await this.settle();
-    for (let waitedMs = 0; !holds(); waitedMs += STEP_MS) {
-      assert(waitedMs < patienceMs, `in ${patienceMs} ms: ${claim}`);
-      await this.pass(STEP_MS);
-    }
-  }
-
-  /** Lets time pass until the promise has settled. */
-  async got<T>(promise: Promise<T>): Promise<T> {
-    let isSettled = false;
-    const settled = promise.finally(() => (isSettled = true));
-    settled.catch(() => undefined);
-    await this.until(() => isSettled, 'it is answered');
-    return settled;
+  protected override *disks(): Generator<MoodyRaftStore> {
+    for (const { disk } of this.nodes.values()) yield disk;
   }
 
   /** The process ends in order. */

@@ -4,7 +4,7 @@
  */
 import { MetricsRegistry, Prng, UUID_ZERO, assert, limits as allLimits, randomUuid, silent } from '@odradek/base';
 import type { Clock, Limits, Outcome } from '@odradek/base';
-import { SimClock, drain } from '@odradek/base/testing';
+import { Course } from '../../testing/course.ts';
 import type { SnapshotMark } from '../core/entries.ts';
 import type { Entry, Position, ReplicaKey, Voter } from '../core/messages.ts';
 import type { RaftOptions } from '../core/state.ts';
@@ -20,7 +20,6 @@ import type { NetOptions } from './sim-transport.ts';
 export const driverOptions: RaftOptions = { ...raftOptions, electionTimeoutMs: 500, heartbeatMs: 100 };
 
 const TEXTS_PER_PART = 4;
-const STEP_MS = 5;
 
 /** The state that a replica's log makes: texts in order, each with the offset after it. */
 export class TextMachine implements RaftMachine {
@@ -115,8 +114,7 @@ export type ClusterOptions = {
   readonly diskDelayMs?: number;
 };
 
-export class DriverCluster {
-  readonly clock = new SimClock();
+export class DriverCluster extends Course {
   readonly random: Prng;
   readonly net: SimNet;
   readonly nodes = new Map<number, Node>();
@@ -129,6 +127,7 @@ export class DriverCluster {
   readonly #history = new Map<number, string>();
 
   constructor(voterCount: number, options: ClusterOptions = {}) {
+    super();
     this.#options = options;
     this.random = new Prng(options.seed ?? 1);
     this.net = new SimNet(this.clock, this.random, options.net);
@@ -254,25 +253,8 @@ export class DriverCluster {
     return answer === true;
   }
 
-  /** Lets time pass; disks of the real world get as much of theirs as they want in between. */
-  async pass(durationMs: number): Promise<void> {
-    for (let left = durationMs; left > 0; left -= STEP_MS) {
-      await this.clock.advance(Math.min(STEP_MS, left));
-      await this.settle();
-    }
-  }
-
-  async settle(): Promise<void> {
-    await drain();
-    for (const { disk } of this.nodes.values()) while (disk.pendingCount > 0) await drain();
-  }
-
-  /** Lets time pass until `holds`. */
-  async until(holds: () => boolean, claim: string, patienceMs = 10_000): Promise<void> {
-    for (let waitedMs = 0; !holds(); waitedMs += STEP_MS) {
-      assert(waitedMs < patienceMs, `in ${patienceMs} ms: ${claim}`, this.summary());
-      await this.pass(STEP_MS);
-    }
+  protected override *disks(): Generator<MoodyRaftStore> {
+    for (const { disk } of this.nodes.values()) yield disk;
   }
 
   async elected(): Promise<Node> {
@@ -311,9 +293,7 @@ export class DriverCluster {
       assert(attempt < 40, 'a healed cluster commits', this.summary());
       await this.pass(50);
       const leader = await this.elected();
-      let isAnswered = false;
-      void this.propose(leader, `${text} ${attempt}`).then(() => (isAnswered = true));
-      await this.until(() => isAnswered, 'it is answered');
+      await this.got(this.propose(leader, `${text} ${attempt}`));
     }
   }
 
@@ -354,7 +334,7 @@ export class DriverCluster {
     assert(once.size === first.machine.texts.length, 'nothing is applied twice', { texts: first.machine.texts });
   }
 
-  summary(): object {
+  override summary(): object {
     return [...this.nodes.values()].map(({ key, isAlive, machine, driver, faults }) => {
       const { voters: _, observers: __, ...status } = driver.status();
       return { id: key.id, isAlive, ...status, applied: machine.end, leads: machine.leads, faults: faults.map(String) };
