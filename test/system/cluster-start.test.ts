@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { kafkasProperties } from '@odradek/base/testing';
 import { ApiKey, ErrorCode } from '@odradek/protocol';
 import { freePort, spawnKafka, type KafkaProcess, type ProcessOptions } from '@odradek/testkit';
 import { eventually } from '../support/target.ts';
@@ -46,38 +47,12 @@ async function places(): Promise<Place[]> {
 const votersOf = (all: readonly Place[]): string =>
   all.map(({ id, controllerPort }) => `${id}@localhost:${controllerPort}`).join(',');
 
-/** What Apache Kafka 4.3 ships as config/server.properties, with what its guide for three nodes changes in it: ids, addresses, voters. */
-function kafkasFile(place: Place, all: readonly Place[]): string {
-  const { id, port, controllerPort, httpPort } = place;
+function kafkasFile({ id, port, controllerPort, httpPort }: Place, all: readonly Place[]): string {
   const file = join(directory, `server-${id}.properties`);
-  const text = `
-process.roles=broker,controller
-node.id=${id}
-controller.quorum.voters=${votersOf(all)}
-listeners=PLAINTEXT://:${port},CONTROLLER://:${controllerPort}
-inter.broker.listener.name=PLAINTEXT
-advertised.listeners=PLAINTEXT://localhost:${port},CONTROLLER://localhost:${controllerPort}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
-num.network.threads=3
-num.io.threads=8
-socket.send.buffer.bytes=102400
-socket.receive.buffer.bytes=102400
-socket.request.max.bytes=104857600
-log.dirs=${join(directory, `kraft-combined-logs-${id}`)}
-num.partitions=1
-num.recovery.threads.per.data.dir=1
-offsets.topic.replication.factor=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-log.retention.hours=168
-log.segment.bytes=1073741824
-log.retention.check.interval.ms=300000
-odradek.http.port=${httpPort}
-`;
-  writeFileSync(file, text);
+  const logDirs = join(directory, `kraft-combined-logs-${id}`);
+  const quorum = `controller.quorum.voters=${votersOf(all)}`;
+  const shipped = kafkasProperties({ nodeId: id, port, controllerPort, logDirs, quorum });
+  writeFileSync(file, `${shipped}odradek.http.port=${httpPort}\n`);
   return file;
 }
 

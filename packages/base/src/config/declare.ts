@@ -58,6 +58,7 @@ export type Spec = {
     | 'protocolMap'
     | 'ipLimits'
     | 'codecNumber'
+    | 'replicaSelector'
     | 'unlimitedOrPositive';
   /** In order: the first of them that is set counts. */
   readonly fallback?: readonly Fallback[];
@@ -75,6 +76,9 @@ export type Spec = {
   /** What changes when it goes up or down. */
   readonly doc: string;
 };
+
+/** The one class of `replica.selector.class` that is built in: a consumer reads in its own rack where it can (KIP-392). */
+export const RACK_AWARE_REPLICA_SELECTOR = 'org.apache.kafka.common.replica.RackAwareReplicaSelector';
 
 /** A topic or group key: it overrides the broker's key for one topic or group. */
 export type OverrideSpec = Spec & {

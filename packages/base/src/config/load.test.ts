@@ -1,33 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { good, load, problems } from '../testing/configs.ts';
+import { kafkasProperties } from '../testing/kafka-properties.ts';
 
-/** As Apache Kafka ships it for a combined node, without the comments. */
-const kafkas = `
-process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=localhost:9093
-listeners=PLAINTEXT://:9092,CONTROLLER://:9093
-inter.broker.listener.name=PLAINTEXT
-advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
-num.network.threads=3
-num.io.threads=8
-socket.send.buffer.bytes=102400
-socket.receive.buffer.bytes=102400
-socket.request.max.bytes=104857600
-log.dirs=/tmp/kraft-combined-logs
-num.partitions=1
-num.recovery.threads.per.data.dir=1
-offsets.topic.replication.factor=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-log.retention.hours=168
-log.segment.bytes=1073741824
-log.retention.check.interval.ms=300000
-`;
+const kafkas = kafkasProperties();
 
 test('load: without a file a node has both roles, is reached from this machine only, and keeps its data under ./data', () => {
   const config = good({});
@@ -224,6 +199,11 @@ describe('load: what cannot be is refused', () => {
       'a table of keys too small for its threads',
       'log.cleaner.threads=4\nlog.cleaner.dedupe.buffer.size=4194304',
       'must be more than 1 MiB for each of log.cleaner.threads = 4',
+    ],
+    [
+      'a replica selector of a plug-in',
+      'replica.selector.class=com.example.Nearest',
+      'org.apache.kafka.common.replica.RackAwareReplicaSelector, or left out',
     ],
     ['a configuration provider', 'broker.rack=${env:RACK}', 'refers to a configuration provider'],
     [

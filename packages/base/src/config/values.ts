@@ -1,6 +1,6 @@
 /** One key's value: from text, to text, and what is allowed, in words. */
 import type { Spec, Value } from './declare.ts';
-import { INT_MAX, LONG_MAX, LONG_MAX_TEXT } from './declare.ts';
+import { INT_MAX, LONG_MAX, LONG_MAX_TEXT, RACK_AWARE_REPLICA_SELECTOR } from './declare.ts';
 import { parseListeners, parseProtocolMap } from './listeners.ts';
 
 export type Parsed = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly allowed: string };
@@ -103,6 +103,8 @@ function wellFormed({ form }: Spec, value: Value): boolean {
       );
     case 'codecNumber':
       return typeof value === 'number' && value >= 0 && value <= CODEC_NUMBER_MAX;
+    case 'replicaSelector':
+      return value === RACK_AWARE_REPLICA_SELECTOR;
     case 'unlimitedOrPositive':
       return typeof value === 'number' && value !== 0;
   }
@@ -146,6 +148,7 @@ const formTexts: Readonly<Record<NonNullable<Spec['form']>, string>> = {
   protocolMap: 'a list of NAME:PROTOCOL, protocols being PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL',
   ipLimits: 'a list of address:count',
   codecNumber: '0 (none), 1 (gzip), 2 (snappy), 3 (lz4) or 4 (zstd)',
+  replicaSelector: `${RACK_AWARE_REPLICA_SELECTOR}, or left out`,
   unlimitedOrPositive: '-1 (no limit) or an integer of at least 1',
 };
 

@@ -1,3 +1,4 @@
+export { kafkasProperties } from './kafka-properties.ts';
 export { SimClock, drain } from './sim-clock.ts';
 export { PowerCut, SimFiles } from './sim-files.ts';
 export type { SimFilesOptions } from './sim-files.ts';

@@ -91,9 +91,9 @@ export const replicationKeys = {
   'replica.selector.class': key({
     type: 'string',
     default: null,
-    noEffect: 'plugins',
+    form: 'replicaSelector',
     source: 'KIP-392',
-    doc: 'Class that picks the replica a consumer reads from.',
+    doc: 'Who picks the replica that a consumer reads from. Unset: the leader. RackAwareReplicaSelector: an in-sync replica in the rack that the consumer names (client.rack) by the broker.rack of each broker. Other classes cannot be loaded here.',
   }),
   'replica.socket.receive.buffer.bytes': key({
     type: 'int',
