@@ -30,6 +30,7 @@ const homes: Record<string, readonly string[]> = {
   'lz4-napi': ['packages/protocol/src/batch/'],
   fastify: ['packages/broker/src/shell/'],
   commander: ['packages/cli/src/'],
+  uplot: ['packages/cli/src/shell/'],
   re2js: ['packages/coordinator/src/', 'packages/cli/src/core/'],
   '@platformatic/kafka': ['packages/cli/src/', 'test/'],
 };
