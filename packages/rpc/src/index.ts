@@ -6,6 +6,15 @@ export { brokerSessionService } from './core/services/broker-session.ts';
 export type { FromBroker, FromController } from './core/services/broker-session.ts';
 export { raftService } from './core/services/raft.ts';
 export type { RaftMessage } from './core/services/raft.ts';
+export { replicaFetchService } from './core/services/replica-fetch.ts';
+export type {
+  FollowPosition,
+  FromFollower,
+  FromLeader,
+  ReplicaPart,
+  ReplicaPosition,
+  ReplicaProgress,
+} from './core/services/replica-fetch.ts';
 export { IN_PROCESS, pipe } from './shell/pipe.ts';
 export type { Pipe, PipeOptions } from './shell/pipe.ts';
 export type {

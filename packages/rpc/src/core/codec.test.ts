@@ -7,18 +7,19 @@ import { describe, expect, test } from 'vitest';
 import { UUID_ZERO } from '@odradek/base';
 import { anyOf } from '../testing/arbitrary.ts';
 import { codecOf, field, message } from './schema.ts';
-import type { Field, Shape } from './schema.ts';
+import type { Codec, Field, Shape } from './schema.ts';
 import { FromBroker, FromController, brokerSessionService } from './services/broker-session.ts';
 import { farewellCodec, isFarewell } from './services/common.ts';
 import { RaftMessage, raftService } from './services/raft.ts';
+import { FromFollower, FromLeader, replicaFetchService } from './services/replica-fetch.ts';
 
 const proto = fileURLToPath(new URL('../../../../proto/', import.meta.url));
 const root = new protobuf.Root();
-for (const file of ['common.proto', 'raft.proto', 'broker_session.proto'])
+for (const file of ['common.proto', 'raft.proto', 'broker_session.proto', 'replica_fetch.proto'])
   protobuf.parse(readFileSync(`${proto}${file}`, 'utf8'), root);
 root.resolveAll();
 
-const shapes: readonly Shape<unknown>[] = [RaftMessage, FromBroker, FromController];
+const shapes: readonly Shape<unknown>[] = [RaftMessage, FromBroker, FromController, FromFollower, FromLeader];
 
 /** Every message that a shape holds, itself included. */
 function within(shape: Shape<unknown>, found = new Map<string, Shape<unknown>>()): Map<string, Shape<unknown>> {
@@ -30,14 +31,22 @@ function within(shape: Shape<unknown>, found = new Map<string, Shape<unknown>>()
   return found;
 }
 
-const types = { uint64: 'uint64', sint32: 'sint32', bool: 'bool', text: 'string', bytes: 'bytes', uuid: 'bytes' };
+const types = {
+  uint64: 'uint64',
+  sint32: 'sint32',
+  bool: 'bool',
+  text: 'string',
+  bytes: 'bytes',
+  uuid: 'bytes',
+  joined: 'bytes',
+};
 
 function protoOf({ id, of, rule }: Field<unknown>): object {
   return { id, type: typeof of === 'object' ? of.name : types[of], rule };
 }
 
 describe.each(shapes)('$name', (shape) => {
-  const codec = codecOf(shape);
+  const codec: Codec<unknown> = shape === FromLeader ? replicaFetchService.told : codecOf(shape);
   const type = root.lookupType(`odradek.${shape.name}`);
 
   test('is what proto/ says, with all that it holds: names, numbers, types', () => {
@@ -117,7 +126,29 @@ test('services: each is a stream that proto/ describes', () => {
   expect(session).toMatchObject({ requestType: 'FromBroker', responseType: 'FromController' });
   expect(session).toMatchObject({ requestStream: true, responseStream: true });
   expect(brokerSessionService.path).toBe('/odradek.BrokerSession/Connect');
+  const replicas = root.lookupService('odradek.ReplicaFetch').methods['Connect'];
+  expect(replicas).toMatchObject({ requestType: 'FromFollower', responseType: 'FromLeader' });
+  expect(replicas).toMatchObject({ requestStream: true, responseStream: true });
+  expect(replicaFetchService.path).toBe('/odradek.ReplicaFetch/Connect');
 });
+
+test('batches: what is laid out by hand is, byte for byte, what the common codec writes; chunks come as one', () => {
+  fc.assert(
+    fc.property(anyOf(FromLeader), fc.array(fc.nat(300), { maxLength: 3 }), (value, cuts) => {
+      if (value.kind !== 'batches') return;
+      const parts = value.parts.map((part) => ({ ...part, records: cutAt(part.records[0] ?? Buffer.alloc(0), cuts) }));
+      const written = replicaFetchService.told.encode({ ...value, parts });
+      expect(written).toEqual(codecOf(FromLeader).encode(value));
+      expect(replicaFetchService.told.decode(written)).toEqual({ ok: true, value });
+    }),
+    { numRuns: 500 },
+  );
+});
+
+function cutAt(bytes: Buffer, cuts: readonly number[]): Buffer[] {
+  const ends = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).toSorted((a, b) => a - b), bytes.length];
+  return ends.slice(1).map((end, index) => bytes.subarray(ends[index], end));
+}
 
 test('last words: are told by their first byte, and are the same in every stream', () => {
   const words = { kind: 'goodbye', reason: 'refused', why: 'a newer life of node 2 is here' } as const;

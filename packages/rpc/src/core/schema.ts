@@ -28,8 +28,8 @@ const WIRE_BITS = 3;
 /** Seven bits each: as many as 64 bits need. */
 const VARINT_BYTES_MAX = 10;
 
-/** What a field holds that is no message. proto/ calls them uint64, sint32, bool, string and bytes; a uuid is bytes, too. */
-export type Content = 'uint64' | 'sint32' | 'bool' | 'text' | 'bytes' | 'uuid';
+/** What a field holds that is no message. proto/ calls them uint64, sint32, bool, string and bytes; a uuid and what is joined are bytes, too. */
+export type Content = 'uint64' | 'sint32' | 'bool' | 'text' | 'bytes' | 'uuid' | 'joined';
 
 /** One field: its number and type never change once it was released, and neither is given to another. */
 export interface Field<T> {
@@ -149,12 +149,24 @@ const uuid: Scalar<string> = {
   },
 };
 
+const NO_PARTS: readonly Buffer[] = [NO_BYTES];
+
+/** Bytes that are given in several parts and come as one: on the wire they lie one behind the other. */
+const joined: Scalar<readonly Buffer[]> = {
+  of: 'joined',
+  wire: DELIMITED,
+  absent: NO_PARTS,
+  write: (writer, parts) => void writer.bytes(Buffer.concat(parts)),
+  read: (reader) => [bytes.read(reader)],
+};
+
 export const field = {
   uint64: (id: number): Field<number> => one(id, uint64),
   sint32: (id: number): Field<number> => one(id, sint32),
   bool: (id: number): Field<boolean> => one(id, bool),
   text: (id: number): Field<string> => one(id, text),
   bytes: (id: number): Field<Buffer> => one(id, bytes),
+  joined: (id: number): Field<readonly Buffer[]> => one(id, joined),
   uuid: (id: number): Field<string> => one(id, uuid),
   /** A message that must be there. */
   nested: <T>(id: number, shape: Shape<T>): Field<T> => nested(id, shape),
@@ -256,6 +268,7 @@ function one<T>(id: number, scalar: Scalar<T>): Field<T> {
 }
 
 function isAbsent<T>(value: T, absent: T): boolean {
+  if (Array.isArray(value)) return value.every((part: Buffer) => part.length === 0);
   return value === absent || (value instanceof Uint8Array && value.length === 0);
 }
 

@@ -30,6 +30,8 @@ function anyContent(of: Content | Shape<unknown>): fc.Arbitrary<unknown> {
       return fc.string({ unit: 'grapheme', maxLength: 200 });
     case 'bytes':
       return fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+    case 'joined':
+      return fc.uint8Array({ maxLength: 300 }).map((bytes) => [Buffer.from(bytes)]);
     case 'uuid': {
       const bytes = fc.uint8Array({ minLength: 16, maxLength: 16 });
       return fc.oneof(
