@@ -54,6 +54,8 @@ export type FetchResult = {
   readonly logStartOffset: number;
   readonly divergingEpoch?: EpochEnd;
   readonly currentLeader?: LeaderHint;
+  /** KIP-392: nothing was read, the consumer should go on at this broker. */
+  readonly preferredReadReplica?: number;
   /** null unless read_committed. */
   readonly abortedTransactions: readonly AbortedTransaction[] | null;
   readonly chunks: readonly Buffer[];
@@ -72,6 +74,10 @@ export type FetchRequestInput = {
   readonly minBytes: number;
   readonly maxBytes: number;
   readonly isolation: 'read_uncommitted' | 'read_committed';
+  /** KIP-392: whoever has the partition answers, not only its leader. */
+  readonly fromAnyReplica?: boolean;
+  /** KIP-392: brokers in the client's rack, to one of which its leader may send it. Left out: it reads where it asks. */
+  readonly nearbyBrokers?: readonly number[];
   /** In the order in which they may take of `maxBytes`. */
   readonly partitions: readonly FetchPartition[];
   /** Aborted when the connection is gone: a parked wait ends at once. */

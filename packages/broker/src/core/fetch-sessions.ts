@@ -60,6 +60,7 @@ export type SessionResult = {
   readonly logStartOffset: number;
   readonly sizeBytes: number;
   readonly divergingEpoch?: object;
+  readonly preferredReadReplica?: number;
 };
 
 export type SessionAnswer = {
@@ -278,6 +279,7 @@ function isNews(partition: SessionPartition, result: SessionResult): boolean {
     result.sizeBytes > 0 ||
     result.code !== ErrorCode.NONE ||
     result.divergingEpoch !== undefined ||
+    result.preferredReadReplica !== undefined ||
     result.highWatermark !== partition.toldHighWatermark ||
     result.logStartOffset !== partition.toldLogStartOffset
   );

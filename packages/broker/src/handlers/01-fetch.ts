@@ -10,6 +10,7 @@ import type { FetchRequestInput, FetchResult } from '@odradek/replication';
 import { NO_SESSION } from '../core/fetch-sessions.ts';
 import type { FetchContext, SessionPartition } from '../core/fetch-sessions.ts';
 import { holdsZstd } from '../core/produce-check.ts';
+import { nodesOf } from '../core/topic-view.ts';
 import type { Caller, HandlerOf, Services } from './context.ts';
 import { endpointsOf } from './leader-endpoints.ts';
 
@@ -18,11 +19,13 @@ type Response = ResponseInput<1>;
 type TopicResponse = Response['responses'][number];
 type PartitionResponse = TopicResponse['partitions'][number];
 
+const RACKS_SINCE = 11;
 const TOPIC_IDS_SINCE = 13;
 const HINTS_SINCE = 16;
 const STORAGE_ERROR_SINCE = 6;
 const ZSTD_SINCE = 10;
 const NO_OFFSET = -1;
+const NO_REPLICA = -1;
 const NO_RECORDS = Buffer.alloc(0);
 const ANSWER_BYTES_MAX = 55 * 1024 * 1024;
 
@@ -128,15 +131,25 @@ function input(
   partitions: readonly SessionPartition[],
 ): FetchRequestInput {
   const maxBytes = Math.min(request.maxBytes, services.data.fetchMaxBytes);
+  const nearbyBrokers = nearby(request.rackId, services, caller);
   return {
     maxWaitMs: request.maxWaitMs,
     minBytes: Math.min(request.minBytes, maxBytes),
     maxBytes,
     isolation: request.isolationLevel === IsolationLevel.READ_COMMITTED ? 'read_committed' : 'read_uncommitted',
     partitions,
+    fromAnyReplica: caller.apiVersion >= RACKS_SINCE,
+    ...(nearbyBrokers === undefined ? {} : { nearbyBrokers }),
     signal: caller.signal,
     memory: services.readMemory,
   };
+}
+
+/** The brokers of the client's rack that it can be sent to, where a replica may be chosen by rack at all. */
+function nearby(rackId: string, services: Services, caller: Caller): number[] | undefined {
+  if (rackId === '' || !services.data.picksReplicaByRack) return undefined;
+  const nodes = nodesOf(services.image(), services.reach(caller));
+  return nodes.filter(({ rack }) => rack === rackId).map(({ id }) => id);
 }
 
 type Asked = {
@@ -212,7 +225,7 @@ function partitionResponse(partition: number, result: FetchResult): PartitionRes
     lastStableOffset: result.lastStableOffset,
     logStartOffset: result.logStartOffset,
     abortedTransactions: result.abortedTransactions,
-    preferredReadReplica: -1,
+    preferredReadReplica: result.preferredReadReplica ?? NO_REPLICA,
     records: chunks.length === 0 ? NO_RECORDS : chunks.length === 1 ? (chunks[0] ?? NO_RECORDS) : chunks,
   };
 }

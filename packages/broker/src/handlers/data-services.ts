@@ -7,4 +7,6 @@ export type DataServices = {
   readonly producerIds: ProducerIds;
   /** `fetch.max.bytes`: the most that one answer carries, whatever the client allows. */
   readonly fetchMaxBytes: number;
+  /** `replica.selector.class`: consumers that name their rack are sent to a replica in it (KIP-392). */
+  readonly picksReplicaByRack: boolean;
 };

@@ -10,6 +10,7 @@ import { advertised } from '../handlers/registry.ts';
 import type { ControllerSession } from './controller-link.ts';
 import type { CoordinatorLink } from './coordinator-link.ts';
 import type { DynamicConfig } from './dynamic-config.ts';
+import type { InternalTopics } from './internal-topics.ts';
 import { ProducerIds } from './producer-ids.ts';
 import type { BrokerOptions } from './options.ts';
 import type { Turns } from './turns.ts';
@@ -21,6 +22,7 @@ export type Furniture = {
   readonly replicas: Replicas;
   readonly readMemory: ReadMemory;
   readonly coordinator: CoordinatorLink;
+  readonly internalTopics: InternalTopics;
   readonly config: DynamicConfig;
 };
 
@@ -46,7 +48,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     data: dataServices(options, limits, session),
     admin: (request, principal) => session.admin(request, principal),
     createOnce: once(),
-    createInternalTopic: (topic) => coordinator.createInternalTopic(topic),
+    createInternalTopic: (topic) => furniture.internalTopics.create(topic),
     authorizer: options.authorizer ?? allowAll,
     logLevels: options.logLevels,
     reach: ({ listener, localHost }) => ({
@@ -74,7 +76,12 @@ function dataServices(options: BrokerOptions, limits: Limits, session: Controlle
       return session.admin({ kind: 'allocateProducerIds', request }, ANONYMOUS_PRINCIPAL);
     },
   });
-  return { fetchSessions, producerIds, fetchMaxBytes: config.get('fetch.max.bytes') };
+  return {
+    fetchSessions,
+    producerIds,
+    fetchMaxBytes: config.get('fetch.max.bytes'),
+    picksReplicaByRack: config.get('replica.selector.class') !== null,
+  };
 }
 
 /** Callers that ask for the same topic while it is being created share the outcome. */

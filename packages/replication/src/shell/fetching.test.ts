@@ -302,3 +302,40 @@ test('fetch: a consumer that polls reads every record once and in order, however
     { numRuns: 40 },
   );
 });
+
+test('fetch: a follower gives what is committed to who may read from any replica, and sends others to the leader', async () => {
+  const rig = await Rig.open();
+  await rig.createTopic('t', { replicas: [1, 2], isr: [1] });
+  now(rig.produce('t', { count: 2, acks: 1 }));
+  await rig.commit([rig.partitionChange('t', { leader: 2, isr: [1, 2] })]);
+  const nowhere = now(rig.fetch([{ topic: 't' }]))[0];
+  expect(nowhere).toMatchObject({
+    code: ErrorCode.NOT_LEADER_OR_FOLLOWER,
+    currentLeader: { leaderId: 2, leaderEpoch: 1 },
+  });
+  const asked = { fromAnyReplica: true, nearbyBrokers: [2] };
+  const [read] = now(rig.fetch([{ topic: 't' }], asked));
+  expect(read).toMatchObject({ code: 0, highWatermark: 2, logStartOffset: 0 });
+  expect(read?.preferredReadReplica).toBeUndefined();
+  expect(baseOffsets(read)).toEqual([0]);
+  expect(now(rig.fetch([{ topic: 't', currentLeaderEpoch: 1 }], asked))[0]?.code).toBe(0);
+  expect(now(rig.fetch([{ topic: 't', currentLeaderEpoch: 0 }], asked))[0]).toMatchObject({
+    code: ErrorCode.FENCED_LEADER_EPOCH,
+    currentLeader: { leaderId: 2, leaderEpoch: 1 },
+  });
+  expect(now(rig.fetch([{ topic: 't', currentLeaderEpoch: 2 }], asked))[0]?.code).toBe(ErrorCode.UNKNOWN_LEADER_EPOCH);
+  expect(now(rig.fetch([{ topic: 't', fetchOffset: 3 }], asked))[0]?.code).toBe(ErrorCode.OFFSET_OUT_OF_RANGE);
+});
+
+test('fetch: who waits at a follower is woken when its partition gets another epoch', async () => {
+  const rig = await Rig.open();
+  await rig.createTopic('t', { replicas: [1, 2, 3], isr: [1, 2, 3], leader: 2 });
+  const answer = answerOf(
+    rig.fetch([{ topic: 't', currentLeaderEpoch: 0 }], { fromAnyReplica: true, maxWaitMs: 30_000 }),
+  );
+  await drain();
+  expect(answer.there).toBeUndefined();
+  await rig.elect('t', 3);
+  await answer.done;
+  expect(answer.there?.[0]).toMatchObject({ code: ErrorCode.FENCED_LEADER_EPOCH });
+});

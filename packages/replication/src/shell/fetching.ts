@@ -89,6 +89,7 @@ class Pass {
       isolation: this.request.isolation,
       maxBytes,
       minOneBatch: this.#bytes === 0,
+      fromAnyReplica: this.request.fromAnyReplica === true,
     });
     const isShort = maxBytes < wantedBytes;
     if (!(found instanceof Promise)) return this.#keep(index, found, isShort);
@@ -108,7 +109,7 @@ class Pass {
 
   /** Looks again at whatever moved since it was looked at: bytes that came while nobody was counting would never wake anybody. */
   refresh(): void {
-    const { partitions, isolation } = this.request;
+    const { partitions, isolation, fromAnyReplica = false } = this.request;
     for (let index = 0; index < partitions.length; index += 1) {
       const asked = partitions[index];
       const told = this.results[index];
@@ -116,7 +117,7 @@ class Pass {
       const partition = this.#door.find(asked.topic, asked.partition);
       const isFresh =
         partition !== undefined &&
-        partition.checkEpoch(asked.currentLeaderEpoch) === undefined &&
+        partition.checkEpoch(asked.currentLeaderEpoch, fromAnyReplica) === undefined &&
         partition.highWatermark === told.highWatermark &&
         (isolation === 'read_uncommitted' || partition.lastStableOffset === told.lastStableOffset);
       if (!isFresh) this.look(index);

@@ -38,6 +38,8 @@ export type FetchShare = {
   readonly maxBytes: number;
   /** Nothing was found for this request so far: the first batch is given whole whatever the limits say. */
   readonly minOneBatch: boolean;
+  /** KIP-392: a follower answers too, up to the high watermark that it has heard of. */
+  readonly fromAnyReplica: boolean;
 };
 
 /** Bytes that fill any long poll: how much became readable is not known, so whoever waits looks. */
@@ -175,7 +177,7 @@ export class Partition {
 
   /** One partition's answer to a fetch; a promise only when the records have to come from disk. */
   read(asked: FetchPartition, share: FetchShare): FetchResult | Promise<FetchResult> {
-    const refused = this.checkEpoch(asked.currentLeaderEpoch);
+    const refused = this.checkEpoch(asked.currentLeaderEpoch, share.fromAnyReplica);
     if (refused !== undefined) return this.#refuseFetch(refused.code);
     if (asked.topicId !== undefined && asked.topicId !== '' && asked.topicId !== this.log.topicId) {
       return this.#refuseFetch(ErrorCode.INCONSISTENT_TOPIC_ID);
@@ -213,8 +215,11 @@ export class Partition {
     this.#stableOffsetTold = this.lastStableOffset;
   }
 
-  /** Whether this broker leads at the epoch that the client believes in (-1: it believes nothing). */
-  checkEpoch(currentLeaderEpoch: number): { readonly code: number; readonly why: string } | undefined {
+  /** Whether this broker leads, or may follow, at the epoch that the client believes in (-1: it believes nothing). */
+  checkEpoch(
+    currentLeaderEpoch: number,
+    fromAnyReplica = false,
+  ): { readonly code: number; readonly why: string } | undefined {
     if (currentLeaderEpoch !== NO_EPOCH && currentLeaderEpoch !== this.#leaderEpoch) {
       const isOld = currentLeaderEpoch < this.#leaderEpoch;
       return {
@@ -222,8 +227,8 @@ export class Partition {
         why: `the client believes in leader epoch ${currentLeaderEpoch}, this broker in ${this.#leaderEpoch}`,
       };
     }
-    if (this.#leader === undefined) return { code: ErrorCode.NOT_LEADER_OR_FOLLOWER, why: this.#whyNotLeader() };
-    return undefined;
+    if (this.#leader !== undefined || fromAnyReplica) return undefined;
+    return { code: ErrorCode.NOT_LEADER_OR_FOLLOWER, why: this.#whyNotLeader() };
   }
 
   /** After an election "latest" would move back until the new leader knows what is committed (KIP-207). */
