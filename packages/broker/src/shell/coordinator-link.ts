@@ -1,13 +1,12 @@
 /**
  * Where the group coordinator meets the broker: its log is a topic of this cluster, led here or elsewhere. This file gives it that log
- * through the replicas' door, makes the topic when it is first needed, and tells it which partitions it leads, as metadata says.
+ * through the replicas' door, and tells it which partitions it leads, as metadata says. internal-topics.ts makes the topic.
  */
-import { config as configuration, ok, refuse } from '@odradek/base';
-import type { Clock, Limits, Logger, Metrics, NodeConfig, Outcome, Random, TimerHandle } from '@odradek/base';
+import type { Clock, Limits, Logger, Metrics, NodeConfig, Random, TimerHandle } from '@odradek/base';
 import { GROUP_TOPIC, GroupCoordinator } from '@odradek/coordinator';
 import type { ConsumedLogs, CoordinatorLog, GroupConfig } from '@odradek/coordinator';
-import type { AdminReply, AdminRequest, MetadataDelta, MetadataImage } from '@odradek/metadata';
-import { ANONYMOUS_PRINCIPAL, ConfigResourceType, ErrorCode } from '@odradek/protocol';
+import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
+import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { CompressionType } from '@odradek/protocol';
 import type { ReplicasPort } from '@odradek/replication';
 import type { Authorizer } from '../core/authorizer.ts';
@@ -28,14 +27,8 @@ export type CoordinatorLinkOptions = {
   readonly config: () => NodeConfig;
   readonly image: () => MetadataImage;
   readonly authorizer: Authorizer;
-  readonly admin: <R extends AdminRequest>(request: R, principal: string) => Promise<Outcome<AdminReply<R>>>;
 };
 
-/** In whose name the broker asks the controller for a topic of its own. */
-const BROKER_PRINCIPAL = ANONYMOUS_PRINCIPAL;
-/** Brokers do not copy records from each other yet: with more, no commit would ever be acknowledged. */
-const OFFSETS_COPIES = 1;
-const CREATE_TIMEOUT_MS = 30_000;
 /** How soon a shard that was too busy is told of changed topics again. */
 const RETELL_MS = 1_000;
 /** What a record takes in a batch beside key and value, generously: subtracted from what the topic lets in. */
@@ -45,7 +38,6 @@ export class CoordinatorLink {
   readonly #options: CoordinatorLinkOptions;
   readonly groups: GroupCoordinator;
   readonly #regexes: TopicRegexes;
-  #creating: Promise<Outcome<void>> | undefined;
   /** Read once and kept until metadata changes a configuration: every op asks for it. */
   #groupConfig: GroupConfig | undefined;
   /** Why the consumer protocol is not served; it is told when it changes. */
@@ -110,21 +102,6 @@ export class CoordinatorLink {
     if (changed.length > 0) void this.#tellTopics(changed);
   }
 
-  /**
-   * Creates `__consumer_offsets` as the coordinator needs it: compacted, never cut by age, on up to as many brokers as are there. Calls at
-   * the same time share one request. Fine when it exists.
-   */
-  async createInternalTopic(topic: string): Promise<Outcome<void>> {
-    if (topic !== GROUP_TOPIC) {
-      return refuse(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${topic} has no coordinator on this broker`);
-    }
-    if (this.#options.image().topics.byName(topic) !== undefined) return ok(undefined);
-    this.#creating ??= this.#create().finally(() => {
-      this.#creating = undefined;
-    });
-    return this.#creating;
-  }
-
   close(): void {
     this.#closed = true;
     this.#retelling?.cancel();
@@ -177,40 +154,6 @@ export class CoordinatorLink {
     const failed = outcomes.find((outcome) => !outcome.ok);
     if (failed !== undefined && !failed.ok)
       this.#options.log.warn({ topics, why: failed.why }, 'committed offsets of deleted topics could not be removed');
-  }
-
-  async #create(): Promise<Outcome<void>> {
-    const { admin, log, image, config } = this.#options;
-    const aliveCount = Array.from(image().cluster.brokers()).filter((broker) => !broker.fenced).length;
-    if (aliveCount === 0) {
-      return refuse(
-        ErrorCode.COORDINATOR_NOT_AVAILABLE,
-        'no broker is ready yet to hold __consumer_offsets; try again',
-      );
-    }
-    const settings = config();
-    const numPartitions = settings.get('offsets.topic.num.partitions');
-    // Its own key may be smaller than any topic may be.
-    const segmentBytesMin = configuration.topicKeys['segment.bytes'].min;
-    const segmentBytes = Math.max(settings.get('offsets.topic.segment.bytes'), segmentBytesMin);
-    const configs = [
-      { name: 'cleanup.policy', value: 'compact' },
-      { name: 'segment.bytes', value: String(segmentBytes) },
-      { name: 'compression.type', value: 'producer' },
-    ];
-    const topics = [{ name: GROUP_TOPIC, numPartitions, replicationFactor: OFFSETS_COPIES, assignments: [], configs }];
-    const request = { topics, timeoutMs: CREATE_TIMEOUT_MS, validateOnly: false };
-    const outcome = await admin({ kind: 'createTopics', request }, BROKER_PRINCIPAL);
-    if (!outcome.ok) return outcome;
-    const created = outcome.value.topics[0];
-    const code = created?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
-    if (code === ErrorCode.NONE || code === ErrorCode.TOPIC_ALREADY_EXISTS) {
-      log.info({ numPartitions, replicationFactor: OFFSETS_COPIES }, 'created __consumer_offsets for the first group');
-      return ok(undefined);
-    }
-    const why = created?.errorMessage ?? 'the controller gave no reason';
-    log.warn({ code, why }, `groups cannot be served, since __consumer_offsets could not be created: ${why}`);
-    return refuse(code, why);
   }
 }
 

@@ -20,6 +20,7 @@ import { ControllerSession, type MetadataFollower } from './controller-link.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
 import { DynamicConfig } from './dynamic-config.ts';
 import type { GroupInsight } from './http.ts';
+import { InternalTopics } from './internal-topics.ts';
 import { type BoundListener, Listeners } from './listener.ts';
 import { BrokerLogs } from './logs.ts';
 import type { BrokerOptions } from './options.ts';
@@ -81,6 +82,7 @@ class Broker {
   #coordinator: CoordinatorLink | undefined;
   #session: ControllerSession | undefined;
   #directories: DirectoryAssignments | undefined;
+  #internalTopics: InternalTopics | undefined;
 
   constructor(options: BrokerOptions, config: DynamicConfig) {
     this.#options = options;
@@ -171,6 +173,7 @@ class Broker {
     await answered;
     this.#coordinator?.close();
     this.#directories?.close();
+    this.#internalTopics?.close();
     this.#session?.close();
     await this.#logs?.close(untilMs, this.#session?.brokerEpoch ?? -1);
     this.#state = 'stopped';
@@ -203,8 +206,8 @@ class Broker {
       config: () => dynamic.current,
       image: () => session.image,
       authorizer: this.#options.authorizer ?? allowAll,
-      admin: (request, principal) => session.admin(request, principal),
     });
+    const internalTopics = this.#internal(() => session);
     const directories = this.#assignments(logs, () => session);
     const session: ControllerSession = new ControllerSession({
       link,
@@ -212,7 +215,14 @@ class Broker {
       limits,
       log,
       metrics,
-      followers: [dynamic, logs, replicasFollower(replicas), directories, coordinatorFollower(coordinator)],
+      followers: [
+        dynamic,
+        logs,
+        replicasFollower(replicas),
+        directories,
+        coordinatorFollower(coordinator),
+        internalTopics,
+      ],
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
       registerMs: config.get('initial.broker.registration.timeout.ms'),
       offlineLogDirs: () => logs.manager.status().flatMap(({ directoryId, online }) => (online ? [] : [directoryId])),
@@ -226,6 +236,7 @@ class Broker {
       replicas,
       readMemory: this.#listeners.readMemory,
       coordinator,
+      internalTopics,
       config: dynamic,
     });
     const gate = new Gate(handlers, services.authorizer);
@@ -248,6 +259,20 @@ class Broker {
       perRequestMax: this.#limits.directoryAssignmentsPerRequestMax,
     });
     return this.#directories;
+  }
+
+  #internal(session: () => ControllerSession): InternalTopics {
+    const { ports, config, log } = this.#options;
+    this.#internalTopics = new InternalTopics({
+      nodeId: config.nodeId,
+      clock: ports.clock,
+      log,
+      config: () => this.#config.current,
+      image: () => session().image,
+      admin: (request, principal) => session().admin(request, principal),
+      perRequestMax: this.#limits.controllerRecordsPerRequestMax,
+    });
+    return this.#internalTopics;
   }
 }
 

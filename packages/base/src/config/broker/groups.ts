@@ -210,8 +210,7 @@ export const groupsKeys = {
     default: 3,
     min: 1,
     importance: 'high',
-    noEffect: 'cluster',
-    doc: 'Copies of __consumer_offsets. It has one as long as records are not replicated between brokers.',
+    doc: 'Copies of __consumer_offsets. While there are fewer brokers it has one on each, and gets the others as they join.',
   }),
   'offsets.topic.segment.bytes': key({
     type: 'int',
