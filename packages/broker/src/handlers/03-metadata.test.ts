@@ -67,6 +67,17 @@ test('metadata: null asks for all topics, an empty list for none; in version 0 t
   await node.close();
 });
 
+test('metadata: a missing topic gets the copies of this broker, and is not made with fewer when there are not so many brokers', async () => {
+  const node = await startSimNode({ config: { 'default.replication.factor': '2' } });
+  const client = node.connect();
+  const { topics } = await client.request(ApiKey.Metadata, 9, { ...named('fresh'), allowAutoTopicCreation: true });
+  expect(topics[0]?.errorCode).toBe(ErrorCode.INVALID_REPLICATION_FACTOR);
+  expect(node.lines.map(({ message }) => message)).toContainEqual(
+    expect.stringMatching(/topic fresh was not auto-created: .*replication factor of 2 cannot be reached/),
+  );
+  await node.close();
+});
+
 test('metadata: a missing topic is created when both sides allow it, and the answer waits for its leader', async () => {
   const node = await startSimNode({ config: { 'num.partitions': '3' } });
   const client = node.connect();

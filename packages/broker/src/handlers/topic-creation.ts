@@ -3,7 +3,7 @@
  * here it is asked once for each name however many clients want it, and the leaders are waited for, a bounded time.
  */
 import { topicNameProblem } from '@odradek/metadata';
-import { createTopicsRequestConstants, ErrorCode } from '@odradek/protocol';
+import { ErrorCode } from '@odradek/protocol';
 import { hasAllLeaders, isInternalTopic } from '../core/topic-view.ts';
 import type { Caller, Services } from './context.ts';
 
@@ -52,11 +52,12 @@ async function create(name: string, services: Services, caller: Caller): Promise
     const internal = await services.createInternalTopic(name);
     return internal.ok ? ErrorCode.NONE : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
   }
-  const { NO_NUM_PARTITIONS, NO_REPLICATION_FACTOR } = createTopicsRequestConstants;
+  // This broker's own, as in Kafka: those of a controller apart from the brokers count for topics that are asked for without them.
+  const config = services.config();
   const topic = {
     name,
-    numPartitions: NO_NUM_PARTITIONS,
-    replicationFactor: NO_REPLICATION_FACTOR,
+    numPartitions: config.get('num.partitions'),
+    replicationFactor: config.get('default.replication.factor'),
     assignments: [],
     configs: [],
   };
