@@ -8,6 +8,7 @@ import { UUID_ZERO } from '@odradek/base';
 import { anyOf } from '../testing/arbitrary.ts';
 import { codecOf, field, message } from './schema.ts';
 import type { Codec, Field, Shape } from './schema.ts';
+import { FromAsked, FromAsker, brokerPeerService } from './services/broker-peer.ts';
 import { FromBroker, FromController, brokerSessionService } from './services/broker-session.ts';
 import { farewellCodec, isFarewell } from './services/common.ts';
 import { RaftMessage, raftService } from './services/raft.ts';
@@ -15,11 +16,19 @@ import { FromFollower, FromLeader, replicaFetchService } from './services/replic
 
 const proto = fileURLToPath(new URL('../../../../proto/', import.meta.url));
 const root = new protobuf.Root();
-for (const file of ['common.proto', 'raft.proto', 'broker_session.proto', 'replica_fetch.proto'])
+for (const file of ['common.proto', 'raft.proto', 'broker_session.proto', 'replica_fetch.proto', 'broker_peer.proto'])
   protobuf.parse(readFileSync(`${proto}${file}`, 'utf8'), root);
 root.resolveAll();
 
-const shapes: readonly Shape<unknown>[] = [RaftMessage, FromBroker, FromController, FromFollower, FromLeader];
+const shapes: readonly Shape<unknown>[] = [
+  RaftMessage,
+  FromBroker,
+  FromController,
+  FromFollower,
+  FromLeader,
+  FromAsker,
+  FromAsked,
+];
 
 /** Every message that a shape holds, itself included. */
 function within(shape: Shape<unknown>, found = new Map<string, Shape<unknown>>()): Map<string, Shape<unknown>> {
@@ -130,6 +139,10 @@ test('services: each is a stream that proto/ describes', () => {
   expect(replicas).toMatchObject({ requestType: 'FromFollower', responseType: 'FromLeader' });
   expect(replicas).toMatchObject({ requestStream: true, responseStream: true });
   expect(replicaFetchService.path).toBe('/odradek.ReplicaFetch/Connect');
+  const peers = root.lookupService('odradek.BrokerPeer').methods['Connect'];
+  expect(peers).toMatchObject({ requestType: 'FromAsker', responseType: 'FromAsked' });
+  expect(peers).toMatchObject({ requestStream: true, responseStream: true });
+  expect(brokerPeerService.path).toBe('/odradek.BrokerPeer/Connect');
 });
 
 test('batches: what is laid out by hand is, byte for byte, what the common codec writes; chunks come as one', () => {
