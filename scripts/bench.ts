@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-const USAGE = `usage: pnpm bench [broker|groups|scale|compaction|failover-controllers|metadata|real-input|codec|log|profile] [options]
+const USAGE = `usage: pnpm bench [WHAT] [options]
   broker      (default) one node under load, beside Apache Kafka where Java is; writes a table into docs/performance.md
                 --runs N (3)  --records N (300000)  --seconds S (10)  --kafka-bootstrap HOST:PORT [--kafka-pid PID]
   groups      commits beside Apache Kafka, many groups, large rebalances, loading of offsets
@@ -12,6 +12,8 @@ const USAGE = `usage: pnpm bench [broker|groups|scale|compaction|failover-contro
                 --connections N (5000)  --topics N (1000)  --partitions N (10)  --file-handles N (20000)
   compaction  what the compaction of a large topic costs those who write beside it
                 --megabytes N (1024)  --keys N (1000000)  --runs N (3)  --seconds S (60)  --rate N (2000)
+  failover    three nodes under 600 idempotent writes/s, one of which is killed, stopped and restarted, beside Apache Kafka
+                --rounds N (20)  --kafka-rounds N (3; 0: not measured)
   failover-controllers  the active controller of three nodes is killed, stopped and cut off
                 --rounds N (30)
   metadata    many partitions on three nodes: time, memory, snapshots, a new broker's way in; one topic after another, beside Apache Kafka
@@ -37,7 +39,8 @@ const { values, positionals } = parseArgs({
     partitions: { type: 'string' },
     'file-handles': { type: 'string', default: '20000' },
     megabytes: { type: 'string' },
-    rounds: { type: 'string', default: '30' },
+    rounds: { type: 'string' },
+    'kafka-rounds': { type: 'string' },
     keys: { type: 'string', default: '1000000' },
     rate: { type: 'string', default: '2000' },
     'no-write': { type: 'boolean', default: false },
@@ -52,6 +55,11 @@ function number(name: NumberOption, byDefault?: number): number {
   if (!Number.isSafeInteger(value) || value < 1)
     throw new Error(`--${name}: '${values[name]}' is not a whole number above 0`);
   return value;
+}
+
+/** As {@link number}, or 0: none of it. */
+function count(name: NumberOption, byDefault: number): number {
+  return values[name] === '0' ? 0 : number(name, byDefault);
 }
 
 /** Benches that live beside the code they measure. */
@@ -93,9 +101,13 @@ async function bench(what: string): Promise<void> {
       const sizes = { megabytes: number('megabytes', 1_024), keys: number('keys'), runs: number('runs', 3) };
       return benchCompaction({ ...sizes, seconds: number('seconds', 60), rate: number('rate'), write });
     }
+    case 'failover': {
+      const { benchFailover } = await import('./bench/failover.ts');
+      return benchFailover({ rounds: count('rounds', 20), kafkaRounds: count('kafka-rounds', 3), write });
+    }
     case 'failover-controllers': {
       const { benchFailoverControllers } = await import('./bench/failover-controllers.ts');
-      return benchFailoverControllers({ rounds: number('rounds'), write });
+      return benchFailoverControllers({ rounds: number('rounds', 30), write });
     }
     case 'metadata': {
       const { benchMetadata } = await import('./bench/metadata.ts');

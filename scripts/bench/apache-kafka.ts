@@ -1,5 +1,5 @@
 /** A real Apache Kafka to measure beside ours: KRaft nodes from its published jars, where the machine has Java and Maven. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,39 +68,103 @@ export type ForeignKafkas = AsyncDisposable & {
   /** `host:port` of each node. */
   readonly addresses: readonly string[];
   readonly pids: readonly number[];
+  readonly nodes: readonly ForeignNode[];
+};
+
+type ClusterOptions = {
+  /** Configuration of every node. */
+  readonly config?: Readonly<Record<string, string>>;
+  readonly heap?: readonly string[];
 };
 
 /** Combined nodes, formatted and started, that all answer. */
-export async function startApacheKafkas(libraries: string, count: number): Promise<ForeignKafkas> {
+export async function startApacheKafkas(
+  libraries: string,
+  count: number,
+  options: ClusterOptions = {},
+): Promise<ForeignKafkas> {
   const directory = mkdtempSync(join(tmpdir(), 'apache-kafka-'));
-  const nodes: Place[] = [];
-  for (let id = 1; id <= count; id += 1) nodes.push({ id, port: await freePort(), controllerPort: await freePort() });
-  const children: ReturnType<typeof spawn>[] = [];
-  const endings: Promise<void>[] = [];
+  const places: Place[] = [];
+  for (let id = 1; id <= count; id += 1) places.push({ id, port: await freePort(), controllerPort: await freePort() });
+  const nodes: ForeignNode[] = [];
   const dispose = async (): Promise<void> => {
-    for (const child of children) child.kill('SIGKILL');
-    await Promise.all(endings);
+    await Promise.all(nodes.map((node) => node.kill()));
     rmSync(directory, { recursive: true, force: true });
   };
   try {
-    for (const node of nodes) {
-      const child = spawn('java', java(libraries, HEAP, 'kafka.Kafka', formatted(libraries, directory, node, nodes)), {
-        stdio: 'ignore',
-      });
-      children.push(child);
-      endings.push(new Promise<void>((resolve) => child.once('close', () => resolve())));
+    for (const place of places) {
+      const file = formatted(libraries, directory, { place, places, config: options.config ?? {} });
+      nodes.push(new ForeignNode(place, java(libraries, options.heap ?? HEAP, 'kafka.Kafka', file)));
     }
-    const answers = await Promise.all(nodes.map(({ port }) => untilAnswers(port, READY_WITHIN_MS)));
-    if (answers.includes(false)) throw new Error(`Apache Kafka did not answer within ${READY_WITHIN_MS} ms`);
+    await Promise.all(nodes.map((node) => node.start()));
   } catch (error) {
     await dispose();
     throw error;
   }
   return {
-    addresses: nodes.map(({ port }) => `127.0.0.1:${port}`),
-    pids: children.map(({ pid }) => pid ?? -1),
+    addresses: nodes.map(({ address }) => address),
+    pids: nodes.map(({ pid }) => pid),
+    nodes,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+/** A node that can be killed, stopped and paused as ours can. */
+export class ForeignNode {
+  readonly id: number;
+  readonly address: string;
+  readonly #port: number;
+  readonly #command: readonly string[];
+  #child: ChildProcess | undefined;
+
+  constructor({ id, port }: Place, command: readonly string[]) {
+    this.id = id;
+    this.address = `127.0.0.1:${port}`;
+    this.#port = port;
+    this.#command = command;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? -1;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /** @returns once it answers */
+  async start(): Promise<void> {
+    const child = spawn('java', this.#command, { stdio: 'ignore' });
+    this.#child = child;
+    child.once('close', () => (this.#child = this.#child === child ? undefined : this.#child));
+    if (!(await untilAnswers(this.#port, READY_WITHIN_MS, () => this.#child !== child)))
+      throw new Error(`Apache Kafka did not answer within ${READY_WITHIN_MS} ms`);
+  }
+
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  /** An orderly stop. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    child.kill(signal);
+    await closed;
+  }
 }
 
 type Place = { readonly id: number; readonly port: number; readonly controllerPort: number };
@@ -112,32 +176,43 @@ const java = (libraries: string, heap: readonly string[], ...args: string[]): st
   ...args,
 ];
 
+type Formatting = {
+  readonly place: Place;
+  readonly places: readonly Place[];
+  readonly config: Readonly<Record<string, string>>;
+};
+
 /** @returns the properties file of a node whose storage is formatted */
-function formatted(libraries: string, directory: string, node: Place, nodes: readonly Place[]): string {
-  const file = join(directory, `server-${node.id}.properties`);
-  writeFileSync(file, properties(join(directory, `data-${node.id}`), node, nodes));
+function formatted(libraries: string, directory: string, formatting: Formatting): string {
+  const { id } = formatting.place;
+  const file = join(directory, `server-${id}.properties`);
+  const lines = Object.entries(properties(join(directory, `data-${id}`), formatting));
+  writeFileSync(file, lines.map(([key, value]) => `${key}=${value}\n`).join(''));
   const tool = ['kafka.tools.StorageTool', 'format', '-t', 'abcdefghijklmnopqrstug', '-c', file];
   const format = spawnSync('java', java(libraries, ['-Xmx128m'], ...tool));
   if (format.status !== 0) throw new Error(`Apache Kafka's storage cannot be formatted: ${format.stderr.toString()}`);
   return file;
 }
 
-function properties(data: string, { id, port, controllerPort }: Place, nodes: readonly Place[]): string {
-  const voters = nodes.map((node) => `${node.id}@127.0.0.1:${node.controllerPort}`);
-  return `process.roles=broker,controller
-node.id=${id}
-controller.quorum.voters=${voters.join(',')}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
-controller.listener.names=CONTROLLER
-log.dirs=${data}
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-`;
+function properties(data: string, { place, places, config }: Formatting): Record<string, string> {
+  const { id, port, controllerPort } = place;
+  const voters = places.map((other) => `${other.id}@127.0.0.1:${other.controllerPort}`);
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': String(id),
+    'controller.quorum.voters': voters.join(','),
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names': 'CONTROLLER',
+    'log.dirs': data,
+    'offsets.topic.replication.factor': '1',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    ...config,
+  };
 }
 
 /** Resident memory of a process in MB, as the system counts it. */

@@ -6,7 +6,9 @@ export type Load = {
   readonly seconds: number;
   readonly bytes: number;
   readonly failed: number;
+  /** Of all processes that are watched, and of each. */
   readonly cpuSeconds: number;
+  readonly cpuSecondsEach: readonly number[];
   readonly peakRssMb: number;
 };
 export type Latency = {
@@ -20,6 +22,7 @@ export type Latency = {
 export type Fill = { readonly seconds: number; readonly records: number; readonly failed: number };
 
 /** A broker under test. */
+type Watched = { readonly bootstrap: string; readonly pid: number | readonly number[] | undefined };
 export type Subject = { readonly name: string; readonly bootstrap: string; readonly pid: number | undefined };
 
 const LOAD_WITHIN_MS = 600_000;
@@ -27,13 +30,13 @@ const LOAD_WITHIN_MS = 600_000;
 /** `true`: a flag without a value. */
 type Arguments = Readonly<Record<string, number | true>>;
 
-export async function load<T>(mode: string, subject: Subject, topic: string, options: Arguments): Promise<T> {
+export async function load<T>(mode: string, subject: Watched, topic: string, options: Arguments): Promise<T> {
   const python = confluentPython();
   if (python.use === undefined) throw new Error(`the load generator needs librdkafka: ${python.missing}`);
   const flags = Object.entries(options).flatMap(([name, value]) =>
     value === true ? [`--${name}`] : [`--${name}`, String(value)],
   );
-  const pid = subject.pid === undefined ? [] : ['--pid', String(subject.pid)];
+  const pid = [subject.pid ?? []].flat().flatMap((each) => ['--pid', String(each)]);
   const file = `${root}test/bench/python/load.py`;
   const told = await must([python.use, file, mode, subject.bootstrap, topic, ...flags, ...pid], {
     withinMs: LOAD_WITHIN_MS,

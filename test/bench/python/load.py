@@ -4,7 +4,7 @@ usage: load.py produce BOOTSTRAP TOPIC --records N --size BYTES --batch BYTES [-
        load.py latency BOOTSTRAP TOPIC --rate PER_SECOND --seconds S --size BYTES [--each] [--pid PID]
        load.py keyed BOOTSTRAP TOPIC --records N --size BYTES --keys N
        load.py fill BOOTSTRAP PREFIX --records N --size BYTES --topics N --partitions N
-The broker's CPU time and memory are read from /proc of PID while the load runs."""
+The brokers' CPU time and memory are read from /proc of each --pid while the load runs."""
 import argparse
 import json
 import os
@@ -19,34 +19,38 @@ PARTITIONS = 6
 
 
 class Watched:
-    """CPU seconds and the peak resident memory of the broker between start and stop."""
+    """CPU seconds and the peak resident memory of the brokers between start and stop."""
 
-    def __init__(self, pid):
-        self.pid = pid
+    def __init__(self, pids):
+        self.pids = pids
         self.peak_kib = 0
-        self.running = pid is not None
+        self.running = bool(pids)
         self.cpu_before = self.cpu_now()
         self.thread = threading.Thread(target=self.watch, daemon=True)
         self.thread.start()
 
     def cpu_now(self):
-        if self.pid is None:
-            return 0.0
-        with open(f"/proc/{self.pid}/stat") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        used = []
+        for pid in self.pids:
+            with open(f"/proc/{pid}/stat") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            used.append((int(fields[11]) + int(fields[12])) / TICKS)
+        return used
 
     def watch(self):
         while self.running:
-            with open(f"/proc/{self.pid}/status") as status:
-                kib = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+            kib = 0
+            for pid in self.pids:
+                with open(f"/proc/{pid}/status") as status:
+                    kib += next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
             self.peak_kib = max(self.peak_kib, kib)
             time.sleep(0.05)
 
     def stop(self):
         self.running = False
         self.thread.join()
-        return {"cpuSeconds": round(self.cpu_now() - self.cpu_before, 3), "peakRssMb": round(self.peak_kib / 1024, 1)}
+        each = [round(now - before, 3) for now, before in zip(self.cpu_now(), self.cpu_before)]
+        return {"cpuSeconds": round(sum(each), 3), "cpuSecondsEach": each, "peakRssMb": round(self.peak_kib / 1024, 1)}
 
 
 def producer(options, **more):
@@ -222,6 +226,6 @@ for name, default in [("records", 1), ("size", 1024), ("batch", 16384), ("rate",
 parser.add_argument("--linger", type=float, default=5)
 parser.add_argument("--seconds", type=float, default=10)
 parser.add_argument("--each", action="store_true")
-parser.add_argument("--pid", type=int)
+parser.add_argument("--pid", type=int, action="append", default=[])
 arguments = parser.parse_args()
 print(json.dumps(globals()[arguments.mode](arguments)))
