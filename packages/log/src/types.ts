@@ -104,8 +104,10 @@ export interface PartitionLog {
   readonly topic: string;
   readonly partition: number;
   readonly topicId: string;
-  /** The log directory (an entry of log.dirs) that holds it. */
+  /** The log directory (an entry of log.dirs) that holds it; another one once a copy there has taken its place. */
   readonly logDirectory: string;
+  /** A copy in another directory that is to take its place (KIP-113); it follows every cut of this log. */
+  readonly future: PartitionLog | undefined;
   readonly logStartOffset: number;
   readonly logEndOffset: number;
   /** First offset that may still be undecided: the start of the oldest open transaction below `highWatermark`, else `highWatermark`. */
@@ -191,6 +193,8 @@ export type LogDirStatus = {
   /** From its meta.properties (`directory.id`). */
   readonly directoryId: string;
   readonly online: boolean;
+  /** It gets nothing new (KIP-1066). */
+  readonly cordoned: boolean;
   readonly why?: string;
   readonly totalBytes: number;
   readonly usableBytes: number;

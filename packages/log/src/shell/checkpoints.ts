@@ -5,7 +5,7 @@
 import { StorageFault, isUuid } from '@odradek/base';
 import type { FileHandle, Files } from '@odradek/base';
 import type { EpochStart } from '../core/epochs.ts';
-import { CLEAN_SHUTDOWN, EPOCH_CHECKPOINT, META_PROPERTIES, PARTITION_METADATA } from './names.ts';
+import { CLEAN_SHUTDOWN, EPOCH_CHECKPOINT, META_PROPERTIES, PARTITION_METADATA, REPLACEMENT_NOTE } from './names.ts';
 
 const CHECKPOINT_VERSION = '0';
 const TEXT_FILE_BYTES_MAX = 64 * 1024 * 1024;
@@ -128,6 +128,32 @@ export function readPartitionMetadata(files: Files, directory: string): string |
 
 export function writePartitionMetadata(files: Files, directory: string, topicId: string, durability: Durability): void {
   replaceText(files, `${directory}/${PARTITION_METADATA}`, `version: 0\ntopic_id: ${topicId}`, durability);
+}
+
+/**
+ * What a copy notes before it takes the place of a log, so that of two logs of one name the right one is found. `promoted`: the log that it
+ * replaced could not be read, and may hold more.
+ */
+export type ReplacementNote = { readonly atMs: number; readonly how: 'moved' | 'promoted' };
+
+/** @returns undefined when there is none that can be read */
+export function readReplacementNote(files: Files, directory: string): ReplacementNote | undefined {
+  const [, atMs, how] = /^(\d{1,15}) (moved|promoted)$/.exec(readText(files, noteOf(directory)) ?? '') ?? [];
+  if (atMs === undefined) return undefined;
+  return { atMs: Number(atMs), how: how === 'promoted' ? 'promoted' : 'moved' };
+}
+
+/** Durable when it returns. */
+export function writeReplacementNote(files: Files, directory: string, note: ReplacementNote): void {
+  replaceText(files, noteOf(directory), `${note.atMs} ${note.how}`, 'durable');
+}
+
+export function removeReplacementNote(files: Files, directory: string): void {
+  files.remove(noteOf(directory));
+}
+
+function noteOf(directory: string): string {
+  return `${directory}/${REPLACEMENT_NOTE}`;
 }
 
 /** What `meta.properties` (version 1) says about a formatted directory. */

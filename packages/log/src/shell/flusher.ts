@@ -40,6 +40,12 @@ export class Flusher {
     return this.#next;
   }
 
+  /** Resolves once no flush is under way, however it ended. */
+  async quiet(): Promise<void> {
+    for (let last = this.#next ?? this.#running; last !== undefined; last = this.#next ?? this.#running)
+      await last.catch(() => undefined);
+  }
+
   truncated(offset: number): void {
     this.#cutTo = Math.min(this.#cutTo, offset);
   }

@@ -46,6 +46,8 @@ export class LogBody implements ReadableLog, SwappedLog {
   /** Every offset below it is durable. */
   recoveryPoint: number;
   generation = 0;
+  /** What is appended stays in memory for readers. */
+  keepsTail = true;
   /** Offsets below it have been compacted. */
   cleanedTo = 0;
   readonly #world: LogWorld;
@@ -118,7 +120,7 @@ export class LogBody implements ReadableLog, SwappedLog {
       position += sizeBytes;
       at += sizeBytes;
     }
-    this.tail.append(records, plan.firstOffset, plan.lastOffset);
+    if (this.keepsTail) this.tail.append(records, plan.firstOffset, plan.lastOffset);
     assert(position === active.sizeBytes, 'a segment ends where its last batch does', { position });
   }
 
@@ -315,6 +317,39 @@ export class LogBody implements ReadableLog, SwappedLog {
       epochsText: () => epochsText(epochs.entries()),
       syncFailed,
     });
+  }
+
+  /** The directory has another name: files are found under it from here on. */
+  moved(directory: string): void {
+    this.directory = directory;
+    this.generation += 1;
+    for (const segment of this.#state?.segments ?? []) segment.moveTo(directory);
+  }
+
+  /**
+   * These files take the place of others that hold the same batches. What cannot be told from batches goes over too: epochs and producers of
+   * which compaction has left nothing, and how far it came.
+   */
+  inherit(from: LogBody): void {
+    assert(this.logEndOffset === from.logEndOffset, 'a copy that takes over is whole', {
+      copy: this.logEndOffset,
+      log: from.logEndOffset,
+    });
+    const { epochs, producers } = from.state;
+    this.#state = { ...this.state, epochs, producers };
+    this.durability.epochsDirty = true;
+    // Its own name and that of the directory it got are not durable yet.
+    this.durability.newborn = true;
+    // Until then a power cut brings the others back: no more may be claimed than holds for both.
+    this.recoveryPoint = Math.min(this.recoveryPoint, from.recoveryPoint);
+    this.cleanedTo = Math.min(from.cleanedTo, this.logEndOffset);
+    this.config = from.config;
+    this.keepsTail = true;
+  }
+
+  /** Whether only the end of the active segment is not durable, so that one short sync makes all of it so. */
+  get lacksOnlyTail(): boolean {
+    return !this.durability.pending && this.recoveryPoint >= this.active.baseOffset;
   }
 
   /** Lets go of open files and memory. */

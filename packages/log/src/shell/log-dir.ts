@@ -1,5 +1,5 @@
 /** One entry of log.dirs: its lock, its checkpoints, whether it may be written, and what its logs are found to be when the node starts. */
-import { StorageFault } from '@odradek/base';
+import { StorageFault, partitionKey } from '@odradek/base';
 import type { Files } from '@odradek/base';
 import type { LogConfig, LogDirStatus } from '../types.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
@@ -9,13 +9,14 @@ import {
   readMetaProperties,
   readOffsetCheckpoint,
   readPartitionMetadata,
+  readReplacementNote,
   removeCleanShutdown,
   writeCleanShutdown,
 } from './checkpoints.ts';
-import type { OffsetRow } from './checkpoints.ts';
+import type { OffsetRow, ReplacementNote } from './checkpoints.ts';
 import { listLog, recover } from './load.ts';
 import type { LogOpening } from './log-body.ts';
-import type { LogIdentity } from './log.ts';
+import type { LogIdentity } from './log-parts.ts';
 import {
   CLEANER_CHECKPOINT,
   LOCK,
@@ -24,11 +25,18 @@ import {
   RECOVERY_POINT_CHECKPOINT,
   isDeleteDirectory,
   offsetName,
+  parseFutureDirectory,
   parsePartitionDirectory,
 } from './names.ts';
 import type { LogWorld } from './world.ts';
 
-export type FoundLog = { readonly identity: LogIdentity; readonly opening: LogOpening };
+export type FoundLog = {
+  readonly identity: LogIdentity;
+  readonly opening: LogOpening;
+  /** A copy that has not taken the place of its log. */
+  readonly isFuture: boolean;
+  readonly note: ReplacementNote | undefined;
+};
 
 /** The part of a log that its directory's checkpoints are made of. */
 export type CheckpointedLog = {
@@ -72,6 +80,9 @@ export class LogDir {
     return this.#offline ?? (forClients ? this.#full : undefined);
   }
 
+  /** It gets no new logs from here on, or does again (KIP-1066). */
+  cordoned = false;
+
   takeOffline(why: string): void {
     this.#offline ??= `log directory ${this.path} is offline: ${why}`;
   }
@@ -108,7 +119,7 @@ export class LogDir {
   }
 
   status(): LogDirStatus {
-    const base = { path: this.path, directoryId: this.#directoryId };
+    const base = { path: this.path, directoryId: this.#directoryId, cordoned: this.cordoned };
     if (this.#offline !== undefined)
       return { ...base, online: false, why: this.#offline, totalBytes: -1, usableBytes: -1 };
     const { files } = this.#world;
@@ -151,13 +162,20 @@ export class LogDir {
     for (const name of files.list(this.path)) {
       const directory = `${this.path}/${name}`;
       if (isDeleteDirectory(name)) toRemove.push(directory);
-      const parsed = parsePartitionDirectory(name);
+      const future = parseFutureDirectory(name);
+      const parsed = future ?? parsePartitionDirectory(name);
       if (parsed === undefined || files.stat(directory)?.kind !== 'directory') continue;
       const topicId = readPartitionMetadata(files, directory) ?? '';
       const identity = { ...parsed, topicId, logDirectory: this.path, directory };
-      const known = { recoveryPoint: recoveryPoints.get(name), logStartOffset: logStarts.get(name) };
+      const log = partitionKey(parsed.topic, parsed.partition);
+      const known = { recoveryPoint: recoveryPoints.get(log), logStartOffset: logStarts.get(log) };
       const opening = clean ? this.#openClean(directory, known) : undefined;
-      logs.push({ identity, opening: opening ?? (await this.#recover(directory, config, known, breathe)) });
+      logs.push({
+        identity,
+        opening: opening ?? (await this.#recover(directory, config, known, breathe)),
+        isFuture: future !== undefined,
+        note: readReplacementNote(files, directory),
+      });
       await breathe();
     }
     this.contentKnown = true;

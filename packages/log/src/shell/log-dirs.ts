@@ -53,12 +53,16 @@ export class LogDirs implements Iterable<LogDir> {
     throw new StorageFault(first.path, `no log directory can be used: ${first.refusal(false)}`);
   }
 
-  /** Where a new log goes: the directory that has the fewest. Throws StorageFault when none is online. */
+  /**
+   * Where a new log goes: the directory that has the fewest. One that is cordoned gets none, unless all are: what the controller has placed
+   * here must lie somewhere. Throws StorageFault when none is online.
+   */
   leastLoaded(): LogDir {
     const [only, another] = this.#dirs;
     if (only?.online === true && another === undefined) return only;
     const counts = new Map<LogDir, number>();
-    for (const dir of this.#dirs) if (dir.online) counts.set(dir, 0);
+    const isOpen = this.#dirs.some((dir) => dir.online && !dir.cordoned);
+    for (const dir of this.#dirs) if (dir.online && !(isOpen && dir.cordoned)) counts.set(dir, 0);
     for (const log of this.#links.logs()) {
       const dir = this.of(log.logDirectory);
       const count = dir === undefined ? undefined : counts.get(dir);
@@ -68,6 +72,10 @@ export class LogDirs implements Iterable<LogDir> {
     for (const [dir, count] of counts) if (best === undefined || count < (counts.get(best) ?? 0)) best = dir;
     if (best === undefined) throw new StorageFault(this.#dirs[0]?.path ?? 'log.dirs', 'no log directory is online');
     return best;
+  }
+
+  get isAllKnown(): boolean {
+    return this.#dirs.every((dir) => dir.contentKnown);
   }
 
   /** Throws StorageFault while a directory that could not be read may hold the partition that is to be made. */
@@ -121,6 +129,14 @@ export class LogDirs implements Iterable<LogDir> {
 
   checkSpace(): void {
     for (const dir of this.#dirs) this.within(dir, () => dir.checkSpace());
+  }
+
+  /** A new log lies in a directory whose checkpoints may still tell of an earlier one of its name. Throws StorageFault. */
+  rewriteCheckpoints(log: PlacedLog): void {
+    const dir = this.of(log.logDirectory);
+    dir?.writeRecoveryPoints(this.#logsIn(dir));
+    dir?.writeLogStarts(this.#logsIn(dir));
+    this.cleanedLowered(log);
   }
 
   /** Lowers it on file before it returns. Throws StorageFault. */

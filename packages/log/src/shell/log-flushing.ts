@@ -36,6 +36,11 @@ export class LogFlushing implements Flushable {
     return this.#flusher.flush();
   }
 
+  /** See {@link Flusher.quiet}. */
+  quiet(): Promise<void> {
+    return this.#flusher.quiet();
+  }
+
   /** Flushes when flush.ms has passed since the last time. */
   flushIfDue(nowMs: number): Promise<void> {
     const isDue = this.recoveryPoint < this.logEndOffset && nowMs - this.#lastFlushMs >= this.#log.body.config.flushMs;

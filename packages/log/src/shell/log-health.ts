@@ -9,6 +9,7 @@ export class LogHealth {
   readonly #keeper: LogKeeper;
   readonly #logDirectory: string;
   #fault: StorageFault | undefined;
+  #retired = false;
 
   constructor(keeper: LogKeeper, logDirectory: string) {
     this.#keeper = keeper;
@@ -18,6 +19,11 @@ export class LogHealth {
   /** The fault that took the log offline, if one did. */
   get fault(): StorageFault | undefined {
     return this.#fault;
+  }
+
+  /** The log has let go of these files: what still fails with them (a read that was under way) says nothing of the directory. */
+  retire(): void {
+    this.#retired = true;
   }
 
   /** Runs what touches files; a fault is noted and thrown on. */
@@ -50,14 +56,14 @@ export class LogHealth {
 
   /** A full disk does not take the log offline, every other fault does. @returns the cause, to be thrown on */
   note(cause: unknown): unknown {
-    if (!(cause instanceof StorageFault)) return cause;
+    if (!(cause instanceof StorageFault) || this.#retired) return cause;
     if (isFullDisk(cause)) this.#keeper.faulted(this.#logDirectory, cause);
     else this.goOffline(cause);
     return cause;
   }
 
   goOffline(fault: StorageFault): void {
-    if (this.#fault !== undefined) return;
+    if (this.#fault !== undefined || this.#retired) return;
     this.#fault = fault;
     this.#keeper.faulted(this.#logDirectory, fault);
   }

@@ -2,20 +2,22 @@
  * All logs of a node, over all its log directories: opens them at the start, makes and forgets them, and does for all of them what time
  * asks for: retention, flushes, checkpoints, expiry of producers, removal of what was deleted. A directory that fails goes offline alone.
  */
-import { AssertionError, StorageFault, partitionKey } from '@odradek/base';
+import { AssertionError, StorageFault, assert, partitionKey } from '@odradek/base';
 import type { Limits, Logger, Metrics } from '@odradek/base';
 import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
 import type { AppendOrigin, CleanerConfig, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
 import { Agenda, raise } from './agenda.ts';
 import type { Recurring } from './agenda.ts';
-import { writePartitionMetadata } from './checkpoints.ts';
+import { parentOf, writePartitionMetadata } from './checkpoints.ts';
 import { Cleaner } from './cleaner.ts';
 import { syncTogether } from './closing.ts';
 import { createSegment } from './load.ts';
-import type { LogDir } from './log-dir.ts';
+import { FutureLogs } from './future-logs.ts';
+import type { FoundLog, LogDir } from './log-dir.ts';
 import { LogDirs } from './log-dirs.ts';
 import { Log } from './log.ts';
+import { isDeleteDirectory } from './names.ts';
 import { createWorld } from './world.ts';
 import type { LogKeeper, LogWorld, WorldPorts } from './world.ts';
 
@@ -50,6 +52,9 @@ export class LogManager implements LogKeeper {
   readonly #agenda: Agenda;
   readonly #dirs: LogDirs;
   readonly #logs = new Map<string, Log>();
+  readonly #futures: FutureLogs;
+  /** Where logs go that are not there yet, by `topic-partition`; set by a person, so there are few. */
+  readonly #preferred = new Map<string, string>();
   /** Logs whose topic's configuration is known. */
   readonly #adopted = new Set<Log>();
   readonly #cleaner: Cleaner;
@@ -63,9 +68,18 @@ export class LogManager implements LogKeeper {
     options.metrics?.sample('odradek_open_segment_files', {}, () => this.#world.fileCache.openCount);
     this.#agenda = new Agenda(options.ports.clock);
     this.#dirs = new LogDirs(this.#world, options.config.logDirs, {
-      logs: () => this.#logs.values(),
+      logs: () => this.#everyLog(),
       after: (delayMs, act) => void this.#agenda.after(delayMs, act),
-      onOffline: (status) => options.onOffline?.(status),
+      onOffline: (status) => {
+        this.#futures.forgetIn(status.path);
+        options.onOffline?.(status);
+      },
+    });
+    this.#futures = new FutureLogs(this.#world, {
+      dirs: this.#dirs,
+      keeper: this,
+      logs: () => this.#logs.values(),
+      discard: (directory, aside) => this.#discard(directory, aside),
     });
     this.#cleaner = new Cleaner(this.#world, options.metrics, {
       logs: () => this.#cleanableLogs(),
@@ -81,6 +95,7 @@ export class LogManager implements LogKeeper {
     const manager = new LogManager(options);
     for (const dir of manager.#dirs) await manager.#openDir(dir);
     manager.#dirs.demandOne();
+    manager.#futures.attach((key) => manager.#logs.get(key), manager.#dirs.isAllKnown);
     return manager;
   }
 
@@ -124,8 +139,8 @@ export class LogManager implements LogKeeper {
   }
 
   /**
-   * The log of a partition, made in the least loaded directory when there is none. Throws StorageFault, also while a directory that could
-   * not be read may hold it.
+   * The log of a partition, made when there is none: in the directory that was asked for, else in the least loaded one. Throws StorageFault
+   * when its directory is offline, also while a directory that could not be read may hold it.
    */
   open(topic: string, partition: number, topicId: string, config: LogConfig): PartitionLog {
     return this.#open({ topic, partition, topicId }, config, false);
@@ -146,6 +161,8 @@ export class LogManager implements LogKeeper {
       );
       existing.setAside();
     } else if (existing !== undefined) {
+      const refusal = this.#dirs.of(existing.logDirectory)?.refusal(false);
+      if (refusal !== undefined) throw new StorageFault(existing.logDirectory, refusal);
       if (existing.topicId === '') existing.adopt(topicId);
       existing.reconfigure(config);
       this.#adopted.add(existing);
@@ -165,6 +182,50 @@ export class LogManager implements LogKeeper {
 
   faulted(at: PartitionLog | string, fault: StorageFault): void {
     this.#dirs.faulted(typeof at === 'string' ? at : at.logDirectory, fault);
+  }
+
+  // Copies in other directories (KIP-113).
+
+  /** Where the log of a partition goes when it is made; forgotten then. Only directories that are online are asked for. */
+  prefer(topic: string, partition: number, logDirectory: string): void {
+    this.#preferred.set(partitionKey(topic, partition), logDirectory);
+  }
+
+  /** Makes an empty copy of a log in another directory, which is online. Throws StorageFault. */
+  createFuture(log: PartitionLog, logDirectory: string): PartitionLog {
+    return this.#futures.create(this.#own(log), logDirectory);
+  }
+
+  /** The move is given up: what was copied goes. */
+  dropFuture(log: PartitionLog): void {
+    this.#futures.drop(this.#own(log));
+  }
+
+  /** What was copied so far becomes durable: first step of a swap. Fails with StorageFault. */
+  prepareSwap(log: PartitionLog): Promise<void> {
+    return this.#futures.prepare(this.#own(log));
+  }
+
+  /** The copy takes the place of its log, when it is whole and durable; see FutureLogs.swap. */
+  swap(log: PartitionLog): Promise<void> | undefined {
+    return this.#futures.swap(this.#own(log));
+  }
+
+  /** Copies whose log is not there: it may lie in a directory that has failed. */
+  orphans(): PartitionLog[] {
+    return Array.from(this.#futures.orphans());
+  }
+
+  /** The copy becomes the log. Throws StorageFault. */
+  promote(topic: string, partition: number): void {
+    const orphan = this.#futures.orphan(topic, partition);
+    assert(orphan !== undefined && this.get(topic, partition) === undefined, 'a copy without a log is promoted');
+    this.#logs.set(partitionKey(topic, partition), this.#futures.promote(orphan));
+  }
+
+  /** Which directories get nothing new (KIP-1066). */
+  cordon(paths: ReadonlySet<string>): void {
+    for (const dir of this.#dirs) dir.cordoned = paths.has(dir.path);
   }
 
   /** The id of a directory that is online. */
@@ -198,13 +259,14 @@ export class LogManager implements LogKeeper {
     if (this.#agenda.isClosed) return;
     this.#agenda.close();
     await this.#cleaner.stop();
+    await this.#futures.settled();
     await this.#removing;
     const unclean = new Set<string>();
     const online = Array.from(this.#dirs).flatMap(({ online: isOnline, path }) => (isOnline ? [path] : []));
-    await syncTogether(this.#world, { logs: this.#logs.values(), directories: online, deadlineMs }, () =>
+    await syncTogether(this.#world, { logs: this.#everyLog(), directories: online, deadlineMs }, () =>
       this.#agenda.breathe(),
     );
-    const waiting = Array.from(this.#logs.values());
+    const waiting = Array.from(this.#everyLog());
     const closeSome = async (): Promise<void> => {
       for (let log = waiting.pop(); log !== undefined; log = waiting.pop()) {
         if (this.#isLate(deadlineMs) || !(await this.#closeLog(log))) unclean.add(log.logDirectory);
@@ -243,13 +305,13 @@ export class LogManager implements LogKeeper {
     });
   }
 
-  deleted(topic: string, partition: number): void {
-    const key = partitionKey(topic, partition);
-    const log = this.#logs.get(key);
-    if (log !== undefined) {
-      this.#adopted.delete(log);
-      this.#cleaner.forget(log);
-    }
+  deleted(log: Log): void {
+    const key = partitionKey(log.topic, log.partition);
+    const current = this.#logs.get(key);
+    if (current?.future === log) current.future = undefined;
+    if (current !== log) return;
+    this.#adopted.delete(log);
+    this.#cleaner.forget(log);
     this.#logs.delete(key);
   }
 
@@ -258,13 +320,7 @@ export class LogManager implements LogKeeper {
       dir.lock();
       dir.checkSpace();
       const { logs, toRemove } = await dir.load(this.#options.defaults, () => this.#agenda.breathe());
-      for (const { identity, opening } of logs) {
-        const key = partitionKey(identity.topic, identity.partition);
-        const other = this.#logs.get(key);
-        if (other !== undefined)
-          throw new StorageFault(identity.directory, `${key} lies in ${other.logDirectory} too; remove one of them`);
-        this.#logs.set(key, new Log(this.#world, this, { identity, config: this.#options.defaults, opening }));
-      }
+      for (const found of logs) this.#enter(found);
       for (const { topic, partition, offset } of dir.cleanedOffsets()) {
         const log = this.#logs.get(partitionKey(topic, partition));
         if (log?.logDirectory !== dir.path) continue;
@@ -281,9 +337,27 @@ export class LogManager implements LogKeeper {
     }
   }
 
+  #enter(found: FoundLog): void {
+    const { identity, opening, isFuture, note } = found;
+    const config = this.#options.defaults;
+    if (isFuture) return this.#futures.found(found, config);
+    const key = partitionKey(identity.topic, identity.partition);
+    const other = this.#logs.get(key);
+    const counts = other === undefined ? 'found' : this.#futures.judge(other, found);
+    if (counts === undefined)
+      throw new StorageFault(identity.directory, `${key} lies in ${other?.logDirectory} too; remove one of them`);
+    if (counts === 'other') return;
+    const log = new Log(this.#world, this, { identity, config, opening });
+    this.#logs.set(key, log);
+    if (other === undefined) this.#futures.note(log, note);
+  }
+
   #create(partition: { topic: string; partition: number; topicId: string }, config: LogConfig): Log {
-    const dir = this.#dirs.leastLoaded();
-    const directory = `${dir.path}/${partitionKey(partition.topic, partition.partition)}`;
+    const key = partitionKey(partition.topic, partition.partition);
+    const preferred = this.#dirs.of(this.#preferred.get(key) ?? '');
+    const dir = preferred?.online === true ? preferred : this.#dirs.leastLoaded();
+    this.#preferred.delete(key);
+    const directory = `${dir.path}/${key}`;
     const { files } = this.#world;
     try {
       // An earlier log of this name may have been clean up to somewhere; of this one that is not so.
@@ -303,7 +377,9 @@ export class LogManager implements LogKeeper {
 
   *#cleanableLogs(): IterableIterator<Log> {
     for (const log of this.#adopted) {
-      if (log.config.cleanupCompact && log.fault === undefined && this.#dirs.isOnline(log.logDirectory)) yield log;
+      // What is being copied must stay as it is: a copy of half of it from before and half from after could bring back a deleted key.
+      if (!log.config.cleanupCompact || log.fault !== undefined || log.future !== undefined) continue;
+      if (this.#dirs.isOnline(log.logDirectory)) yield log;
     }
   }
 
@@ -356,8 +432,26 @@ export class LogManager implements LogKeeper {
     const nowMs = this.#world.clock.nowMs();
     return this.#forEachLog(
       (log) => log.expireProducers(nowMs, this.#options.config.producerIdExpirationMs),
-      this.#logs.values(),
+      this.#everyLog(),
     );
+  }
+
+  *#everyLog(): IterableIterator<Log> {
+    yield* this.#logs.values();
+    yield* this.#futures.all();
+  }
+
+  #own(log: PartitionLog): Log {
+    const own = this.#logs.get(partitionKey(log.topic, log.partition));
+    assert(own !== undefined && own === log, 'a log of this manager');
+    return own;
+  }
+
+  /** Of two logs of one name the one that a copy has replaced. Throws StorageFault. */
+  #discard(directory: string, aside: string): void {
+    const path = `${parentOf(directory)}/${aside}`;
+    this.#world.files.rename(directory, path);
+    if (isDeleteDirectory(aside)) this.removeLater([path], this.#options.defaults.fileDeleteDelayMs);
   }
 
   async #closeLog(log: Log): Promise<boolean> {

@@ -2,7 +2,7 @@
  * One partition's log as the rooms above see it: what may be appended and read, when it is flushed, and what a fault of the storage does to it.
  * What happens to its files is in log-body.ts.
  */
-import { StorageFault, ok, refuse } from '@odradek/base';
+import { StorageFault, assert, ok, partitionKey, refuse } from '@odradek/base';
 import type { Outcome, Refusal } from '@odradek/base';
 import { ErrorCode, batch } from '@odradek/protocol';
 import type { Cleanable } from '../core/cleanable.ts';
@@ -21,11 +21,11 @@ import type {
 } from '../types.ts';
 import { writePartitionMetadata } from './checkpoints.ts';
 import type { LogState } from './load.ts';
-import { LogAppends } from './log-appends.ts';
-import { LogBody } from './log-body.ts';
-import type { LogOpening } from './log-body.ts';
-import { LogFlushing } from './log-flushing.ts';
-import { LogHealth } from './log-health.ts';
+import type { LogBody } from './log-body.ts';
+import type { LogFlushing } from './log-flushing.ts';
+import type { LogHealth } from './log-health.ts';
+import { LogParts } from './log-parts.ts';
+import type { LogStart } from './log-parts.ts';
 import {
   NOTHING_READ,
   offsetForTimestamp,
@@ -40,50 +40,27 @@ import type { Segment } from './segment.ts';
 import type { CleanedSegment } from './swap.ts';
 import type { LogKeeper, LogWorld } from './world.ts';
 
-export type LogIdentity = {
-  readonly topic: string;
-  readonly partition: number;
-  /** Empty when the file that says it was lost. */
-  readonly topicId: string;
-  readonly logDirectory: string;
-  /** The log's own directory below it. */
-  readonly directory: string;
-};
-
-export type LogStart = {
-  readonly identity: LogIdentity;
-  readonly config: LogConfig;
-  readonly opening: LogOpening;
-};
-
 export class Log implements PartitionLog {
   readonly topic: string;
   readonly partition: number;
-  readonly logDirectory: string;
+  /** The log manager says which it is. */
+  future: Log | undefined;
   readonly #world: LogWorld;
   readonly #keeper: LogKeeper;
-  readonly #body: LogBody;
-  readonly #health: LogHealth;
-  readonly #flushing: LogFlushing;
-  readonly #appends: LogAppends;
+  #parts: LogParts;
   #topicId: string;
-  #closed = false;
 
-  constructor(world: LogWorld, keeper: LogKeeper, { identity, config, opening }: LogStart) {
+  constructor(world: LogWorld, keeper: LogKeeper, start: LogStart) {
     this.#world = world;
     this.#keeper = keeper;
-    this.topic = identity.topic;
-    this.partition = identity.partition;
-    this.logDirectory = identity.logDirectory;
-    this.#topicId = identity.topicId;
-    const { logDirectory, directory } = identity;
-    const body = new LogBody(world, directory, config, opening);
-    const health = new LogHealth(keeper, logDirectory);
-    const flushing = new LogFlushing(world, { body, health, logDirectory, isClosed: () => this.#closed });
-    this.#appends = new LogAppends({ body, health, flushing, limits: world.limits });
-    this.#body = body;
-    this.#health = health;
-    this.#flushing = flushing;
+    this.topic = start.identity.topic;
+    this.partition = start.identity.partition;
+    this.#topicId = start.identity.topicId;
+    this.#parts = new LogParts(world, keeper, start);
+  }
+
+  get logDirectory(): string {
+    return this.#parts.logDirectory;
   }
 
   get topicId(): string {
@@ -129,11 +106,12 @@ export class Log implements PartitionLog {
   reconfigure(config: LogConfig): void {
     const wasCompacted = this.config.cleanupCompact;
     this.#body.config = config;
+    this.future?.reconfigure(config);
     if (wasCompacted && !config.cleanupCompact) this.#keeper.compactionUnwanted(this);
   }
 
   append(request: AppendRequest): AppendOutcome {
-    return this.#refuseWrite(request) ?? this.#appends.append(request);
+    return this.#refuseWrite(request) ?? this.#parts.appends.append(request);
   }
 
   read(request: ReadRequest): Outcome<ReadResult> | Promise<Outcome<ReadResult>> {
@@ -157,11 +135,11 @@ export class Log implements PartitionLog {
   }
 
   offsetForTimestamp(timestampMs: number, upToOffset: number): Promise<OffsetAndTimestamp | undefined> {
-    return this.#health.asked(() => offsetForTimestamp(this.#body, timestampMs, upToOffset));
+    return this.#asked((body) => offsetForTimestamp(body, timestampMs, upToOffset));
   }
 
   offsetOfMaxTimestamp(upToOffset: number): Promise<OffsetAndTimestamp | undefined> {
-    return this.#health.asked(() => offsetOfMaxTimestamp(this.#body, upToOffset));
+    return this.#asked((body) => offsetOfMaxTimestamp(body, upToOffset));
   }
 
   timestampAt(offset: number, upToOffset: number): number | undefined | Promise<number | undefined> {
@@ -170,7 +148,7 @@ export class Log implements PartitionLog {
     if (from >= end) return undefined;
     const recent = this.#body.tail.read(from, end, 0, true)?.chunks[0];
     if (recent !== undefined && batch.recordsCount(recent, 0) > 0) return timeOfBatch(recent);
-    return this.#health.asked(() => timestampAt(this.#body, from, end));
+    return this.#asked((body) => timestampAt(body, from, end));
   }
 
   endOffsetForEpoch(leaderEpoch: number): EpochEnd | undefined {
@@ -195,10 +173,12 @@ export class Log implements PartitionLog {
       this.#keeper.cleanedLowered(this);
       this.#flushing.truncated(this.#body.logEndOffset);
     });
+    this.#cutFuture((future) => future.truncateTo(this.logEndOffset));
   }
 
   truncateFullyAndStartAt(offset: number): void {
     this.#health.cutting(() => this.#startAnew(offset));
+    this.#cutFuture((future) => future.truncateFullyAndStartAt(offset));
   }
 
   advanceLogStart(offset: number, highWatermark: number): Outcome<number> {
@@ -240,8 +220,11 @@ export class Log implements PartitionLog {
     return this.#state.producers.active();
   }
 
-  flush(): Promise<void> {
-    return this.#flushing.flush();
+  async flush(): Promise<void> {
+    const parts = this.#parts;
+    await parts.flushing.flush();
+    // A copy has taken over meanwhile: what the others made durable says nothing of it.
+    if (parts !== this.#parts) await this.flush();
   }
 
   flushIfDue(nowMs: number): Promise<void> {
@@ -250,13 +233,13 @@ export class Log implements PartitionLog {
 
   /** Closing it takes more than letting go of its files. */
   get mustFlushToClose(): boolean {
-    if (this.#closed || this.fault !== undefined || !this.#body.isLoaded) return false;
+    if (this.#parts.isGone || this.fault !== undefined || !this.#body.isLoaded) return false;
     return this.recoveryPoint < this.logEndOffset || this.#flushing.hasLooseEnds;
   }
 
   /** Does now what would make a stop long. @returns whether there was anything to do. Throws StorageFault */
   prepareStop(): boolean {
-    if (this.#closed || this.fault !== undefined) return false;
+    if (this.#parts.isGone || this.fault !== undefined) return false;
     return this.#health.guard(() => this.#body.prepareStop());
   }
 
@@ -279,17 +262,16 @@ export class Log implements PartitionLog {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#parts.isGone) return;
     if (this.#body.isLoaded && this.fault === undefined) {
       this.#health.guard(() => this.#body.seal());
       await this.flush();
     }
-    this.#closed = true;
-    this.#body.closeFiles();
+    this.#parts.letGo();
   }
 
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#parts.isGone;
   }
 
   /** Offsets below it have been compacted. */
@@ -321,27 +303,85 @@ export class Log implements PartitionLog {
 
   /** Puts what compaction has written in the place of its sources. @returns false when these have changed meanwhile */
   async swapIn(sources: readonly Segment[], cleaned: CleanedSegment): Promise<boolean> {
-    if (this.#closed || this.fault !== undefined) return false;
+    if (this.#parts.isGone || this.fault !== undefined) return false;
     try {
       const paths = await this.#body.swapIn(sources, cleaned);
       if (paths === undefined) return false;
       this.#keeper.removeLater(paths, this.config.fileDeleteDelayMs);
       return true;
     } catch (cause) {
-      if (this.#closed) return false; // its directory has been renamed under the swap, which recovery would finish
+      if (this.#parts.isGone) return false; // its directory has been renamed under the swap, which recovery would finish
       if (cause instanceof StorageFault) this.#health.goOffline(cause);
       throw cause;
     }
   }
 
   delete(): void {
+    this.future?.delete();
     const aside = this.#moveAside('delete');
     if (aside !== undefined) this.#keeper.removeLater([aside], this.config.fileDeleteDelayMs);
   }
 
   /** Renames the directory to `topic-N.<uuid>-stray` and forgets it: its data stays for the operator to look at. */
   setAside(): void {
+    this.future?.delete();
     this.#moveAside('stray');
+  }
+
+  /**
+   * Makes durable at once what was appended since the last flush, when that is only the end of the active segment: for a moment in which
+   * nobody else may have a turn.
+   * @returns whether all of it is durable. Throws StorageFault
+   */
+  syncTailNow(): boolean {
+    const { body, health } = this.#parts;
+    if (body.recoveryPoint === body.logEndOffset) return true;
+    if (!body.lacksOnlyTail) return false;
+    health.cutting(() => body.active.handle().syncNow());
+    body.recoveryPoint = body.logEndOffset;
+    return true;
+  }
+
+  /**
+   * The copy takes the place of this log's files, in one turn: whoever has this log goes on with the copy's. Both must hold the same.
+   * @returns the files that were replaced: closed, and still under the name of the log. Throws StorageFault, and nothing has changed
+   */
+  replaceByFuture(): LogParts {
+    const { future } = this;
+    assert(future !== undefined && !future.isClosed && !this.isClosed, 'only a copy that is there takes over');
+    const [replaced, copy] = [this.#parts, future.#parts];
+    assert(copy.body.logStartOffset === replaced.body.logStartOffset, 'a copy begins where its log does');
+    // Read before anything changes, if an orderly start has left it on file.
+    replaced.health.guard(() => replaced.body.state);
+    copy.health.guard(() => copy.body.state);
+    copy.rename(partitionKey(this.topic, this.partition));
+    copy.body.inherit(replaced.body);
+    this.#parts = copy;
+    this.future = undefined;
+    future.#parts = replaced;
+    replaced.letGo();
+    replaced.health.retire();
+    return replaced;
+  }
+
+  /** The copy of a log that cannot be read any more becomes the log. Throws StorageFault. */
+  standAlone(): void {
+    const { body } = this.#parts;
+    this.#parts.rename(partitionKey(this.topic, this.partition));
+    body.durability.newborn = true;
+    body.keepsTail = true;
+  }
+
+  get #body(): LogBody {
+    return this.#parts.body;
+  }
+
+  get #health(): LogHealth {
+    return this.#parts.health;
+  }
+
+  get #flushing(): LogFlushing {
+    return this.#parts.flushing;
   }
 
   get #state(): LogState {
@@ -349,7 +389,8 @@ export class Log implements PartitionLog {
   }
 
   #refuseWrite(request: AppendRequest): Refusal | undefined {
-    if (this.#closed) return refuse(ErrorCode.KAFKA_STORAGE_ERROR, `log ${this.topic}-${this.partition} is closed`);
+    if (this.#parts.isGone)
+      return refuse(ErrorCode.KAFKA_STORAGE_ERROR, `log ${this.topic}-${this.partition} is closed`);
     const why = this.#health.fault?.message ?? this.#keeper.refusesWrites(this.logDirectory, request.origin);
     return why === undefined ? undefined : refuse(ErrorCode.KAFKA_STORAGE_ERROR, why);
   }
@@ -362,13 +403,37 @@ export class Log implements PartitionLog {
   }
 
   async #readFromDisk(request: ReadRequest): Promise<Outcome<ReadResult>> {
+    const parts = this.#parts;
     const chunkBytes = this.#world.limits.readChunkBytes;
     const bounds = { chunkBytes, indexIntervalBytes: this.config.indexIntervalBytes };
+    let outcome: Outcome<ReadResult>;
     try {
-      const result = await readFromDisk(this.#body, request, bounds);
-      return result === undefined ? this.#outside(request.fromOffset) : ok(result);
+      const result = await readFromDisk(parts.body, request, bounds);
+      outcome = result === undefined ? this.#outside(request.fromOffset) : ok(result);
     } catch (cause) {
-      return this.#health.refusalOf(cause);
+      outcome = parts.health.refusalOf(cause);
+    }
+    // A copy has taken over under the read.
+    return parts === this.#parts ? outcome : this.read(request);
+  }
+
+  async #asked<T>(find: (body: LogBody) => Promise<T>): Promise<T> {
+    const parts = this.#parts;
+    try {
+      return await parts.health.asked(() => find(parts.body));
+    } catch (cause) {
+      if (parts === this.#parts) throw cause;
+      return this.#asked(find);
+    }
+  }
+
+  /** A copy must not hold what its log has lost. When that fails its directory is offline, and the copy is forgotten with it. */
+  #cutFuture(cut: (future: Log) => void): void {
+    if (this.future === undefined) return;
+    try {
+      cut(this.future);
+    } catch (cause) {
+      if (!(cause instanceof StorageFault)) throw cause;
     }
   }
 
@@ -386,14 +451,21 @@ export class Log implements PartitionLog {
   }
 
   #moveAside(why: 'delete' | 'stray'): string | undefined {
-    if (this.#closed) return undefined;
-    this.#closed = true;
-    const uuidHex = Buffer.from(this.#world.random.bytes(16)).toString('hex');
-    const aside = `${this.logDirectory}/${asideDirectoryName(this.topic, this.partition, uuidHex, why)}`;
-    this.#body.closeFiles();
-    this.#keeper.deleted(this.topic, this.partition);
-    this.#health.guard(() => this.#world.files.rename(this.#body.directory, aside));
-    this.#body.directory = aside;
-    return aside;
+    const parts = this.#parts;
+    if (parts.isGone) return undefined;
+    parts.letGo();
+    this.#keeper.deleted(this);
+    parts.rename(asideNameOf(this.#world, this, why));
+    parts.health.retire();
+    return parts.body.directory;
   }
+}
+
+/** A name that no other log's directory has. */
+export function asideNameOf(
+  world: LogWorld,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  why: 'delete' | 'stray',
+): string {
+  return asideDirectoryName(topic, partition, Buffer.from(world.random.bytes(16)).toString('hex'), why);
 }

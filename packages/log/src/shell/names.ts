@@ -19,11 +19,15 @@ export const CLEANER_CHECKPOINT = 'cleaner-offset-checkpoint';
 export const CLEAN_SHUTDOWN = '.kafka_cleanshutdown';
 export const META_PROPERTIES = 'meta.properties';
 export const LOCK = '.lock';
+/** In a log that takes the place of another one: which of two of the same name counts (see future-logs.ts). Kafka has no such file. */
+export const REPLACEMENT_NOTE = 'replaces-log';
 
 const OFFSET_DIGITS = 20;
 const OFFSET_NAME = /^(\d{20})(\.[a-z]+)$/;
 const PARTITION_DIRECTORY = /^(.+)-(\d+)$/;
 const DELETE_DIRECTORY = /^.+-\d+\.[0-9a-f]{32}-delete$/;
+const FUTURE_DIRECTORY = /^(.+)\.[0-9a-f]{32}-future$/;
+const DIRECTORY_NAME_BYTES_MAX = 255;
 /** A directory name may have 255 bytes; the partition, the uuid and the suffix need the rest. */
 const ASIDE_TOPIC_CHARS_MAX = 204;
 
@@ -53,6 +57,22 @@ export function parsePartitionDirectory(
 
 export function isDeleteDirectory(name: string): boolean {
   return DELETE_DIRECTORY.test(name);
+}
+
+/** @returns undefined unless it is the directory of a copy that is to take a log's place (KIP-113) */
+export function parseFutureDirectory(name: string): ReturnType<typeof parsePartitionDirectory> {
+  const [, log = ''] = FUTURE_DIRECTORY.exec(name) ?? [];
+  return parsePartitionDirectory(log);
+}
+
+/** @param uuidHex 32 digits */
+export function futureDirectoryName(topic: string, partition: number, uuidHex: string): string {
+  return `${topic}-${partition}.${uuidHex}-future`;
+}
+
+/** The name of a copy is read again, so that of its topic is never cut short in it: too long a topic cannot be moved. */
+export function canHaveFuture(topic: string, partition: number): boolean {
+  return futureDirectoryName(topic, partition, '0'.repeat(32)).length <= DIRECTORY_NAME_BYTES_MAX;
 }
 
 /** The name of a log's directory that is out of use: on its way out, or kept because metadata does not know it. @param uuidHex 32 digits */

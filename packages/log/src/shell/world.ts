@@ -34,7 +34,7 @@ export interface LogKeeper {
   /** Files that have been renamed aside and may go after the delay. */
   removeLater(paths: readonly string[], delayMs: number): void;
   /** The log renames its directory aside; nobody gets it any more. */
-  deleted(topic: string, partition: number): void;
+  deleted(log: Log): void;
 }
 
 export function createWorld(ports: WorldPorts, limits: Limits, logger: Logger): LogWorld {

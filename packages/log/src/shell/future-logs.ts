@@ -1,0 +1,256 @@
+/**
+ * Copies of logs in other directories that are to take their place (KIP-113), by Kafka's name `topic-N.<uuid>-future`. Who copies is not
+ * decided here. A copy takes over in this order, so that a power cut at any point leaves one of the two, whole:
+ *
+ *   1. All of the copy is durable, and it notes durably that it replaces a log.
+ *   2. In one turn: the copy holds the same as the log and is as durable; it gets the log's name; the log goes on with its files.
+ *   3. Its new name becomes durable. Until then no flush of the log claims anything.
+ *   4. The files that it replaced get the name of a deleted log, durably; the note goes.
+ *
+ * From 2 to 4 a crash leaves two logs of one name, and the note says which one counts.
+ */
+import { StorageFault, assert, partitionKey } from '@odradek/base';
+import { Epochs } from '../core/epochs.ts';
+import { Producers } from '../core/producers.ts';
+import type { LogConfig } from '../types.ts';
+import { removeReplacementNote, writePartitionMetadata, writeReplacementNote } from './checkpoints.ts';
+import type { ReplacementNote } from './checkpoints.ts';
+import { createSegment } from './load.ts';
+import type { FoundLog } from './log-dir.ts';
+import type { LogDirs } from './log-dirs.ts';
+import type { LogParts } from './log-parts.ts';
+import { Log, asideNameOf } from './log.ts';
+import { futureDirectoryName } from './names.ts';
+import type { LogKeeper, LogWorld } from './world.ts';
+
+export type FutureLogsLinks = {
+  readonly dirs: LogDirs;
+  readonly keeper: LogKeeper;
+  readonly logs: () => Iterable<Log>;
+  /** Names what nobody has under another name and forgets it. */
+  readonly discard: (directory: string, aside: string) => void;
+};
+
+export class FutureLogs {
+  readonly #world: LogWorld;
+  readonly #links: FutureLogsLinks;
+  /** Found at the start, and not of any log that is there: their logs' directory may have failed. */
+  readonly #orphans = new Map<string, Log>();
+  readonly #notes = new Map<Log, ReplacementNote>();
+  /** Copies that may take over: durable up to some point, with their note. */
+  readonly #prepared = new WeakSet<Log>();
+  readonly #settling = new Set<Promise<void>>();
+
+  constructor(world: LogWorld, links: FutureLogsLinks) {
+    this.#world = world;
+    this.#links = links;
+  }
+
+  /** All of them, with a log or without. */
+  *all(): IterableIterator<Log> {
+    for (const { future } of this.#links.logs()) if (future !== undefined) yield future;
+    yield* this.#orphans.values();
+  }
+
+  // What the start finds.
+
+  /** Of a log that was found; see {@link tidy}. */
+  note(log: Log, note: ReplacementNote | undefined): void {
+    if (note !== undefined) this.#notes.set(log, note);
+  }
+
+  /**
+   * Two logs of one name: a copy had taken over when the process died. The other one goes.
+   * @returns which of them counts; undefined: nobody can tell
+   */
+  judge(other: Log, found: FoundLog): 'other' | 'found' | undefined {
+    const before = this.#notes.get(other);
+    const isLater = (found.note?.atMs ?? 0) - (before?.atMs ?? 0);
+    if (isLater === 0) return undefined;
+    const how = (isLater > 0 ? found.note : before)?.how;
+    const { topic, partition } = other;
+    const [kept, left] = isLater > 0 ? [found.identity, other] : [other, found.identity];
+    const fields = { topic, partition, directory: kept.logDirectory, replaced: left.logDirectory };
+    this.#world.logger.warn(
+      fields,
+      'of two logs of this partition the copy that took the place of the other one counts',
+    );
+    if (isLater < 0) {
+      this.#links.discard(
+        found.identity.directory,
+        asideNameOf(this.#world, other, how === 'moved' ? 'delete' : 'stray'),
+      );
+      // It stays until a start finds no other log of this name.
+      this.#notes.delete(other);
+      return 'other';
+    }
+    if (how === 'moved') other.delete();
+    else other.setAside();
+    return 'found';
+  }
+
+  found({ identity, opening }: FoundLog, config: LogConfig): void {
+    const future = new Log(this.#world, this.#links.keeper, { identity, config, opening, isFuture: true });
+    const key = partitionKey(identity.topic, identity.partition);
+    // There is one at a time: what another run left is of no use.
+    if (this.#orphans.has(key)) future.delete();
+    else this.#orphans.set(key, future);
+  }
+
+  /** All directories have been read: copies go to their logs, and notes that have done their duty go. */
+  attach(logOf: (key: string) => Log | undefined, isAllKnown: boolean): void {
+    for (const [key, future] of Array.from(this.#orphans)) {
+      const log = logOf(key);
+      if (log === undefined) continue;
+      this.#orphans.delete(key);
+      if (log.logDirectory === future.logDirectory || log.topicId !== future.topicId) future.delete();
+      else log.future = future;
+    }
+    if (!isAllKnown) return;
+    for (const [log] of this.#notes)
+      this.#try(log.logDirectory, () => removeReplacementNote(this.#world.files, log.directory));
+    this.#notes.clear();
+  }
+
+  /** The copy of a log that is not there. */
+  orphan(topic: string, partition: number): Log | undefined {
+    return this.#orphans.get(partitionKey(topic, partition));
+  }
+
+  orphans(): IterableIterator<Log> {
+    return this.#orphans.values();
+  }
+
+  /** The copy becomes the log: what it copied cannot be read any more. Throws StorageFault. @returns the log */
+  promote(orphan: Log): Log {
+    const { files, clock } = this.#world;
+    const key = partitionKey(orphan.topic, orphan.partition);
+    assert(this.#orphans.get(key) === orphan, 'only a copy without a log is promoted');
+    writeReplacementNote(files, orphan.directory, { atMs: clock.nowMs(), how: 'promoted' });
+    orphan.standAlone();
+    files.syncDirectory(orphan.logDirectory);
+    this.#orphans.delete(key);
+    return orphan;
+  }
+
+  // A copy's life.
+
+  /** An empty copy of a log in another directory, which must be online. Throws StorageFault. */
+  create(log: Log, logDirectory: string): Log {
+    assert(log.future === undefined && log.logDirectory !== logDirectory, 'one copy at a time, and elsewhere');
+    const { files, random } = this.#world;
+    const { topic, partition, topicId, config } = log;
+    const name = futureDirectoryName(topic, partition, Buffer.from(random.bytes(16)).toString('hex'));
+    const directory = `${logDirectory}/${name}`;
+    try {
+      files.makeDirectory(directory);
+      writePartitionMetadata(files, directory, topicId, 'later');
+      const segment = createSegment(this.#world, { directory, config }, 0);
+      const state = { segments: [segment], epochs: new Epochs(), producers: new Producers(), lastSnapshotOffset: -1 };
+      const loaded = { state, logStartOffset: 0, logEndOffset: 0, recoveryPoint: 0, unsynced: [] };
+      const identity = { topic, partition, topicId, logDirectory, directory };
+      const opening = { kind: 'loaded', loaded, isNew: true } as const;
+      const future = new Log(this.#world, this.#links.keeper, { identity, config, opening, isFuture: true });
+      log.future = future;
+      // What an earlier log of this name was known for in this directory is not so of this one.
+      this.#links.dirs.rewriteCheckpoints(future);
+      this.#links.keeper.compactionUnwanted(log);
+      return future;
+    } catch (cause) {
+      log.future = undefined;
+      if (!(cause instanceof StorageFault)) throw cause;
+      this.#links.keeper.faulted(logDirectory, cause);
+      this.#try(logDirectory, () => files.remove(directory));
+      throw cause;
+    }
+  }
+
+  /** The move is given up. */
+  drop(log: Log): void {
+    const { future } = log;
+    log.future = undefined;
+    if (future !== undefined) this.#try(future.logDirectory, () => future.delete());
+  }
+
+  /** A directory has failed, and the copies in it with it: they are taken up again when a start finds them. */
+  forgetIn(logDirectory: string): void {
+    for (const log of this.#links.logs()) if (log.future?.logDirectory === logDirectory) log.future = undefined;
+  }
+
+  /** Step 1: all that was copied so far becomes durable. May fail with StorageFault. */
+  async prepare(log: Log): Promise<void> {
+    const { future } = log;
+    assert(future !== undefined, 'there is a copy to prepare');
+    await future.flush();
+    if (this.#prepared.has(future) || log.future !== future) return;
+    const atMs = Math.max(this.#world.clock.nowMs(), (this.#notes.get(log)?.atMs ?? 0) + 1);
+    writeReplacementNote(this.#world.files, future.directory, { atMs, how: 'moved' });
+    this.#prepared.add(future);
+  }
+
+  /**
+   * Step 2, when both hold the same and the copy is as durable, then the others. Throws StorageFault, and the log is as it was.
+   * @returns undefined: not now. Otherwise what resolves once nothing is left of the files that were replaced
+   */
+  swap(log: Log): Promise<void> | undefined {
+    const { future } = log;
+    if (future === undefined || !this.#prepared.has(future) || future.logEndOffset !== log.logEndOffset)
+      return undefined;
+    if (future.logStartOffset !== log.logStartOffset) return undefined;
+    if (future.recoveryPoint < log.recoveryPoint && !future.syncTailNow()) return undefined;
+    const replaced = log.replaceByFuture();
+    void this.#links.dirs.checkpointCleanedLater(log.logDirectory);
+    const settled = this.#settle(log, replaced).finally(() => this.#settling.delete(settled));
+    this.#settling.add(settled);
+    return settled;
+  }
+
+  /** Resolves once no swap is under way. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#settling);
+  }
+
+  async #settle(log: Log, replaced: LogParts): Promise<void> {
+    const { files } = this.#world;
+    const { keeper, dirs } = this.#links;
+    const target = log.logDirectory;
+    if (!(await this.#tryLater(target, () => files.syncDirectoryLater(target)))) return;
+    // What is under way with the old files ends before their name may be anybody else's.
+    await replaced.flushing.quiet();
+    const source = replaced.logDirectory;
+    const isAside = await this.#tryLater(source, async () => {
+      replaced.rename(asideNameOf(this.#world, log, 'delete'));
+      await files.syncDirectoryLater(source);
+    });
+    if (!isAside) return;
+    keeper.removeLater([replaced.body.directory], log.config.fileDeleteDelayMs);
+    await this.#tryLater(target, async () => {
+      if (log.logDirectory !== target || log.isClosed) return;
+      removeReplacementNote(files, log.directory);
+      await files.syncDirectoryLater(log.directory);
+    });
+    await dirs.checkpointRecoveryPointsLater();
+    await dirs.checkpointLogStartsLater();
+  }
+
+  #try(logDirectory: string, act: () => void): void {
+    try {
+      act();
+    } catch (cause) {
+      if (!(cause instanceof StorageFault)) throw cause;
+      this.#links.keeper.faulted(logDirectory, cause);
+    }
+  }
+
+  /** @returns whether it went well; a fault takes the directory offline */
+  async #tryLater(logDirectory: string, act: () => Promise<void>): Promise<boolean> {
+    try {
+      await act();
+      return true;
+    } catch (cause) {
+      if (!(cause instanceof StorageFault)) throw cause;
+      this.#links.keeper.faulted(logDirectory, cause);
+      return false;
+    }
+  }
+}
