@@ -93,6 +93,12 @@ export type Limits = {
   /** Wait between dials of one node to another: doubles from the first to the second. */
   readonly rpcRedialMinMs: number;
   readonly rpcRedialMaxMs: number;
+  /** How long one broker waits for what it asked of another. */
+  readonly peerAskMs: number;
+  /** Questions to one broker that wait for their answers; beyond it none is asked. */
+  readonly peerAsksMax: number;
+  /** Partitions of one question. */
+  readonly peerAskPartitionsMax: number;
   /** Streams that one connection between nodes may carry. */
   readonly rpcStreamsPerConnectionMax: number;
   /** Streams of brokers that one controller has open. */
@@ -142,6 +148,23 @@ export type Limits = {
   readonly raftPeersMax: number;
   /** How long the controller with the higher id leaves it to the other to dial, so that mostly there is one stream between two. */
   readonly raftDialTurnMs: number;
+  /** Bytes from which on a message of batches to a follower is sent; the last batch may go beyond. */
+  readonly replicaMessageBytes: number;
+  /** Bytes that one partition gives before the next one has its turn; one batch may be larger. */
+  readonly replicaPartBytes: number;
+  /** Bytes of one partition, and of one stream, that a leader sends a follower ahead of its acknowledgements. */
+  readonly replicaPartitionWindowBytes: number;
+  readonly replicaStreamWindowBytes: number;
+  /** Reads from disk at once for one follower that is behind. */
+  readonly replicaReadsAtOnceMax: number;
+  /** How long a high watermark waits for batches to go with before it is told to a follower alone. */
+  readonly replicaProgressMs: number;
+  /** Partitions that one message between replicas names. */
+  readonly replicaNamesPerMessageMax: number;
+  /** Partitions that one stream between replicas carries. */
+  readonly replicaSlotsMax: number;
+  /** The first wait of a follower before it names a partition again that was refused; doubles up to replica.fetch.backoff.ms. */
+  readonly replicaRefollowMinMs: number;
   /** Bytes of metadata records after which a part of a snapshot is cut, so that making one does not hold up others. */
   readonly controllerSnapshotPartBytes: number;
   /** Label combinations over all metrics; further ones are counted together. */
@@ -203,6 +226,9 @@ export const production: Limits = {
   rpcCloseMs: 1_000,
   rpcRedialMinMs: 20,
   rpcRedialMaxMs: 1_000,
+  peerAskMs: 1_000,
+  peerAsksMax: 256,
+  peerAskPartitionsMax: 1_000,
   rpcStreamsPerConnectionMax: 8,
   sessionsMax: 1_000,
   sessionRollCallMs: 200,
@@ -228,6 +254,15 @@ export const production: Limits = {
   raftPeerQueuedBytesMax: 64 * MIB,
   raftPeersMax: 64,
   raftDialTurnMs: 100,
+  replicaMessageBytes: 1 * MIB,
+  replicaPartBytes: 256 * 1024,
+  replicaPartitionWindowBytes: 4 * MIB,
+  replicaStreamWindowBytes: 16 * MIB,
+  replicaReadsAtOnceMax: 4,
+  replicaProgressMs: 3,
+  replicaNamesPerMessageMax: 1_000,
+  replicaSlotsMax: 100_000,
+  replicaRefollowMinMs: 10,
   controllerSnapshotPartBytes: 128 * 1024,
   metricSeriesMax: 50_000,
   metricLabelCharsMax: 256,
@@ -282,6 +317,9 @@ export const tiny: Limits = {
   rpcCloseMs: 200,
   rpcRedialMinMs: 5,
   rpcRedialMaxMs: 200,
+  peerAskMs: 200,
+  peerAsksMax: 4,
+  peerAskPartitionsMax: 3,
   rpcStreamsPerConnectionMax: 2,
   sessionsMax: 16,
   sessionRollCallMs: 40,
@@ -307,6 +345,15 @@ export const tiny: Limits = {
   raftPeerQueuedBytesMax: 1 * MIB,
   raftPeersMax: 16,
   raftDialTurnMs: 20,
+  replicaMessageBytes: 1024,
+  replicaPartBytes: 512,
+  replicaPartitionWindowBytes: 2 * 1024,
+  replicaStreamWindowBytes: 4 * 1024,
+  replicaReadsAtOnceMax: 2,
+  replicaProgressMs: 3,
+  replicaNamesPerMessageMax: 4,
+  replicaSlotsMax: 256,
+  replicaRefollowMinMs: 5,
   controllerSnapshotPartBytes: 1024,
   metricSeriesMax: 200,
   metricLabelCharsMax: 64,

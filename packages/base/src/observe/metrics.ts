@@ -97,6 +97,16 @@ export const catalogue = {
     labels: ['state'],
     help: 'Partitions hosted here: leading, following, offline.',
   }),
+  odradek_replication_bytes_total: metric({
+    kind: 'counter',
+    labels: ['direction'],
+    help: 'Bytes of records that went to followers (out) and came from leaders (in).',
+  }),
+  odradek_replication_streams: metric({
+    kind: 'gauge',
+    labels: ['side'],
+    help: 'Streams between replicas: to brokers that follow here (leader), and to brokers that are followed (follower).',
+  }),
   odradek_log_bytes: metric({ kind: 'gauge', labels: ['directory'], help: 'Bytes of logs in a data directory.' }),
   odradek_log_directory_free_bytes: metric({
     kind: 'gauge',

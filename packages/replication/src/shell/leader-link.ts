@@ -1,0 +1,454 @@
+/**
+ * The stream to one broker that leads, on the follower's side: all partitions that are followed there, each under a slot number. What comes is
+ * appended as it comes, and acknowledged at the end of the turn, together. A partition that is refused is named again after a while; when the
+ * stream breaks it is dialled again, the first time at once, and every partition is named anew from its log end.
+ */
+import type { Clock, Counter, Limits, Logger, Random, Refusal, TimerHandle } from '@odradek/base';
+import { ErrorCode, errorName } from '@odradek/protocol';
+import { backoffMs, replicaFetchService } from '@odradek/rpc';
+import type {
+  Diverging,
+  Ending,
+  FollowRefused,
+  FromFollower,
+  FromLeader,
+  ReplicaPart,
+  ReplicaProgress,
+  Stream,
+  StreamClient,
+} from '@odradek/rpc';
+import type { FollowedPartition } from '../replica-types.ts';
+
+/** A broker as metadata tells it: where it listens for other brokers, and of which registration that is. */
+export type ReplicaPeer = { readonly host: string; readonly port: number; readonly epoch: number };
+
+export type LinkRoom = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Limits;
+  readonly log: Logger;
+  readonly bytesIn: Counter;
+  readonly streams: StreamClient;
+  readonly peerOf: (brokerId: number) => ReplicaPeer | undefined;
+  /** Of the own registration; undefined: there is none yet. */
+  readonly brokerEpoch: () => number | undefined;
+  /** `replica.fetch.backoff.ms`: the longest wait before a refused partition is named again. */
+  readonly fetchBackoffMs: () => number;
+};
+
+/** One partition that is followed. */
+type Followed = {
+  readonly partition: FollowedPartition;
+  /** 0: it is not named on the stream. */
+  slot: number;
+  isNameDue: boolean;
+  isAckDue: boolean;
+  /** Refusals since it was last sent something. */
+  failures: number;
+  timer: TimerHandle | undefined;
+  /** What was told to people of its refusals, each once. */
+  toldWhy: string;
+};
+
+type Outgoing = Stream<FromFollower, FromLeader>;
+type Batches = Extract<FromLeader, { kind: 'batches' }>;
+
+export class LeaderLink {
+  readonly leaderId: number;
+  readonly #room: LinkRoom;
+  readonly #emptied: () => void;
+  readonly #followed = new Map<FollowedPartition, Followed>();
+  readonly #bySlot = new Map<number, Followed>();
+  #lastSlot = 0;
+  #nameDue: Followed[] = [];
+  #ackDue: Followed[] = [];
+  #unfollowDue: number[] = [];
+  #stream: Outgoing | undefined;
+  /** With which the stream said hello, or the last dial was to. */
+  #saidEpoch: number | undefined;
+  /** Whom the last dial, or the wait for the next, was meant for. */
+  #aimedAt: ReplicaPeer | undefined;
+  #isDialling = false;
+  #redial: TimerHandle | undefined;
+  /** Dials and streams that came to nothing since something was last received. */
+  #failures = 0;
+  #toldWhy = '';
+  /** What came and is not applied yet: the first of them from part `#partIndex` on. */
+  #inbox: Batches[] = [];
+  #partIndex = 0;
+  #sliceEndMs = 0;
+  #isPaused = false;
+  #isTurnDue = false;
+  #isOver = false;
+
+  /** @param emptied nothing is followed here any more: the link is over */
+  constructor(leaderId: number, room: LinkRoom, emptied: () => void) {
+    this.leaderId = leaderId;
+    this.#room = room;
+    this.#emptied = emptied;
+  }
+
+  get isConnected(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** Follows a partition, or follows it anew: its epoch has changed. */
+  follow(partition: FollowedPartition): void {
+    this.#nameAnew(this.#followed.get(partition) ?? this.#add(partition));
+    this.#schedule();
+  }
+
+  /** After it returns nothing that was sent reaches the partition. */
+  unfollow(partition: FollowedPartition): void {
+    const followed = this.#followed.get(partition);
+    if (followed === undefined) return;
+    this.#silence(followed, true);
+    this.#followed.delete(partition);
+    this.#schedule();
+  }
+
+  /** Brokers, or the own registration, may have changed. */
+  metadataChanged(): void {
+    const epoch = this.#room.brokerEpoch();
+    if (epoch === undefined) return;
+    if (this.#stream !== undefined && epoch !== this.#saidEpoch) {
+      return this.#stream.close({ reason: 'closed', why: 'this broker has registered anew' });
+    }
+    if (this.#redial === undefined) return;
+    const peer = this.#room.peerOf(this.leaderId);
+    const isNew = peer !== undefined && (this.#aimedAt === undefined || !isSame(peer, this.#aimedAt));
+    if (!isNew && epoch === this.#saidEpoch) return;
+    this.#failures = 0;
+    this.#redialIn(0);
+  }
+
+  close(why: string): void {
+    this.#isOver = true;
+    this.#redial?.cancel();
+    for (const followed of this.#followed.values()) this.#silence(followed, false);
+    this.#followed.clear();
+    this.#inbox = [];
+    this.#stream?.close({ reason: 'closed', why });
+    this.#stream = undefined;
+  }
+
+  #add(partition: FollowedPartition): Followed {
+    const followed: Followed = {
+      partition,
+      slot: 0,
+      isNameDue: false,
+      isAckDue: false,
+      failures: 0,
+      timer: undefined,
+      toldWhy: '',
+    };
+    this.#followed.set(partition, followed);
+    return followed;
+  }
+
+  // Dialling.
+
+  #dialIfDue(): void {
+    if (this.#stream !== undefined || this.#isDialling || this.#redial !== undefined) return;
+    const { streams, peerOf, brokerEpoch } = this.#room;
+    const peer = peerOf(this.leaderId);
+    const epoch = brokerEpoch();
+    this.#aimedAt = peer;
+    this.#saidEpoch = epoch;
+    if (peer === undefined || epoch === undefined) return this.#failed();
+    this.#isDialling = true;
+    const target = { host: peer.host, port: peer.port, nodeId: this.leaderId, directoryId: null };
+    void streams.dial(replicaFetchService, target).then((dialled) => {
+      this.#isDialling = false;
+      if (this.#isOver) {
+        if (dialled.ok) dialled.stream.close();
+      } else if (dialled.ok) this.#opened(dialled.stream, epoch);
+      else {
+        this.#tell(dialled.ending);
+        this.#failed();
+      }
+    });
+  }
+
+  #opened(stream: Outgoing, brokerEpoch: number): void {
+    this.#stream = stream;
+    this.#isPaused = false;
+    this.#lastSlot = 0;
+    stream.onMessage((message) => {
+      if (this.#stream === stream) this.#received(message);
+    });
+    stream.onClosed((ending) => {
+      if (this.#stream === stream) this.#closed(ending);
+    });
+    stream.send({ kind: 'hello', brokerEpoch });
+    for (const followed of this.#followed.values()) this.#nameAnew(followed);
+    this.#turn();
+  }
+
+  #closed(ending: Ending): void {
+    this.#stream = undefined;
+    this.#inbox = [];
+    this.#partIndex = 0;
+    this.#unfollowDue = [];
+    for (const followed of this.#followed.values()) this.#silence(followed, false);
+    this.#tell(ending);
+    this.#failed();
+  }
+
+  /** The first time it is dialled again at once: whoever leads now should not wait for it. */
+  #failed(): void {
+    const { limits, random } = this.#room;
+    this.#redialIn(this.#failures === 0 ? 0 : backoffMs(this.#failures, limits, random));
+    this.#failures += 1;
+  }
+
+  #redialIn(delayMs: number): void {
+    if (this.#isOver) return;
+    this.#redial?.cancel();
+    this.#redial = this.#room.clock.after(delayMs, () => {
+      this.#redial = undefined;
+      this.#turn();
+    });
+  }
+
+  // What is said.
+
+  #nameAnew(followed: Followed): void {
+    this.#silence(followed, true);
+    if (followed.isNameDue) return;
+    followed.isNameDue = true;
+    this.#nameDue.push(followed);
+  }
+
+  /** Forgets its slot, and what is due for it. */
+  #silence(followed: Followed, isTold: boolean): void {
+    followed.timer?.cancel();
+    followed.timer = undefined;
+    if (followed.slot === 0) return;
+    this.#bySlot.delete(followed.slot);
+    if (isTold && this.#stream !== undefined) this.#unfollowDue.push(followed.slot);
+    followed.slot = 0;
+  }
+
+  #schedule(): void {
+    if (this.#isTurnDue || this.#isOver) return;
+    this.#isTurnDue = true;
+    this.#room.clock.after(0, () => {
+      this.#isTurnDue = false;
+      this.#turn();
+    });
+  }
+
+  /** The end of a turn: what has been noted is said, and what came meanwhile is applied. */
+  #turn(): void {
+    if (this.#isOver) return;
+    if (this.#followed.size === 0) {
+      this.close(`broker ${this.leaderId} is not followed any more`);
+      return this.#emptied();
+    }
+    this.#dialIfDue();
+    if (this.#stream === undefined) return;
+    this.#sliceEndMs = 0;
+    this.#work();
+    this.#sliceEndMs = 0;
+    if (this.#stream !== undefined) this.#say(this.#stream);
+  }
+
+  #say(stream: Outgoing): void {
+    const most = this.#room.limits.replicaNamesPerMessageMax;
+    while (this.#unfollowDue.length > 0) {
+      stream.send({ kind: 'unfollow', slots: this.#unfollowDue.splice(0, most).map((slot) => ({ slot })) });
+    }
+    const acks = this.#ackDue;
+    this.#ackDue = [];
+    for (let from = 0; from < acks.length; from += most) this.#acknowledge(stream, acks.slice(from, from + most));
+    const names = this.#nameDue;
+    this.#nameDue = [];
+    for (let from = 0; from < names.length; from += most) this.#name(stream, names.slice(from, from + most));
+  }
+
+  #acknowledge(stream: Outgoing, due: readonly Followed[]): void {
+    const positions = [];
+    for (const followed of due) {
+      followed.isAckDue = false;
+      const { slot, partition } = followed;
+      if (slot === 0) continue;
+      positions.push({ slot, endOffset: partition.logEndOffset, logStartOffset: partition.logStartOffset });
+    }
+    if (positions.length > 0) stream.send({ kind: 'appended', positions });
+  }
+
+  #name(stream: Outgoing, due: readonly Followed[]): void {
+    const partitions = [];
+    for (const followed of due) {
+      followed.isNameDue = false;
+      const { partition } = followed;
+      if (this.#followed.get(partition) !== followed) continue;
+      this.#lastSlot += 1;
+      followed.slot = this.#lastSlot;
+      this.#bySlot.set(followed.slot, followed);
+      const { topicId, partition: index, leaderEpoch } = partition;
+      partitions.push({ slot: followed.slot, topicId, partition: index, leaderEpoch, ...partition.position() });
+    }
+    if (partitions.length > 0) stream.send({ kind: 'follow', partitions });
+  }
+
+  // What comes.
+
+  #received(message: FromLeader): void {
+    this.#failures = 0;
+    if (this.#toldWhy !== '')
+      this.#room.log.info({ leader: this.leaderId }, `broker ${this.leaderId} is followed again`);
+    this.#toldWhy = '';
+    if (message.kind === 'answers') {
+      for (const diverging of message.diverging) this.#diverges(diverging);
+      for (const refused of message.refused) this.#refused(refused);
+      return this.#schedule();
+    }
+    this.#inbox.push(message);
+    if (this.#inbox.length === 1) this.#work();
+    this.#schedule();
+  }
+
+  /** Applies what came, until it has lasted long enough; then the stream waits for the next turn. */
+  #work(): void {
+    const { clock, limits } = this.#room;
+    if (this.#sliceEndMs === 0) this.#sliceEndMs = clock.monotonicMs() + limits.turnMs;
+    for (let message = this.#inbox[0]; message !== undefined; message = this.#inbox[0]) {
+      for (; this.#partIndex < message.parts.length; this.#partIndex += 1) {
+        if (clock.monotonicMs() >= this.#sliceEndMs) return this.#pause();
+        const part = message.parts[this.#partIndex];
+        if (part !== undefined) this.#append(part);
+        // What it led to may have ended the stream.
+        if (this.#inbox.length === 0) return;
+      }
+      for (const progress of message.progress) this.#progress(progress);
+      this.#inbox.shift();
+      this.#partIndex = 0;
+    }
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#stream?.resume();
+  }
+
+  #pause(): void {
+    if (!this.#isPaused) this.#stream?.pause();
+    this.#isPaused = true;
+    this.#schedule();
+  }
+
+  #append(part: ReplicaPart): void {
+    const followed = this.#bySlot.get(part.slot);
+    const [records] = part.records;
+    if (followed === undefined || records === undefined) return;
+    const { fetchOffset, highWatermark, logStartOffset } = part;
+    const appended = followed.partition.replicate(records, { fetchOffset, highWatermark, logStartOffset });
+    // The partition may have been given up by what it told others meanwhile.
+    if (followed.slot !== part.slot) return;
+    if (!appended.ok) return this.#notAppended(followed, appended);
+    this.#room.bytesIn.inc(records.length);
+    followed.failures = 0;
+    followed.toldWhy = '';
+    this.#ack(followed);
+  }
+
+  #ack(followed: Followed): void {
+    if (followed.isAckDue) return;
+    followed.isAckDue = true;
+    this.#ackDue.push(followed);
+  }
+
+  #notAppended(followed: Followed, refusal: Refusal): void {
+    this.#warn(followed, refusal);
+    this.#silence(followed, true);
+    // Of a directory that has failed nothing is named until somebody says so.
+    if (refusal.code === ErrorCode.KAFKA_STORAGE_ERROR) this.#followed.delete(followed.partition);
+    else this.#nameLater(followed);
+  }
+
+  #progress({ slot, highWatermark, logStartOffset }: ReplicaProgress): void {
+    const followed = this.#bySlot.get(slot);
+    if (followed === undefined) return;
+    const { partition } = followed;
+    const startBefore = partition.logStartOffset;
+    partition.progress({ highWatermark, logStartOffset });
+    // The leader deletes what every replica has let go of.
+    if (followed.slot === slot && partition.logStartOffset !== startBefore) this.#ack(followed);
+  }
+
+  #diverges({ slot, epoch, endOffset }: Diverging): void {
+    const followed = this.#bySlot.get(slot);
+    if (followed === undefined) return;
+    this.#silence(followed, false);
+    this.#repositioned(followed, followed.partition.diverging(epoch, endOffset));
+  }
+
+  #refused({ slot, code, why, logStartOffset, logEndOffset }: FollowRefused): void {
+    const followed = this.#bySlot.get(slot);
+    if (followed === undefined) return;
+    this.#silence(followed, false);
+    if (code === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      return this.#repositioned(followed, followed.partition.outOfRange(logStartOffset, logEndOffset));
+    }
+    this.#warn(followed, { ok: false, code, why });
+    this.#nameLater(followed);
+  }
+
+  /** The first time it is named again at once: a truncation is a usual step on the way to a new leader. */
+  #repositioned(followed: Followed, done: { readonly ok: true } | Refusal): void {
+    if (this.#followed.get(followed.partition) !== followed) return;
+    if (!done.ok) return this.#notAppended(followed, done);
+    followed.failures += 1;
+    if (followed.failures <= FREE_REPOSITIONS) this.#nameAnew(followed);
+    else this.#nameLater(followed);
+  }
+
+  #nameLater(followed: Followed): void {
+    const { clock, limits, random, fetchBackoffMs } = this.#room;
+    if (followed.isNameDue || followed.timer !== undefined) return;
+    followed.failures += 1;
+    const doubled = limits.replicaRefollowMinMs * 2 ** Math.min(followed.failures - 1, BACKOFF_DOUBLINGS_MAX);
+    const fullMs = Math.max(1, Math.min(fetchBackoffMs(), doubled));
+    const delayMs = Math.ceil(fullMs / 2) + random.below(Math.ceil(fullMs / 2) + 1);
+    followed.timer = clock.after(delayMs, () => {
+      followed.timer = undefined;
+      this.#nameAnew(followed);
+      this.#schedule();
+    });
+  }
+
+  // What people are told: each thing once.
+
+  #warn(followed: Followed, { code, why }: Refusal): void {
+    if (followed.toldWhy === why) return;
+    followed.toldWhy = why;
+    const { topic, partition } = followed.partition;
+    const fields = { topic, partition, leader: this.leaderId, error: errorName(code) };
+    const isUsual = USUAL_WHILE_LEADERS_MOVE.has(code);
+    this.#room.log[isUsual ? 'debug' : 'warn'](fields, `a partition is not replicated for now: ${why}`);
+  }
+
+  #tell({ kind, why }: Ending): void {
+    if (this.#toldWhy === why || kind === 'closed') return;
+    this.#toldWhy = why;
+    const fields = { leader: this.leaderId, kind };
+    const isTrouble = kind === 'refused' || kind === 'invalid';
+    this.#room.log[isTrouble ? 'error' : 'warn'](fields, `broker ${this.leaderId} cannot be followed: ${why}`);
+  }
+}
+
+/** Truncations in a row before a wait: each epoch in which the logs differ may take one. */
+const FREE_REPOSITIONS = 8;
+const BACKOFF_DOUBLINGS_MAX = 20;
+
+/** Leader and follower hear of a change one after the other. */
+const USUAL_WHILE_LEADERS_MOVE: ReadonlySet<number> = new Set([
+  ErrorCode.FENCED_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_LEADER_EPOCH,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+]);
+
+function isSame(one: ReplicaPeer, other: ReplicaPeer): boolean {
+  return one.host === other.host && one.port === other.port && one.epoch === other.epoch;
+}

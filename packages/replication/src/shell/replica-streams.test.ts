@@ -1,0 +1,94 @@
+/** Leaders and followers over simulated streams: the service on one side, the fetcher on the other, real logs below both. */
+import { describe, expect, test } from 'vitest';
+import { bytesOf, ReplicaCluster } from '../testing/replica-cluster.ts';
+import type { ReplicaClusterOptions } from '../testing/replica-cluster.ts';
+
+async function following(options: ReplicaClusterOptions = {}): Promise<ReplicaCluster> {
+  const cluster = await ReplicaCluster.start(options);
+  for (let partition = 0; partition < (options.partitions ?? 1); partition += 1) cluster.lead(partition, 1, 1);
+  await cluster.clock.advance(50);
+  return cluster;
+}
+
+async function expectEqualLogs(cluster: ReplicaCluster, partition = 0): Promise<void> {
+  const [first, ...others] = cluster.replicasOf(partition);
+  const expected = first === undefined ? Buffer.alloc(0) : await read(cluster, first.log);
+  for (const other of others) expect((await read(cluster, other.log)).equals(expected)).toBe(true);
+}
+
+async function read(cluster: ReplicaCluster, log: Parameters<typeof bytesOf>[0]): Promise<Buffer> {
+  let bytes: Buffer | undefined;
+  void bytesOf(log).then((found) => (bytes = found));
+  while (bytes === undefined) await cluster.clock.advance(1);
+  return bytes;
+}
+
+describe('a follower', () => {
+  test('has what was appended, byte for byte, and hears what is committed', async () => {
+    const cluster = await following({ brokers: 3 });
+    for (let index = 0; index < 20; index += 1) cluster.append(1, 0, 100);
+    await cluster.clock.advance(100);
+    expect(cluster.replicasOf().map(({ logEndOffset }) => logEndOffset)).toEqual([20, 20, 20]);
+    expect(cluster.replicasOf().map(({ highWatermark }) => highWatermark)).toEqual([20, 20, 20]);
+    await expectEqualLogs(cluster);
+  });
+
+  test('has it after one way of a message, and the leader knows of it after one more', async () => {
+    const cluster = await following({ delayMsMax: 1 });
+    cluster.append(1);
+    await cluster.clock.advance(1);
+    expect(cluster.broker(2).replica().logEndOffset).toBe(1);
+    expect(cluster.broker(1).replica().highWatermark).toBe(0);
+    await cluster.clock.advance(1);
+    expect(cluster.broker(1).replica().highWatermark).toBe(1);
+    await cluster.clock.advance(cluster.limits.replicaProgressMs + 1);
+    expect(cluster.broker(2).replica().highWatermark).toBe(1);
+  });
+
+  test('catches up with what only lies on disk', async () => {
+    const cluster = await ReplicaCluster.start({ limits: { tailCacheBytesMax: 4096 } });
+    cluster.lead(0, 1, 1, [1]);
+    for (let index = 0; index < 200; index += 1) cluster.append(1, 0, 300);
+    cluster.lead(0, 1, 1);
+    await cluster.clock.advance(2_000);
+    expect(cluster.broker(2).replica().logEndOffset).toBe(200);
+    await expectEqualLogs(cluster);
+  });
+
+  test('takes a batch that is larger than every window', async () => {
+    const cluster = await following();
+    cluster.append(1, 0, 20_000);
+    cluster.append(1, 0, 20_000);
+    await cluster.clock.advance(100);
+    expect(cluster.broker(1).replica().highWatermark).toBe(2);
+  });
+
+  test('follows the log start of its leader', async () => {
+    const cluster = await following();
+    for (let index = 0; index < 5; index += 1) cluster.append(1);
+    await cluster.clock.advance(50);
+    cluster.broker(1).replica().deleteBefore(3);
+    await cluster.clock.advance(50);
+    expect(cluster.broker(2).replica().logStartOffset).toBe(3);
+  });
+
+  test('that ends below its leader begins anew at the start of the leader; one that ends above is cut', async () => {
+    const cluster = await ReplicaCluster.start();
+    cluster.lead(0, 1, 1, [1]);
+    for (let index = 0; index < 5; index += 1) cluster.append(1);
+    const leader = cluster.broker(1).replica();
+    leader.replicaHas({ brokerId: 2, brokerEpoch: 20, endOffset: 5, logStartOffset: 0 });
+    leader.deleteBefore(4);
+    cluster.lead(0, 1, 1);
+    await cluster.clock.advance(100);
+    expect(cluster.broker(2).replica().logStartOffset).toBe(4);
+    expect(cluster.broker(2).replica().logEndOffset).toBe(5);
+
+    const other = await ReplicaCluster.start();
+    other.lead(0, 2, 1, [2]);
+    for (let index = 0; index < 5; index += 1) other.append(2);
+    other.lead(0, 1, 2);
+    await other.clock.advance(100);
+    expect(other.broker(2).replica().logEndOffset).toBe(0);
+  });
+});

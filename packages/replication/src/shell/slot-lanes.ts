@@ -1,0 +1,73 @@
+/**
+ * Whose turn it is to send on a stream to a follower. Partitions at their log end come first, so that one that catches up does not keep
+ * acks=all waiting; but one turn of a few is always theirs who are behind. Within a lane everybody has a turn before anybody has two.
+ */
+import { BoundedQueue } from '@odradek/base';
+import type { Limits } from '@odradek/base';
+import type { ReplicaSlot } from './replica-slot.ts';
+
+/** One message of so many begins with those who are behind. */
+const TURNS_OF_THE_TAIL = 8;
+
+/** Share of the stream's window that those who are behind leave to the tail. */
+const TAIL_SHARE = 1 / 4;
+
+export type Room = {
+  /** Bytes that are under way or being read. */
+  readonly usedBytes: number;
+  readonly readsUnderWay: number;
+};
+
+export class SlotLanes {
+  readonly #limits: Limits;
+  readonly #tail: BoundedQueue<ReplicaSlot>;
+  readonly #behind: BoundedQueue<ReplicaSlot>;
+  readonly #found: BoundedQueue<ReplicaSlot>;
+  #messageCount = 0;
+
+  /** @param limits a slot that has gone holds its place until its turn, hence twice as many */
+  constructor(limits: Limits) {
+    const bound = limits.replicaSlotsMax * 2;
+    this.#limits = limits;
+    this.#tail = new BoundedQueue('replica tail', bound);
+    this.#behind = new BoundedQueue('replicas behind', bound);
+    this.#found = new BoundedQueue('replica reads', bound);
+  }
+
+  /** Puts a slot last in its lane. @returns false: there are too many */
+  enqueue(slot: ReplicaSlot, state: 'tail' | 'behind' | 'found'): boolean {
+    slot.state = state;
+    if (state === 'tail') return this.#tail.push(slot);
+    return state === 'found' ? this.#found.push(slot) : this.#behind.push(slot);
+  }
+
+  /** A message begins. */
+  beginMessage(): void {
+    this.#messageCount += 1;
+  }
+
+  /** Takes out who is next, if there is room for what it sends. */
+  next(room: Room): ReplicaSlot | undefined {
+    // What was read has its room already.
+    const isTurnOfBehind = this.#messageCount % TURNS_OF_THE_TAIL === 0;
+    if (isTurnOfBehind) return live(this.#found) ?? this.#nextBehind(room, 0) ?? this.#nextTail(room);
+    return this.#nextTail(room) ?? live(this.#found) ?? this.#nextBehind(room, TAIL_SHARE);
+  }
+
+  #nextTail({ usedBytes }: Room): ReplicaSlot | undefined {
+    return usedBytes < this.#limits.replicaStreamWindowBytes ? live(this.#tail) : undefined;
+  }
+
+  #nextBehind({ usedBytes, readsUnderWay }: Room, leftToTail: number): ReplicaSlot | undefined {
+    const { replicaStreamWindowBytes, replicaReadsAtOnceMax } = this.#limits;
+    const hasRoom = usedBytes < replicaStreamWindowBytes * (1 - leftToTail) && readsUnderWay < replicaReadsAtOnceMax;
+    return hasRoom ? live(this.#behind) : undefined;
+  }
+}
+
+function live(lane: BoundedQueue<ReplicaSlot>): ReplicaSlot | undefined {
+  for (;;) {
+    const slot = lane.shift();
+    if (slot === undefined || !slot.isGone) return slot;
+  }
+}
