@@ -12,6 +12,8 @@ const USAGE = `usage: pnpm bench [WHAT] [options]
                 --connections N (5000)  --topics N (1000)  --partitions N (10)  --file-handles N (20000)
   compaction  what the compaction of a large topic costs those who write beside it
                 --megabytes N (1024)  --keys N (1000000)  --runs N (3)  --seconds S (60)  --rate N (2000)
+  replicated  three nodes under load, three replicas and acks=all, beside Apache Kafka
+                --runs N (3)  --records N (200000)  --seconds S (10)  --alone: ours only  --load FILE: another load generator
   failover    three nodes under 600 idempotent writes/s, one of which is killed, stopped and restarted, beside Apache Kafka
                 --rounds N (20)  --kafka-rounds N (3; 0: not measured)
   failover-controllers  the active controller of three nodes is killed, stopped and cut off
@@ -29,7 +31,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     runs: { type: 'string' },
-    records: { type: 'string', default: '300000' },
+    records: { type: 'string' },
     seconds: { type: 'string' },
     'kafka-bootstrap': { type: 'string' },
     'kafka-pid': { type: 'string' },
@@ -43,12 +45,14 @@ const { values, positionals } = parseArgs({
     'kafka-rounds': { type: 'string' },
     keys: { type: 'string', default: '1000000' },
     rate: { type: 'string', default: '2000' },
+    alone: { type: 'boolean', default: false },
+    load: { type: 'string' },
     'no-write': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
 
-type NumberOption = Exclude<keyof typeof values, 'no-write' | 'help'>;
+type NumberOption = Exclude<keyof typeof values, 'no-write' | 'help' | 'alone' | 'load'>;
 
 function number(name: NumberOption, byDefault?: number): number {
   const value = Number(values[name] ?? byDefault);
@@ -79,7 +83,7 @@ async function bench(what: string): Promise<void> {
     case 'broker': {
       const { benchBroker } = await import('./bench/broker.ts');
       const kafkaPid = values['kafka-pid'] === undefined ? undefined : number('kafka-pid');
-      const sizes = { runs: number('runs', 3), records: number('records'), seconds: number('seconds', 10) };
+      const sizes = { runs: number('runs', 3), records: number('records', 300_000), seconds: number('seconds', 10) };
       return benchBroker({ ...sizes, kafkaBootstrap: values['kafka-bootstrap'], kafkaPid, write });
     }
     case 'groups': {
@@ -101,6 +105,11 @@ async function bench(what: string): Promise<void> {
       const sizes = { megabytes: number('megabytes', 1_024), keys: number('keys'), runs: number('runs', 3) };
       return benchCompaction({ ...sizes, seconds: number('seconds', 60), rate: number('rate'), write });
     }
+    case 'replicated': {
+      const { benchReplicated } = await import('./bench/replicated.ts');
+      const sizes = { runs: number('runs', 3), records: number('records', 200_000), seconds: number('seconds', 10) };
+      return benchReplicated({ ...sizes, isCompared: !values.alone, generator: values.load, write });
+    }
     case 'failover': {
       const { benchFailover } = await import('./bench/failover.ts');
       return benchFailover({ rounds: count('rounds', 20), kafkaRounds: count('kafka-rounds', 3), write });
@@ -120,7 +129,7 @@ async function bench(what: string): Promise<void> {
     }
     case 'profile': {
       const { benchProfile } = await import('./bench/profile.ts');
-      return benchProfile({ records: number('records'), write });
+      return benchProfile({ records: number('records', 300_000), write });
     }
     case 'codec':
       return packageBench('protocol');

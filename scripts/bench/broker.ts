@@ -2,8 +2,9 @@
 import { spawnKafka } from '@odradek/testkit/process';
 import { must, odradek } from '../../test/support/run.ts';
 import { kafkaLibraries, rssMb, startApacheKafka } from './apache-kafka.ts';
-import { load, median, type Latency, type Load, type Subject } from './load.ts';
-import { circumstances, markdownTable, writeSection } from './report.ts';
+import { load, type Latency, type Load, type Subject } from './load.ts';
+import { circumstances, writeSection } from './report.ts';
+import { inTurn, Samples, type Goals } from './samples.ts';
 
 export type BrokerOptions = {
   readonly runs: number;
@@ -20,10 +21,8 @@ const START_RUNS = 5;
 const REST_MS = 3_000;
 const WARM_UP_RUNS = 2;
 
-type Samples = Map<string, Map<string, number[]>>;
-
 export async function benchBroker(options: BrokerOptions): Promise<void> {
-  const samples: Samples = new Map();
+  const samples = new Samples();
   await measureStart(samples);
   await using resources = new AsyncDisposableStack();
   const ours = resources.use(await spawnKafka({ config: { 'group.initial.rebalance.delay.ms': '0' } }));
@@ -32,23 +31,16 @@ export async function benchBroker(options: BrokerOptions): Promise<void> {
   if (typeof foreign === 'string') say(`Apache Kafka is not measured: ${foreign}`);
   else subjects.push(foreign);
   await rest();
-  for (const { name, pid } of subjects) if (pid !== undefined) add(samples, 'memory at rest, MB', name, rssMb(pid));
+  for (const { name, pid } of subjects) if (pid !== undefined) samples.add('memory at rest, MB', name, rssMb(pid));
   for (const batch of [16_384, 131_072]) await produceAndConsume(samples, subjects, options, batch);
   await latencies(samples, subjects, options);
-  const text = `${circumstances()} Medians of ${options.runs} runs, ours and Kafka's in turn.\n\n${tableOf(samples, typeof foreign !== 'string')}`;
+  const text = `${circumstances()} Medians of ${options.runs} runs, ours and Kafka's in turn.\n\n${samples.table(goals, typeof foreign !== 'string')}`;
   say(`\n${text}`);
   if (options.write) writeSection('broker', text);
 }
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
-}
-
-function add(samples: Samples, what: string, who: string, value: number): void {
-  const byName = samples.get(what) ?? new Map<string, number[]>();
-  samples.set(what, byName);
-  byName.set(who, [...(byName.get(who) ?? []), value]);
-  say(`${what.padEnd(44)} ${who.padEnd(12)} ${value.toFixed(2)}`);
 }
 
 /** Memory settles after the start, and what is measured is a node that has had nothing to do. */
@@ -59,7 +51,7 @@ function rest(): Promise<void> {
 async function measureStart(samples: Samples): Promise<void> {
   for (let run = 0; run < START_RUNS; run++) {
     await using node = await spawnKafka();
-    add(samples, START, 'odradek', node.readyMs / 1000);
+    samples.add(START, 'odradek', node.readyMs / 1000);
   }
 }
 
@@ -74,7 +66,7 @@ async function foreignSubject(
   const libraries = kafkaLibraries();
   if (libraries.use === undefined) return libraries.missing;
   const kafka = resources.use(await startApacheKafka(libraries.use));
-  add(samples, START, 'kafka', kafka.readyMs / 1000);
+  samples.add(START, 'kafka', kafka.readyMs / 1000);
   return { name: 'kafka', bootstrap: kafka.bootstrap, pid: kafka.pid };
 }
 
@@ -108,15 +100,10 @@ async function produceAndConsume(
   }
 }
 
-/** Whoever goes first alternates, so that a drift of the machine meets both. */
-function inTurn(subjects: readonly Subject[], run: number): readonly Subject[] {
-  return run % 2 === 0 ? subjects : subjects.toReversed();
-}
-
 function addLoad(samples: Samples, what: string, who: string, measured: Load): void {
-  add(samples, `${what}, MB/s`, who, measured.bytes / 1e6 / measured.seconds);
-  add(samples, `${what}, CPU-s/GB`, who, measured.cpuSeconds / (measured.bytes / 1e9));
-  add(samples, 'memory under load (peak), MB', who, measured.peakRssMb);
+  samples.add(`${what}, MB/s`, who, measured.bytes / 1e6 / measured.seconds);
+  samples.add(`${what}, CPU-s/GB`, who, measured.cpuSeconds / (measured.bytes / 1e9));
+  samples.add('memory under load (peak), MB', who, measured.peakRssMb);
 }
 
 async function latencies(samples: Samples, subjects: readonly Subject[], options: BrokerOptions): Promise<void> {
@@ -130,16 +117,14 @@ async function latencies(samples: Samples, subjects: readonly Subject[], options
         size: SIZE,
       });
       if (measured.failed > 0) throw new Error(`${subject.name}: ${measured.failed} records did not arrive`);
-      add(samples, 'latency at 2000 rec/s, p50 ms', subject.name, measured.p50Ms);
-      add(samples, 'latency at 2000 rec/s, p99 ms', subject.name, measured.p99Ms);
+      samples.add('latency at 2000 rec/s, p50 ms', subject.name, measured.p50Ms);
+      samples.add('latency at 2000 rec/s, p99 ms', subject.name, measured.p99Ms);
     }
   }
 }
 
-type Goal = { readonly text: string; readonly met: (ours: number, ratio: number) => boolean };
-
 /** Ratios are ours over Kafka's. */
-const goals: Readonly<Record<string, Goal>> = {
+const goals: Goals = {
   [START]: { text: '< 0.4', met: (ours) => ours < 0.4 },
   'memory at rest, MB': { text: '< 100', met: (ours) => ours < 100 },
   'memory under load (peak), MB': { text: '< 300', met: (ours) => ours < 300 },
@@ -149,40 +134,3 @@ const goals: Readonly<Record<string, Goal>> = {
   'consume from memory, CPU-s/GB': { text: '≤ 1.2', met: (ours) => ours <= 1.2 },
   'latency at 2000 rec/s, p99 ms': { text: '≤ 0.5x', met: (_ours, ratio) => ratio <= 0.5 },
 };
-
-function tableOf(samples: Samples, compared: boolean): string {
-  const rows = [...samples].map(([what, byName]) => {
-    // Memory is a promise for every moment, so that its largest value counts; of the rest the median does.
-    const summary = what.startsWith('memory') ? (values: readonly number[]): number => Math.max(...values) : median;
-    const of = (who: string): number => summary(byName.get(who) ?? []);
-    const spread = (who: string): string => shown(byName.get(who) ?? []);
-    const ratio = ratioOf(byName);
-    const goal = goals[what];
-    const relative = goal?.text.endsWith('x') === true;
-    const verdict =
-      goal === undefined || (relative && !compared) ? '' : goal.met(of('odradek'), ratio) ? 'met' : '**missed**';
-    return [
-      what,
-      spread('odradek'),
-      compared ? spread('kafka') : '',
-      compared ? `${ratio.toFixed(2)}x` : '',
-      goal?.text ?? '',
-      verdict,
-    ];
-  });
-  return markdownTable(['', 'Odradek', 'Apache Kafka', 'ratio', 'goal', ''], rows);
-}
-
-/** The median of the pairwise ratios where both ran in turn: both of a pair met the same machine. */
-function ratioOf(byName: ReadonlyMap<string, readonly number[]>): number {
-  const [ours = [], theirs = []] = [byName.get('odradek'), byName.get('kafka')];
-  if (ours.length !== theirs.length) return median(ours) / median(theirs);
-  return median(ours.map((value, index) => value / (theirs[index] ?? Number.NaN)));
-}
-
-function shown(values: readonly number[]): string {
-  if (values.length === 0) return 'not measured';
-  const text = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  return values.length === 1 ? text(median(values)) : `${text(median(values))} (${text(least)}-${text(most)})`;
-}

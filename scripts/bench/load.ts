@@ -44,6 +44,31 @@ export async function load<T>(mode: string, subject: Watched, topic: string, opt
   return JSON.parse(told) as T;
 }
 
+/** A load generator that takes `produce` and `latency` as `shared/tools/load` does and writes a line of JSON, instead of the project's own. */
+export async function foreignLoad(
+  program: string,
+  [mode, subject, topic]: readonly [mode: string, subject: Watched, topic: string],
+  args: readonly (string | number)[],
+): Promise<ForeignLoad> {
+  const python = confluentPython();
+  if (python.use === undefined) throw new Error(`the load generator needs librdkafka: ${python.missing}`);
+  const pids = ['--pids', [subject.pid ?? []].flat().join(',')];
+  const command = [python.use, program, mode, subject.bootstrap, topic, ...args.map(String), ...pids];
+  return JSON.parse(await must(command, { withinMs: LOAD_WITHIN_MS })) as ForeignLoad;
+}
+
+export type ForeignLoad = {
+  readonly records: number;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly broker_cpu_s: number;
+  readonly broker_rss_mb: number;
+  readonly failed?: number;
+  readonly received?: number;
+  readonly p50_ms?: number;
+  readonly p99_ms?: number;
+};
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
   const middle = Math.floor(sorted.length / 2);
