@@ -1,6 +1,6 @@
 /** Brokers that follow each other over simulated streams: the service and the fetcher of each, and model replicas over real logs. */
-import { limits, MetricsRegistry, Prng, silent } from '@odradek/base';
-import type { Limits, Logger } from '@odradek/base';
+import { config, limits, MetricsRegistry, Prng, silent } from '@odradek/base';
+import type { Limits, Logger, Ports } from '@odradek/base';
 import { SimClock, SimFiles } from '@odradek/base/testing';
 import { LogManager } from '@odradek/log';
 import type { PartitionLog } from '@odradek/log';
@@ -8,7 +8,6 @@ import { buildBatch } from '@odradek/protocol';
 import { replicaFetchService } from '@odradek/rpc';
 import { SimStreams } from '@odradek/rpc/testing';
 import type { SimNode } from '@odradek/rpc/testing';
-import { config } from '@odradek/base';
 import { topicSettings } from '../core/topic-settings.ts';
 import { ReplicaFetcher } from '../shell/replica-fetcher.ts';
 import { ReplicaService } from '../shell/replica-service.ts';
@@ -26,8 +25,6 @@ export type ReplicaClusterOptions = {
   readonly log?: Logger;
   /** One way of a message. */
   readonly delayMsMax?: number;
-  /** Makes what logs hold smaller than a read. */
-  readonly segmentBytes?: number;
 };
 
 export class ReplicaBroker {
@@ -84,7 +81,6 @@ export class ReplicaCluster {
   readonly limits: Limits;
   readonly log: Logger;
   readonly brokers: ReplicaBroker[] = [];
-  readonly files: SimFiles[] = [];
   #appended = 0;
 
   private constructor(options: ReplicaClusterOptions) {
@@ -148,36 +144,51 @@ export class ReplicaCluster {
       .append(buildBatch({}, [{ timestampMs: this.clock.nowMs(), value }]), this.clock.nowMs());
   }
 
-  async #addBroker(id: number, { partitions = 1, segmentBytes = 1 << 20 }: ReplicaClusterOptions): Promise<void> {
-    const files = new SimFiles();
-    const defaults = topicSettings(new config.TopicConfig(config.noOverrides, config.noLayers)).log;
-    const logs = await LogManager.open({
-      ports: { files, clock: this.clock, random: new Prng(id) },
-      limits: this.limits,
-      logger: this.log,
-      defaults: { ...defaults, segmentBytes },
-      config: {
-        logDirs: ['/data'],
-        nodeId: id,
-        clusterId: CLUSTER_ID,
-        flushOffsetCheckpointIntervalMs: DAY_MS,
-        flushStartOffsetCheckpointIntervalMs: DAY_MS,
-        retentionCheckIntervalMs: DAY_MS,
-        flushSchedulerIntervalMs: DAY_MS,
-        producerIdExpirationMs: DAY_MS,
-        producerIdExpirationCheckIntervalMs: DAY_MS,
-        recoveryThreadsPerDataDir: 1,
-      },
-    });
-    const own: PartitionLog[] = [];
-    for (let index = 0; index < partitions; index += 1) {
-      own.push(logs.open('topic', index, CLUSTER_ID, { ...defaults, segmentBytes }));
-    }
-    this.files.push(files);
-    const broker = new ReplicaBroker(id, this, own);
+  async #addBroker(id: number, { partitions = 1 }: ReplicaClusterOptions): Promise<void> {
+    const ports = { files: new SimFiles(), clock: this.clock, random: new Prng(id) };
+    const logs = await openLogs({ ports, limits: this.limits, nodeId: id, directory: '/data', partitions });
+    const broker = new ReplicaBroker(id, this, logs);
     this.brokers.push(broker);
     await broker.node.server.listen('', PORT);
   }
+}
+
+type LogsOptions = {
+  readonly ports: Pick<Ports, 'files' | 'clock' | 'random'>;
+  readonly limits: Limits;
+  readonly nodeId: number;
+  readonly directory: string;
+  readonly partitions: number;
+};
+
+/** The logs of the partitions of one topic. */
+export async function openLogs({
+  ports,
+  limits: bounds,
+  nodeId,
+  directory,
+  partitions,
+}: LogsOptions): Promise<PartitionLog[]> {
+  const defaults = topicSettings(new config.TopicConfig(config.noOverrides, config.noLayers)).log;
+  const manager = await LogManager.open({
+    ports,
+    limits: bounds,
+    logger: silent,
+    defaults,
+    config: {
+      logDirs: [directory],
+      nodeId,
+      clusterId: CLUSTER_ID,
+      flushOffsetCheckpointIntervalMs: DAY_MS,
+      flushStartOffsetCheckpointIntervalMs: DAY_MS,
+      retentionCheckIntervalMs: DAY_MS,
+      flushSchedulerIntervalMs: DAY_MS,
+      producerIdExpirationMs: DAY_MS,
+      producerIdExpirationCheckIntervalMs: DAY_MS,
+      recoveryThreadsPerDataDir: 1,
+    },
+  });
+  return Array.from({ length: partitions }, (_, index) => manager.open('topic', index, CLUSTER_ID, defaults));
 }
 
 /** All batches of a log, as they lie in it. */
