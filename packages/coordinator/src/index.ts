@@ -12,5 +12,6 @@ export type { PartitionEnd, PartitionEnds } from './group/core/insight/ends.ts';
 export type { Person, Phase, Rebalance, RebalanceOutcome } from './group/core/insight/rebalance.ts';
 export { GroupMachine } from './group/core/machine.ts';
 export { GroupCoordinator } from './group/shell/coordinator.ts';
-export type { AgedPartitionLag, ConsumedLogs, MeasuredLag } from './group/shell/lag.ts';
+export { recordTime } from './group/shell/lag.ts';
+export type { AgedPartitionLag, ConsumedLogs, EndAsk, EndTold, MeasuredLag } from './group/shell/lag.ts';
 export type { ExplainedGroup, GroupCoordinatorOptions, GroupsPort } from './group/shell/coordinator.ts';

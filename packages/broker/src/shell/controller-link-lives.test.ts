@@ -36,13 +36,14 @@ describe('a broker that the controller does not know any more', () => {
     ['another epoch', ErrorCode.STALE_BROKER_EPOCH],
     ['none', ErrorCode.BROKER_ID_NOT_REGISTERED],
   ])('registers again, as the same life, and its heart beats on with its new epoch: %s', async (_, code) => {
-    const { at, clock, controller, lines } = await serving();
+    const { at, clock, controller, lines, epochs } = await serving();
     controller.beatReply = ({ brokerEpoch }) =>
       brokerEpoch === 0 ? refuse(code, 'who are you') : ok({ fenced: false, shouldShutDown: false });
     controller.registers = () => ok({ brokerEpoch: 9 });
     await clock.advance(600);
     expect(controller.registrations).toEqual([registration, registration]);
     expect(at.brokerEpoch).toBe(9);
+    expect(epochs).toEqual([9]);
     expect(controller.beats.at(-1)?.brokerEpoch).toBe(9);
     expect(lines.map(({ message }) => message)).toContain('this broker has registered again');
   });

@@ -28,6 +28,8 @@ export type ControllerSessionOptions = {
   readonly offlineLogDirs: () => readonly string[];
   /** Metadata can no longer be applied: the broker must stop. */
   readonly bug: (error: unknown) => void;
+  /** It lives on under another broker epoch. */
+  readonly registeredAgain?: () => void;
   /** The cluster does not want this broker any more: it should stop in order. */
   readonly fault: (fault: Error) => void;
 };
@@ -218,6 +220,7 @@ export class ControllerSession {
     if (outcome.ok) {
       this.#registered = { brokerId, brokerEpoch: outcome.value.brokerEpoch };
       log.warn({ ...this.#registered }, 'this broker has registered again');
+      this.#options.registeredAgain?.();
     } else if (outcome.code !== ErrorCode.NOT_CONTROLLER && outcome.code !== ErrorCode.REQUEST_TIMED_OUT)
       fault(new Error(`the cluster does not take broker ${brokerId} any more: ${outcome.why}`));
     return outcome.ok;

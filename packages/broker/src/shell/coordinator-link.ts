@@ -27,6 +27,8 @@ export type CoordinatorLinkOptions = {
   readonly config: () => NodeConfig;
   readonly image: () => MetadataImage;
   readonly authorizer: Authorizer;
+  /** What groups consume, wherever it is led. */
+  readonly logs: ConsumedLogs;
 };
 
 /** How soon a shard that was too busy is told of changed topics again. */
@@ -67,7 +69,7 @@ export class CoordinatorLink {
       limits,
       config: () => (this.#groupConfig ??= this.#readGroupConfig()),
       topics: new ImageTopics(image),
-      logs: consumedLogs(replicas),
+      logs: options.logs,
       resolveRegex: (asked) => this.#regexes.resolve(asked),
       partitionCount: () => image().topics.byName(GROUP_TOPIC)?.partitions.length,
     });
@@ -155,15 +157,4 @@ export class CoordinatorLink {
     if (failed !== undefined && !failed.ok)
       this.#options.log.warn({ topics, why: failed.why }, 'committed offsets of deleted topics could not be removed');
   }
-}
-
-/** The logs that groups consume, as far as they are led here; of others no lag is known. */
-function consumedLogs(replicas: ReplicasPort): ConsumedLogs {
-  return {
-    endOf(topic, partition, stable) {
-      const end = replicas.endOf(topic, partition, stable);
-      return end.ok ? { kind: 'known', ...end.value } : { kind: 'unknown', why: end.why };
-    },
-    timestampAt: (topic, partition, offset) => replicas.timestampAt({ topic, partition, offset }),
-  };
 }

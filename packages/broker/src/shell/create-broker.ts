@@ -10,11 +10,14 @@ import { builtFeatures } from '@odradek/metadata';
 import type { Endpoint, MetadataImage } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { Replicas } from '@odradek/replication';
+import { brokerPeerService } from '@odradek/rpc';
 import { allowAll } from '../core/authorizer.ts';
+import { placeOf, strangerProblem } from '../core/peers.ts';
 import { Gate } from '../gate.ts';
 import { handlers } from '../handlers/registry.ts';
 import { advertisedEndpoints } from './advertised.ts';
 import { connectionBoundsOf } from './connection-bounds.ts';
+import { consumedLogs } from './consumed-logs.ts';
 import { DirectoryAssignments } from './directory-assignments.ts';
 import { ControllerSession, type MetadataFollower } from './controller-link.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
@@ -24,6 +27,8 @@ import { InternalTopics } from './internal-topics.ts';
 import { type BoundListener, Listeners } from './listener.ts';
 import { BrokerLogs } from './logs.ts';
 import type { BrokerOptions } from './options.ts';
+import { peerAnswers } from './peer-answers.ts';
+import { PeerAsks } from './peer-asks.ts';
 import { Requests } from './requests.ts';
 import { servicesOf } from './services.ts';
 import { Turns } from './turns.ts';
@@ -83,6 +88,7 @@ class Broker {
   #session: ControllerSession | undefined;
   #directories: DirectoryAssignments | undefined;
   #internalTopics: InternalTopics | undefined;
+  #peerAsks: PeerAsks | undefined;
 
   constructor(options: BrokerOptions, config: DynamicConfig) {
     this.#options = options;
@@ -165,8 +171,9 @@ class Broker {
     if (this.#state === 'stopped' || this.#state === 'stopping') return;
     this.#state = 'stopping';
     const untilMs = this.#options.ports.clock.monotonicMs() + deadlineMs;
-    await this.#listeners.stopAccepting();
+    // Until its partitions are led elsewhere, this broker serves whoever comes.
     await this.#session?.leave(deadlineMs * LEAVE_SHARE);
+    await this.#listeners.stopAccepting();
     const answered = this.#listeners.close(deadlineMs * ANSWER_SHARE);
     // Long polls and acks=all waits end now, with what there is.
     this.#replicas?.close();
@@ -174,6 +181,7 @@ class Broker {
     this.#coordinator?.close();
     this.#directories?.close();
     this.#internalTopics?.close();
+    this.#peerAsks?.close();
     this.#session?.close();
     await this.#logs?.close(untilMs, this.#session?.brokerEpoch ?? -1);
     this.#state = 'stopped';
@@ -206,6 +214,12 @@ class Broker {
       config: () => dynamic.current,
       image: () => session.image,
       authorizer: this.#options.authorizer ?? allowAll,
+      logs: consumedLogs({
+        nodeId,
+        replicas,
+        image: () => session.image,
+        asks: this.#meetPeers(replicas, () => session),
+      }),
     });
     const internalTopics = this.#internal(() => session);
     const directories = this.#assignments(logs, () => session);
@@ -259,6 +273,23 @@ class Broker {
       perRequestMax: this.#limits.directoryAssignmentsPerRequestMax,
     });
     return this.#directories;
+  }
+
+  /** Says what this broker answers others, and how it asks them; undefined: it is on its own. */
+  #meetPeers(replicas: Replicas, session: () => ControllerSession): PeerAsks | undefined {
+    const { peers, config, ports, onBug } = this.#options;
+    if (peers === undefined) return undefined;
+    const limits = this.#limits;
+    const stranger = (nodeId: number): string | undefined => strangerProblem(session().image, nodeId, config.nodeId);
+    peers.serve(brokerPeerService, peerAnswers({ replicas, limits, strangerProblem: stranger, bug: onBug }));
+    this.#peerAsks = new PeerAsks({
+      peers,
+      clock: ports.clock,
+      random: ports.random,
+      limits,
+      placeOf: (brokerId) => placeOf(session().image, brokerId, config.interBrokerListener),
+    });
+    return this.#peerAsks;
   }
 
   #internal(session: () => ControllerSession): InternalTopics {

@@ -79,7 +79,11 @@ export type GroupCoordinatorOptions = {
   readonly metrics?: Metrics;
 };
 
-const NO_LOGS: ConsumedLogs = { ...noEnds, timestampAt: () => Promise.resolve({ ok: true, value: undefined }) };
+const NO_LOGS: ConsumedLogs = {
+  ...noEnds,
+  timestampAt: () => Promise.resolve({ ok: true, value: undefined }),
+  endsElsewhere: () => Promise.resolve([]),
+};
 
 export class GroupCoordinator implements GroupsPort {
   readonly #options: GroupCoordinatorOptions;
@@ -209,7 +213,7 @@ export class GroupCoordinator implements GroupsPort {
 
   async #lag(groupId: string, stable: boolean): Promise<Outcome<MeasuredLag>> {
     const measured = await this.submit(groupId, { kind: 'lag', groupId, stable });
-    return measured.ok ? { ok: true, value: await this.#lagMeter.age(measured.value) } : measured;
+    return measured.ok ? { ok: true, value: await this.#lagMeter.age(measured.value, stable) } : measured;
   }
 
   #measured(metrics: Metrics): LagMetrics {

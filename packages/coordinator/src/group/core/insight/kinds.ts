@@ -70,6 +70,8 @@ export type PartitionLag = {
   readonly nextOffset: number;
   readonly owner: MemberName | null;
   readonly note: string | null;
+  /** The broker that has to be asked for the ends, since it leads the partition; -1: they were asked for here. */
+  readonly leaderElsewhere: number;
 };
 
 export type GroupLag = {

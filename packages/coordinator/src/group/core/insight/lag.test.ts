@@ -65,16 +65,16 @@ test.for([
     { lagRecords: 5, stableLagRecords: 0, nextOffset: 5, note: expect.stringContaining('open since offset 5') },
   ],
   [
+    'offline',
+    5,
+    { kind: 'unknown', why: 'orders-0 is offline' },
+    { lagRecords: -1, stableLagRecords: -1, highWatermark: -1, nextOffset: -1, note: 'orders-0 is offline' },
+  ],
+  [
     'led elsewhere',
     5,
-    { kind: 'unknown', why: 'broker 1 does not lead orders-0' },
-    {
-      lagRecords: -1,
-      stableLagRecords: -1,
-      highWatermark: -1,
-      nextOffset: -1,
-      note: 'broker 1 does not lead orders-0',
-    },
+    { kind: 'elsewhere', leader: 2 },
+    { lagRecords: -1, highWatermark: -1, nextOffset: -1, note: null, leaderElsewhere: 2 },
   ],
 ] as const)('lag: %s', ([, committed, end, expected]) => {
   expect(measured(committed, end).partitions).toMatchObject([{ committedOffset: committed, ...expected }]);

@@ -1,13 +1,14 @@
 /**
- * How far a group is behind. Committed offsets and the ends of the logs are read in one turn of the event loop, so that no number is older
- * than another, and none is negative: what lies before the log start cannot be consumed any more, and what lies beyond the high watermark
- * is told as a note. What is not known is said to be so, never guessed.
+ * How far a group is behind. Committed offsets and the ends of the logs that are led here are read in one turn of the event loop, so that
+ * no number is older than another; other leaders are asked for theirs after it, so that an end is never older than what was committed. No
+ * lag is negative: what lies before the log start cannot be consumed any more, and what lies beyond the high watermark is told as a note.
+ * What is not known is said to be so, never guessed.
  */
 import { UUID_ZERO, ok } from '@odradek/base';
 import { groupNotFound } from '../commits.ts';
 import type { OffsetValue, OpId } from '../kinds.ts';
 import type { Turn } from '../turn.ts';
-import type { PartitionEnds } from './ends.ts';
+import type { KnownEnd, PartitionEnds, UnknownEnd } from './ends.ts';
 import type { GroupLag, GroupPeek, InsightOps, MemberName, PartitionLag } from './kinds.ts';
 import { viewOf } from './view.ts';
 import type { GroupView } from './view.ts';
@@ -68,42 +69,52 @@ function measure(turn: Turn, ends: PartitionEnds, row: Row, stable: boolean): Pa
   const topicId = turn.topics.byName(topic)?.id ?? UUID_ZERO;
   const isStale = row.committed !== undefined && isOfEarlierTopic(row.committed, topicId);
   const committed = isStale ? undefined : row.committed;
-  const committedOffset = committed?.offset ?? UNKNOWN;
   const end = ends.endOf(topic, partition, stable);
-  const known = end.kind === 'known' ? end : undefined;
-  const from = known === undefined || committedOffset < 0 ? undefined : Math.max(committedOffset, known.logStartOffset);
-  const lagRecords = behind(from, known?.highWatermark);
-  return {
+  const unmeasured: PartitionLag = {
     topic,
     topicId,
     partition,
-    committedOffset,
+    committedOffset: committed?.offset ?? UNKNOWN,
     committedLeaderEpoch: committed?.leaderEpoch ?? UNKNOWN,
     committedAtMs: committed?.commitMs ?? UNKNOWN,
-    logStartOffset: known?.logStartOffset ?? UNKNOWN,
-    highWatermark: known?.highWatermark ?? UNKNOWN,
-    lastStableOffset: known?.lastStableOffset ?? UNKNOWN,
-    lagRecords,
-    stableLagRecords:
-      known === undefined || known.lastStableOffset < 0 ? UNKNOWN : behind(from, known.lastStableOffset),
-    nextOffset: lagRecords > 0 && from !== undefined ? from : UNKNOWN,
+    logStartOffset: UNKNOWN,
+    highWatermark: UNKNOWN,
+    lastStableOffset: UNKNOWN,
+    lagRecords: UNKNOWN,
+    stableLagRecords: UNKNOWN,
+    nextOffset: UNKNOWN,
     owner,
-    note: isStale
-      ? `offset ${row.committed?.offset ?? UNKNOWN} was committed for an earlier topic of this name`
-      : end.kind === 'unknown'
-        ? end.why
-        : noteOf(committedOffset, end),
+    note: isStale ? `offset ${row.committed?.offset ?? UNKNOWN} was committed for an earlier topic of this name` : null,
+    leaderElsewhere: UNKNOWN,
+  };
+  if (end.kind !== 'elsewhere') return measuredTo(end, unmeasured);
+  return { ...unmeasured, leaderElsewhere: end.leader };
+}
+
+/** A row whose ends were not known, with the ends that its leader has told since. */
+export function measuredTo(end: KnownEnd | UnknownEnd, row: PartitionLag): PartitionLag {
+  if (end.kind === 'unknown') return { ...row, note: row.note ?? end.why };
+  const { committedOffset } = row;
+  const { logStartOffset, highWatermark, lastStableOffset } = end;
+  const from = committedOffset < 0 ? undefined : Math.max(committedOffset, logStartOffset);
+  const lagRecords = behind(from, highWatermark);
+  return {
+    ...row,
+    logStartOffset,
+    highWatermark,
+    lastStableOffset,
+    lagRecords,
+    stableLagRecords: lastStableOffset < 0 ? UNKNOWN : behind(from, lastStableOffset),
+    nextOffset: lagRecords > 0 && from !== undefined ? from : UNKNOWN,
+    note: row.note ?? noteOf(committedOffset, end),
   };
 }
 
-function behind(from: number | undefined, end: number | undefined): number {
-  return from === undefined || end === undefined ? UNKNOWN : Math.max(0, end - from);
+function behind(from: number | undefined, end: number): number {
+  return from === undefined ? UNKNOWN : Math.max(0, end - from);
 }
 
-function noteOf(
-  committedOffset: number,
-  end: { readonly logStartOffset: number; readonly highWatermark: number; readonly lastStableOffset: number },
-): string | null {
+function noteOf(committedOffset: number, end: KnownEnd): string | null {
   const { logStartOffset, highWatermark, lastStableOffset } = end;
   if (committedOffset < 0) return 'nothing is committed: where it begins is up to auto.offset.reset of its consumer';
   if (committedOffset > highWatermark) {
