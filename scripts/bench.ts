@@ -16,6 +16,10 @@ const USAGE = `usage: pnpm bench [WHAT] [options]
                 --runs N (3)  --records N (200000)  --seconds S (10)  --alone: ours only  --load FILE: another load generator
   failover    three nodes under 600 idempotent writes/s, one of which is killed, stopped and restarted, beside Apache Kafka
                 --rounds N (20)  --kafka-rounds N (3; 0: not measured)
+  catch-up    a node of three is off while much is written: how fast it catches up, and what others notice, beside Apache Kafka
+                --megabytes N (5120)  --rate N (2000)  --alone
+  idle-partitions  many partitions on three nodes: what they cost at rest, and the failover of all, beside Apache Kafka
+                --partitions N (3000)  --seconds S (30)  --rounds N (3)  --alone
   failover-controllers  the active controller of three nodes is killed, stopped and cut off
                 --rounds N (30)
   metadata    many partitions on three nodes: time, memory, snapshots, a new broker's way in; one topic after another, beside Apache Kafka
@@ -113,6 +117,20 @@ async function bench(what: string): Promise<void> {
     case 'failover': {
       const { benchFailover } = await import('./bench/failover.ts');
       return benchFailover({ rounds: count('rounds', 20), kafkaRounds: count('kafka-rounds', 3), write });
+    }
+    case 'catch-up': {
+      const { benchCatchUp } = await import('./bench/catch-up.ts');
+      const sizes = { megabytes: number('megabytes', 5_120), rate: number('rate') };
+      return benchCatchUp({ ...sizes, isCompared: !values.alone, write });
+    }
+    case 'idle-partitions': {
+      const { benchIdlePartitions } = await import('./bench/idle-partitions.ts');
+      const sizes = {
+        partitions: number('partitions', 3_000),
+        seconds: number('seconds', 30),
+        rounds: count('rounds', 3),
+      };
+      return benchIdlePartitions({ ...sizes, isCompared: !values.alone, write });
     }
     case 'failover-controllers': {
       const { benchFailoverControllers } = await import('./bench/failover-controllers.ts');

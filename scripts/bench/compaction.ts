@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { ApiKey } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
 import { spawnKafka, type KafkaProcess } from '@odradek/testkit/process';
-import { load, median, type Latency } from './load.ts';
+import { load, median, quantile, type Latency } from './load.ts';
 import { circumstances, markdownTable, writeSection } from './report.ts';
 
 export type CompactionOptions = {
@@ -207,11 +207,6 @@ function waitsOf(runs: readonly Run[], isCompacting: boolean): number[] {
   return runs.flatMap(({ slices }) =>
     slices.flatMap((slice) => (slice.isCompacting === isCompacting ? slice.waits : [])),
   );
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
 function report(runs: readonly Run[]): string {

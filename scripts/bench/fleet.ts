@@ -24,7 +24,12 @@ export type FleetNode = {
   resume(): void;
 };
 
-export type Place = { readonly partition: number; readonly leader: number; readonly isr: readonly number[] };
+export type Place = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly leader: number;
+  readonly isr: readonly number[];
+};
 
 export type FleetOptions = {
   readonly config?: Readonly<Record<string, string>>;
@@ -92,9 +97,9 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Asks the nodes in turn until one answers. */
-  async ask<K extends ApiKey>(key: K, body: RequestInput<K>, without?: FleetNode): Promise<ResponseOf<K>> {
+  async ask<K extends ApiKey>(key: K, body: RequestInput<K>): Promise<ResponseOf<K>> {
     let last: unknown;
-    for (const node of this.nodes.filter((each) => each !== without && each.isRunning)) {
+    for (const node of this.nodes.filter((each) => each.isRunning)) {
       try {
         using wire = await Wire.open(node.address, ASK_WITHIN_MS);
         return await wire.call(key, body, VERSIONS[key] ?? apiByKey(key).maxStable);
@@ -127,30 +132,32 @@ export class Fleet implements AsyncDisposable {
     if (deleted?.errorCode !== ErrorCode.NONE) throw new Error(`${this.name}: topic ${name} was not deleted`);
   }
 
-  /** Every partition of a topic, as one of the nodes knows it. */
-  async places(topic: string, without?: FleetNode): Promise<Place[]> {
-    const request = { topics: [{ name: topic }], allowAutoTopicCreation: false };
-    const { topics } = await this.ask(ApiKey.Metadata, request, without);
-    const partitions = topics[0]?.partitions ?? [];
-    return partitions
-      .map(({ partitionIndex, leaderId, isrNodes }) => ({ partition: partitionIndex, leader: leaderId, isr: isrNodes }))
-      .toSorted((left, right) => left.partition - right.partition);
+  /** Every partition of these topics, as one of the nodes knows it. */
+  async places(topics: readonly string[]): Promise<Place[]> {
+    const request = { topics: topics.map((name) => ({ name })), allowAutoTopicCreation: false };
+    const answer = await this.ask(ApiKey.Metadata, request);
+    return answer.topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ partitionIndex, leaderId, isrNodes }) => ({
+        topic: name ?? '',
+        partition: partitionIndex,
+        leader: leaderId,
+        isr: isrNodes,
+      })),
+    );
   }
 
   /** Waits until all replicas of these topics are in sync, as every node knows it. @param partitions of each */
   async untilInSync(topics: readonly string[], partitions: number): Promise<void> {
+    const isWhole = async (node: FleetNode): Promise<boolean> => {
+      if (!node.isRunning) return false;
+      const places = await new Fleet(this.name, [node], this.#dispose).places(topics).catch(() => []);
+      if (places.length !== partitions * topics.length) return false;
+      return places.every(({ isr, leader }) => isr.length === NODES && leader > 0);
+    };
     await eventually(
       `${this.name}: all replicas are in sync`,
       async () => {
-        for (const node of this.nodes) {
-          for (const topic of topics) {
-            const others = this.nodes.filter((each) => each !== node);
-            const places = await this.#placesAt(node, topic).catch(() => []);
-            const isWhole =
-              places.length === partitions && places.every(({ isr, leader }) => isr.length === NODES && leader > 0);
-            if (!isWhole || others.some(({ isRunning }) => !isRunning)) return false;
-          }
-        }
+        for (const node of this.nodes) if (!(await isWhole(node))) return false;
         return true;
       },
       IN_SYNC_WITHIN_MS,
@@ -184,11 +191,6 @@ export class Fleet implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#dispose();
-  }
-
-  async #placesAt(node: FleetNode, topic: string): Promise<Place[]> {
-    const alone = new Fleet(this.name, [node], this.#dispose);
-    return alone.places(topic);
   }
 }
 

@@ -34,6 +34,8 @@ export class Writes {
   readonly #child: ChildProcess;
   /** For each partition when a record was acknowledged, in milliseconds of the wall clock. */
   readonly #acks: number[][];
+  /** Of the same acknowledgements, in milliseconds since the record was due. */
+  readonly #waits: number[][];
   readonly #ended: Promise<number | null>;
   #last = '';
   #said = '';
@@ -42,6 +44,7 @@ export class Writes {
     const python = confluentPython();
     if (python.use === undefined) throw new Error(`the writes need librdkafka: ${python.missing}`);
     this.#acks = Array.from({ length: partitions }, () => []);
+    this.#waits = Array.from({ length: partitions }, () => []);
     const numbers = ['--rate', String(rate), '--partitions', String(partitions)];
     if (socketTimeoutMs !== undefined) numbers.push('--socket-timeout', String(socketTimeoutMs));
     const child = spawn(python.use, [`${root}test/bench/python/writes.py`, bootstrap, topic, ...numbers]);
@@ -68,6 +71,13 @@ export class Writes {
     });
   }
 
+  /** How long the acknowledgements of this span of the wall clock had been waited for, in milliseconds. */
+  waits(fromMs: number, toMs: number): number[] {
+    return this.#acks.flatMap((times, partition) =>
+      times.flatMap((time, at) => (time >= fromMs && time <= toMs ? [this.#waits[partition]?.[at] ?? Number.NaN] : [])),
+    );
+  }
+
   /** Sends no more. @returns what became of every record, when all partitions have been read */
   async end(): Promise<Verdict> {
     this.#child.stdin?.end();
@@ -85,7 +95,10 @@ export class Writes {
   #take(line: string): void {
     this.#last = line;
     const [kind, partition = '', ...rest] = line.split(' ');
-    if (kind === 'ack') this.#acks[Number(partition)]?.push(Number(rest[0]));
+    if (kind === 'ack') {
+      this.#acks[Number(partition)]?.push(Number(rest[0]));
+      this.#waits[Number(partition)]?.push(Number(rest[1]));
+    }
     if (kind === 'error') this.errors.push(`partition ${partition}: ${rest.join(' ')}`);
   }
 }

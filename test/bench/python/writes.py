@@ -1,8 +1,8 @@
 """Idempotent writes at a steady pace that are checked in the end: what was acknowledged must be there, once, at its offset, in its order.
 usage: writes.py BOOTSTRAP TOPIC --rate PER_SECOND --partitions N --size BYTES [--socket-timeout MS]
 Every option of the client is librdkafka's default, idempotence and what is named apart. Lines on stdout while it runs:
-  ack PARTITION MILLISECONDS      a record was acknowledged, at this time of the wall clock
-  error PARTITION TEXT            a record was given up: what a client's application sees
+  ack PARTITION MILLISECONDS WAIT  a record was acknowledged, at this time of the wall clock, so long after it was due
+  error PARTITION TEXT             a record was given up: what a client's application sees
 It sends until stdin ends. Then it waits for what is under way, reads every partition from its start, and the last line is the verdict as JSON."""
 import argparse
 import json
@@ -41,21 +41,23 @@ class Writes:
                 partition = count % options.partitions
                 number = self.sent[partition]
                 self.sent[partition] += 1
+                due = began + count / options.rate
                 count += 1
                 value = struct.pack(">q", number) + padding
-                producer.produce(options.topic, value, partition=partition, on_delivery=self.told(partition, number))
+                producer.produce(options.topic, value, partition=partition, on_delivery=self.told(partition, number, due))
                 producer.poll(0)
             producer.poll(0.001)
         self.failed += producer.flush(FLUSH_WITHIN_S)
 
-    def told(self, partition, number):
+    def told(self, partition, number, due):
         def delivered(error, message):
             if error:
                 self.failed += 1
                 print(f"error {partition} {error}", flush=True)
                 return
             self.acked[partition][number] = message.offset()
-            print(f"ack {partition} {time.time() * 1000:.2f}", flush=True)
+            now = time.time()
+            print(f"ack {partition} {now * 1000:.2f} {(now - due) * 1000:.2f}", flush=True)
 
         return delivered
 
