@@ -28,7 +28,7 @@ export type LinkRoom = {
   readonly limits: Limits;
   readonly log: Logger;
   readonly bytesIn: Counter;
-  readonly streams: StreamClient;
+  readonly streams: Pick<StreamClient, 'dial'>;
   readonly peerOf: (brokerId: number) => ReplicaPeer | undefined;
   /** Of the own registration; undefined: there is none yet. */
   readonly brokerEpoch: () => number | undefined;

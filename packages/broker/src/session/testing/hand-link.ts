@@ -93,8 +93,9 @@ export function session(followers: MetadataFollower[] = []) {
   const bugs: unknown[] = [];
   const offline: string[] = [];
   const faults: Error[] = [];
+  const epochs: number[] = [];
   const metrics = new MetricsRegistry();
-  const at = new ControllerSession({
+  const at: ControllerSession = new ControllerSession({
     link: controller,
     clock,
     limits: limits.tiny,
@@ -104,10 +105,11 @@ export function session(followers: MetadataFollower[] = []) {
     heartbeatMs: 500,
     registerMs: 5_000,
     offlineLogDirs: () => offline,
+    registeredAgain: () => void epochs.push(at.brokerEpoch),
     bug: (error) => void bugs.push(error),
     fault: (fault) => void faults.push(fault),
   });
-  return { at, clock, controller, lines, bugs, metrics, offline, faults };
+  return { at, clock, controller, lines, bugs, metrics, offline, faults, epochs };
 }
 
 /** A session that has joined, of a broker that serves. */

@@ -1,0 +1,85 @@
+/**
+ * The copies of partitions between this broker and others: it dials the brokers that lead what it follows, where metadata says that they are,
+ * and hears those that follow what it leads. A broker on its own follows nobody.
+ */
+import type { Clock, Limits, Logger, Metrics, NodeConfig, Random } from '@odradek/base';
+import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
+import { noReplicaFetchers, ReplicaFetcher, ReplicaService } from '@odradek/replication';
+import type { LedPartition, ReplicaFetchers } from '@odradek/replication';
+import { replicaFetchService } from '@odradek/rpc';
+import { placeOf, strangerProblem } from '../core/peers.ts';
+import type { MetadataFollower } from './controller-link.ts';
+import type { BrokerOptions } from './options.ts';
+
+export type ReplicaStreamsOptions = {
+  readonly nodeId: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Limits;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly config: () => NodeConfig;
+  readonly image: () => MetadataImage;
+  /** Of the own registration; -1: there is none yet. */
+  readonly brokerEpoch: () => number;
+  readonly peers: BrokerOptions['peers'];
+};
+
+/** Learns of metadata after the partitions. */
+export class ReplicaStreams implements MetadataFollower {
+  readonly #options: ReplicaStreamsOptions;
+  readonly #fetcher: ReplicaFetcher | undefined;
+
+  constructor(options: ReplicaStreamsOptions) {
+    this.#options = options;
+    this.#fetcher = options.peers === undefined ? undefined : fetcherOf(options, options.peers);
+  }
+
+  /** Who keeps the partitions up to date that are followed here. */
+  get fetchers(): ReplicaFetchers {
+    return this.#fetcher ?? noReplicaFetchers;
+  }
+
+  /** From now on others may follow what is led here. */
+  serve(partitionOf: (topicId: string, partition: number) => LedPartition | undefined): void {
+    const { nodeId, peers, image, ...room } = this.#options;
+    const brokerEpochOf = (brokerId: number): number | undefined => image().cluster.broker(brokerId)?.epoch;
+    const service = new ReplicaService({ ...room, nodeId, partitionOf, brokerEpochOf });
+    peers?.serve(replicaFetchService, {
+      admit: (peer) => strangerProblem(image(), peer.nodeId, nodeId) ?? service.admit(peer),
+      opened: (stream) => service.opened(stream),
+    });
+  }
+
+  snapshot(): void {
+    this.#fetcher?.metadataChanged();
+  }
+
+  changed(delta: MetadataDelta): void {
+    if (delta.brokers.size > 0) this.#fetcher?.metadataChanged();
+  }
+
+  /** This broker lives on under another epoch: streams that say the old one are begun anew. */
+  registered(): void {
+    this.#fetcher?.metadataChanged();
+  }
+
+  /** Nothing is followed any more. Whoever follows is told when the node ends its streams. */
+  close(): void {
+    this.#fetcher?.close();
+  }
+}
+
+function fetcherOf(options: ReplicaStreamsOptions, streams: NonNullable<BrokerOptions['peers']>): ReplicaFetcher {
+  const { config, image, brokerEpoch, ...room } = options;
+  return new ReplicaFetcher({
+    ...room,
+    streams,
+    brokerEpoch: () => (brokerEpoch() < 0 ? undefined : brokerEpoch()),
+    fetchBackoffMs: () => config().get('replica.fetch.backoff.ms'),
+    peerOf: (brokerId) => {
+      const place = placeOf(image(), brokerId, config().interBrokerListener);
+      return place === undefined ? undefined : { host: place.host, port: place.port, epoch: place.brokerEpoch };
+    },
+  });
+}
