@@ -14,7 +14,7 @@ const layers: Record<string, readonly string[]> = {
   server: ['base', 'protocol', 'log', 'metadata', 'rpc', 'broker', 'controller'],
   testkit: ['base', 'protocol', 'server'],
   cli: ['base', 'protocol'],
-  sim: ['base', 'protocol', 'metadata', 'rpc', 'controller', 'broker'],
+  sim: ['base', 'protocol', 'metadata', 'log', 'rpc', 'replication', 'controller', 'broker'],
 };
 
 /** A library has one home, so that replacing it is a change in one room. */

@@ -13,17 +13,18 @@ test('sim: says how many seeds passed, in its last line', async () => {
 });
 
 test('sim: one seed is run in every gear, unless one is chosen', async () => {
-  const both = await run('--seed', '1');
-  expect(both.code).toBe(0);
-  expect(both.lines.filter((line) => line.includes('every claim held'))).toEqual([
+  const all = await run('--seed', '1');
+  expect(all.code).toBe(0);
+  expect(all.lines.filter((line) => line.includes('every claim held'))).toEqual([
     expect.stringContaining('(raft: '),
     expect.stringContaining('(controllers: '),
+    expect.stringContaining('(cluster: '),
   ]);
   const { lines } = await run('--seed', '1', '--gear', 'raft');
   expect(lines.filter((line) => line.includes('every claim held'))).toHaveLength(1);
 });
 
-test('sim: every tenth of many seeds is run in the long gear, too', async () => {
+test('sim: every tenth of many seeds is run in the long gears, too', async () => {
   const [ninth, tenth] = [await run('--seeds', '1', '--from', '9'), await run('--seeds', '1', '--from', '10')];
   expect([ninth.code, tenth.code]).toEqual([0, 0]);
 });

@@ -1,19 +1,22 @@
 /** The simulator on the command line: one seed with its story, or many with a count. */
 import { parseArgs } from 'node:util';
+import { runCluster } from './cluster/cluster.ts';
+import type { ClusterReport } from './cluster/cluster.ts';
 import { runControllers } from './controllers/cluster.ts';
 import type { ControllersReport } from './controllers/cluster.ts';
 import { runRaft } from './raft/cluster.ts';
 import type { RunReport } from './raft/cluster.ts';
 
-const HELP = `Runs whole clusters of controllers on virtual time, network and disks, and checks what must always hold as things happen.
+const HELP = `Runs whole clusters on virtual time, network and disks, and checks what must always hold as things happen.
 
   sim --seed N              one run of each gear; prints what it drew, and everything that happened when a claim was broken
   sim --seed N --trace      the same, and everything that happened in any case
   sim --seeds COUNT         COUNT fresh seeds
   sim --seeds COUNT --from N   the COUNT seeds from N on
   --gear raft               only the Raft core of the controllers, of which a run is short
-  --gear controllers        only whole controllers and the metadata side of brokers, as production puts them together;
-                            without --gear, --seeds runs this one with every tenth seed
+  --gear controllers        only whole controllers and the metadata side of brokers, as production puts them together
+  --gear cluster            only whole nodes with their logs and replicas, used by clients over the Kafka protocol;
+                            without --gear, --seeds runs the two long gears with every tenth seed
 
 A seed decides everything: the same seed is the same run, to the byte. The last line is "N passed, N failed".
 `;
@@ -21,10 +24,11 @@ A seed decides everything: the same seed is the same run, to the byte. The last 
 /** Lines of a story that are printed: its end is where the claim was broken. */
 const STORY_LINES_MAX = 400;
 /** Without a choice, so many seeds of the short gear go with one of the long. */
-const CONTROLLERS_EVERY_SEEDS = 10;
+const LONG_EVERY_SEEDS = 10;
 
-type Gear = 'raft' | 'controllers';
-type Report = RunReport | ControllersReport;
+const GEARS = ['raft', 'controllers', 'cluster'] as const;
+type Gear = (typeof GEARS)[number];
+type Report = RunReport | ControllersReport | ClusterReport;
 type Print = (line: string) => void;
 
 export async function main(args: readonly string[], print: Print, freshSeed: () => number): Promise<number> {
@@ -53,14 +57,14 @@ export async function main(args: readonly string[], print: Print, freshSeed: () 
     print(`'${wrong}' is not a seed or a count: a whole number of up to nine digits is`);
     return 2;
   }
-  if (gear !== undefined && gear !== 'raft' && gear !== 'controllers') {
-    print(`'${gear}' is not a gear: raft and controllers are`);
+  const chosen: readonly Gear[] = gear === undefined ? GEARS : GEARS.filter((each) => each === gear);
+  if (chosen.length === 0) {
+    print(`'${gear}' is not a gear: ${GEARS.join(', ')} are`);
     return 2;
   }
-  const chosen: readonly Gear[] = gear === undefined ? ['raft', 'controllers'] : [gear];
   if (seed !== undefined) return runOne(Number(seed), { gears: chosen, isTraced: trace === true }, print);
   const gearsOf = (each: number): readonly Gear[] =>
-    gear === undefined && each % CONTROLLERS_EVERY_SEEDS !== 0 ? ['raft'] : chosen;
+    gear === undefined && each % LONG_EVERY_SEEDS !== 0 ? ['raft'] : chosen;
   return runMany({ from: from === undefined ? freshSeed() : Number(from), count: Number(seeds), gearsOf }, print);
 }
 
@@ -97,7 +101,8 @@ async function runMany({ from, count, gearsOf }: Many, print: Print): Promise<nu
 }
 
 function run(gear: Gear, seed: number, trace?: Print): Promise<Report> {
-  return gear === 'raft' ? Promise.resolve(runRaft(seed, undefined, trace)) : runControllers(seed, undefined, trace);
+  if (gear === 'raft') return Promise.resolve(runRaft(seed, undefined, trace));
+  return gear === 'controllers' ? runControllers(seed, undefined, trace) : runCluster(seed, undefined, trace);
 }
 
 function told(gear: Gear, report: Report): string {

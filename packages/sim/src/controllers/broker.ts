@@ -5,11 +5,12 @@
 import type { Clock, Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
 import type { AdminReply, AdminRequest, BrokerRegistration } from '@odradek/metadata';
-import { MetadataImage } from '@odradek/metadata';
-import type { ControllerLink, SessionObserver } from '@odradek/metadata';
+import type { MetadataImage } from '@odradek/metadata';
+import type { ControllerLink } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import { ImageWatch } from './claims/images.ts';
 import type { Claims } from './claims/claims.ts';
+import { watchedLink } from './claims/watched-link.ts';
 import type { BrokerSession, Composition } from './composition.ts';
 
 export type BrokerOptions = {
@@ -47,7 +48,7 @@ export class SimBroker {
     this.#who = `broker ${brokerId} (${incarnationId.slice(0, 4)})`;
     this.#watch = new ImageWatch(claims.judge, this.#who);
     this.#session = composition.sessionOf({
-      link: this.#watched(options.link),
+      link: watchedLink(options.link, { claims, brokerId, who: this.#who }),
       clock,
       limits,
       heartbeatMs,
@@ -116,35 +117,6 @@ export class SimBroker {
       rack: null,
       features: builtFeatures,
       logDirs: [directoryId],
-    };
-  }
-
-  /** The link, with the claims checked on what passes. */
-  #watched(link: ControllerLink): ControllerLink {
-    const { claims, brokerId } = this.#options;
-    const watched = (observer: SessionObserver): SessionObserver => ({
-      ...observer,
-      snapshot: (state) => {
-        claims.log.committed({ offset: state.endOffset, epoch: state.epoch });
-        claims.judge.watch(() => claims.ledger.wholeImage(`the snapshot for ${this.#who}`, MetadataImage.from(state)));
-        observer.snapshot(state);
-      },
-      committed: (batch) => {
-        claims.log.committed({ offset: batch.endOffset, epoch: batch.epoch });
-        claims.ledger.batch(this.#who, batch);
-        observer.committed(batch);
-      },
-    });
-    return {
-      register: (registration, deadlineMs) => link.register(registration, deadlineMs),
-      heartbeat: async (beat) => {
-        const taken = claims.registrations.beats(this.#who, brokerId, beat.brokerEpoch);
-        const outcome = await link.heartbeat(beat);
-        if (outcome.ok) taken();
-        return outcome;
-      },
-      subscribe: (observer) => link.subscribe(watched(observer)),
-      submit: (request, principal) => link.submit(request, principal),
     };
   }
 }

@@ -4,13 +4,16 @@ import type { Voter, VoterEndpoint } from '@odradek/controller/raft';
 import type { ControllersOptions } from './options.ts';
 
 export const CONTROLLER_PORT = 9093;
-const BROKER_PORT = 9092;
+export const BROKER_PORT = 9092;
 const LISTENER = 'CONTROLLER';
 const HEARTBEATS_PER_SESSION = 5;
 
 export type Roles = { readonly isController: boolean; readonly isBroker: boolean };
 export type Quorum = {
-  readonly options: ControllersOptions;
+  readonly options: Pick<
+    ControllersOptions,
+    'isDynamic' | 'isAutoJoin' | 'electionTimeoutMs' | 'sessionTimeoutMs' | 'snapshotBytes'
+  >;
   /** The machines with a controller, from the first on. */
   readonly controllerIds: readonly number[];
 };
@@ -36,7 +39,13 @@ export function firstVotersOf(quorum: Quorum, id: number, directoryId: string): 
   return quorum.controllerIds.map((each) => ({ id: each, directoryId: UUID_ZERO, endpoints: endpointsOf(each) }));
 }
 
-export function configOf(quorum: Quorum, id: number, { isController, isBroker }: Roles): NodeConfig {
+/** @param more keys beyond those that every machine has */
+export function configOf(
+  quorum: Quorum,
+  id: number,
+  { isController, isBroker }: Roles,
+  more: Readonly<Record<string, string>> = {},
+): NodeConfig {
   const { options } = quorum;
   const host = hostOf(id);
   const roles = [...(isBroker ? ['broker'] : []), ...(isController ? ['controller'] : [])];
@@ -57,6 +66,7 @@ export function configOf(quorum: Quorum, id: number, { isController, isBroker }:
       ['broker.heartbeat.interval.ms', String(Math.floor(options.sessionTimeoutMs / HEARTBEATS_PER_SESSION))],
       ['metadata.log.max.record.bytes.between.snapshots', String(options.snapshotBytes)],
       ['leader.imbalance.check.interval.seconds', '5'],
+      ...Object.entries(more),
     ]),
   );
 }

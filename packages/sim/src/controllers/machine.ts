@@ -13,6 +13,7 @@ import type { Composition } from './composition.ts';
 import { DiskImage, openDatabase } from './database.ts';
 import { CONTROLLER_PORT, configOf, firstVotersOf, hostOf, isStandalone } from './machine-config.ts';
 import type { Quorum, Roles } from './machine-config.ts';
+import type { ControllersOptions } from './options.ts';
 import { Gate, processClock } from './process.ts';
 
 const CLUSTER_ID = 'simulated-cluster-0000';
@@ -20,6 +21,7 @@ const CLUSTER_ID = 'simulated-cluster-0000';
 const STALL_MS = 800;
 
 export type World = Quorum & {
+  readonly options: ControllersOptions;
   readonly scheduler: Scheduler;
   readonly random: Prng;
   readonly streams: SimStreams;

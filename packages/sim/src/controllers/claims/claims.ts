@@ -1,6 +1,6 @@
 /** All the claims of a run, wired together. */
 import type { Limits } from '@odradek/base';
-import type { BrokerImage, MetadataImage } from '@odradek/metadata';
+import type { BrokerImage, MetadataDelta, MetadataImage } from '@odradek/metadata';
 import { Changes } from './changes.ts';
 import { Leaders } from './images.ts';
 import { Judge } from './judge.ts';
@@ -18,6 +18,8 @@ export type ClaimsOptions = {
   readonly majority: number;
   /** Hears what becomes of controllers and brokers. */
   readonly trace: (line: string) => void;
+  /** Hears of each change of the committed image. */
+  readonly changed?: (delta: MetadataDelta, image: MetadataImage) => void;
 };
 
 export class Claims {
@@ -28,7 +30,7 @@ export class Claims {
   readonly leaders: Leaders;
   readonly registrations: Registrations;
 
-  constructor({ nowMs, limits, patienceMs, majority, trace }: ClaimsOptions) {
+  constructor({ nowMs, limits, patienceMs, majority, trace, changed }: ClaimsOptions) {
     this.judge = new Judge(nowMs);
     this.leaders = new Leaders(this.judge, limits.controllerRecordsPerSliceMax);
     this.registrations = new Registrations(this.judge, nowMs, patienceMs);
@@ -39,6 +41,7 @@ export class Claims {
       changed: (delta, image) => {
         this.leaders.changed(delta, image);
         this.registrations.changed(delta, image);
+        changed?.(delta, image);
         for (const [id, before] of delta.brokers) trace(`${standing(image, id, before)} (${image.endOffset})`);
       },
     });

@@ -1,0 +1,85 @@
+/** What a seed decides before a run begins: which nodes and topics there are, what clients do, what may go wrong and how often. */
+import { Prng } from '@odradek/base';
+
+export type ClusterOptions = {
+  readonly seed: number;
+  readonly controllerCount: number;
+  readonly brokerCount: number;
+  /** Brokers run in the processes of controllers. */
+  readonly isCombined: boolean;
+  /** The voters are those of the configuration. */
+  readonly isDynamic: false;
+  readonly isAutoJoin: false;
+  readonly safetyMs: number;
+  readonly electionTimeoutMs: number;
+  readonly sessionTimeoutMs: number;
+  readonly replicaLagMs: number;
+  readonly messageDelayMs: number;
+  readonly diskDelayMs: number;
+  readonly snapshotBytes: number;
+  /** Out of 1000: how much faster or slower a process's clock may run. */
+  readonly driftPerMille: number;
+  readonly partitionCount: number;
+  readonly replicationFactor: number;
+  readonly minInsyncReplicas: number;
+  /** Bytes after which a log begins a new file. */
+  readonly segmentBytes: number;
+  /** How long a producer waits between batches, on the average. */
+  readonly produceEveryMs: number;
+  /** Batches that a producer sends ahead of the answers. */
+  readonly inFlight: number;
+  /** Mean times between things that happen, milliseconds; 0: none of the kind. */
+  readonly adminEveryMs: number;
+  readonly resetEveryMs: number;
+  readonly cutEveryMs: number;
+  readonly killEveryMs: number;
+  readonly powerOffEveryMs: number;
+  /** Every process is killed at once. */
+  readonly blackoutEveryMs: number;
+  readonly stopEveryMs: number;
+  readonly pauseEveryMs: number;
+  readonly wipeEveryMs: number;
+  readonly stallEveryMs: number;
+  readonly fullDiskEveryMs: number;
+  /** Out of 1000 acknowledged batches: the leader that said so dies at that moment. */
+  readonly killOnAckPerMille: number;
+};
+
+export function drawCluster(seed: number): ClusterOptions {
+  const random = new Prng(seed ^ 0x0d_5ade);
+  const one = <T>(...choices: readonly [T, ...T[]]): T => choices[random.below(choices.length)] ?? choices[0];
+  return {
+    seed,
+    controllerCount: one(3, 3, 1),
+    brokerCount: one(3, 3, 3, 4),
+    isCombined: one(true, true, false),
+    isDynamic: false,
+    isAutoJoin: false,
+    safetyMs: one(2_000, 3_000, 5_000),
+    electionTimeoutMs: one(200, 400),
+    sessionTimeoutMs: one(600, 1_500),
+    replicaLagMs: one(300, 1_000, 3_000),
+    messageDelayMs: one(1, 5, 20),
+    diskDelayMs: one(0, 2, 20),
+    snapshotBytes: one(3_000, 1_000_000),
+    driftPerMille: one(0, 0, 20, 100),
+    partitionCount: one(1, 2, 4),
+    replicationFactor: 1,
+    minInsyncReplicas: 1,
+    segmentBytes: one(1_024, 4_096, 1_048_576),
+    produceEveryMs: one(10, 30, 80),
+    inFlight: one(1, 3, 5),
+    adminEveryMs: one(0, 150, 500),
+    resetEveryMs: one(0, 300, 1_000),
+    cutEveryMs: one(0, 700, 2_000),
+    killEveryMs: one(0, 800, 2_500),
+    powerOffEveryMs: one(0, 0, 1_500),
+    blackoutEveryMs: one(0, 0, 0, 2_000),
+    stopEveryMs: one(0, 0, 1_500),
+    pauseEveryMs: one(0, 1_000, 3_000),
+    wipeEveryMs: one(0, 0, 0, 2_000),
+    stallEveryMs: one(0, 0, 1_500),
+    fullDiskEveryMs: one(0, 0, 0, 2_000),
+    killOnAckPerMille: one(0, 0, 5, 20),
+  };
+}
