@@ -240,7 +240,6 @@ export const controllerKeys = {
     default: 300_000,
     min: 1,
     internal: true,
-    noEffect: 'cluster',
     doc: 'How often partitions without a leader are looked at for an unclean election.',
   }),
 } as const;
