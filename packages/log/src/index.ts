@@ -8,4 +8,5 @@ export {
   writeOffsetCheckpoint,
 } from './shell/checkpoints.ts';
 export type { MetaProperties, OffsetRow } from './shell/checkpoints.ts';
-export { HIGH_WATERMARK_CHECKPOINT, META_PROPERTIES } from './shell/names.ts';
+export { HIGH_WATERMARK_CHECKPOINT, META_PROPERTIES, canHaveFuture } from './shell/names.ts';
+export { Throttle } from './shell/throttle.ts';

@@ -108,6 +108,8 @@ export interface PartitionLog {
   readonly logDirectory: string;
   /** A copy in another directory that is to take its place (KIP-113); it follows every cut of this log. */
   readonly future: PartitionLog | undefined;
+  /** Rises with each truncation: what was read before one may not be what lies there now. */
+  readonly cutCount: number;
   readonly logStartOffset: number;
   readonly logEndOffset: number;
   /** First offset that may still be undecided: the start of the oldest open transaction below `highWatermark`, else `highWatermark`. */

@@ -16,3 +16,33 @@ export interface LogsPort {
   setAside(log: PartitionLog): void;
   status(): readonly LogDirStatus[];
 }
+
+/** What moving replicas between log directories asks of the logs (KIP-113); see LogManager. */
+export interface MovableLogs extends LogsPort {
+  get(topic: string, partition: number): PartitionLog | undefined;
+  /** Where the log of a partition goes when it is made. */
+  prefer(topic: string, partition: number, logDirectory: string): void;
+  /** May throw StorageFault. */
+  createFuture(log: PartitionLog, logDirectory: string): PartitionLog;
+  dropFuture(log: PartitionLog): void;
+  refusesCopies(logDirectory: string): string | undefined;
+  /** May fail with StorageFault. */
+  prepareSwap(log: PartitionLog): Promise<void>;
+  /** May throw StorageFault. @returns undefined: not now; otherwise what resolves once the replaced files are out of the way */
+  swap(log: PartitionLog): Promise<void> | undefined;
+  /** Copies whose log is not there. */
+  orphans(): readonly PartitionLog[];
+  /** May throw StorageFault. */
+  promote(topic: string, partition: number): void;
+}
+
+/** Who tells the controller in which directory a replica lies (KIP-858). */
+export interface DirectoryTeller {
+  /**
+   * The copy in that directory is about to take over: from here on the replica is said to lie there.
+   * @returns true once metadata says so; false when it was settled before
+   */
+  moving(topic: string, partition: number, logDirectory: string): Promise<boolean>;
+  /** The move is over, or given up: where the log lies is what counts. */
+  settled(topic: string, partition: number): void;
+}

@@ -159,7 +159,9 @@ export class LogManager implements LogKeeper {
         { topic, partition, topicId, found: existing.topicId },
         'a log of another topic of this name is set aside',
       );
-      existing.setAside();
+      // In a directory that failed nothing can be renamed: it is set aside when a start finds it.
+      if (this.#dirs.isOnline(existing.logDirectory)) existing.setAside();
+      else this.deleted(existing);
     } else if (existing !== undefined) {
       const refusal = this.#dirs.of(existing.logDirectory)?.refusal(false);
       if (refusal !== undefined) throw new StorageFault(existing.logDirectory, refusal);
@@ -194,6 +196,11 @@ export class LogManager implements LogKeeper {
   /** Makes an empty copy of a log in another directory, which is online. Throws StorageFault. */
   createFuture(log: PartitionLog, logDirectory: string): PartitionLog {
     return this.#futures.create(this.#own(log), logDirectory);
+  }
+
+  /** Why nothing should be copied into a directory at the moment; undefined: it may be. Copies stop where clients are refused. */
+  refusesCopies(logDirectory: string): string | undefined {
+    return this.#dirs.of(logDirectory)?.refusal(true);
   }
 
   /** The move is given up: what was copied goes. */

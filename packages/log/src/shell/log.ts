@@ -45,6 +45,7 @@ export class Log implements PartitionLog {
   readonly partition: number;
   /** The log manager says which it is. */
   future: Log | undefined;
+  cutCount = 0;
   readonly #world: LogWorld;
   readonly #keeper: LogKeeper;
   #parts: LogParts;
@@ -165,6 +166,7 @@ export class Log implements PartitionLog {
 
   truncateTo(offset: number): void {
     if (offset >= this.#body.logEndOffset) return;
+    this.cutCount += 1;
     this.#health.cutting(() => {
       const firstOffset = this.#body.segments[0]?.baseOffset ?? 0;
       if (offset <= this.#body.logStartOffset && offset <= firstOffset) return this.#startAnew(offset);
@@ -177,6 +179,7 @@ export class Log implements PartitionLog {
   }
 
   truncateFullyAndStartAt(offset: number): void {
+    this.cutCount += 1;
     this.#health.cutting(() => this.#startAnew(offset));
     this.#cutFuture((future) => future.truncateFullyAndStartAt(offset));
   }
