@@ -69,7 +69,7 @@ export const catalogue = {
   odradek_waiting: metric({
     kind: 'gauge',
     labels: ['kind'],
-    help: 'Parked waits: long polls (fetch), acks=all (produce).',
+    help: 'Parked waits: long polls (fetch), acks=all (produce), DeleteRecords on replicas (delete).',
   }),
   odradek_topic_bytes_in_total: metric({
     kind: 'counter',
@@ -97,6 +97,36 @@ export const catalogue = {
     labels: ['state'],
     help: 'Partitions hosted here: leading, following, offline.',
   }),
+  odradek_led_partitions: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Partitions led here that are under-replicated, under-min-isr (acks=all is refused, nothing becomes committed), at-min-isr (one more failure and they are).',
+  }),
+  odradek_replica_lag_records: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Records that the follower lacks which is furthest behind, over all partitions led here.',
+  }),
+  odradek_isr_changes_total: metric({
+    kind: 'counter',
+    labels: ['change'],
+    help: 'In-sync sets that leaders here had changed: expand, shrink, recover (after an unclean election).',
+  }),
+  odradek_isr_changes_refused_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Changes of in-sync sets that the controller refused.',
+  }),
+  odradek_isr_changes_due: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Changes of in-sync sets that wait to be sent to the controller.',
+  }),
+  odradek_committed_lost_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Logs here that were cut below what had been committed, since their leader was elected uncleanly.',
+  }),
   odradek_replication_bytes_total: metric({
     kind: 'counter',
     labels: ['direction'],
@@ -119,6 +149,21 @@ export const catalogue = {
     help: '1 while a data directory works, 0 after it failed.',
   }),
   odradek_log_segments_deleted_total: metric({ kind: 'counter', labels: [], help: 'Segments removed by retention.' }),
+  odradek_log_dir_moves: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Replicas that are on their way to another log directory of this broker: moving, waiting.',
+  }),
+  odradek_log_dir_moved_bytes_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Bytes copied between log directories of this broker.',
+  }),
+  odradek_log_dirs: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Log directories by what they take: online, full (clients are refused), offline.',
+  }),
   odradek_cleaner_runs_total: metric({
     kind: 'counter',
     labels: ['outcome'],
