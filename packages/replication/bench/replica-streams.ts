@@ -6,14 +6,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { limits, MetricsRegistry, silent } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { buildBatch } from '@odradek/protocol';
 import { replicaFetchService } from '@odradek/rpc';
 import { createGrpcClient, createGrpcServer } from '@odradek/rpc/grpc';
-import { ReplicaFetcher, ReplicaService } from '../src/index.ts';
+import { ReplicaFetcher } from '../src/shell/replica-fetcher.ts';
+import { ReplicaService } from '../src/shell/replica-service.ts';
 import { ModelReplica } from '../src/testing/model-replica.ts';
 import { CLUSTER_ID, openLogs } from '../src/testing/replica-cluster.ts';
 

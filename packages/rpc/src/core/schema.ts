@@ -14,10 +14,19 @@ class Malformed extends Error {}
 
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
 
+/** A message that knows its length, and is written later; what it refers to does not change until then. */
+export interface Laid {
+  readonly byteLength: number;
+  /** Writes all of it. */
+  copy(into: Uint8Array, at: number): void;
+}
+
 /** How one direction of a stream is written and read. */
 export interface Codec<T> {
   readonly name: string;
   encode(message: T): Buffer;
+  /** The same, for a transport that can have a message written to where it goes: nothing is copied before that. */
+  lay?(message: T): Laid;
   /** Never throws: what is no such message is told as a sentence. Byte fields are slices of `bytes`. */
   decode(bytes: Buffer): Decoded<T>;
 }

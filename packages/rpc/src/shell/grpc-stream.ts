@@ -3,15 +3,18 @@
  * bounded; the last words travel as a message, in order, because a status that is not OK overtakes what was sent before it.
  */
 import type { Clock, Limits, TimerHandle } from '@odradek/base';
-import type { Codec } from '../core/schema.ts';
+import type { Codec, Laid } from '../core/schema.ts';
 import { farewellCodec, isFarewell } from '../core/services/common.ts';
 import { endingOfFarewell, oversizedWhy, wordlessWhy } from '../core/endings.ts';
 import { Closing, Outflow } from '../core/stream-state.ts';
 import type { Ending, Farewell, Peer, Stream } from '../ports.ts';
 
-/** A call of grpc-js, of either side: a stream of Buffers. */
+/**
+ * A call of grpc-js, of either side: a stream of Buffers, or on the listening side of what can write itself: grpc-js asks a message for
+ * `byteLength`, makes a frame and calls `copy`. What dials is asked for `length`, so its codecs have no `lay`.
+ */
 export interface Call {
-  write(bytes: Buffer, taken?: () => void): boolean;
+  write(bytes: Buffer | Laid, taken?: () => void): boolean;
   end(): unknown;
   pause(): unknown;
   resume(): unknown;
@@ -52,14 +55,15 @@ export class GrpcStream<Sent, Received> implements Stream<Sent, Received> {
   send(message: Sent): boolean {
     if (this.#closing.ending !== undefined) return false;
     const { sends, call } = this.#options;
-    const bytes = sends.encode(message);
-    const ending = this.#outflow.admit(sends.name, bytes.length, this.peer);
+    const bytes = sends.lay?.(message) ?? sends.encode(message);
+    const lengthBytes = bytes.byteLength;
+    const ending = this.#outflow.admit(sends.name, lengthBytes, this.peer);
     if (ending !== undefined) {
       if (ending.kind === 'invalid') this.close({ reason: 'invalid', why: ending.why });
       else this.#cut(ending);
       return false;
     }
-    call.write(bytes, () => this.#written(bytes.length));
+    call.write(bytes, () => this.#written(lengthBytes));
     return this.#outflow.hasRoom();
   }
 

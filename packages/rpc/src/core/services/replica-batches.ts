@@ -1,9 +1,10 @@
 /**
  * `FromLeader.batches` as bytes (proto/replica_fetch.proto). Protobuf puts a length before each message within another, which a writer in one
  * pass learns too late and makes room for by moving what it has written. Here lengths are counted first, so that every byte of a batch is
- * copied once, to its place in the buffer that is sent.
+ * copied once, to its place in gRPC's frame.
  */
 import { assert } from '@odradek/base';
+import type { Laid } from '../schema.ts';
 
 export type BatchesPart = {
   readonly slot: number;
@@ -26,32 +27,45 @@ const RECORDS_TAG = 0x2a;
 /** Tag of a varint's field: its number in the upper bits. */
 const FIELD_SHIFT = 3;
 
-/** Lengths of what is being written; filled and read again within one call. */
-const lengths: number[] = [];
+export type Batches = { readonly parts: readonly BatchesPart[]; readonly progress: readonly BatchesProgress[] };
 
-export function encodeBatches(parts: readonly BatchesPart[], progress: readonly BatchesProgress[]): Buffer {
-  lengths.length = 0;
-  let bodyBytes = 0;
-  for (const part of parts) bodyBytes += 1 + noted(partBytes(part));
-  for (const each of progress) bodyBytes += 1 + noted(progressBytes(each));
-  const out = Buffer.allocUnsafe(1 + varintBytes(bodyBytes) + bodyBytes);
-  out[0] = BATCHES_TAG;
-  let at = writeVarint(out, 1, bodyBytes);
-  let index = 0;
-  for (const part of parts) at = writePart(out, at, part, lengths[index++] ?? 0);
-  for (const each of progress) {
-    out[at] = PROGRESS_TAG;
-    at = writeVarint(out, at + 1, lengths[index++] ?? 0);
-    at = writePosition(out, at, each, 1);
+export class LaidBatches implements Laid {
+  readonly byteLength: number;
+  readonly #batches: Batches;
+  /** Of each part and each progress, in turn. */
+  readonly #lengths: number[] = [];
+  readonly #bodyBytes: number;
+
+  constructor(batches: Batches) {
+    this.#batches = batches;
+    let bodyBytes = 0;
+    for (const part of batches.parts) bodyBytes += this.#note(partBytes(part));
+    for (const each of batches.progress) bodyBytes += this.#note(progressBytes(each));
+    this.#bodyBytes = bodyBytes;
+    this.byteLength = 1 + varintBytes(bodyBytes) + bodyBytes;
   }
-  assert(at === out.length, 'a message is as long as was counted', { at, length: out.length });
-  return out;
-}
 
-/** @returns bytes of the length and of what it measures */
-function noted(lengthBytes: number): number {
-  lengths.push(lengthBytes);
-  return varintBytes(lengthBytes) + lengthBytes;
+  encode(): Buffer {
+    const out = Buffer.allocUnsafe(this.byteLength);
+    this.copy(out, 0);
+    return out;
+  }
+
+  copy(into: Uint8Array, from: number): void {
+    const { parts, progress } = this.#batches;
+    into[from] = BATCHES_TAG;
+    let at = writeVarint(into, from + 1, this.#bodyBytes);
+    let index = 0;
+    for (const part of parts) at = writePart(into, at, part, this.#lengths[index++] ?? 0);
+    for (const each of progress) at = writeProgress(into, at, each, this.#lengths[index++] ?? 0);
+    assert(at === from + this.byteLength, 'a message is as long as was counted', { at, from });
+  }
+
+  /** @returns bytes of the tag, of the length and of what it measures */
+  #note(lengthBytes: number): number {
+    this.#lengths.push(lengthBytes);
+    return 1 + varintBytes(lengthBytes) + lengthBytes;
+  }
 }
 
 function partBytes(part: BatchesPart): number {
@@ -65,7 +79,7 @@ function progressBytes({ slot, highWatermark, logStartOffset }: BatchesProgress)
   return fieldBytes(slot) + fieldBytes(highWatermark) + fieldBytes(logStartOffset);
 }
 
-function writePart(out: Buffer, from: number, part: BatchesPart, lengthBytes: number): number {
+function writePart(out: Uint8Array, from: number, part: BatchesPart, lengthBytes: number): number {
   out[from] = PARTS_TAG;
   let at = writeVarint(out, from + 1, lengthBytes);
   at = writeField(out, at, 1, part.slot);
@@ -83,9 +97,12 @@ function writePart(out: Buffer, from: number, part: BatchesPart, lengthBytes: nu
   return at;
 }
 
-function writePosition(out: Buffer, from: number, each: BatchesProgress, firstId: number): number {
-  const at = writeField(out, from, firstId, each.slot);
-  return writeField(out, writeField(out, at, firstId + 1, each.highWatermark), firstId + 2, each.logStartOffset);
+function writeProgress(out: Uint8Array, from: number, each: BatchesProgress, lengthBytes: number): number {
+  out[from] = PROGRESS_TAG;
+  let at = writeVarint(out, from + 1, lengthBytes);
+  at = writeField(out, at, 1, each.slot);
+  at = writeField(out, at, 2, each.highWatermark);
+  return writeField(out, at, 3, each.logStartOffset);
 }
 
 function sizeOf(chunks: readonly Buffer[]): number {
@@ -99,7 +116,7 @@ function fieldBytes(value: number): number {
   return value === 0 ? 0 : 1 + varintBytes(value);
 }
 
-function writeField(out: Buffer, at: number, id: number, value: number): number {
+function writeField(out: Uint8Array, at: number, id: number, value: number): number {
   if (value === 0) return at;
   out[at] = id << FIELD_SHIFT;
   return writeVarint(out, at + 1, value);
@@ -112,7 +129,7 @@ function varintBytes(value: number): number {
   return count;
 }
 
-function writeVarint(out: Buffer, from: number, value: number): number {
+function writeVarint(out: Uint8Array, from: number, value: number): number {
   let at = from;
   let left = value;
   for (; left >= 0x80; left = Math.floor(left / 0x80)) {

@@ -2,7 +2,7 @@
 import { codecOf, field, message, union } from '../schema.ts';
 import type { Codec, Infer } from '../schema.ts';
 import { serviceOf } from '../service.ts';
-import { encodeBatches } from './replica-batches.ts';
+import { LaidBatches } from './replica-batches.ts';
 
 const ReplicaHello = message('ReplicaHello', { brokerEpoch: field.uint64(1) });
 
@@ -66,19 +66,23 @@ const FollowRefused = message('FollowRefused', {
   logEndOffset: field.uint64(5),
 });
 
-export const FromLeader = union('FromLeader', {
-  batches: [1, ReplicaBatches],
-  diverging: [2, Diverging],
-  refused: [3, FollowRefused],
+export type FollowRefused = Infer<typeof FollowRefused>;
+export type Diverging = Infer<typeof Diverging>;
+const FollowAnswers = message('FollowAnswers', {
+  diverging: field.list(1, Diverging),
+  refused: field.list(2, FollowRefused),
 });
+
+export const FromLeader = union('FromLeader', { batches: [1, ReplicaBatches], answers: [2, FollowAnswers] });
 export type FromLeader = Infer<typeof FromLeader>;
 
 const anyFromLeader = codecOf(FromLeader);
 
-/** Batches are most of what brokers say to each other, so they are laid out by hand: measured first, then written and copied once. */
+/** Batches are most of what brokers say to each other, so they are laid out by hand: each byte of them is copied once. */
 const fromLeader: Codec<FromLeader> = {
   ...anyFromLeader,
-  encode: (told) => (told.kind === 'batches' ? encodeBatches(told.parts, told.progress) : anyFromLeader.encode(told)),
+  encode: (told) => (told.kind === 'batches' ? new LaidBatches(told).encode() : anyFromLeader.encode(told)),
+  lay: (told) => (told.kind === 'batches' ? new LaidBatches(told) : anyFromLeader.encode(told)),
 };
 
 /** A follower dials each broker that leads a partition of it. Version 1 is what this file says. */
