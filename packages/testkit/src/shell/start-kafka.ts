@@ -40,6 +40,8 @@ export type StartOptions = {
 
 export type TopicOptions = {
   readonly partitions?: number;
+  /** Copies, each on a node of its own; `default.replication.factor` when left out. */
+  readonly replicationFactor?: number;
   readonly config?: Readonly<Record<string, string | number | boolean>>;
 };
 
@@ -209,7 +211,8 @@ export class Kafka {
   /** Creates a topic; it takes records when this resolves. @throws when the broker refuses it */
   async createTopic(name: string, options: TopicOptions = {}): Promise<void> {
     const configs = Object.entries(options.config ?? {}).map(([key, value]) => ({ name: key, value: String(value) }));
-    const topic = { name, numPartitions: options.partitions ?? 1, replicationFactor: -1, assignments: [], configs };
+    const { partitions: numPartitions = 1, replicationFactor = -1 } = options;
+    const topic = { name, numPartitions, replicationFactor, assignments: [], configs };
     const request = { topics: [topic], timeoutMs: WAIT_MS, validateOnly: false };
     const { topics } = await this.#calls.call(ApiKey.CreateTopics, request);
     const [created] = topics;
