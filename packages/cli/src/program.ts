@@ -50,6 +50,10 @@ const commands: Record<string, Loader> = {
     summary: 'read records of a topic to standard output',
     load: async () => (await import('./commands/consume.ts')).consumeCommand(),
   },
+  chaos: {
+    summary: 'kill, pause, cut off nodes while records are written, and judge what was kept',
+    load: async () => (await import('./commands/chaos.ts')).chaosCommand(),
+  },
 };
 
 const EXAMPLES = `

@@ -1,6 +1,6 @@
 /**
  * One short-lived connection for admin requests, on this project's own codecs: loading the client library for a list would take longer
- * than the list. One request at a time; the newest version that both sides speak.
+ * than the list. The newest version that both sides speak; answers come in the order of requests, of which several may be under way.
  */
 import { createConnection, type Socket } from 'node:net';
 import { assert } from '@odradek/base';
@@ -25,6 +25,11 @@ const RESPONSE_BYTES_MAX = 256 * 1024 * 1024;
 const FIRST_VERSIONS_VERSION = 3;
 const CLIENT_ID = 'odradek-cli';
 
+/** Requests of one connection; whoever asks keeps to a few, or to a few a partition. */
+const UNDER_WAY_MAX = 10_000;
+
+type Waiting = { readonly take: (frame: Buffer) => void; readonly fail: (error: CommandError) => void };
+
 type Range = { readonly min: number; readonly max: number };
 
 /** Connects to the first of the addresses that accepts; refuses with the first one's reason when none does. */
@@ -47,7 +52,8 @@ export class AdminConnection {
   private readonly frames: FrameSplitter = new FrameSplitter(RESPONSE_BYTES_MAX);
   private versions = new Map<number, Range>();
   private correlationId = 0;
-  private waiting: { take: (frame: Buffer) => void; fail: (error: CommandError) => void } | undefined;
+  /** Requests that were sent, the oldest first. */
+  private waiting: Waiting[] = [];
   private fault: CommandError | undefined;
 
   private constructor(socket: Socket, address: string, timeoutMs: number) {
@@ -98,7 +104,7 @@ export class AdminConnection {
   close(): void {
     this.socket.removeAllListeners();
     this.socket.on('error', () => undefined);
-    this.socket.destroy();
+    this.broken(new CommandError(`the connection to ${this.address} was closed here`));
   }
 
   private async learnVersions(): Promise<void> {
@@ -130,32 +136,36 @@ export class AdminConnection {
 
   private roundTrip(parts: readonly Buffer[], name: string): Promise<Buffer> {
     if (this.fault !== undefined) return Promise.reject(this.fault);
-    assert(this.waiting === undefined, 'one request at a time');
+    assert(this.waiting.length < UNDER_WAY_MAX, 'requests under way are few');
     return new Promise((resolve, reject) => {
-      const settle = (done: () => void): void => {
-        clearTimeout(late);
-        this.waiting = undefined;
-        done();
-      };
-      const fail = (error: CommandError): void => settle(() => reject(error));
       const late = setTimeout(() => {
         const why = `no answer to ${name} from ${this.address} within ${this.timeoutMs} ms: is the broker busy, or not Kafka?`;
         // What comes later would be taken for the answer to the next request.
         this.broken(new CommandError(why, exitCode.unreachable));
       }, this.timeoutMs);
-      this.waiting = { take: (frame) => settle(() => resolve(frame)), fail };
+      const settle = (done: () => void): void => {
+        clearTimeout(late);
+        done();
+      };
+      this.waiting.push({
+        take: (frame) => settle(() => resolve(frame)),
+        fail: (error) => settle(() => reject(error)),
+      });
       this.socket.write(Buffer.concat(parts));
     });
   }
 
   private received(chunk: Buffer): void {
-    const outcome = this.frames.push(chunk, (frame) => this.waiting?.take(frame));
+    const outcome = this.frames.push(chunk, (frame) => this.waiting.shift()?.take(frame));
     if (!outcome.ok) this.broken(new CommandError(`${this.address} does not speak Kafka: ${outcome.why}`));
   }
 
   private broken(error: CommandError): void {
     this.fault ??= error;
-    this.waiting?.fail(error);
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const each of waiting) each.fail(error);
+    this.socket.destroy();
   }
 }
 

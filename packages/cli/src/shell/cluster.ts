@@ -38,7 +38,7 @@ export class Cluster {
     return connection;
   }
 
-  /** The connection to one broker. Two callers at once must ask for different brokers: a connection answers one request at a time. */
+  /** The connection to one broker. Two callers at once must ask for different brokers: each would open one, and only one is kept. */
   async at(broker: Broker): Promise<AdminConnection> {
     const known = this.connections.get(showAddress(broker));
     if (known !== undefined && !known.lost) return known;

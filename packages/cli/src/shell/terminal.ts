@@ -112,3 +112,28 @@ export class Counted {
     this.shown = false;
   }
 }
+
+/** A line about work that goes on, written over by the next one; nothing at all when stderr is not a terminal. */
+export class StatusLine {
+  private readonly live: boolean;
+  private shownMs = 0;
+  private shown = false;
+
+  constructor(wanted: boolean) {
+    this.live = wanted && process.stderr.isTTY === true;
+  }
+
+  show(text: string): void {
+    const nowMs = performance.now();
+    if (!this.live || nowMs - this.shownMs < PROGRESS_EVERY_MS) return;
+    this.shownMs = nowMs;
+    this.shown = true;
+    const columns = process.stderr.columns ?? 80;
+    writeSync(2, `\r\x1b[K${tame(text).slice(0, columns - 1)}`);
+  }
+
+  clear(): void {
+    if (this.shown) writeSync(2, '\r\x1b[K');
+    this.shown = false;
+  }
+}

@@ -1,7 +1,7 @@
 /** Commands that users write for actions on nodes: `docker kill {node}`. What stands in braces is filled in per node. */
 import { unreachable } from '@odradek/base';
 import { usageError } from '../refusal.ts';
-import type { Action } from './scenarios.ts';
+import type { Action, Scenario } from './scenarios.ts';
 
 export type Target = { readonly id: number; readonly host: string; readonly port: number };
 
@@ -70,4 +70,22 @@ export function parseSpan(option: string, text: string): number {
     throw usageError(`${option}: '${text}' is no time from 1ms to 24h; write 15s, 500ms, 2m or 1h`);
   }
   return Math.round(ms);
+}
+
+/** The drivers that come with the command, by their flags. */
+export const builtIn = {
+  processes: { flag: '--processes', can: ['kill', 'start', 'stop', 'pause', 'resume'] },
+  containers: { flag: '--containers', can: ['kill', 'start', 'stop', 'pause', 'resume', 'isolate', 'rejoin'] },
+} as const satisfies Readonly<Record<string, { readonly flag: string; readonly can: readonly Action[] }>>;
+
+/** What a user may give so that a scenario can be played, when it cannot. @param can what is possible as it is */
+export function lackOf(scenario: Scenario, can: (action: Action) => boolean): string | undefined {
+  const lacking = scenario.needs.filter((action) => !can(action));
+  if (lacking.length === 0) return undefined;
+  const flags = lacking.map((action) => `${flagOf(action)} '… {node} …'`);
+  const drivers = Object.values(builtIn)
+    .filter((driver) => lacking.every((action) => (driver.can as readonly Action[]).includes(action)))
+    .map(({ flag }) => flag);
+  const or = drivers.length === 0 ? '' : `, or ${drivers.join(', or ')}`;
+  return `'${scenario.name}' needs ${flags.join(' and ')}${or}`;
 }
