@@ -1,4 +1,5 @@
 /** Leaders and followers over simulated streams: the service on one side, the fetcher on the other, real logs below both. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bytesOf, ReplicaCluster } from '../testing/replica-cluster.ts';
 import type { ReplicaClusterOptions } from '../testing/replica-cluster.ts';
@@ -92,3 +93,107 @@ describe('a follower', () => {
     expect(other.broker(2).replica().logEndOffset).toBe(0);
   });
 });
+
+type Step =
+  | { readonly kind: 'append'; readonly partition: number; readonly sizeBytes: number }
+  | { readonly kind: 'elect'; readonly partition: number; readonly leader: number; readonly late: number }
+  | { readonly kind: 'cut' | 'heal' | 'reset'; readonly from: number; readonly to: number }
+  | { readonly kind: 'register'; readonly broker: number }
+  | { readonly kind: 'wait'; readonly ms: number };
+
+const broker = fc.integer({ min: 1, max: 3 });
+const partition = fc.nat(2);
+const link = { from: broker, to: broker };
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('append' as const),
+      partition,
+      sizeBytes: fc.integer({ min: 4, max: 3_000 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('elect' as const), partition, leader: broker, late: broker }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom('cut' as const, 'heal' as const, 'reset' as const), ...link }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('register' as const), broker }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(40) }) },
+);
+
+/** Who leads each partition at which epoch, and what of it not everybody has heard yet. */
+class Script {
+  readonly cluster: ReplicaCluster;
+  readonly #leaders = [1, 1, 1];
+  readonly #epochs = [1, 1, 1];
+
+  constructor(cluster: ReplicaCluster) {
+    this.cluster = cluster;
+  }
+
+  async take(each: Step): Promise<void> {
+    const { cluster } = this;
+    switch (each.kind) {
+      case 'append': {
+        const leader = this.#leaders[each.partition] ?? 1;
+        if (cluster.broker(leader).replica(each.partition).leader !== leader) return;
+        return cluster.append(leader, each.partition, each.sizeBytes);
+      }
+      case 'elect': {
+        this.tellAll();
+        this.#leaders[each.partition] = each.leader;
+        this.#epochs[each.partition] = (this.#epochs[each.partition] ?? 0) + 1;
+        const told = [1, 2, 3].filter((id) => id !== each.late);
+        return cluster.lead(each.partition, each.leader, this.#epochs[each.partition] ?? 0, told);
+      }
+      case 'cut':
+      case 'heal':
+      case 'reset':
+        return each.from === each.to ? undefined : cluster.streams[each.kind](each.from, each.to);
+      case 'register':
+        return cluster.register(each.broker);
+      case 'wait':
+        return cluster.clock.advance(each.ms);
+    }
+  }
+
+  tellAll(): void {
+    for (let index = 0; index < 3; index += 1) {
+      this.cluster.lead(index, this.#leaders[index] ?? 1, this.#epochs[index] ?? 1);
+    }
+  }
+}
+
+test(
+  'whatever is cut, reset and elected, every follower ends with the log of its leader, byte for byte',
+  { timeout: 60_000 },
+  async () => {
+    const given = fc.tuple(fc.integer({ min: 1, max: 2 ** 31 }), fc.array(step, { minLength: 5, maxLength: 60 }));
+    await fc.assert(
+      fc.asyncProperty(given, async ([seed, steps]) => {
+        const cluster = await ReplicaCluster.start({
+          seed,
+          brokers: 3,
+          partitions: 3,
+          delayMsMax: 8,
+          limits: { tailCacheBytesMax: 8_192 },
+        });
+        const script = new Script(cluster);
+        script.tellAll();
+        for (const each of steps) await script.take(each);
+        cluster.streams.healAll();
+        script.tellAll();
+        await cluster.clock.advance(5_000);
+        for (let index = 0; index < 3; index += 1) {
+          const ends = cluster
+            .replicasOf(index)
+            .map(({ logEndOffset, highWatermark }) => [logEndOffset, highWatermark]);
+          expect(ends.flat()).toEqual(Array.from({ length: 6 }, () => ends[0]?.[0]));
+          await expectEqualLogs(cluster, index);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  },
+);

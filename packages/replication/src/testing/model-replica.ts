@@ -59,7 +59,6 @@ export class ModelReplica implements LedPartition, FollowedPartition {
     this.leaderEpoch = leaderEpoch;
     this.#followers = followers.filter((id) => id !== this.brokerId);
     this.#ends.clear();
-    if (leader === this.brokerId) this.log.assignEpochStart(leaderEpoch, this.log.logEndOffset);
     const watchers = Array.from(this.#watchers.keys());
     this.#watchers.clear();
     for (const watcher of watchers) watcher.lost(this, ErrorCode.FENCED_LEADER_EPOCH, 'there is a newer leader epoch');
@@ -158,12 +157,18 @@ export class ModelReplica implements LedPartition, FollowedPartition {
   diverging(epoch: number, endOffset: number): Outcome<void> {
     const own = this.log.endOffsetForEpoch(epoch);
     this.log.truncateTo(Math.min(endOffset, own?.endOffset ?? endOffset));
-    return { ok: true, value: undefined };
+    return this.#truncated();
   }
 
   outOfRange(leaderLogStart: number, leaderLogEnd: number): Outcome<void> {
     if (this.logEndOffset < leaderLogStart) this.log.truncateFullyAndStartAt(leaderLogStart);
     else this.log.truncateTo(leaderLogEnd);
+    return this.#truncated();
+  }
+
+  /** Any replica may be elected here, so what was committed may go. */
+  #truncated(): Outcome<void> {
+    this.highWatermark = Math.min(this.highWatermark, this.logEndOffset);
     return { ok: true, value: undefined };
   }
 }

@@ -134,6 +134,16 @@ export class ReplicaCluster {
     }
   }
 
+  /** A broker registers anew: its former streams are of a former life. */
+  register(id: number): void {
+    const broker = this.broker(id);
+    broker.brokerEpoch += 1;
+    for (const other of this.brokers) {
+      other.epochs.set(id, broker.brokerEpoch);
+      other.fetcher.metadataChanged();
+    }
+  }
+
   /** One batch of records of so many bytes to the leader that a broker is. */
   append(broker: number, partition = 0, sizeBytes = 10): void {
     const value = Buffer.alloc(sizeBytes, 'v');
