@@ -7,6 +7,7 @@ import {
   type Partition,
   type Placed,
 } from '../../core/cluster/reassignment.ts';
+import { progressOf, type CopyProgress, type ReplicaSize } from '../../core/cluster/move-progress.ts';
 import { CommandError } from '../../core/refusal.ts';
 import type { ClusterAdmin } from '../../shell/cluster-admin.ts';
 import { readTextFile } from '../../shell/text-file.ts';
@@ -37,6 +38,38 @@ export async function ongoingMoves(admin: ClusterAdmin, of?: readonly Partition[
       })),
     )
     .toSorted(byPartition);
+}
+
+/** Moves with how far they are, where brokers can be asked for it. */
+export type Progressing = Ongoing & { readonly progress: readonly CopyProgress[] };
+
+/** What cannot be asked is left out: a broker that is gone does not keep people from seeing the rest. */
+export async function withProgress(admin: ClusterAdmin, ongoing: readonly Ongoing[]): Promise<Progressing[]> {
+  const brokers = admin.of === 'controllers' ? [] : new Set(ongoing.flatMap(({ replicas }) => replicas));
+  const sizes = await Promise.all(Array.from(brokers, (id) => sizesAt(admin, id, ongoing)));
+  return ongoing.map((each) => ({ ...each, progress: progressOf(each, sizes.flat()) }));
+}
+
+async function sizesAt(admin: ClusterAdmin, broker: number, of: readonly Ongoing[]): Promise<ReplicaSize[]> {
+  const topics = byTopic(of, ({ partition }) => partition).map(([topic, partitions]) => ({ topic, partitions }));
+  try {
+    const { results } = await admin.askBroker(broker, ApiKey.DescribeLogDirs, { topics });
+    return results.flatMap(({ topics: held }) =>
+      held.flatMap(({ name, partitions }) =>
+        partitions
+          .filter(({ isFutureKey }) => !isFutureKey)
+          .map(({ partitionIndex, partitionSize }) => ({
+            topic: name,
+            partition: partitionIndex,
+            broker,
+            sizeBytes: partitionSize,
+          })),
+      ),
+    );
+  } catch (error) {
+    if (error instanceof CommandError) return [];
+    throw error;
+  }
 }
 
 /** Where the partitions of topics are. @throws CommandError for a topic that is not there unless `missing` may be */

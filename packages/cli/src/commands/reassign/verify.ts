@@ -1,13 +1,14 @@
 /** `odradek reassign verify`: whether the moves of a file are completed; then the throttle is taken away. */
 import type { Command } from 'commander';
 import { ConfigResourceType } from '@odradek/protocol';
-import { stateLine, statesOf, type Placed } from '../../core/cluster/reassignment.ts';
+import { progressLine } from '../../core/cluster/move-progress.ts';
+import { showPartition, stateLine, statesOf, type Placed } from '../../core/cluster/reassignment.ts';
 import { usageError } from '../../core/refusal.ts';
 import { tame } from '../../core/tame.ts';
 import type { ClusterAdmin } from '../../shell/cluster-admin.ts';
 import { print, printJson } from '../../shell/terminal.ts';
 import { clusterSubcommand, withClusterAdmin, type ClusterOptions } from '../cluster-common.ts';
-import { changeConfigs, ongoingMoves, placesOf, readReassignment, REASSIGNMENT_FILE } from './common.ts';
+import { changeConfigs, ongoingMoves, placesOf, readReassignment, REASSIGNMENT_FILE, withProgress } from './common.ts';
 
 type Options = ClusterOptions & { reassignmentJsonFile: string; preserveThrottles?: boolean };
 
@@ -24,11 +25,19 @@ async function verify(options: Options): Promise<void> {
   const json = options.json === true;
   await withClusterAdmin(options, async (admin) => {
     if (admin.of === 'controllers') throw usageError('reassign verify asks brokers: give --bootstrap-server');
-    const ongoing = await ongoingMoves(admin);
+    const ongoing = await withProgress(admin, await ongoingMoves(admin));
     const names = wanted.map(({ topic }) => topic);
-    const states = statesOf(wanted, await placesOf(admin, names, 'left out'), ongoing);
+    const progress = new Map(ongoing.map((each) => [showPartition(each), each.progress]));
+    const states = statesOf(wanted, await placesOf(admin, names, 'left out'), ongoing).map((each) => ({
+      ...each,
+      progress: progress.get(showPartition(each)) ?? [],
+    }));
+    const lines = states.flatMap((each) => [
+      tame(stateLine(each)),
+      ...each.progress.map((of) => `  ${progressLine(of)}`),
+    ]);
     if (json) printJson({ partitions: states, ongoing: ongoing.length > 0 });
-    else print(['Status of partition reassignment:', ...states.map((each) => tame(stateLine(each)))].join('\n'));
+    else print(['Status of partition reassignment:', ...lines].join('\n'));
     if (ongoing.length === 0 && options.preserveThrottles !== true) await clearThrottles(admin, wanted, json);
   });
 }
