@@ -165,6 +165,12 @@ export type Limits = {
   readonly replicaSlotsMax: number;
   /** The first wait of a follower before it names a partition again that was refused; doubles up to replica.fetch.backoff.ms. */
   readonly replicaRefollowMinMs: number;
+  /** Partitions whose in-sync sets one request to the controller changes. */
+  readonly isrChangesPerRequestMax: number;
+  /** How long a broker waits before it asks again for changes of in-sync sets that were refused or not answered. */
+  readonly isrRetryMs: number;
+  /** How far behind a follower may be for the high watermark to wait until it has joined the in-sync set. */
+  readonly isrJoinWaitMs: number;
   /** Bytes of metadata records after which a part of a snapshot is cut, so that making one does not hold up others. */
   readonly controllerSnapshotPartBytes: number;
   /** Label combinations over all metrics; further ones are counted together. */
@@ -263,6 +269,9 @@ export const production: Limits = {
   replicaNamesPerMessageMax: 1_000,
   replicaSlotsMax: 100_000,
   replicaRefollowMinMs: 10,
+  isrChangesPerRequestMax: 1_000,
+  isrRetryMs: 50,
+  isrJoinWaitMs: 250,
   controllerSnapshotPartBytes: 128 * 1024,
   metricSeriesMax: 50_000,
   metricLabelCharsMax: 256,
@@ -354,6 +363,9 @@ export const tiny: Limits = {
   replicaNamesPerMessageMax: 4,
   replicaSlotsMax: 256,
   replicaRefollowMinMs: 5,
+  isrChangesPerRequestMax: 2,
+  isrRetryMs: 20,
+  isrJoinWaitMs: 50,
   controllerSnapshotPartBytes: 1024,
   metricSeriesMax: 200,
   metricLabelCharsMax: 64,

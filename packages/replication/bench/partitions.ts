@@ -10,7 +10,7 @@ import { LogManager } from '@odradek/log';
 import { DIRECTORY_UNASSIGNED, MetadataImage, record } from '@odradek/metadata';
 import type { MetadataRecord } from '@odradek/metadata';
 import { config } from '@odradek/base';
-import { Replicas, topicSettings } from '../src/index.ts';
+import { noReplicaFetchers, Replicas, topicSettings } from '../src/index.ts';
 import type { FetchResult, ProduceResult } from '../src/index.ts';
 import { batchOf } from '../src/testing/rig.ts';
 
@@ -50,7 +50,10 @@ const replicas = new Replicas({
   logs,
   settingsOf: () => settings,
   highWatermarks: new Map(),
-  waitersMax: limits.production.waitersMax,
+  limits: limits.production,
+  lagMaxMs: 30_000,
+  isr: { alterPartition: () => Promise.reject(new Error('one replica has nothing to propose')) },
+  fetchers: noReplicaFetchers,
 });
 const image = new MetadataImage();
 const records: MetadataRecord[] = [record('TopicRecord', { name: 't', topicId: TOPIC_ID })];

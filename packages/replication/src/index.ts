@@ -1,7 +1,8 @@
 export { topicSettings } from './core/topic-settings.ts';
-export type { LogsPort, TopicSettings } from './ports.ts';
+export type { DirectoryTeller, LogsPort, MovableLogs, TopicSettings } from './ports.ts';
 export { noReplicaFetchers } from './replica-types.ts';
 export type * from './replica-types.ts';
+export type { MoveSettings } from './shell/alter-log-dirs.ts';
 export { HighWatermarks, readHighWatermarks } from './shell/high-watermarks.ts';
 export type { CheckpointedPartition, HighWatermarksOptions } from './shell/high-watermarks.ts';
 export type { ReplicaPeer } from './shell/leader-link.ts';

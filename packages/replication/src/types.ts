@@ -120,6 +120,11 @@ export interface ReplicasPort {
     readonly offset: number;
     readonly timeoutMs: number;
   }): Promise<Outcome<number>>;
+  /**
+   * Where the replica of a partition is to lie on this broker (KIP-113). Refuses with REPLICA_NOT_AVAILABLE when there is none yet (the wish is
+   * remembered), LOG_DIR_NOT_FOUND, INVALID_REPLICA_ASSIGNMENT (cordoned), KAFKA_STORAGE_ERROR, INVALID_TOPIC_EXCEPTION.
+   */
+  alterLogDir(topic: string, partition: number, logDirectory: string): Outcome<void>;
   logDirs(): readonly (LogDirStatus & {
     readonly partitions: readonly {
       readonly topic: string;

@@ -9,7 +9,7 @@ import type { Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
 import type { Endpoint, MetadataImage } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
-import { Replicas } from '@odradek/replication';
+import { noReplicaFetchers, Replicas } from '@odradek/replication';
 import { brokerPeerService } from '@odradek/rpc';
 import { allowAll } from '../core/authorizer.ts';
 import { placeOf, strangerProblem } from '../core/peers.ts';
@@ -24,6 +24,7 @@ import { CoordinatorLink } from './coordinator-link.ts';
 import { DynamicConfig } from './dynamic-config.ts';
 import type { GroupInsight } from './http.ts';
 import { InternalTopics } from './internal-topics.ts';
+import { isrPortOf } from './isr-port.ts';
 import { type BoundListener, Listeners } from './listener.ts';
 import { BrokerLogs } from './logs.ts';
 import type { BrokerOptions } from './options.ts';
@@ -200,7 +201,10 @@ class Broker {
       logs: logs.manager,
       settingsOf: (topic) => dynamic.settingsOf(topic),
       highWatermarks: logs.highWatermarks,
-      waitersMax: limits.waitersMax,
+      limits,
+      lagMaxMs: dynamic.current.get('replica.lag.time.max.ms'),
+      isr: isrPortOf(nodeId, () => session),
+      fetchers: noReplicaFetchers,
       metrics,
     });
     const coordinator: CoordinatorLink = new CoordinatorLink({

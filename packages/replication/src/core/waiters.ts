@@ -7,14 +7,16 @@ import { assert } from '@odradek/base';
 import { Deadlines } from './deadlines.ts';
 import type { Timed } from './deadlines.ts';
 
+/** Long polls wait for bytes, acks=all appends for offsets to be committed, deletions for the low watermark. */
+export type WaitKind = 'fetch' | 'produce' | 'delete';
 /** Why a wait is over. `lost`: a partition of it moved, went offline or was deleted, so the request must look again. */
 export type WaitEnd = 'filled' | 'lost' | 'expired' | 'cancelled';
 
 export type Wait<Token> = Timed & {
-  readonly kind: 'fetch' | 'produce';
+  readonly kind: WaitKind;
   readonly token: Token;
   readonly entries: readonly WaitEntry<Token>[];
-  /** fetch: bytes still missing; produce: partitions still missing. */
+  /** fetch: bytes still missing; else: partitions still missing. */
   missing: number;
   end: WaitEnd | undefined;
 };
@@ -25,7 +27,7 @@ export type WaitEntry<Token> = {
   readonly list: WaitList<Token>;
   /** Which partition of the request it is. */
   readonly index: number;
-  /** fetch: the most that the request takes of this partition; produce: the offset that must be committed (exclusive end). */
+  /** fetch: the most that the request takes of this partition; produce: the offset that must be committed (exclusive end); delete: the log start. */
   readonly target: number;
   /** fetch: only what is below the last stable offset counts. */
   readonly stableOnly: boolean;
@@ -48,7 +50,7 @@ export type WaitTarget<Token> = {
 };
 
 export type WaitStart<Token> = {
-  readonly kind: 'fetch' | 'produce';
+  readonly kind: WaitKind;
   readonly token: Token;
   readonly deadlineMs: number;
   readonly stableOnly: boolean;
@@ -57,7 +59,7 @@ export type WaitStart<Token> = {
   readonly targets: readonly WaitTarget<Token>[];
 };
 
-/** What a partition's progress made readable. Bytes need not be exact: who is woken looks again. */
+/** What a partition's progress made readable; for who waits for the low watermark that stands in the place of the high one. Bytes need not be exact: who is woken looks again. */
 export type Progress = { readonly highWatermark: number; readonly bytes: number; readonly stableBytes: number };
 
 export function emptyWaitList<Token>(): WaitList<Token> {
@@ -67,7 +69,7 @@ export function emptyWaitList<Token>(): WaitList<Token> {
 export class Waiters<Token> {
   readonly #entriesMax: number;
   readonly #deadlines = new Deadlines<Wait<Token>>();
-  readonly #waits = { fetch: 0, produce: 0 };
+  readonly #waits = { fetch: 0, produce: 0, delete: 0 };
   #entryCount = 0;
 
   /** @param entriesMax partitions waited for, summed over all waits (`limits.waitersMax`) */
@@ -79,7 +81,7 @@ export class Waiters<Token> {
     return this.#entryCount;
   }
 
-  countOf(kind: 'fetch' | 'produce'): number {
+  countOf(kind: WaitKind): number {
     return this.#waits[kind];
   }
 

@@ -22,6 +22,8 @@ export type AlterLogDirsOptions = {
   readonly settings: () => MoveSettings;
   /** Bytes of one read, and of what is written in one turn. */
   readonly chunkBytes: number;
+  /** Anything but a fault of the storage has gone wrong. */
+  readonly bug: (cause: unknown) => void;
 };
 
 export type MoveSettings = {
@@ -170,10 +172,12 @@ export class AlterLogDirs {
       if (this.#running.has(key)) continue;
       this.#waiting.delete(key);
       this.#running.set(key, move);
-      void this.#run(move).finally(() => {
-        if (this.#running.get(key) === move) this.#running.delete(key);
-        this.#fill();
-      });
+      this.#run(move)
+        .finally(() => {
+          this.#running.delete(key);
+          this.#fill();
+        })
+        .catch(this.#options.bug);
     }
   }
 

@@ -4,6 +4,28 @@ import { errorName } from '@odradek/protocol';
 
 export type TopicCounters = { readonly bytesIn: Counter; readonly recordsIn: Counter; readonly bytesOut: Counter };
 
+/** Changes of in-sync sets that were committed, by what they did, and what went wrong with replicas. */
+export type IsrCounters = {
+  readonly expand: Counter;
+  readonly shrink: Counter;
+  readonly recover: Counter;
+  /** Proposals that the controller refused. */
+  readonly failed: Counter;
+  /** Logs that were cut below what was committed: after unclean elections only. */
+  readonly committedLost: Counter;
+};
+
+export function isrCounters(metrics: Metrics): IsrCounters {
+  const committed = (change: string): Counter => metrics.counter('odradek_isr_changes_total', { change });
+  return {
+    expand: committed('expand'),
+    shrink: committed('shrink'),
+    recover: committed('recover'),
+    failed: metrics.counter('odradek_isr_changes_refused_total', {}),
+    committedLost: metrics.counter('odradek_committed_lost_total', {}),
+  };
+}
+
 export class Counters {
   readonly #metrics: Metrics;
   readonly #topics = new Map<string, TopicCounters>();

@@ -4,14 +4,13 @@
  */
 import { partitionKey, refuse, StorageFault } from '@odradek/base';
 import type { Clock, Logger, Refusal } from '@odradek/base';
-import type { MetadataDelta, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
+import type { Cluster, MetadataDelta, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { LogsPort, TopicSettings } from '../ports.ts';
 import type { LeaderHint } from '../types.ts';
 import type { Counters } from './counters.ts';
 import { Partition } from './partition.ts';
-import type { WaitingRoom } from './waiting-room.ts';
-import type { PartitionRoom } from './partition.ts';
+import type { PartitionRoom } from './room.ts';
 
 export type HostingOptions = {
   readonly nodeId: number;
@@ -19,7 +18,7 @@ export type HostingOptions = {
   readonly log: Logger;
   readonly logs: LogsPort;
   readonly counters: Counters;
-  readonly waitingRoom: WaitingRoom;
+  readonly room: PartitionRoom;
   /** A topic's effective settings by the metadata applied so far. */
   readonly settingsOf: (topic: string) => TopicSettings;
   /** High watermarks as they were checkpointed before the start, by `topic-partition`. */
@@ -43,11 +42,7 @@ export class Hosting {
 
   constructor(options: HostingOptions) {
     this.#options = options;
-    this.#room = {
-      nodeId: options.nodeId,
-      waitingRoom: options.waitingRoom,
-      effects: [],
-    };
+    this.#room = options.room;
   }
 
   /** The whole of metadata: opens what this broker is to host, drops what is gone. Resolves once all of it is served. */
@@ -84,6 +79,11 @@ export class Hosting {
       await this.#breathe();
     }
     await this.#reconfigure(delta);
+    if (delta.brokers.size === 0) return;
+    for (const partition of this.partitions()) {
+      partition.brokersChanged();
+      await this.#breathe();
+    }
   }
 
   find(topic: string, partition: number): Partition | undefined {
@@ -91,11 +91,38 @@ export class Hosting {
     return hosted === 'offline' ? undefined : hosted;
   }
 
+  /** As replica streams name it. */
+  byId(topicId: string, partition: number): Partition | undefined {
+    const topic = this.#image?.topics.byId(topicId);
+    const found = topic === undefined ? undefined : this.find(topic.name, partition);
+    return found?.topicId === topicId ? found : undefined;
+  }
+
+  /** What metadata says of brokers; nothing is known before the first of it is applied. */
+  get cluster(): Cluster | undefined {
+    return this.#image?.cluster;
+  }
+
   /** Every partition that is online here. */
   *partitions(): Generator<Partition> {
     for (const hosted of this.#topics.values()) {
       for (const partition of hosted) if (partition instanceof Partition) yield partition;
     }
+  }
+
+  /** A log directory has failed: nothing that lies there is served any more; who waits for it asks again and learns so. */
+  directoryFailed(logDirectory: string): void {
+    for (const partitions of this.#topics.values()) {
+      for (const [index, hosted] of partitions.entries()) {
+        if (!(hosted instanceof Partition) || hosted.log.logDirectory !== logDirectory) continue;
+        partitions[index] = 'offline';
+        hosted.stop();
+      }
+    }
+  }
+
+  isOffline(topic: string, partition: number): boolean {
+    return this.#topics.get(topic)?.[partition] === 'offline';
   }
 
   /** For whoever looks at the metrics. A partition whose directory has failed is offline, whatever it was to be. */
@@ -124,7 +151,7 @@ export class Hosting {
   /** Why a partition is not served here. */
   refuse(at: At): Refusal {
     const name = partitionKey(at.topic, at.partition);
-    if (this.#topics.get(at.topic)?.[at.partition] === 'offline') {
+    if (this.isOffline(at.topic, at.partition)) {
       return refuse(ErrorCode.KAFKA_STORAGE_ERROR, `${name} is offline on broker ${this.#options.nodeId}: see its log`);
     }
     if (this.hintFor(at) === undefined) {
@@ -153,8 +180,7 @@ export class Hosting {
     const settings = this.#settingsOf(name);
     const partition = this.find(name, index) ?? this.#open(topic, index, { ...settings, isNew });
     if (partition === undefined) return;
-    const { leader, leaderEpoch, replicas, isr } = image;
-    partition.assign({ leader, leaderEpoch, replicas, isr, minInsyncReplicas: settings.minInsyncReplicas });
+    partition.assign(image, settings.minInsyncReplicas);
   }
 
   #open(topic: TopicImage, index: number, as: TopicSettings & { isNew: boolean }): Partition | undefined {

@@ -3,7 +3,8 @@ import { ok, refuse, StorageFault } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { ErrorCode, listOffsetsRequestConstants as special } from '@odradek/protocol';
 import type { ListedOffset } from '../types.ts';
-import type { Isolation, Partition } from './partition.ts';
+import type { Partition } from './partition.ts';
+import type { Isolation } from './reading.ts';
 
 const UNKNOWN = -1;
 

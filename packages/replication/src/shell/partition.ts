@@ -1,66 +1,62 @@
 /**
- * One partition on this broker: its log, the leader machine while this broker leads, and who waits for its progress. Every check that
- * stands between a request and the log is here: do I lead, at the epoch the client believes in, with enough replicas.
+ * One partition on this broker: its log, who waits for its progress, and its part while this broker leads it (led.ts) or follows (followed.ts).
+ * Every check that stands between a request and the log is here: do I lead, at the epoch the client believes in, with enough replicas.
  */
 import { assert, refuse, StorageFault } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
-import type { AppendOrigin, EpochEnd, PartitionLog, ReadRequest, ReadResult } from '@odradek/log';
-import { ErrorCode } from '@odradek/protocol';
-import { becomeLeader, hasEnoughReplicas, isHighWatermarkLagging, step } from '../core/leader.ts';
-import type { LeaderEffect, LeaderInput, LeaderState } from '../core/leader.ts';
+import type { AppendOrigin, EpochEnd, PartitionLog, ReadResult } from '@odradek/log';
+import { NO_LEADER } from '@odradek/metadata';
+import type { PartitionImage } from '@odradek/metadata';
+import { ErrorCode, LeaderRecoveryState } from '@odradek/protocol';
+import { hasEnoughReplicas, isHighWatermarkLagging, wasReplicatedEnough } from '../core/leader.ts';
 import { emptyWaitList } from '../core/waiters.ts';
 import type { WaitList } from '../core/waiters.ts';
+import type {
+  FollowAnswer,
+  FollowedPartition,
+  FollowerClaim,
+  FollowerPosition,
+  LeaderProgress,
+  LedPartition,
+  ReplicaWatcher,
+} from '../replica-types.ts';
 import type { FetchPartition, FetchResult, LeaderHint, ProduceResult } from '../types.ts';
 import type { TopicCounters } from './counters.ts';
-import { NO_CHUNKS, NO_RECORD_ERRORS, refusedFetch, refusedProduce } from './refusals.ts';
-import type { Waiting, WaitingRoom } from './waiting-room.ts';
+import { diverging, outOfRange, positionOf, progress, replicate } from './followed.ts';
+import { Led } from './led.ts';
+import { readFor } from './reading.ts';
+import type { FetchShare } from './reading.ts';
+import { NO_RECORD_ERRORS, refusedProduce } from './refusals.ts';
+import type { PartitionRoom } from './room.ts';
+import type { Waiting } from './waiting-room.ts';
 
-export type Isolation = 'read_uncommitted' | 'read_committed';
-
-/** What all partitions of a broker share. */
-export type PartitionRoom = {
-  readonly nodeId: number;
-  readonly waitingRoom: WaitingRoom;
-  /** Where leaders' effects are collected while one of them steps; shared, since a step never meets another. */
-  readonly effects: LeaderEffect[];
-};
-
-export type Assignment = {
-  readonly leader: number;
-  readonly leaderEpoch: number;
-  readonly replicas: readonly number[];
-  readonly isr: readonly number[];
-  readonly minInsyncReplicas: number;
-};
-
-export type FetchShare = {
-  readonly isolation: Isolation;
-  readonly maxBytes: number;
-  /** Nothing was found for this request so far: the first batch is given whole whatever the limits say. */
-  readonly minOneBatch: boolean;
-  /** KIP-392: a follower answers too, up to the high watermark that it has heard of. */
-  readonly fromAnyReplica: boolean;
-};
+/** What metadata says of a partition that matters to who leads or follows it. */
+export type Assignment = Pick<
+  PartitionImage,
+  'leader' | 'leaderEpoch' | 'partitionEpoch' | 'replicas' | 'isr' | 'leaderRecoveryState'
+>;
 
 /** Bytes that fill any long poll: how much became readable is not known, so whoever waits looks. */
 const ENOUGH_BYTES = Number.MAX_SAFE_INTEGER;
-const NO_FIND: ReadResult = { chunks: NO_CHUNKS, sizeBytes: 0 };
 const NO_EPOCH = -1;
 
-export class Partition {
+export class Partition implements LedPartition, FollowedPartition {
   readonly topic: string;
   readonly partition: number;
   readonly log: PartitionLog;
   readonly waits: WaitList<Waiting> = emptyWaitList();
   readonly counters: TopicCounters;
   readonly #room: PartitionRoom;
-  #leader: LeaderState | undefined;
-  #leaderId = -1;
-  #leaderEpoch = -1;
+  #led: Led | undefined;
+  #leaderId = NO_LEADER;
+  #leaderEpoch = NO_EPOCH;
+  /** A fetcher keeps it up to date. */
+  #follows = false;
   /** While this broker does not lead: committed as far as it has heard. */
   #highWatermark: number;
   #bytesSinceAdvance = 0;
   #stableOffsetTold = 0;
+  #lowWaits: WaitList<Waiting> | undefined;
 
   /** @param start.highWatermark from the checkpoint; what the log does not hold any more is not committed data of this replica */
   constructor(
@@ -76,16 +72,38 @@ export class Partition {
     this.#room = room;
   }
 
+  get topicId(): string {
+    return this.log.topicId;
+  }
+
   get isLeader(): boolean {
-    return this.#leader !== undefined;
+    return this.#led !== undefined;
+  }
+
+  /** Its part as a leader; undefined while another broker leads. */
+  get led(): Led | undefined {
+    return this.#led;
+  }
+
+  /** NO_LEADER: nobody leads. */
+  get leader(): number {
+    return this.#leaderId;
   }
 
   get leaderEpoch(): number {
     return this.#leaderEpoch;
   }
 
+  get logStartOffset(): number {
+    return this.log.logStartOffset;
+  }
+
+  get logEndOffset(): number {
+    return this.log.logEndOffset;
+  }
+
   get highWatermark(): number {
-    return this.#leader?.highWatermark ?? this.#highWatermark;
+    return this.#led?.state.highWatermark ?? this.#highWatermark;
   }
 
   get lastStableOffset(): number {
@@ -97,55 +115,61 @@ export class Partition {
   }
 
   get replicaCount(): number {
-    return this.#leader?.replicas.length ?? 0;
+    return this.#led?.state.replicas.length ?? 0;
   }
 
   /** Whether what was appended and replicated may be acknowledged to acks=all. */
-  get hasEnoughReplicas(): boolean {
-    return this.#leader !== undefined && hasEnoughReplicas(this.#leader);
+  get wasReplicatedEnough(): boolean {
+    return this.#led !== undefined && wasReplicatedEnough(this.#led.state);
   }
 
   /** Metadata said who leads at which epoch. A new epoch ends every wait: who waited asks again and learns of it. */
-  assign(to: Assignment): void {
+  assign(to: Assignment, minInsyncReplicas: number): void {
     assert(to.leaderEpoch >= this.#leaderEpoch, 'the leader epoch never moves back', { was: this.#leaderEpoch, to });
     const isNewEpoch = to.leaderEpoch > this.#leaderEpoch;
     this.#leaderId = to.leader;
     this.#leaderEpoch = to.leaderEpoch;
-    if (to.leader !== this.#room.nodeId) this.#resign();
-    else if (isNewEpoch || this.#leader === undefined) this.#lead(to);
+    if (to.leader !== this.#room.terms.self) this.#follow(isNewEpoch);
+    else if (isNewEpoch || this.#led === undefined) this.#lead(to, minInsyncReplicas);
     else {
-      this.#step({ kind: 'reconfigured', minInsyncReplicas: to.minInsyncReplicas });
-      this.#step({ kind: 'assigned', replicas: to.replicas, isr: to.isr });
+      const nowMs = this.#room.clock.monotonicMs();
+      const { replicas, isr, partitionEpoch } = to;
+      this.#led.step({ kind: 'reconfigured', minInsyncReplicas, nowMs });
+      this.#led.step({ kind: 'assigned', replicas, isr, partitionEpoch, nowMs });
     }
-    if (isNewEpoch) this.#room.waitingRoom.lost(this.waits);
+    if (isNewEpoch) this.#endWaits();
   }
 
   reconfigure(minInsyncReplicas: number): void {
-    if (this.#leader !== undefined) this.#step({ kind: 'reconfigured', minInsyncReplicas });
+    this.#led?.step({ kind: 'reconfigured', minInsyncReplicas, nowMs: this.#room.clock.monotonicMs() });
+  }
+
+  /** Brokers came, went, or changed: who may join an in-sync set, and who counts for the low watermark. */
+  brokersChanged(): void {
+    if (this.#led === undefined || this.#led.state.followers.length === 0) return;
+    this.#led.step({ kind: 'brokersChanged', nowMs: this.#room.clock.monotonicMs() });
   }
 
   /** The partition leaves this broker, or its directory went offline: nobody is served by it any more. */
   stop(): void {
     this.#resign();
-    this.#room.waitingRoom.lost(this.waits);
+    this.#unfollow();
+    this.#endWaits();
   }
 
   append(records: Buffer, how: { origin: AppendOrigin; acks: number; nowMs: number }): ProduceResult {
-    const leader = this.#leader;
-    if (leader === undefined) return this.#refuseProduce(ErrorCode.NOT_LEADER_OR_FOLLOWER, this.#whyNotLeader());
-    if (how.acks === -1 && !hasEnoughReplicas(leader)) {
-      const why = `${leader.isr.length} of ${leader.replicas.length} replicas are in sync, min.insync.replicas asks for ${leader.minInsyncReplicas}`;
+    const led = this.#led;
+    if (led === undefined) return this.#refuseProduce(ErrorCode.NOT_LEADER_OR_FOLLOWER, this.#whyNotLeader());
+    const { state } = led;
+    if (how.acks === -1 && !hasEnoughReplicas(state)) {
+      const why = `${state.isr.length} of ${state.replicas.length} replicas are in sync, min.insync.replicas asks for ${state.minInsyncReplicas}`;
       return this.#refuseProduce(ErrorCode.NOT_ENOUGH_REPLICAS, why);
     }
     const endBefore = this.log.logEndOffset;
     let outcome;
     try {
-      outcome = this.log.append({
-        records,
-        origin: how.origin,
-        leaderEpoch: leader.leaderEpoch,
-        nowMs: how.nowMs,
-      });
+      const { leaderEpoch } = state;
+      outcome = this.log.append({ records, origin: how.origin, leaderEpoch, nowMs: how.nowMs });
     } catch (cause) {
       return this.#refuseProduce(ErrorCode.KAFKA_STORAGE_ERROR, storageFault(cause));
     }
@@ -160,7 +184,7 @@ export class Partition {
       this.#bytesSinceAdvance += info.sizeBytes;
       this.counters.bytesIn.inc(info.sizeBytes);
       this.counters.recordsIn.inc(info.recordCount);
-      this.#step({ kind: 'appended', logEnd });
+      led.appended(logEnd);
     }
     return {
       topic: this.topic,
@@ -177,37 +201,7 @@ export class Partition {
 
   /** One partition's answer to a fetch; a promise only when the records have to come from disk. */
   read(asked: FetchPartition, share: FetchShare): FetchResult | Promise<FetchResult> {
-    const refused = this.checkEpoch(asked.currentLeaderEpoch, share.fromAnyReplica);
-    if (refused !== undefined) return this.#refuseFetch(refused.code);
-    if (asked.topicId !== undefined && asked.topicId !== '' && asked.topicId !== this.log.topicId) {
-      return this.#refuseFetch(ErrorCode.INCONSISTENT_TOPIC_ID);
-    }
-    const { fetchOffset } = asked;
-    const { logStartOffset, logEndOffset } = this.log;
-    if (fetchOffset < logStartOffset || fetchOffset > logEndOffset) {
-      return this.#refuseFetch(ErrorCode.OFFSET_OUT_OF_RANGE);
-    }
-    try {
-      if (asked.lastFetchedEpoch !== NO_EPOCH) {
-        const diverged = this.#divergence(asked);
-        if (diverged !== undefined) return diverged;
-      }
-      const stableOffset = this.lastStableOffset;
-      const upToOffset = share.isolation === 'read_committed' ? stableOffset : this.highWatermark;
-      const maxBytes = Math.min(asked.maxBytes, share.maxBytes);
-      if (fetchOffset >= upToOffset || (maxBytes <= 0 && !share.minOneBatch)) {
-        return this.#found(asked, share.isolation, NO_FIND, stableOffset);
-      }
-      return this.#readLog(asked, share.isolation, {
-        fromOffset: fetchOffset,
-        maxBytes: Math.max(0, maxBytes),
-        upToOffset,
-        minOneBatch: share.minOneBatch,
-      });
-    } catch (cause) {
-      storageFault(cause);
-      return this.#refuseFetch(ErrorCode.KAFKA_STORAGE_ERROR);
-    }
+    return readFor(this, asked, share);
   }
 
   /** Called before a read_committed fetch is parked here, so that progress is told from what it has seen. */
@@ -227,13 +221,13 @@ export class Partition {
         why: `the client believes in leader epoch ${currentLeaderEpoch}, this broker in ${this.#leaderEpoch}`,
       };
     }
-    if (this.#leader !== undefined || fromAnyReplica) return undefined;
+    if (this.#led !== undefined || fromAnyReplica) return undefined;
     return { code: ErrorCode.NOT_LEADER_OR_FOLLOWER, why: this.#whyNotLeader() };
   }
 
   /** After an election "latest" would move back until the new leader knows what is committed (KIP-207). */
   get isHighWatermarkLagging(): boolean {
-    return this.#leader !== undefined && isHighWatermarkLagging(this.#leader);
+    return this.#led !== undefined && isHighWatermarkLagging(this.#led.state);
   }
 
   /**
@@ -242,7 +236,7 @@ export class Partition {
    */
   endOffsetForEpoch(leaderEpoch: number): EpochEnd | undefined {
     const { latestEpoch, logEndOffset } = this.log;
-    const isUnwritten = this.#leader !== undefined && latestEpoch !== this.#leaderEpoch;
+    const isUnwritten = this.#led !== undefined && latestEpoch !== this.#leaderEpoch;
     if (!isUnwritten || leaderEpoch < 0 || leaderEpoch > this.#leaderEpoch)
       return this.log.endOffsetForEpoch(leaderEpoch);
     const isBelowAll = latestEpoch === undefined;
@@ -253,7 +247,7 @@ export class Partition {
   /** The epoch of the record at the log start, or of the one that will be there. */
   get earliestEpoch(): number | undefined {
     const { logStartOffset, logEndOffset } = this.log;
-    if (logStartOffset === logEndOffset && this.#leader !== undefined) return this.#leaderEpoch;
+    if (logStartOffset === logEndOffset && this.#led !== undefined) return this.#leaderEpoch;
     return this.log.epochForOffset(logStartOffset);
   }
 
@@ -266,60 +260,80 @@ export class Partition {
     }
   }
 
-  deleteRecordsBefore(offset: number): Outcome<number> {
-    if (!this.log.config.cleanupDelete) {
-      return refuse(
-        ErrorCode.POLICY_VIOLATION,
-        `records of ${this.topic} are kept by compaction alone: DeleteRecords needs "delete" in cleanup.policy`,
-      );
-    }
-    const before = offset === NO_EPOCH ? this.highWatermark : offset;
-    if (before < 0 || before > this.highWatermark) {
-      const why = `offset ${before} is not within 0 and the high watermark ${this.highWatermark}`;
-      return refuse(ErrorCode.OFFSET_OUT_OF_RANGE, why);
-    }
-    if (before <= this.log.logStartOffset) return { ok: true, value: this.log.logStartOffset };
+  /** DeleteRecords has moved the log start: followers are told with it. */
+  logStartMoved(): void {
+    this.#led?.logStartMoved();
+  }
+
+  /** The log start that every replica has reached whose broker lives. */
+  get lowWatermark(): number {
+    return this.#led?.lowWatermark ?? this.log.logStartOffset;
+  }
+
+  /** Who waits for the low watermark. */
+  get lowWaits(): WaitList<Waiting> {
+    this.#lowWaits ??= emptyWaitList();
+    return this.#lowWaits;
+  }
+
+  follow(claim: FollowerClaim, watcher: ReplicaWatcher): FollowAnswer {
+    const refused = this.checkEpoch(claim.leaderEpoch);
+    if (refused === undefined && this.#led !== undefined) return this.#led.follow(claim, watcher);
+    const { code = ErrorCode.NOT_LEADER_OR_FOLLOWER, why = '' } = refused ?? {};
+    return { kind: 'refused', code, why, logStartOffset: -1, logEndOffset: -1 };
+  }
+
+  unfollow(watcher: ReplicaWatcher): void {
+    this.#led?.unfollow(watcher);
+  }
+
+  replicaHas(has: FollowerPosition): void {
+    this.#led?.replicaHas(has);
+  }
+
+  readForReplica(fromOffset: number, maxBytes: number): Outcome<ReadResult> | Promise<Outcome<ReadResult>> {
     try {
-      return this.log.advanceLogStart(before, this.highWatermark);
+      const upToOffset = this.log.logEndOffset;
+      const read = this.log.read({ fromOffset, maxBytes, upToOffset, minOneBatch: true });
+      if (!(read instanceof Promise)) return read;
+      return read.catch((cause: unknown) => refuse(ErrorCode.KAFKA_STORAGE_ERROR, storageFault(cause)));
     } catch (cause) {
       return refuse(ErrorCode.KAFKA_STORAGE_ERROR, storageFault(cause));
     }
   }
 
-  #lead(to: Assignment): void {
-    const { logEndOffset } = this.log;
-    const { effects } = this.#room;
-    effects.length = 0;
-    this.#leader = becomeLeader(
-      {
-        self: this.#room.nodeId,
-        leaderEpoch: to.leaderEpoch,
-        replicas: to.replicas,
-        isr: to.isr,
-        minInsyncReplicas: to.minInsyncReplicas,
-        logEnd: logEndOffset,
-        highWatermark: Math.min(this.highWatermark, logEndOffset),
-      },
-      effects,
-    );
-    if (effects.length > 0) this.#highWatermarkAdvanced(this.#leader.highWatermark);
+  position(): ReturnType<FollowedPartition['position']> {
+    return positionOf(this);
   }
 
-  #resign(): void {
-    if (this.#leader === undefined) return;
-    this.#highWatermark = this.#leader.highWatermark;
-    this.#leader = undefined;
+  replicate(records: Buffer, from: LeaderProgress & { readonly fetchOffset: number }): Outcome<number> {
+    return this.#whyNotFollowing() ?? replicate(this, this.#room, records, from);
   }
 
-  #step(input: LeaderInput): void {
-    assert(this.#leader !== undefined, 'only a leader steps');
-    const { effects } = this.#room;
-    effects.length = 0;
-    step(this.#leader, input, effects);
-    for (const effect of effects) this.#highWatermarkAdvanced(effect.offset);
+  progress(told: LeaderProgress): void {
+    if (this.#whyNotFollowing() === undefined) progress(this, this.#room, told);
   }
 
-  #highWatermarkAdvanced(highWatermark: number): void {
+  diverging(epoch: number, endOffset: number): Outcome<void> {
+    return this.#whyNotFollowing() ?? diverging(this, this.#room, epoch, endOffset);
+  }
+
+  outOfRange(leaderLogStart: number, leaderLogEnd: number): Outcome<void> {
+    return this.#whyNotFollowing() ?? outOfRange(this, this.#room, leaderLogStart, leaderLogEnd);
+  }
+
+  noteBytes(sizeBytes: number): void {
+    this.#bytesSinceAdvance += sizeBytes;
+  }
+
+  setHighWatermark(highWatermark: number): void {
+    assert(this.#led === undefined, 'a leader finds out itself what is committed');
+    const hasAdvanced = highWatermark > this.#highWatermark;
+    this.#highWatermark = highWatermark;
+    if (hasAdvanced) this.highWatermarkMoved(highWatermark);
+  }
+
+  highWatermarkMoved(highWatermark: number): void {
     const bytes = this.#bytesSinceAdvance;
     this.#bytesSinceAdvance = 0;
     if (this.waits.first === undefined) return;
@@ -329,50 +343,63 @@ export class Partition {
     this.#room.waitingRoom.advanced(this.waits, { highWatermark, bytes, stableBytes });
   }
 
-  /** KIP-595: a client whose last record is of an epoch that ended earlier here must truncate before it goes on. */
-  #divergence(asked: FetchPartition): FetchResult | undefined {
-    const end = this.endOffsetForEpoch(asked.lastFetchedEpoch);
-    if (end === undefined) return this.#refuseFetch(ErrorCode.OFFSET_OUT_OF_RANGE);
-    if (end.leaderEpoch >= asked.lastFetchedEpoch && end.endOffset >= asked.fetchOffset) return undefined;
-    const found = this.#found(asked, 'read_uncommitted', NO_FIND, this.lastStableOffset);
-    return { ...found, divergingEpoch: end };
+  lowWatermarkMoved(): void {
+    if (this.#lowWaits?.first === undefined) return;
+    const progressed = { highWatermark: this.lowWatermark, bytes: 0, stableBytes: 0 };
+    this.#room.waitingRoom.advanced(this.#lowWaits, progressed);
   }
 
-  #readLog(asked: FetchPartition, isolation: Isolation, request: ReadRequest): FetchResult | Promise<FetchResult> {
-    const outcome = this.log.read(request);
-    if (!(outcome instanceof Promise)) {
-      if (!outcome.ok) return this.#refuseFetch(outcome.code);
-      return this.#found(asked, isolation, outcome.value, this.lastStableOffset);
-    }
-    return outcome.then(
-      (read) =>
-        read.ok ? this.#found(asked, isolation, read.value, this.lastStableOffset) : this.#refuseFetch(read.code),
-      (cause: unknown) => {
-        storageFault(cause);
-        return this.#refuseFetch(ErrorCode.KAFKA_STORAGE_ERROR);
-      },
-    );
-  }
-
-  #found(asked: FetchPartition, isolation: Isolation, read: ReadResult, lastStableOffset: number): FetchResult {
-    const { chunks, sizeBytes } = read;
-    const aborted =
-      isolation === 'read_uncommitted'
-        ? null
-        : sizeBytes === 0
-          ? []
-          : this.log.abortedTransactions(asked.fetchOffset, lastStableOffset);
-    return {
-      topic: this.topic,
-      partition: this.partition,
-      code: ErrorCode.NONE,
-      highWatermark: this.highWatermark,
-      lastStableOffset,
-      logStartOffset: this.log.logStartOffset,
-      abortedTransactions: aborted,
-      chunks,
-      sizeBytes,
+  #lead(to: Assignment, minInsyncReplicas: number): void {
+    this.#unfollow();
+    const former = this.#led;
+    const { logEndOffset } = this.log;
+    const { leaderEpoch, replicas, isr, partitionEpoch } = to;
+    const start = {
+      leaderEpoch,
+      replicas,
+      isr,
+      partitionEpoch,
+      minInsyncReplicas,
+      logEnd: logEndOffset,
+      highWatermark: Math.min(this.highWatermark, logEndOffset),
+      isRecovering: to.leaderRecoveryState === LeaderRecoveryState.RECOVERING,
+      nowMs: this.#room.clock.monotonicMs(),
     };
+    former?.end(ErrorCode.FENCED_LEADER_EPOCH, `the leader epoch is ${leaderEpoch} by now`);
+    this.#led = new Led(this, this.#room, start, former?.state);
+  }
+
+  #follow(isNewEpoch: boolean): void {
+    this.#resign();
+    if (this.#leaderId === NO_LEADER) return this.#unfollow();
+    if (this.#follows && !isNewEpoch) return;
+    this.#follows = true;
+    this.#room.fetchers.follow(this);
+  }
+
+  #unfollow(): void {
+    if (!this.#follows) return;
+    this.#follows = false;
+    this.#room.fetchers.unfollow(this);
+  }
+
+  #resign(): void {
+    const led = this.#led;
+    if (led === undefined) return;
+    this.#highWatermark = led.state.highWatermark;
+    this.#led = undefined;
+    led.end(ErrorCode.NOT_LEADER_OR_FOLLOWER, this.#whyNotLeader());
+  }
+
+  #endWaits(): void {
+    this.#room.waitingRoom.lost(this.waits);
+    if (this.#lowWaits !== undefined) this.#room.waitingRoom.lost(this.#lowWaits);
+  }
+
+  /** A fetcher that has not heard yet that this replica leads, or is gone, must not touch its log. */
+  #whyNotFollowing(): { readonly ok: false; readonly code: number; readonly why: string } | undefined {
+    if (this.#follows) return undefined;
+    return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, `${this.topic}-${this.partition} follows nobody on this broker`);
   }
 
   #refuseProduce(code: number, why: string): ProduceResult {
@@ -380,15 +407,9 @@ export class Partition {
     return code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? { ...refused, currentLeader: this.hint } : refused;
   }
 
-  #refuseFetch(code: number): FetchResult {
-    const refused = refusedFetch(this, code);
-    const mayHint = code === ErrorCode.NOT_LEADER_OR_FOLLOWER || code === ErrorCode.FENCED_LEADER_EPOCH;
-    return mayHint ? { ...refused, currentLeader: this.hint } : refused;
-  }
-
   #whyNotLeader(): string {
-    return `broker ${this.#room.nodeId} does not lead ${this.topic}-${this.partition}; at epoch ${this.#leaderEpoch} ${
-      this.#leaderId === -1 ? 'nobody does' : `broker ${this.#leaderId} does`
+    return `broker ${this.#room.terms.self} does not lead ${this.topic}-${this.partition}; at epoch ${this.#leaderEpoch} ${
+      this.#leaderId === NO_LEADER ? 'nobody does' : `broker ${this.#leaderId} does`
     }`;
   }
 }

@@ -84,11 +84,25 @@ test('produce: acks=all waits for its followers, and is answered once those that
   expect(rig.metrics.value('odradek_waiting', { kind: 'produce' })).toBe(0);
 });
 
-test('produce: what is replicated when too few are in sync is refused although it is written', async () => {
+test('produce: while too few are in sync nothing becomes committed: acks=all waits until its time is over (KIP-966)', async () => {
   const rig = await Rig.open();
   await rig.createTopic('t', { replicas: [1, 2], configs: { 'min.insync.replicas': '2' } });
-  const waiting = rig.produce('t');
+  const waiting = rig.produce('t', { timeoutMs: 500 });
   await rig.commit([rig.partitionChange('t', { isr: [1] })]);
+  expect(now(rig.produce('t'))).toMatchObject([{ code: ErrorCode.NOT_ENOUGH_REPLICAS }]);
+  expect(now(rig.produce('t', { acks: 1 }))).toMatchObject([{ code: 0, baseOffset: 1 }]);
+  await rig.clock.advance(500);
+  expect(await waiting).toMatchObject([{ code: ErrorCode.REQUEST_TIMED_OUT }]);
+  expect(rig.replicas.partitionState('t', 0)).toMatchObject({ highWatermark: 0, logEndOffset: 2 });
+});
+
+test('produce: what was committed is refused when by then more would have to be in sync than are (KIP-966)', async () => {
+  const rig = await Rig.open();
+  await rig.createTopic('t', { replicas: [1, 2, 3], isr: [1, 2] });
+  const waiting = rig.produce('t');
+  rig.follow('t', 2);
+  rig.acknowledge('t', 2, 1);
+  rig.replicas.byId(rig.topicId('t'), 0)?.reconfigure(3);
   expect(await waiting).toMatchObject([{ code: ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND }]);
 });
 

@@ -88,7 +88,7 @@ export class Producing {
       );
     }
     const partition = this.#door.find(asked.topic, asked.partition);
-    if (partition?.hasEnoughReplicas === true) return appended;
+    if (partition?.wasReplicatedEnough === true) return appended;
     const why = 'written, but fewer replicas than min.insync.replicas are in sync by now';
     return refusedProduce(asked, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND, why);
   }

@@ -4,7 +4,7 @@
  */
 import type { Clock, TimerHandle } from '@odradek/base';
 import { Waiters } from '../core/waiters.ts';
-import type { Progress, Wait, WaitList, WaitStart } from '../core/waiters.ts';
+import type { Progress, Wait, WaitKind, WaitList, WaitStart } from '../core/waiters.ts';
 
 /** Who waits: told once, when it is over. */
 export interface Waiting {
@@ -27,7 +27,7 @@ export class WaitingRoom {
   }
 
   /** Requests that wait. */
-  countOf(kind: 'fetch' | 'produce'): number {
+  countOf(kind: WaitKind): number {
     return this.#waiters.countOf(kind);
   }
 

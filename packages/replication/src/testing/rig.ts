@@ -1,17 +1,32 @@
 /** The partitions of one broker for tests: real logs on files in memory, metadata made of real records, time that the test moves. */
-import { config, limits, MetricsRegistry, Prng, silent } from '@odradek/base';
+import { config, limits, MetricsRegistry, Prng, refuse, silent } from '@odradek/base';
 import type { Limits, Logger } from '@odradek/base';
 import { SimClock, SimFiles } from '@odradek/base/testing';
 import { LogManager } from '@odradek/log';
 import { DIRECTORY_UNASSIGNED, MetadataImage, NO_LEADER_CHANGE, NO_RECOVERY_CHANGE, record } from '@odradek/metadata';
 import type { MetadataRecord } from '@odradek/metadata';
-import { buildBatch, ConfigResourceType } from '@odradek/protocol';
+import { buildBatch, ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { BatchOptions } from '@odradek/protocol';
 import { topicSettings } from '../core/topic-settings.ts';
+import { noReplicaFetchers } from '../replica-types.ts';
+import type {
+  FollowAnswer,
+  FollowerClaim,
+  IsrPort,
+  LedPartition,
+  ReplicaFetchers,
+  ReplicaWatcher,
+} from '../replica-types.ts';
+import type { Partition } from '../shell/partition.ts';
 import { Replicas } from '../shell/replicas.ts';
 import type { FetchPartition, FetchRequestInput, FetchResult, ProduceResult } from '../types.ts';
 
 const MINUTE_MS = 60_000;
+export const LAG_MAX_MS = 30_000;
+/** No controller answers: what is proposed stays proposed. */
+const noController: IsrPort = {
+  alterPartition: () => Promise.resolve(refuse(ErrorCode.NOT_CONTROLLER, 'there is none')),
+};
 export const NODE = 1;
 
 export type RigOptions = {
@@ -22,6 +37,8 @@ export type RigOptions = {
   readonly logDirs?: readonly string[];
   readonly limits?: Partial<Limits>;
   readonly highWatermarks?: ReadonlyMap<string, number>;
+  readonly isr?: IsrPort;
+  readonly fetchers?: ReplicaFetchers;
   readonly log?: Logger;
 };
 
@@ -56,7 +73,10 @@ export class Rig {
       logs: this.logs,
       settingsOf: (topic) => topicSettings(this.#configOf(topic)),
       highWatermarks: options.highWatermarks ?? new Map(),
-      waitersMax: options.limits?.waitersMax ?? limits.production.waitersMax,
+      limits: { ...limits.production, ...options.limits },
+      lagMaxMs: LAG_MAX_MS,
+      isr: options.isr ?? noController,
+      fetchers: options.fetchers ?? noReplicaFetchers,
     });
   }
 
@@ -137,6 +157,44 @@ export class Rig {
     });
   }
 
+  /** A broker, which is registered and alive, or fenced. */
+  register(brokerId: number, how: { readonly epoch?: number; readonly fenced?: boolean } = {}): Promise<void> {
+    return this.commit([
+      record('RegisterBrokerRecord', {
+        brokerId,
+        isMigratingZkBroker: false,
+        incarnationId: Buffer.alloc(16, brokerId).toString('base64url'),
+        brokerEpoch: how.epoch ?? epochOf(brokerId),
+        endPoints: [],
+        features: [],
+        rack: null,
+        fenced: how.fenced ?? false,
+        inControlledShutdown: false,
+        logDirs: [],
+        cordonedLogDirs: null,
+      }),
+    ]);
+  }
+
+  partition(topic: string): Partition {
+    const found = this.replicas.byId(this.topicId(topic), 0);
+    if (found === undefined) throw new Error(`${topic}-0 is not here`);
+    return found;
+  }
+
+  /** A replica begins to follow this leader from where it claims to be. */
+  follow(topic: string, brokerId: number, claim: Partial<FollowerClaim> = {}, watcher = new Watcher()): FollowAnswer {
+    const partition = this.partition(topic);
+    const { leaderEpoch } = partition;
+    const brokerEpoch = epochOf(brokerId);
+    const begin = { brokerId, brokerEpoch, leaderEpoch, fetchOffset: 0, lastFetchedEpoch: -1, logStartOffset: 0 };
+    return partition.follow({ ...begin, ...claim }, watcher);
+  }
+
+  acknowledge(topic: string, brokerId: number, endOffset: number, logStartOffset = 0): void {
+    this.partition(topic).replicaHas({ brokerId, brokerEpoch: epochOf(brokerId), endOffset, logStartOffset });
+  }
+
   topicId(name: string): string {
     return this.image.topics.byName(name)?.id ?? '';
   }
@@ -174,6 +232,25 @@ export class Rig {
     const layers = { ...config.noLayers, dynamicDefault: configs.of(ConfigResourceType.BROKER, '') };
     return new config.TopicConfig(configs.of(ConfigResourceType.TOPIC, topic), layers);
   }
+}
+
+/** What a stream heard of the partition that it carries. */
+export class Watcher implements ReplicaWatcher {
+  readonly heard: string[] = [];
+  appended(partition: LedPartition): void {
+    this.heard.push(`appended ${partition.logEndOffset}`);
+  }
+  moved(partition: LedPartition): void {
+    this.heard.push(`moved ${partition.logStartOffset}-${partition.highWatermark}`);
+  }
+  lost(_partition: LedPartition, code: number): void {
+    this.heard.push(`lost ${code}`);
+  }
+}
+
+/** Of the life in which a test's brokers are registered. */
+export function epochOf(brokerId: number): number {
+  return 10 + brokerId;
 }
 
 export type Producing = {
