@@ -380,7 +380,8 @@ export class LeaderLink {
     const followed = this.#bySlot.get(slot);
     if (followed === undefined) return;
     this.#silence(followed, false);
-    this.#repositioned(followed, followed.partition.diverging(epoch, endOffset));
+    const why = `its log parts from the leader's, which ends epoch ${epoch} at ${endOffset}`;
+    this.#repositioned(followed, followed.partition.diverging(epoch, endOffset), why);
   }
 
   #refused({ slot, code, why, logStartOffset, logEndOffset }: FollowRefused): void {
@@ -388,19 +389,20 @@ export class LeaderLink {
     if (followed === undefined) return;
     this.#silence(followed, false);
     if (code === ErrorCode.OFFSET_OUT_OF_RANGE) {
-      return this.#repositioned(followed, followed.partition.outOfRange(logStartOffset, logEndOffset));
+      return this.#repositioned(followed, followed.partition.outOfRange(logStartOffset, logEndOffset), why);
     }
     this.#warn(followed, { ok: false, code, why });
     this.#nameLater(followed);
   }
 
   /** The first time it is named again at once: a truncation is a usual step on the way to a new leader. */
-  #repositioned(followed: Followed, done: { readonly ok: true } | Refusal): void {
+  #repositioned(followed: Followed, done: { readonly ok: true } | Refusal, why: string): void {
     if (this.#followed.get(followed.partition) !== followed) return;
     if (!done.ok) return this.#notAppended(followed, done);
     followed.failures += 1;
-    if (followed.failures <= FREE_REPOSITIONS) this.#nameAnew(followed);
-    else this.#nameLater(followed);
+    if (followed.failures <= FREE_REPOSITIONS) return this.#nameAnew(followed);
+    this.#warn(followed, { ok: false, code: ErrorCode.OFFSET_OUT_OF_RANGE, why: `${why}, again and again` });
+    this.#nameLater(followed);
   }
 
   #nameLater(followed: Followed): void {

@@ -93,7 +93,8 @@ export class ModelReplica implements LedPartition, FollowedPartition {
       return refused(ErrorCode.OFFSET_OUT_OF_RANGE, 'outside of the log');
     }
     if (lastFetchedEpoch >= 0) {
-      const end = this.log.endOffsetForEpoch(lastFetchedEpoch);
+      // Its own epoch is not written down before its first record.
+      const end = this.log.endOffsetForEpoch(Math.min(lastFetchedEpoch, this.log.latestEpoch ?? lastFetchedEpoch));
       if (end === undefined) return refused(ErrorCode.OFFSET_OUT_OF_RANGE, 'before the first epoch');
       if (end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset) {
         return { kind: 'diverging', epoch: end.leaderEpoch, endOffset: end.endOffset };
