@@ -10,6 +10,8 @@ export { ReplicaFetcher } from './shell/replica-fetcher.ts';
 export type { ReplicaFetcherOptions } from './shell/replica-fetcher.ts';
 export { ReplicaService } from './shell/replica-service.ts';
 export type { ReplicaServiceOptions } from './shell/replica-service.ts';
+export { ReplicationThrottle } from './shell/replication-throttle.ts';
+export type { ReplicationThrottleOptions } from './shell/replication-throttle.ts';
 export { Replicas } from './shell/replicas.ts';
 export type { ReplicasOptions } from './shell/replicas.ts';
 export type * from './types.ts';

@@ -121,6 +121,18 @@ export class FutureLogs {
     return this.#orphans.values();
   }
 
+  /** The log has been made anew: what was copied of it before may be all that is left of that, and stays under another name. */
+  setOrphanAside(topic: string, partition: number): void {
+    const orphan = this.orphan(topic, partition);
+    if (orphan === undefined) return;
+    this.#orphans.delete(partitionKey(topic, partition));
+    const fields = { topic, partition, directory: orphan.logDirectory, logEndOffset: orphan.logEndOffset };
+    this.#world.logger.warn(fields, 'the copy of a log that is gone is set aside: a new log was made');
+    this.#try(orphan.logDirectory, () =>
+      orphan.logEndOffset > orphan.logStartOffset ? orphan.setAside() : orphan.delete(),
+    );
+  }
+
   /** The copy becomes the log: what it copied cannot be read any more. Throws StorageFault. @returns the log */
   promote(orphan: Log): Log {
     const { files, clock } = this.#world;
@@ -199,7 +211,6 @@ export class FutureLogs {
     if (future.logStartOffset !== log.logStartOffset) return undefined;
     if (future.recoveryPoint < log.recoveryPoint && !future.syncTailNow()) return undefined;
     const replaced = log.replaceByFuture();
-    void this.#links.dirs.checkpointCleanedLater(log.logDirectory);
     const settled = this.#settle(log, replaced).finally(() => this.#settling.delete(settled));
     this.#settling.add(settled);
     return settled;
@@ -214,6 +225,7 @@ export class FutureLogs {
     const { files } = this.#world;
     const { keeper, dirs } = this.#links;
     const target = log.logDirectory;
+    await dirs.checkpointCleanedLater(target);
     if (!(await this.#tryLater(target, () => files.syncDirectoryLater(target)))) return;
     // What is under way with the old files ends before their name may be anybody else's.
     await replaced.flushing.quiet();

@@ -172,6 +172,7 @@ export class LogManager implements LogKeeper {
     }
     if (!isNew) this.#dirs.refuseWhileUnread();
     const log = this.#create(at, config);
+    this.#futures.setOrphanAside(topic, partition);
     this.#logs.set(partitionKey(topic, partition), log);
     this.#adopted.add(log);
     return log;

@@ -2,6 +2,7 @@
  * The index files of one segment: offsets, timestamps, aborted transactions. Rows are held in memory until enough of them wait to be written,
  * and for lookups as long as the cache has room. A segment that recovery will scan again needs none of them on file.
  */
+import { StorageFault } from '@odradek/base';
 import type { FileHandle } from '@odradek/base';
 import { OffsetIndex, TimeIndex } from '../core/indexes.ts';
 import type { Rows } from '../core/indexes.ts';
@@ -58,10 +59,19 @@ export class SegmentIndexes implements IndexHolder {
   whole(): Indexes {
     const indexes = this.get();
     const { offsets, times } = indexes;
-    if (offsets.rows.first > 0) offsets.rows.restore(this.#readFile(OFFSET_INDEX_SUFFIX));
-    if (times.rows.first > 0) times.rows.restore(this.#readFile(TIME_INDEX_SUFFIX));
+    this.#restore(offsets.rows, OFFSET_INDEX_SUFFIX);
+    this.#restore(times.rows, TIME_INDEX_SUFFIX);
     this.#noteHeld();
     return indexes;
+  }
+
+  /** A file that is shorter than what was written to it was changed by others, or is gone with its log while somebody still reads that. */
+  #restore(rows: Rows, suffix: string): void {
+    if (rows.first === 0) return;
+    const file = this.#readFile(suffix);
+    const leastBytes = rows.first * rows.rowBytes;
+    if (file.length >= leastBytes) return rows.restore(file);
+    throw new StorageFault(this.#pathOf(suffix), `${file.length} bytes where at least ${leastBytes} were written`);
   }
 
   /** Reads what {@link whole} needs without holding anybody up. By the time the caller goes on, others may have needed the room again. */

@@ -1,2 +1,3 @@
 export { testLogConfig } from './config.ts';
-export { makeBatch, makeMarker, managerConfig } from './harness.ts';
+export { append, makeBatch, makeMarker, managerConfig, openLog, openManager, readAll, TOPIC_ID } from './harness.ts';
+export { History } from './history.ts';
