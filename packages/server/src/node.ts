@@ -9,7 +9,7 @@ import type { RaftStore, RunningController } from '@odradek/controller';
 import { config as configuration, limits as allLimits, ok, randomUuid, refuse } from '@odradek/base';
 import type { Limits, Logger, MetricsRegistry, NodeConfig, Outcome, Ports } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
-import { brokerPeerService } from '@odradek/rpc';
+import { brokerPeerService, replicaFetchService } from '@odradek/rpc';
 import type { Identity } from '@odradek/rpc';
 import { outsideReason } from './faults.ts';
 import { prepareDirectories } from './format.ts';
@@ -174,8 +174,10 @@ class Node implements RunningNode {
     this.#identity = { clusterId, nodeId: config.nodeId, directoryId, incarnationId: randomUuid(ports.random) };
     const { network, clock } = ports;
     this.#streams = new NodeStreams({ self: this.#identity, network, clock, limits: this.#limits, log });
-    if (config.hasRole('broker'))
+    if (config.hasRole('broker')) {
       this.#streams.expect(brokerPeerService, `broker ${this.nodeId} is not ready to be asked anything yet`);
+      this.#streams.expect(replicaFetchService, `broker ${this.nodeId} is not ready to be followed yet`);
+    }
     const failure = Promise.withResolvers<Error>();
     this.failed = failure.promise;
     this.#onFault = (fault) => {

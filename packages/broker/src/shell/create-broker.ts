@@ -9,7 +9,7 @@ import type { Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
 import type { Endpoint, MetadataImage } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
-import { noReplicaFetchers, Replicas } from '@odradek/replication';
+import { Replicas } from '@odradek/replication';
 import { brokerPeerService } from '@odradek/rpc';
 import { allowAll } from '../core/authorizer.ts';
 import { placeOf, strangerProblem } from '../core/peers.ts';
@@ -30,6 +30,7 @@ import { BrokerLogs } from './logs.ts';
 import type { BrokerOptions } from './options.ts';
 import { peerAnswers } from './peer-answers.ts';
 import { PeerAsks } from './peer-asks.ts';
+import { ReplicaStreams } from './replica-streams.ts';
 import { Requests } from './requests.ts';
 import { servicesOf } from './services.ts';
 import { Turns } from './turns.ts';
@@ -85,6 +86,7 @@ class Broker {
   #requests: Requests | undefined;
   #logs: BrokerLogs | undefined;
   #replicas: Replicas | undefined;
+  #streams: ReplicaStreams | undefined;
   #coordinator: CoordinatorLink | undefined;
   #session: ControllerSession | undefined;
   #directories: DirectoryAssignments | undefined;
@@ -183,6 +185,7 @@ class Broker {
     this.#directories?.close();
     this.#internalTopics?.close();
     this.#peerAsks?.close();
+    this.#streams?.close();
     this.#session?.close();
     await this.#logs?.close(untilMs, this.#session?.brokerEpoch ?? -1);
     this.#state = 'stopped';
@@ -194,19 +197,7 @@ class Broker {
     const limits = this.#limits;
     const dynamic = this.#config;
     const nodeId = config.nodeId;
-    const replicas = new Replicas({
-      nodeId,
-      clock,
-      log,
-      logs: logs.manager,
-      settingsOf: (topic) => dynamic.settingsOf(topic),
-      highWatermarks: logs.highWatermarks,
-      limits,
-      lagMaxMs: dynamic.current.get('replica.lag.time.max.ms'),
-      isr: isrPortOf(nodeId, () => session),
-      fetchers: noReplicaFetchers,
-      metrics,
-    });
+    const { replicas, streams } = this.#copies(logs, () => session);
     const coordinator: CoordinatorLink = new CoordinatorLink({
       nodeId,
       clock,
@@ -237,6 +228,7 @@ class Broker {
         dynamic,
         logs,
         replicasFollower(replicas),
+        streams,
         directories,
         coordinatorFollower(coordinator),
         internalTopics,
@@ -244,6 +236,7 @@ class Broker {
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
       registerMs: config.get('initial.broker.registration.timeout.ms'),
       offlineLogDirs: () => logs.manager.status().flatMap(({ directoryId, online }) => (online ? [] : [directoryId])),
+      registeredAgain: () => streams.registered(),
       bug: onBug,
       fault: (fault) => this.#options.onFault?.(fault),
     });
@@ -259,10 +252,47 @@ class Broker {
     });
     const gate = new Gate(handlers, services.authorizer);
     this.#requests = new Requests({ gate, services, clock, log, metrics, bug: onBug });
-    this.#replicas = replicas;
     this.#coordinator = coordinator;
     this.#session = session;
     return { replicas, session, groups: coordinator.groups };
+  }
+
+  /** The partitions of this broker, and the streams that carry them from and to others. */
+  #copies(logs: BrokerLogs, session: () => ControllerSession): { replicas: Replicas; streams: ReplicaStreams } {
+    const { ports, config, log, metrics, peers } = this.#options;
+    const { clock, random } = ports;
+    const limits = this.#limits;
+    const dynamic = this.#config;
+    const nodeId = config.nodeId;
+    const streams = new ReplicaStreams({
+      nodeId,
+      clock,
+      random,
+      limits,
+      log,
+      metrics,
+      peers,
+      config: () => dynamic.current,
+      image: () => session().image,
+      brokerEpoch: () => session().brokerEpoch,
+    });
+    const replicas = new Replicas({
+      nodeId,
+      clock,
+      log,
+      logs: logs.manager,
+      settingsOf: (topic) => dynamic.settingsOf(topic),
+      highWatermarks: logs.highWatermarks,
+      limits,
+      lagMaxMs: config.get('replica.lag.time.max.ms'),
+      isr: isrPortOf(nodeId, session),
+      fetchers: streams.fetchers,
+      metrics,
+    });
+    streams.serve((topicId, partition) => replicas.byId(topicId, partition));
+    this.#replicas = replicas;
+    this.#streams = streams;
+    return { replicas, streams };
   }
 
   #assignments(logs: BrokerLogs, session: () => ControllerSession): DirectoryAssignments {

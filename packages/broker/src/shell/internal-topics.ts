@@ -77,8 +77,7 @@ export class InternalTopics implements MetadataFollower {
   async #create(): Promise<Outcome<void>> {
     const { admin, log, image, config } = this.#options;
     const settings = config();
-    // One until replicas are served to others: a record that they must have would never be acknowledged.
-    const replicationFactor = Math.min(1, copiesNow(image(), settings.get('offsets.topic.replication.factor')));
+    const replicationFactor = copiesNow(image(), settings.get('offsets.topic.replication.factor'));
     if (replicationFactor === 0) {
       return refuse(
         ErrorCode.COORDINATOR_NOT_AVAILABLE,

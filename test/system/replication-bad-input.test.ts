@@ -1,0 +1,188 @@
+/**
+ * What is wrong between brokers and on followers' disks: refused or repaired, named in the log, and nothing that was acknowledged is lost. A
+ * writer goes on through all of it.
+ */
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { buildBatch } from '@odradek/protocol';
+import { startCluster, type Cluster, type ClusterNode } from '../support/cluster.ts';
+import { RawFollower } from '../support/raw-follower.ts';
+import { allInSync, createReplicated, judgeWriters, partitionsOf, ReplicatedWriter } from '../support/replicated.ts';
+import { eventually, freshName } from '../support/target.ts';
+import { Wire } from '../support/wire.ts';
+
+const OTHER_CLUSTER_ID = 'b2RyYWRlay1hbm90aGVyMQ';
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+
+let cluster: Cluster;
+let topic: string;
+let writers: ReplicatedWriter[];
+
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 3 });
+  await Promise.all(cluster.nodes.map((node) => node.ready()));
+  topic = freshName('bad-input');
+  await createReplicated(cluster, { name: topic, partitions: 1 }, { 'min.insync.replicas': '2' });
+  writers = ReplicatedWriter.beginAll(cluster, topic, 1, 10);
+});
+
+afterEach(async () => {
+  await writers[0]?.goesOn();
+  await allInSync(cluster, topic);
+});
+
+afterAll(async () => {
+  if (cluster === undefined) return;
+  await Promise.all(writers.map((writer) => writer.stop()));
+  const verdict = await judgeWriters(cluster, topic, writers);
+  await cluster[Symbol.asyncDispose]();
+  expect(verdict).toMatchObject({ lost: [], duplicated: [], outOfOrder: [] });
+});
+
+const some = (): ClusterNode => cluster.node(1);
+
+/** What the nodes have said since, in one text. */
+function listen(): () => string {
+  const before = cluster.nodes.map(({ output }) => output().length);
+  return () => cluster.nodes.map(({ output }, index) => output().slice(before[index])).join('');
+}
+
+describe('garbage on the port of brokers', () => {
+  test.each([
+    ['noise', () => randomBytes(4_096)],
+    ['a preface of HTTP/2 and noise', () => Buffer.concat([PREFACE, randomBytes(4_096)])],
+    ['a frame of HTTP/2 that is longer than any', () => Buffer.concat([PREFACE, Buffer.alloc(64, 0xff)])],
+    ['half a preface', () => PREFACE.subarray(0, 10)],
+  ])('is refused or waited out, and disturbs nobody: %s', async (_, bytesOf) => {
+    for (let times = 0; times < 20; times += 1) {
+      using wire = await Wire.open(some().address);
+      wire.send(bytesOf());
+    }
+    await writers[0]?.goesOn();
+    expect(cluster.nodes.every(({ isRunning }) => isRunning)).toBe(true);
+  });
+});
+
+describe('a peer', () => {
+  test('of another cluster is refused with both ids, and the log says so', async () => {
+    const said = listen();
+    const refused = await RawFollower.dial(some(), { nodeId: 2, clusterId: OTHER_CLUSTER_ID });
+    expect(refused).toContain(OTHER_CLUSTER_ID);
+    await eventually('the log names the stranger', () => said().includes(OTHER_CLUSTER_ID));
+  });
+
+  test('that is no broker of the cluster is refused with its id, and the log says so', async () => {
+    const said = listen();
+    expect(await RawFollower.dial(some(), { nodeId: 77 })).toMatch(/node 77 is not registered as a broker/);
+    await eventually('the log names the stranger', () => said().includes('node 77 is not registered'));
+  });
+
+  test('of an earlier life of a broker is refused with its epoch, and the one that lives goes on following', async () => {
+    const said = listen();
+    using follower = dialled(await RawFollower.dial(some(), { nodeId: 2 }));
+    follower.say({ kind: 'hello', brokerEpoch: 0 });
+    expect(await follower.refusal()).toMatch(/refused: .*epoch/);
+    await eventually('the log names the follower', () => /a follower is refused: .*epoch/.test(said()));
+  });
+
+  test('that says nothing, or something before hello, is cut', async () => {
+    using silent = dialled(await RawFollower.dial(some(), { nodeId: 2 }));
+    using rash = dialled(await RawFollower.dial(some(), { nodeId: 3 }));
+    rash.say({ kind: 'appended', positions: [{ slot: 1, endOffset: 1_000_000, logStartOffset: 0 }] });
+    expect(await rash.refusal()).toMatch(/invalid: .*hello/);
+    expect((await silent.ended).kind).not.toBe('refused');
+  });
+});
+
+function dialled(follower: RawFollower | string): RawFollower {
+  if (typeof follower === 'string') throw new Error(follower);
+  return follower;
+}
+
+/** A follower of the partition that is written to. */
+async function aFollower(): Promise<ClusterNode> {
+  const [view] = await partitionsOf(some(), topic);
+  const node = cluster.nodes.find(({ id }) => id !== view?.leader);
+  if (node === undefined) throw new Error('one of three follows');
+  return node;
+}
+
+function logFile(node: ClusterNode): string {
+  const directory = join(node.directory, 'data', `${topic}-0`);
+  const segments = readdirSync(directory).filter((name) => name.endsWith('.log'));
+  return join(directory, segments.toSorted().at(-1) ?? '');
+}
+
+const BASE_OFFSET_AT = 0;
+const EPOCH_AT = 12;
+const LENGTH_AT = 8;
+const HEADER_BYTES = 12;
+
+/** Where each batch of a log file begins. */
+function batchesOf(bytes: Buffer): number[] {
+  const places: number[] = [];
+  for (let at = 0; at + HEADER_BYTES <= bytes.length; at += HEADER_BYTES + bytes.readInt32BE(at + LENGTH_AT))
+    places.push(at);
+  return places;
+}
+
+describe('a follower', () => {
+  test('that is ahead of its leader gives up what nobody acknowledged, says so, and holds what the others hold', async () => {
+    const follower = await aFollower();
+    await follower.kill();
+    const path = logFile(follower);
+    const bytes = readFileSync(path);
+    const last = batchesOf(bytes).at(-1) ?? 0;
+    const baseOffset = Number(bytes.readBigInt64BE(last + BASE_OFFSET_AT));
+    const partitionLeaderEpoch = bytes.readInt32BE(last + EPOCH_AT);
+    // Far more than the writer writes until the follower is back.
+    for (let ahead = 1; ahead <= 5_000; ahead += 1) {
+      const value = Buffer.from(`invented ${ahead}`);
+      const batch = buildBatch({ baseOffset: baseOffset + ahead, partitionLeaderEpoch }, [
+        { timestampMs: Date.now(), value },
+      ]);
+      appendFileSync(path, batch);
+    }
+    const said = listen();
+    await follower.start();
+    await follower.ready();
+    await allInSync(cluster, topic);
+    expect(readFileSync(logFile(follower)).includes('invented')).toBe(false);
+    await eventually(
+      'the log says that it was cut',
+      () => said().includes(`${topic}-0`) && /truncat|cut/i.test(said()),
+    );
+  });
+
+  test('with a corrupt batch on its disk after a crash cuts it off, says so, and gets it again', async () => {
+    const follower = await aFollower();
+    await follower.kill();
+    const path = logFile(follower);
+    const bytes = readFileSync(path);
+    const places = batchesOf(bytes);
+    const middle = places[Math.floor(places.length / 2)] ?? 0;
+    const at = middle + 70;
+    bytes[at] = (bytes[at] ?? 0) ^ 0x55;
+    writeFileSync(path, bytes);
+    const said = listen();
+    await follower.start();
+    await follower.ready();
+    await allInSync(cluster, topic);
+    await eventually('the log names the partition and the damage', () => new RegExp(`${topic}-0`).test(said()));
+    expect(said()).toMatch(/corrupt|damaged|checksum|CRC/i);
+    await sameLogs(follower);
+  });
+});
+
+/** What the follower holds is byte for byte what its leader holds, as far as it goes. */
+async function sameLogs(follower: ClusterNode): Promise<void> {
+  const [view] = await partitionsOf(some(), topic);
+  const leader = cluster.node(view?.leader ?? -1);
+  await eventually('the logs agree', () => {
+    const [theirs, ours] = [readFileSync(logFile(leader)), readFileSync(logFile(follower))];
+    const length = Math.min(theirs.length, ours.length);
+    return length > 0 && theirs.subarray(0, length).equals(ours.subarray(0, length));
+  });
+}
