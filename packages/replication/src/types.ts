@@ -105,7 +105,10 @@ export interface ReplicasPort {
     readonly partition: number;
     readonly timestampMs: number;
     readonly currentLeaderEpoch: number;
-    readonly isolation: 'read_uncommitted' | 'read_committed';
+    /** `log_end`: as replicas ask, what is not committed yet counts, too. */
+    readonly isolation: 'read_uncommitted' | 'read_committed' | 'log_end';
+    /** A follower answers as well, by what it has. */
+    readonly fromAnyReplica?: boolean;
   }): Promise<Outcome<ListedOffset | undefined>>;
   endOffsetForEpoch(at: {
     readonly topic: string;
@@ -136,7 +139,8 @@ export interface ReplicasPort {
   })[];
   /**
    * Where a partition that is led here begins and ends, all of one instant. `stable`: the last stable offset too (-1 without); it may have to
-   * be read from a log that nobody has opened yet. Refuses with NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR.
+   * be read from a log that nobody has opened yet. Refuses with NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION,
+   * OFFSET_NOT_AVAILABLE (KIP-207), KAFKA_STORAGE_ERROR.
    */
   endOf(
     topic: string,

@@ -13,6 +13,9 @@ type Partition = Topic['partitions'][number];
 type PartitionResponse = Response['topics'][number]['partitions'][number];
 
 const UNKNOWN = -1;
+/** Values of `replicaId` that are no broker's: consumers ask the leader for what is committed, debugging tools any replica for what it has. */
+const CONSUMER = -1;
+const DEBUGGER = -2;
 const LEADER_EPOCH_SINCE = 4;
 const OFFSET_NOT_AVAILABLE_SINCE = 5;
 /** Partitions looked up at once: a look-up by time may read from disk. */
@@ -104,13 +107,19 @@ async function lookUp(topic: string, asked: Partition, context: Context): Promis
     partition,
     timestampMs: timestamp,
     currentLeaderEpoch: asked.currentLeaderEpoch,
-    isolation: request.isolationLevel === IsolationLevel.READ_COMMITTED ? 'read_committed' : 'read_uncommitted',
+    isolation: isolationOf(request),
+    fromAnyReplica: request.replicaId === DEBUGGER,
   });
   if (!found.ok) return refusedPartition(partition, olderCode(found.code, version));
   if (found.value === undefined) return refusedPartition(partition, ErrorCode.NONE);
   const { offset, timestampMs } = found.value;
   const leaderEpoch = version < LEADER_EPOCH_SINCE ? UNKNOWN : found.value.leaderEpoch;
   return { partitionIndex: partition, errorCode: ErrorCode.NONE, timestamp: timestampMs, offset, leaderEpoch };
+}
+
+function isolationOf({ replicaId, isolationLevel }: Request): 'read_committed' | 'read_uncommitted' | 'log_end' {
+  if (replicaId !== CONSUMER) return 'log_end';
+  return isolationLevel === IsolationLevel.READ_COMMITTED ? 'read_committed' : 'read_uncommitted';
 }
 
 function olderCode(code: number, version: number): number {

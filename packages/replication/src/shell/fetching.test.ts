@@ -339,3 +339,54 @@ test('fetch: who waits at a follower is woken when its partition gets another ep
   await answer.done;
   expect(answer.there?.[0]).toMatchObject({ code: ErrorCode.FENCED_LEADER_EPOCH });
 });
+
+test('fetch: the leader sends who names brokers nearby to the one that is in sync and has the offset, without a record', async () => {
+  const rig = await Rig.open();
+  await rig.createTopic('t', { replicas: [1, 2, 3], isr: [1, 2] });
+  now(rig.produce('t', { count: 4, acks: 1 }));
+  rig.follow('t', 2);
+  const ask = (nearbyBrokers: readonly number[], fetchOffset = 2): FetchResult | undefined =>
+    now(rig.fetch([{ topic: 't', fetchOffset }], { fromAnyReplica: true, nearbyBrokers, maxWaitMs: 500 }))[0];
+  expect(now(rig.fetch([{ topic: 't' }], { nearbyBrokers: [2] }))[0]?.preferredReadReplica).toBe(2);
+  rig.acknowledge('t', 2, 4);
+  expect(ask([2])).toMatchObject({
+    code: 0,
+    preferredReadReplica: 2,
+    highWatermark: 4,
+    logStartOffset: 0,
+    sizeBytes: 0,
+  });
+  expect(ask([1, 2])?.preferredReadReplica).toBeUndefined();
+  expect(ask([3])?.preferredReadReplica).toBeUndefined();
+  expect(ask([2], 9)).toMatchObject({ code: ErrorCode.OFFSET_OUT_OF_RANGE });
+  expect(ask([2], 9)?.preferredReadReplica).toBeUndefined();
+  expect(baseOffsets(ask([3]))).toEqual([0]);
+});
+
+test('fetch: a read_committed consumer that is sent on is told of no transactions', async () => {
+  const rig = await Rig.open();
+  await rig.createTopic('t', { replicas: [1, 2] });
+  rig.follow('t', 2);
+  const how = { isolation: 'read_committed', fromAnyReplica: true, nearbyBrokers: [2] } as const;
+  expect(now(rig.fetch([{ topic: 't' }], how))[0]).toMatchObject({
+    preferredReadReplica: 2,
+    abortedTransactions: null,
+  });
+});
+
+test('fetch: who waits at a follower is answered by what its leader has sent once that is committed', async () => {
+  const rig = await Rig.open();
+  await rig.createTopic('t', { replicas: [2, 1], leader: 2, leaderEpoch: 3 });
+  const answer = answerOf(rig.fetch([{ topic: 't' }], { fromAnyReplica: true, maxWaitMs: 30_000 }));
+  const follower = rig.partition('t');
+  const records = Buffer.from(batchOf(2));
+  batch.setPartitionLeaderEpoch(records, 0, 3);
+  const taken = follower.replicate(records, { fetchOffset: 0, highWatermark: 0, logStartOffset: 0 });
+  expect(taken).toEqual({ ok: true, value: 2 });
+  await drain();
+  expect(answer.there).toBeUndefined();
+  follower.progress({ highWatermark: 2, logStartOffset: 0 });
+  await answer.done;
+  expect(answer.there?.[0]).toMatchObject({ code: 0, highWatermark: 2 });
+  expect(baseOffsets(answer.there?.[0])).toEqual([0]);
+});

@@ -90,6 +90,7 @@ class Pass {
       maxBytes,
       minOneBatch: this.#bytes === 0,
       fromAnyReplica: this.request.fromAnyReplica === true,
+      nearbyBrokers: this.request.nearbyBrokers,
     });
     const isShort = maxBytes < wantedBytes;
     if (!(found instanceof Promise)) return this.#keep(index, found, isShort);
@@ -163,7 +164,8 @@ class Pass {
     if (isShort && result.sizeBytes > 0) this.#mustAnswer = true;
     this.results[index] = result;
     this.#bytes += result.sizeBytes;
-    if (result.code !== ErrorCode.NONE || result.divergingEpoch !== undefined) this.#mustAnswer = true;
+    const hasNews = result.divergingEpoch !== undefined || result.preferredReadReplica !== undefined;
+    if (result.code !== ErrorCode.NONE || hasNews) this.#mustAnswer = true;
   }
 }
 

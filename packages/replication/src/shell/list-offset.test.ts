@@ -12,7 +12,7 @@ const PENDING_UPLOAD = -6;
 async function list(
   rig: Rig,
   timestampMs: number,
-  change: { epoch?: number; isolation?: 'read_committed' } = {},
+  change: { epoch?: number; isolation?: 'read_committed' | 'log_end'; fromAnyReplica?: boolean } = {},
 ): Promise<unknown> {
   const outcome = await rig.replicas.listOffset({
     topic: 't',
@@ -20,6 +20,7 @@ async function list(
     timestampMs,
     currentLeaderEpoch: change.epoch ?? -1,
     isolation: change.isolation ?? 'read_uncommitted',
+    fromAnyReplica: change.fromAnyReplica ?? false,
   });
   return outcome.ok ? outcome.value : outcome.code;
 }
@@ -124,4 +125,17 @@ test('end of an epoch: the present one ends at the log end, an earlier one where
     [3, 3],
   ]);
   expect(end(1, 2)).toBe(ErrorCode.FENCED_LEADER_EPOCH);
+});
+
+test('list offsets: replicas and debugging tools are told of what is not committed yet, the latter by followers too', async () => {
+  const rig = await Rig.open();
+  await rig.createTopic('t', { replicas: [1, 2], leaderEpoch: 2 });
+  now(rig.produce('t', { acks: 1 }));
+  const end = { offset: 1, timestampMs: -1, leaderEpoch: 2 };
+  expect(await list(rig, LATEST)).toEqual({ ...end, offset: 0 });
+  expect(await list(rig, LATEST, { isolation: 'log_end' })).toEqual(end);
+  await rig.elect('t', 2);
+  expect(await list(rig, LATEST, { isolation: 'log_end' })).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER);
+  const debugger_ = { isolation: 'log_end', fromAnyReplica: true } as const;
+  expect(await list(rig, LATEST, debugger_)).toEqual({ ...end, leaderEpoch: 3 });
 });

@@ -11,7 +11,10 @@ const UNKNOWN = -1;
 export type ListOffsetAt = {
   readonly timestampMs: number;
   readonly currentLeaderEpoch: number;
-  readonly isolation: Isolation;
+  /** `log_end`: what is not committed yet counts, too. */
+  readonly isolation: Isolation | 'log_end';
+  /** A follower answers as well, by what it has. */
+  readonly fromAnyReplica?: boolean;
 };
 
 /**
@@ -19,7 +22,7 @@ export type ListOffsetAt = {
  * @see KIP-79 (by time), KIP-207 (OFFSET_NOT_AVAILABLE), KIP-734 (max timestamp), KIP-405, KIP-1005 and KIP-1023 (tiers, which are none here)
  */
 export async function listOffset(partition: Partition, at: ListOffsetAt): Promise<Outcome<ListedOffset | undefined>> {
-  const refused = partition.checkEpoch(at.currentLeaderEpoch);
+  const refused = partition.checkEpoch(at.currentLeaderEpoch, at.fromAnyReplica);
   if (refused !== undefined) return refuse(refused.code, refused.why);
   try {
     return await lookUp(partition, at);
@@ -31,10 +34,11 @@ export async function listOffset(partition: Partition, at: ListOffsetAt): Promis
 
 async function lookUp(partition: Partition, at: ListOffsetAt): Promise<Outcome<ListedOffset | undefined>> {
   const { log } = partition;
-  const end = at.isolation === 'read_committed' ? partition.lastStableOffset : partition.highWatermark;
+  const end = endOf(partition, at.isolation);
+  const isLagging = at.isolation !== 'log_end' && partition.isHighWatermarkLagging;
   switch (at.timestampMs) {
     case special.LATEST_TIMESTAMP:
-      if (partition.isHighWatermarkLagging) return notAvailable(partition);
+      if (isLagging) return notAvailable(partition);
       return ok({ offset: end, timestampMs: UNKNOWN, leaderEpoch: partition.leaderEpoch });
     case special.EARLIEST_TIMESTAMP:
     case special.EARLIEST_LOCAL_TIMESTAMP:
@@ -44,13 +48,18 @@ async function lookUp(partition: Partition, at: ListOffsetAt): Promise<Outcome<L
       return ok({ offset: UNKNOWN, timestampMs: UNKNOWN, leaderEpoch: UNKNOWN });
     case special.MAX_TIMESTAMP: {
       const found = await log.offsetOfMaxTimestamp(end);
-      return found === undefined && partition.isHighWatermarkLagging ? notAvailable(partition) : ok(found);
+      return found === undefined && isLagging ? notAvailable(partition) : ok(found);
     }
     default: {
       const found = await log.offsetForTimestamp(at.timestampMs, end);
-      return found === undefined && partition.isHighWatermarkLagging ? notAvailable(partition) : ok(found);
+      return found === undefined && isLagging ? notAvailable(partition) : ok(found);
     }
   }
+}
+
+function endOf(partition: Partition, isolation: ListOffsetAt['isolation']): number {
+  if (isolation === 'log_end') return partition.logEndOffset;
+  return isolation === 'read_committed' ? partition.lastStableOffset : partition.highWatermark;
 }
 
 function notAvailable(partition: Partition): Outcome<never> {

@@ -9,6 +9,7 @@ import { NO_LEADER } from '@odradek/metadata';
 import type { PartitionImage } from '@odradek/metadata';
 import { ErrorCode, LeaderRecoveryState } from '@odradek/protocol';
 import { hasEnoughReplicas, isHighWatermarkLagging, wasReplicatedEnough } from '../core/leader.ts';
+import { preferredReadReplica } from '../core/replica-selector.ts';
 import { emptyWaitList } from '../core/waiters.ts';
 import type { WaitList } from '../core/waiters.ts';
 import type {
@@ -202,6 +203,14 @@ export class Partition implements LedPartition, FollowedPartition {
   /** One partition's answer to a fetch; a promise only when the records have to come from disk. */
   read(asked: FetchPartition, share: FetchShare): FetchResult | Promise<FetchResult> {
     return readFor(this, asked, share);
+  }
+
+  /** Which of some brokers a consumer should read from; undefined: this one, which leads, or does not choose since it follows. */
+  preferredReplica(fetchOffset: number, nearby: readonly number[]): number | undefined {
+    const state = this.#led?.state;
+    if (state === undefined || state.followers.length === 0) return undefined;
+    const { followers, isr } = state;
+    return preferredReadReplica({ leader: this.#leaderId, followers, isr, fetchOffset, nearby });
   }
 
   /** Called before a read_committed fetch is parked here, so that progress is told from what it has seen. */

@@ -16,6 +16,8 @@ export type FetchShare = {
   readonly minOneBatch: boolean;
   /** KIP-392: a follower answers too, up to the high watermark that it has heard of. */
   readonly fromAnyReplica: boolean;
+  /** KIP-392: brokers in the client's rack; the leader sends it to one of them that has what it asks for. */
+  readonly nearbyBrokers: readonly number[] | undefined;
 };
 
 /** The partition that is read. */
@@ -27,6 +29,7 @@ export interface Readable extends EpochHistory {
   readonly highWatermark: number;
   readonly lastStableOffset: number;
   checkEpoch(currentLeaderEpoch: number, fromAnyReplica: boolean): { readonly code: number } | undefined;
+  preferredReplica(fetchOffset: number, nearby: readonly number[]): number | undefined;
 }
 
 const NO_FIND: ReadResult = { chunks: NO_CHUNKS, sizeBytes: 0 };
@@ -40,6 +43,11 @@ export function readFor(of: Readable, asked: FetchPartition, share: FetchShare):
   }
   const { fetchOffset } = asked;
   try {
+    const preferred =
+      share.nearbyBrokers === undefined ? undefined : of.preferredReplica(fetchOffset, share.nearbyBrokers);
+    if (preferred !== undefined) {
+      return { ...found(of, asked, 'read_uncommitted', NO_FIND), preferredReadReplica: preferred };
+    }
     const parted = divergenceOf(of, asked);
     if (parted.kind === 'outOfRange') return refuseRead(of, ErrorCode.OFFSET_OUT_OF_RANGE);
     const stableOffset = of.lastStableOffset;

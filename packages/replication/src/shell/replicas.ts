@@ -32,10 +32,10 @@ import { LagCheck } from './lag-check.ts';
 import { healthOf } from './health.ts';
 import type { Led } from './led.ts';
 import { listOffset } from './list-offset.ts';
+import type { ListOffsetAt } from './list-offset.ts';
 import type { Partition } from './partition.ts';
 import { promoteOrphans } from './orphans.ts';
 import { Producing } from './producing.ts';
-import type { Isolation } from './reading.ts';
 import { refusedFetch, refusedProduce } from './refusals.ts';
 import type { PartitionRoom } from './room.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -153,9 +153,7 @@ export class Replicas implements ReplicasPort {
     return this.#fetching.fetch(request);
   }
 
-  async listOffset(
-    at: At & { readonly timestampMs: number; readonly currentLeaderEpoch: number; readonly isolation: Isolation },
-  ): Promise<Outcome<ListedOffset | undefined>> {
+  async listOffset(at: At & ListOffsetAt): Promise<Outcome<ListedOffset | undefined>> {
     const partition = this.#hosting.find(at.topic, at.partition);
     return partition === undefined ? this.#hosting.refuse(at) : listOffset(partition, at);
   }
@@ -246,6 +244,10 @@ export class Replicas implements ReplicasPort {
     if (hosted === undefined) return this.#hosting.refuse({ topic, partition });
     const refused = hosted.checkEpoch(-1);
     if (refused !== undefined) return refuse(refused.code, refused.why);
+    if (hosted.isHighWatermarkLagging) {
+      const why = `${topic}-${partition} has a new leader that does not know yet what is committed`;
+      return refuse(ErrorCode.OFFSET_NOT_AVAILABLE, why);
+    }
     try {
       const { highWatermark } = hosted;
       const lastStableOffset = stable ? hosted.lastStableOffset : -1;
