@@ -13,6 +13,7 @@ import { buildBatch } from '@odradek/protocol';
 import { replicaFetchService } from '@odradek/rpc';
 import { createGrpcClient, createGrpcServer } from '@odradek/rpc/grpc';
 import { ReplicaFetcher } from '../src/shell/replica-fetcher.ts';
+import { ReplicationThrottle } from '../src/shell/replication-throttle.ts';
 import { ReplicaService } from '../src/shell/replica-service.ts';
 import { ModelReplica } from '../src/testing/model-replica.ts';
 import { CLUSTER_ID, openLogs } from '../src/testing/replica-cluster.ts';
@@ -26,6 +27,7 @@ const AHEAD_BYTES = 32 * KIB * KIB;
 const TICKS_PER_SECOND = 100;
 const ports = systemPorts();
 const common = { clock: ports.clock, limits: limits.production, log: silent };
+const quota = { windows: { count: 11, lengthMs: 1_000 }, bytesPerSecond: () => Infinity };
 // The clock's timers do not keep a process alive.
 setInterval(() => undefined, 1_000);
 
@@ -40,11 +42,11 @@ async function replicasIn(directory: string, nodeId: number): Promise<ModelRepli
 
 async function follower(directory: string, port: number): Promise<void> {
   const replicas = await replicasIn(directory, FOLLOWER);
+  const shared = { ...common, nodeId: FOLLOWER, metrics: new MetricsRegistry() };
   const fetcher = new ReplicaFetcher({
-    ...common,
-    nodeId: FOLLOWER,
+    ...shared,
+    throttle: new ReplicationThrottle({ ...shared, ...quota, side: 'follower' }),
     random: ports.random,
-    metrics: new MetricsRegistry(),
     streams: createGrpcClient({ ...common, self: identity(FOLLOWER) }),
     peerOf: () => ({ host: '127.0.0.1', port, epoch: 1 }),
     brokerEpoch: () => 1,
@@ -72,8 +74,9 @@ async function main(directory: string, seconds: number): Promise<void> {
   const replicas = await replicasIn(`${directory}/leader`, LEADER);
   for (const replica of replicas) replica.assign(LEADER, 1, [FOLLOWER]);
   const partitionOf = (_topicId: string, partition: number): ModelReplica | undefined => replicas[partition];
-  const service = { ...common, nodeId: LEADER, metrics: new MetricsRegistry(), partitionOf, brokerEpochOf: () => 1 };
-  server.serve(replicaFetchService, new ReplicaService(service));
+  const shared = { ...common, nodeId: LEADER, metrics: new MetricsRegistry() };
+  const throttle = new ReplicationThrottle({ ...shared, ...quota, side: 'leader' });
+  server.serve(replicaFetchService, new ReplicaService({ ...shared, throttle, partitionOf, brokerEpochOf: () => 1 }));
   const { port } = await server.listen('127.0.0.1', 0);
   const child = spawn(
     process.execPath,

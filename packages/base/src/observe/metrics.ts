@@ -132,6 +132,11 @@ export const catalogue = {
     labels: ['direction'],
     help: 'Bytes of records that went to followers (out) and came from leaders (in).',
   }),
+  odradek_replication_throttled_bytes_total: metric({
+    kind: 'counter',
+    labels: ['side'],
+    help: 'Bytes of replicas that are under a replication quota: sent (leader), and received (follower).',
+  }),
   odradek_replication_streams: metric({
     kind: 'gauge',
     labels: ['side'],

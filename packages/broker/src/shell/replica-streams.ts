@@ -4,12 +4,15 @@
  */
 import type { Clock, Limits, Logger, Metrics, NodeConfig, Random } from '@odradek/base';
 import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
-import { noReplicaFetchers, ReplicaFetcher, ReplicaService } from '@odradek/replication';
+import { noReplicaFetchers, ReplicaFetcher, ReplicaService, ReplicationThrottle } from '@odradek/replication';
 import type { LedPartition, ReplicaFetchers } from '@odradek/replication';
+import { ConfigResourceType } from '@odradek/protocol';
 import { replicaFetchService } from '@odradek/rpc';
 import { placeOf, strangerProblem } from '../core/peers.ts';
 import type { MetadataFollower } from './controller-link.ts';
 import type { BrokerOptions } from './options.ts';
+
+const MS_PER_SECOND = 1_000;
 
 export type ReplicaStreamsOptions = {
   readonly nodeId: number;
@@ -29,10 +32,13 @@ export type ReplicaStreamsOptions = {
 export class ReplicaStreams implements MetadataFollower {
   readonly #options: ReplicaStreamsOptions;
   readonly #fetcher: ReplicaFetcher | undefined;
+  readonly #throttles: Throttles;
 
   constructor(options: ReplicaStreamsOptions) {
     this.#options = options;
-    this.#fetcher = options.peers === undefined ? undefined : fetcherOf(options, options.peers);
+    this.#throttles = throttlesOf(options);
+    this.#fetcher =
+      options.peers === undefined ? undefined : fetcherOf(options, options.peers, this.#throttles.follower);
   }
 
   /** Who keeps the partitions up to date that are followed here. */
@@ -44,7 +50,8 @@ export class ReplicaStreams implements MetadataFollower {
   serve(partitionOf: (topicId: string, partition: number) => LedPartition | undefined): void {
     const { nodeId, peers, image, ...room } = this.#options;
     const brokerEpochOf = (brokerId: number): number | undefined => image().cluster.broker(brokerId)?.epoch;
-    const service = new ReplicaService({ ...room, nodeId, partitionOf, brokerEpochOf });
+    const throttle = this.#throttles.leader;
+    const service = new ReplicaService({ ...room, nodeId, throttle, partitionOf, brokerEpochOf });
     peers?.serve(replicaFetchService, {
       admit: (peer) => strangerProblem(image(), peer.nodeId, nodeId) ?? service.admit(peer),
       opened: (stream) => service.opened(stream),
@@ -52,10 +59,13 @@ export class ReplicaStreams implements MetadataFollower {
   }
 
   snapshot(): void {
+    for (const throttle of [this.#throttles.leader, this.#throttles.follower]) throttle.clear();
+    for (const { name } of this.#options.image().topics.all()) this.#throttle(name);
     this.#fetcher?.metadataChanged();
   }
 
   changed(delta: MetadataDelta): void {
+    for (const topic of delta.configs.get(ConfigResourceType.TOPIC) ?? []) this.#throttle(topic);
     if (delta.brokers.size > 0) this.#fetcher?.metadataChanged();
   }
 
@@ -64,17 +74,44 @@ export class ReplicaStreams implements MetadataFollower {
     this.#fetcher?.metadataChanged();
   }
 
+  /** Which replicas of a topic are slowed (KIP-73). */
+  #throttle(topic: string): void {
+    const configs = this.#options.image().configs.of(ConfigResourceType.TOPIC, topic);
+    const { leader, follower } = this.#throttles;
+    leader.throttle(topic, configs.get('leader.replication.throttled.replicas') ?? '');
+    follower.throttle(topic, configs.get('follower.replication.throttled.replicas') ?? '');
+  }
+
   /** Nothing is followed any more. Whoever follows is told when the node ends its streams. */
   close(): void {
     this.#fetcher?.close();
   }
 }
 
-function fetcherOf(options: ReplicaStreamsOptions, streams: NonNullable<BrokerOptions['peers']>): ReplicaFetcher {
+type Throttles = { readonly leader: ReplicationThrottle; readonly follower: ReplicationThrottle };
+
+function throttlesOf({ config, ...room }: ReplicaStreamsOptions): Throttles {
+  const count = config().get('replication.quota.window.num');
+  const lengthMs = config().get('replication.quota.window.size.seconds') * MS_PER_SECOND;
+  const common = { ...room, windows: { count, lengthMs } };
+  const leaderRate = (): number => config().get('leader.replication.throttled.rate');
+  const followerRate = (): number => config().get('follower.replication.throttled.rate');
+  return {
+    leader: new ReplicationThrottle({ ...common, side: 'leader', bytesPerSecond: leaderRate }),
+    follower: new ReplicationThrottle({ ...common, side: 'follower', bytesPerSecond: followerRate }),
+  };
+}
+
+function fetcherOf(
+  options: ReplicaStreamsOptions,
+  streams: NonNullable<BrokerOptions['peers']>,
+  throttle: ReplicationThrottle,
+): ReplicaFetcher {
   const { config, image, brokerEpoch, ...room } = options;
   return new ReplicaFetcher({
     ...room,
     streams,
+    throttle,
     brokerEpoch: () => (brokerEpoch() < 0 ? undefined : brokerEpoch()),
     fetchBackoffMs: () => config().get('replica.fetch.backoff.ms'),
     peerOf: (brokerId) => {

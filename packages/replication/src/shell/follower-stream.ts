@@ -19,6 +19,7 @@ import type {
   Stream,
 } from '@odradek/rpc';
 import type { LedPartition } from '../replica-types.ts';
+import type { ReplicationThrottle } from './replication-throttle.ts';
 import { ReplicaSlot } from './replica-slot.ts';
 import type { SlotOwner } from './replica-slot.ts';
 import { SlotLanes } from './slot-lanes.ts';
@@ -30,6 +31,7 @@ export type FollowerStreamOptions = {
   readonly limits: Limits;
   readonly log: Logger;
   readonly bytesOut: Counter;
+  readonly throttle: ReplicationThrottle;
   /** What this broker has of a partition, whoever leads it. */
   readonly partitionOf: (topicId: string, partition: number) => LedPartition | undefined;
 };
@@ -57,6 +59,9 @@ export class FollowerStream implements SlotOwner {
   /** What reads from disk may bring, or have brought. */
   #reservedBytes = 0;
   #readsUnderWay = 0;
+  /** Held back by the quota until the timer fires. */
+  #throttled: ReplicaSlot[] = [];
+  #throttleTimer: TimerHandle | undefined;
   #isTurnDue = false;
   /** The connection has enough to carry. */
   #isHeld = false;
@@ -133,6 +138,7 @@ export class FollowerStream implements SlotOwner {
   over(): void {
     this.#isOver = true;
     this.#progressTimer?.cancel();
+    this.#throttleTimer?.cancel();
     for (const slot of this.#slots.values()) {
       slot.partition.unfollow(slot);
       slot.state = 'gone';
@@ -256,6 +262,7 @@ export class FollowerStream implements SlotOwner {
       slot.state = 'full';
       return 0;
     }
+    if (this.#isHeldBack(slot)) return 0;
     const maxBytes = Math.min(roomBytes, slot.isTail ? limits.replicaPartBytes : limits.replicaMessageBytes);
     const read = slot.partition.readForReplica(slot.nextOffset, maxBytes);
     if (read instanceof Promise) {
@@ -267,11 +274,30 @@ export class FollowerStream implements SlotOwner {
     return 0;
   }
 
+  /** A replica that has all that is committed is never held back: acks=all would wait for it. */
+  #isHeldBack(slot: ReplicaSlot): boolean {
+    const { throttle, clock } = this.#options;
+    if (slot.endOffset >= slot.partition.highWatermark || !throttle.isThrottled(slot.partition)) return false;
+    const waitMs = throttle.waitMs();
+    if (waitMs === 0) return false;
+    slot.state = 'throttled';
+    this.#throttled.push(slot);
+    this.#throttleTimer ??= clock.after(waitMs, () => {
+      this.#throttleTimer = undefined;
+      const held = this.#throttled;
+      this.#throttled = [];
+      for (const each of held) if (!each.isGone) this.#enqueue(each);
+      this.#schedule();
+    });
+    return true;
+  }
+
   #give(slot: ReplicaSlot, chunks: readonly Buffer[], parts: ReplicaPart[]): number {
     this.#release(slot);
     const sizeBytes = sizeOf(chunks);
     const { partition, nextOffset: fetchOffset } = slot;
-    if (sizeBytes > this.#options.limits.rpcMessageBytesMax - ENVELOPE_BYTES) {
+    const { limits, throttle } = this.#options;
+    if (sizeBytes > limits.rpcMessageBytesMax - ENVELOPE_BYTES) {
       const why = `a batch of ${sizeBytes} bytes at offset ${fetchOffset} does not fit into a message between brokers`;
       this.#giveUp(slot, { code: ErrorCode.MESSAGE_TOO_LARGE, why });
       return 0;
@@ -283,6 +309,7 @@ export class FollowerStream implements SlotOwner {
       slot.unacknowledged.sent(slot.nextOffset, sizeBytes);
       this.#sentBytes += sizeBytes;
       slot.isProgressDue = false;
+      if (throttle.isThrottled(partition)) throttle.record(sizeBytes);
     }
     this.#continue(slot);
     return sizeBytes;

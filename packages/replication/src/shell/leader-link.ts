@@ -18,6 +18,7 @@ import type {
   StreamClient,
 } from '@odradek/rpc';
 import type { FollowedPartition } from '../replica-types.ts';
+import type { ReplicationThrottle } from './replication-throttle.ts';
 
 /** A broker as metadata tells it: where it listens for other brokers, and of which registration that is. */
 export type ReplicaPeer = { readonly host: string; readonly port: number; readonly epoch: number };
@@ -29,6 +30,8 @@ export type LinkRoom = {
   readonly log: Logger;
   readonly bytesIn: Counter;
   readonly streams: Pick<StreamClient, 'dial'>;
+  /** `follower.replication.throttled.*` */
+  readonly throttle: ReplicationThrottle;
   readonly peerOf: (brokerId: number) => ReplicaPeer | undefined;
   /** Of the own registration; undefined: there is none yet. */
   readonly brokerEpoch: () => number | undefined;
@@ -62,6 +65,9 @@ export class LeaderLink {
   #lastSlot = 0;
   #nameDue: Followed[] = [];
   #ackDue: Followed[] = [];
+  /** Acknowledged when the quota has room again, since the leader sends no more before that. */
+  #ackHeld: Followed[] = [];
+  #throttleTimer: TimerHandle | undefined;
   #unfollowDue: number[] = [];
   #stream: Outgoing | undefined;
   /** With which the stream said hello, or the last dial was to. */
@@ -125,6 +131,7 @@ export class LeaderLink {
   close(why: string): void {
     this.#isOver = true;
     this.#redial?.cancel();
+    this.#throttleTimer?.cancel();
     for (const followed of this.#followed.values()) this.#silence(followed, false);
     this.#followed.clear();
     this.#inbox = [];
@@ -349,7 +356,25 @@ export class LeaderLink {
     this.#room.bytesIn.inc(records.length);
     followed.failures = 0;
     followed.toldWhy = '';
-    this.#ack(followed);
+    if (this.#isHeldBack(followed, records.length, highWatermark)) this.#ackHeld.push(followed);
+    else this.#ack(followed);
+  }
+
+  /** Only one that lacks something that is committed is held back. */
+  #isHeldBack({ partition }: Followed, bytes: number, highWatermark: number): boolean {
+    const { throttle, clock } = this.#room;
+    if (!throttle.isThrottled(partition)) return false;
+    throttle.record(bytes);
+    const waitMs = partition.logEndOffset < highWatermark ? throttle.waitMs() : 0;
+    if (waitMs === 0) return false;
+    this.#throttleTimer ??= clock.after(waitMs, () => {
+      this.#throttleTimer = undefined;
+      const held = this.#ackHeld;
+      this.#ackHeld = [];
+      for (const each of held) this.#ack(each);
+      this.#schedule();
+    });
+    return true;
   }
 
   #ack(followed: Followed): void {

@@ -6,6 +6,7 @@
 import type { Clock, Counter, Limits, Logger, Metrics } from '@odradek/base';
 import type { Ending, FromFollower, FromLeader, Peer, ServiceHandler, Stream } from '@odradek/rpc';
 import type { LedPartition } from '../replica-types.ts';
+import type { ReplicationThrottle } from './replication-throttle.ts';
 import { FollowerStream } from './follower-stream.ts';
 
 export type ReplicaServiceOptions = {
@@ -14,6 +15,8 @@ export type ReplicaServiceOptions = {
   readonly limits: Limits;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** `leader.replication.throttled.*` */
+  readonly throttle: ReplicationThrottle;
   /** What this broker has of a partition, whoever leads it. */
   readonly partitionOf: (topicId: string, partition: number) => LedPartition | undefined;
   /** Of the last registration of a broker that metadata tells; undefined: of none. */
@@ -58,7 +61,7 @@ export class ReplicaService implements ServiceHandler<FromFollower, FromLeader> 
   }
 
   #greet(stream: Incoming, brokerEpoch: number): FollowerStream | undefined {
-    const { clock, limits, log, partitionOf } = this.#options;
+    const { clock, limits, log, throttle, partitionOf } = this.#options;
     const { nodeId } = stream.peer;
     const why = this.#whyNot(nodeId, brokerEpoch);
     if (why !== undefined) {
@@ -68,7 +71,7 @@ export class ReplicaService implements ServiceHandler<FromFollower, FromLeader> 
     }
     this.#replace(nodeId);
     const bytesOut = this.#bytesOut;
-    const follower = new FollowerStream({ stream, brokerEpoch, clock, limits, log, bytesOut, partitionOf });
+    const follower = new FollowerStream({ stream, brokerEpoch, clock, limits, log, bytesOut, throttle, partitionOf });
     this.#followers.set(nodeId, { stream, follower });
     log.debug({ broker: nodeId, brokerEpoch }, `broker ${nodeId} follows`);
     return follower;

@@ -10,6 +10,7 @@ import { SimStreams } from '@odradek/rpc/testing';
 import type { SimNode } from '@odradek/rpc/testing';
 import { topicSettings } from '../core/topic-settings.ts';
 import { ReplicaFetcher } from '../shell/replica-fetcher.ts';
+import { ReplicationThrottle } from '../shell/replication-throttle.ts';
 import { ReplicaService } from '../shell/replica-service.ts';
 import { ModelReplica } from './model-replica.ts';
 
@@ -32,10 +33,14 @@ export class ReplicaBroker {
   readonly node: SimNode;
   readonly service: ReplicaService;
   readonly fetcher: ReplicaFetcher;
+  readonly leaderThrottle: ReplicationThrottle;
+  readonly followerThrottle: ReplicationThrottle;
   readonly replicas: readonly ModelReplica[];
   /** By broker, as this one's metadata tells it. */
   readonly epochs = new Map<number, number>();
   brokerEpoch: number;
+  /** Bytes a second, of either side. */
+  throttledRate = Infinity;
 
   constructor(id: number, cluster: ReplicaCluster, logs: readonly PartitionLog[]) {
     const { clock, random, streams, limits: bounds, log } = cluster;
@@ -48,14 +53,19 @@ export class ReplicaBroker {
     this.replicas = logs.map((each) => new ModelReplica(each, id));
     const metrics = new MetricsRegistry();
     const common = { nodeId: id, clock, random, limits: bounds, log, metrics };
+    const quota = { ...common, windows: { count: 11, lengthMs: 1_000 }, bytesPerSecond: () => this.throttledRate };
+    this.leaderThrottle = new ReplicationThrottle({ ...quota, side: 'leader' });
+    this.followerThrottle = new ReplicationThrottle({ ...quota, side: 'follower' });
     this.service = new ReplicaService({
       ...common,
+      throttle: this.leaderThrottle,
       partitionOf: (topicId, partition) =>
         this.replicas.find((each) => each.topicId === topicId && each.partition === partition),
       brokerEpochOf: (broker) => this.epochs.get(broker),
     });
     this.fetcher = new ReplicaFetcher({
       ...common,
+      throttle: this.followerThrottle,
       streams: this.node.client,
       peerOf: (broker) => {
         const epoch = this.epochs.get(broker);

@@ -28,8 +28,8 @@ export const replicationKeys = {
     type: 'int',
     default: null,
     importance: 'high',
-    noEffect: 'threads',
-    doc: 'Threads that move partitions between directories.',
+    source: 'KIP-113',
+    doc: 'Replicas that move between log directories of this broker at the same time; not set: as many as there are directories.',
   }),
   'num.replica.fetchers': key({
     type: 'int',
@@ -113,7 +113,6 @@ export const replicationKeys = {
     default: 11,
     min: 1,
     importance: 'low',
-    noEffect: 'cluster',
     doc: 'Past windows over which replication quotas are measured.',
   }),
   'replication.quota.window.size.seconds': key({
@@ -121,7 +120,6 @@ export const replicationKeys = {
     default: 1,
     min: 1,
     importance: 'low',
-    noEffect: 'cluster',
     doc: 'Length of each of these windows.',
   }),
   'follower.replication.throttled.rate': key({
@@ -130,7 +128,6 @@ export const replicationKeys = {
     min: 0,
     reload: 'cluster-wide',
     dynamicOnly: true,
-    noEffect: 'cluster',
     source: 'KIP-73',
     doc: 'Bytes a second that throttled following may take.',
   }),
@@ -140,7 +137,6 @@ export const replicationKeys = {
     min: 0,
     reload: 'cluster-wide',
     dynamicOnly: true,
-    noEffect: 'cluster',
     source: 'KIP-73',
     doc: 'Bytes a second that leaders may give to throttled followers.',
   }),
@@ -150,7 +146,7 @@ export const replicationKeys = {
     min: 0,
     reload: 'cluster-wide',
     dynamicOnly: true,
-    noEffect: 'cluster',
-    doc: 'Bytes a second that moves between directories may take.',
+    source: 'KIP-113',
+    doc: 'Bytes a second that moves between log directories may take, all together. Lower: clients feel less of them.',
   }),
 } as const;
