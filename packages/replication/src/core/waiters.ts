@@ -148,7 +148,7 @@ export class Waiters<Token> {
   lost(list: WaitList<Token>, out: Wait<Token>[]): void {
     const from = out.length;
     for (let entry = list.first; entry !== undefined; entry = entry.next) {
-      if (entry.state === 'waiting' && entry.wait.kind === 'produce') entry.wait.missing -= 1;
+      if (entry.state === 'waiting' && entry.wait.kind !== 'fetch') entry.wait.missing -= 1;
       entry.state = 'lost';
       const isOver = entry.wait.kind === 'fetch' || entry.wait.missing <= 0;
       if (isOver && entry.wait.end === undefined) {

@@ -67,12 +67,9 @@ function moveLogStart(partition: Partition, offset: number): Outcome<number> {
 }
 
 function outcomeOf(partition: Partition, wait: Wait<Waiting>): Outcome<number> {
-  switch (wait.entries[0]?.state) {
-    case 'moved':
-      return ok(partition.lowWatermark);
-    case 'lost':
-      return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, 'the partition got another leader epoch meanwhile');
-    default:
-      return refuse(ErrorCode.REQUEST_TIMED_OUT, 'deleted here, but not every replica has done so in time');
-  }
+  const state = wait.entries[0]?.state;
+  if (state === 'moved') return ok(partition.lowWatermark);
+  if (state === 'lost')
+    return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, 'the partition got another leader epoch meanwhile');
+  return refuse(ErrorCode.REQUEST_TIMED_OUT, 'deleted here, but not every replica has done so in time');
 }

@@ -37,6 +37,7 @@ export type RigOptions = {
   readonly logDirs?: readonly string[];
   readonly limits?: Partial<Limits>;
   readonly highWatermarks?: ReadonlyMap<string, number>;
+  readonly nodeId?: number;
   readonly isr?: IsrPort;
   readonly fetchers?: ReplicaFetchers;
   readonly log?: Logger;
@@ -66,7 +67,7 @@ export class Rig {
     this.logs = parts.logs;
     this.image = options.image ?? new MetadataImage();
     this.replicas = new Replicas({
-      nodeId: NODE,
+      nodeId: options.nodeId ?? NODE,
       clock: this.clock,
       log: options.log ?? silent,
       metrics: this.metrics,
@@ -91,7 +92,7 @@ export class Rig {
       defaults: topicSettings(new config.TopicConfig(config.noOverrides, config.noLayers)).log,
       config: {
         logDirs,
-        nodeId: NODE,
+        nodeId: options.nodeId ?? NODE,
         clusterId: 'AAAAAAAAAAEAAAAAAAAAAg',
         flushOffsetCheckpointIntervalMs: MINUTE_MS,
         flushStartOffsetCheckpointIntervalMs: MINUTE_MS,
