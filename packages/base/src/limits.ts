@@ -33,7 +33,10 @@ export type Limits = {
   readonly backgroundSyncBytes: number;
   /** Logs to be flushed from which on a stop syncs their file systems as a whole. */
   readonly syncTogetherLogs: number;
-  /** Free bytes of a log directory below which produce is refused, so that checkpoints and markers can still be written. */
+  /**
+   * Free bytes of a log directory below which produce is refused (on a small disk a twentieth of it), so that checkpoints, coordinators and
+   * what leaders elsewhere have acknowledged still find room.
+   */
   readonly diskReserveBytes: number;
   /** Bytes of one file read. */
   readonly readChunkBytes: number;
@@ -201,7 +204,7 @@ export const production: Limits = {
   indexCacheBytesMax: 16 * MIB,
   backgroundSyncBytes: 16 * MIB,
   syncTogetherLogs: 256,
-  diskReserveBytes: 1 * MIB,
+  diskReserveBytes: 64 * MIB,
   readChunkBytes: 1 * MIB,
   requestGroupsAtOnceMax: 128,
   coordinatorQueuedOpsMax: 100_000,

@@ -25,6 +25,7 @@ import { initProducerId } from './22-init-producer-id.ts';
 import { offsetForLeaderEpoch } from './23-offset-for-leader-epoch.ts';
 import { describeConfigs } from './32-describe-configs.ts';
 import { alterConfigs } from './33-alter-configs.ts';
+import { alterReplicaLogDirs } from './34-alter-replica-log-dirs.ts';
 import { describeLogDirs } from './35-describe-log-dirs.ts';
 import { createPartitions } from './37-create-partitions.ts';
 import { deleteGroups } from './42-delete-groups.ts';
@@ -48,7 +49,7 @@ import { explainGroups } from './10001-explain-groups.ts';
 import type { AdvertisedApi, HandlerOf } from './context.ts';
 
 export type SupportedKey =
-  | 0 | 1 | 2 | 3 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 18 | 19 | 20 | 21 | 22 | 23 | 32 | 33 | 35 | 37 | 42 | 43
+  | 0 | 1 | 2 | 3 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 18 | 19 | 20 | 21 | 22 | 23 | 32 | 33 | 34 | 35 | 37 | 42 | 43
   | 44 | 45 | 46 | 47 | 55 | 57 | 60 | 64 | 68 | 69 | 74 | 75 | 80 | 81 | 10000 | 10001; // prettier-ignore
 
 const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
@@ -73,6 +74,7 @@ const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
   23: offsetForLeaderEpoch,
   32: describeConfigs,
   33: alterConfigs,
+  34: alterReplicaLogDirs,
   35: describeLogDirs,
   37: createPartitions,
   42: deleteGroups,

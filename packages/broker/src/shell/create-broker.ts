@@ -8,7 +8,7 @@ import { config as configuration, limits as allLimits, ok, randomUuid, refuse } 
 import type { Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
 import type { Endpoint, MetadataImage } from '@odradek/metadata';
-import { ErrorCode } from '@odradek/protocol';
+import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import { Replicas } from '@odradek/replication';
 import { brokerPeerService } from '@odradek/rpc';
 import { allowAll } from '../core/authorizer.ts';
@@ -18,7 +18,7 @@ import { handlers } from '../handlers/registry.ts';
 import { advertisedEndpoints } from './advertised.ts';
 import { connectionBoundsOf } from './connection-bounds.ts';
 import { consumedLogs } from './consumed-logs.ts';
-import { DirectoryAssignments } from './directory-assignments.ts';
+import { DirectoryAssignments, tellerOf } from './directory-assignments.ts';
 import { ControllerSession, type MetadataFollower } from './controller-link.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
 import { DynamicConfig } from './dynamic-config.ts';
@@ -26,7 +26,7 @@ import type { GroupInsight } from './http.ts';
 import { InternalTopics } from './internal-topics.ts';
 import { isrPortOf } from './isr-port.ts';
 import { type BoundListener, Listeners } from './listener.ts';
-import { BrokerLogs } from './logs.ts';
+import { BrokerLogs, moveSettings } from './logs.ts';
 import type { BrokerOptions } from './options.ts';
 import { peerAnswers } from './peer-answers.ts';
 import { PeerAsks } from './peer-asks.ts';
@@ -126,7 +126,7 @@ class Broker {
       limits: this.#limits,
       log,
       metrics: this.#options.metrics,
-      onOffline: () => this.#session?.beatNow(),
+      onOffline: (logDirectory) => this.#directoryFailed(logDirectory),
       onFault: (fault) => this.#options.onFault?.(fault),
     });
     this.#logs = logs;
@@ -281,6 +281,7 @@ class Broker {
       clock,
       log,
       logs: logs.manager,
+      moves: { teller: tellerOf(() => this.#directories), settings: () => moveSettings(dynamic.current) },
       settingsOf: (topic) => dynamic.settingsOf(topic),
       highWatermarks: logs.highWatermarks,
       limits,
@@ -295,13 +296,19 @@ class Broker {
     return { replicas, streams };
   }
 
+  #directoryFailed(logDirectory: string): void {
+    this.#replicas?.directoryFailed(logDirectory);
+    this.#directories?.placesChanged();
+    this.#session?.beatNow();
+  }
+
   #assignments(logs: BrokerLogs, session: () => ControllerSession): DirectoryAssignments {
     const { ports, config, log } = this.#options;
     this.#directories = new DirectoryAssignments({
       nodeId: config.nodeId,
       clock: ports.clock,
       log,
-      directoryOf: (topic, partition) => logs.directoryOf(topic, partition),
+      places: logs.places((topic, partition) => this.#replicas?.isOffline(topic, partition) === true),
       brokerEpoch: () => session().brokerEpoch,
       ask: (asked) => session().admin(asked, ''),
       perRequestMax: this.#limits.directoryAssignmentsPerRequestMax,
@@ -344,7 +351,10 @@ class Broker {
 function replicasFollower(replicas: Replicas): MetadataFollower {
   return {
     snapshot: (image) => replicas.applySnapshot(image),
-    changed: (delta, image) => replicas.apply(delta, image),
+    changed: (delta, image) => {
+      if (delta.configs.has(ConfigResourceType.BROKER)) replicas.movesReconfigured();
+      return replicas.apply(delta, image);
+    },
   };
 }
 

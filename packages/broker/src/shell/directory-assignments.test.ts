@@ -1,6 +1,13 @@
 import { limits, ok, refuse, silent, type Outcome } from '@odradek/base';
 import { SimClock, drain } from '@odradek/base/testing';
-import { DIRECTORY_UNASSIGNED, MetadataImage, record, type MetadataRecord } from '@odradek/metadata';
+import {
+  DIRECTORY_UNASSIGNED,
+  MetadataImage,
+  NO_LEADER_CHANGE,
+  NO_RECOVERY_CHANGE,
+  record,
+  type MetadataRecord,
+} from '@odradek/metadata';
 import {
   ApiKey,
   ErrorCode,
@@ -20,11 +27,12 @@ class World {
   readonly image = new MetadataImage();
   readonly asked: AssignReplicasToDirsRequest[] = [];
   answer: Outcome<AssignReplicasToDirsResponse> | undefined;
+  readonly failed = new Set<string>();
   readonly assignments = new DirectoryAssignments({
     nodeId: 1,
     clock: this.clock,
     log: silent,
-    directoryOf: (_topic, partition) => (partition % 2 === 0 ? ONE : TWO),
+    places: this,
     brokerEpoch: () => 7,
     ask: ({ request }) => {
       this.asked.push(request);
@@ -34,6 +42,24 @@ class World {
     perRequestMax: 3,
   });
 
+  directoryOf(_topic: string, partition: number): string | undefined {
+    const id = partition % 2 === 0 ? ONE : TWO;
+    return this.failed.has(id) ? undefined : id;
+  }
+
+  failedDirectoryOf(_topic: string, partition: number): string | undefined {
+    const id = partition % 2 === 0 ? ONE : TWO;
+    return this.failed.has(id) ? id : undefined;
+  }
+
+  online(): string[] {
+    return [ONE, TWO].filter((id) => !this.failed.has(id));
+  }
+
+  idOf(logDirectory: string): string | undefined {
+    return { '/one': ONE, '/two': TWO }[logDirectory];
+  }
+
   create(count: number, replicas: readonly number[]): void {
     const partitions = Array.from({ length: count }, (_, partitionId) => partitionOf(partitionId, replicas));
     this.apply(record('TopicRecord', { name: 't', topicId: TOPIC_ID }), ...partitions);
@@ -42,6 +68,7 @@ class World {
   apply(...records: readonly MetadataRecord[]): void {
     this.assignments.changed(
       this.image.applyBatch({ records, endOffset: this.image.endOffset + records.length, epoch: 1 }),
+      this.image,
     );
   }
 
@@ -69,6 +96,23 @@ function partitionOf(partitionId: number, replicas: readonly number[]): Metadata
     leaderEpoch: 0,
     partitionEpoch: 0,
     directories: replicas.map(() => DIRECTORY_UNASSIGNED),
+    eligibleLeaderReplicas: null,
+    lastKnownElr: null,
+  });
+}
+
+/** The controller has taken what it was told of a partition with one replica. */
+function placed(partitionId: number, directory: string): MetadataRecord {
+  return record('PartitionChangeRecord', {
+    partitionId,
+    topicId: TOPIC_ID,
+    isr: null,
+    leader: NO_LEADER_CHANGE,
+    replicas: null,
+    removingReplicas: null,
+    addingReplicas: null,
+    leaderRecoveryState: NO_RECOVERY_CHANGE,
+    directories: [directory],
     eligibleLeaderReplicas: null,
     lastKnownElr: null,
   });
@@ -127,4 +171,45 @@ test('directories: the controller of a broker with several knows where each of i
   }
   expect([...told()].sort()).toEqual([...(node.broker.image().cluster.broker(1)?.logDirs ?? [])].sort());
   await node.close();
+});
+
+test('directories: one whose directory has failed is told of when the controller believes that it works, else not', async () => {
+  const world = new World();
+  world.create(3, [1]);
+  await drain();
+  world.apply(placed(0, ONE), placed(2, ONE));
+  world.asked.length = 0;
+  world.failed.add(TWO);
+  world.assignments.placesChanged();
+  await drain();
+  // Nobody had said where partition 1 lies; where 0 and 2 lie is known, and works.
+  expect(world.told).toEqual([[[TWO, [1]]]]);
+  world.apply(placed(1, TWO));
+  world.asked.length = 0;
+  world.assignments.placesChanged();
+  await drain();
+  expect(world.told).toEqual([]);
+});
+
+test('directories: a replica that moves is told to lie where it goes until the move is settled', async () => {
+  const world = new World();
+  world.create(1, [1]);
+  await drain();
+  world.apply(placed(0, ONE));
+  world.asked.length = 0;
+  const moved = world.assignments.moving('t', 0, '/two');
+  await drain();
+  expect(world.told).toEqual([[[TWO, [0]]]]);
+  world.apply(placed(0, TWO));
+  expect(await moved).toBe(true);
+  // Given up: it still lies in the first one.
+  world.asked.length = 0;
+  world.assignments.settled('t', 0);
+  await drain();
+  expect(world.told).toEqual([[[ONE, [0]]]]);
+  world.apply(placed(0, ONE));
+  const again = world.assignments.moving('t', 0, '/two');
+  world.apply(record('RemoveTopicRecord', { topicId: TOPIC_ID }));
+  expect(await again).toBe(false);
+  expect(await world.assignments.moving('t', 0, '/two')).toBe(false);
 });

@@ -1,10 +1,13 @@
 /**
  * Tells the controller in which directory each replica of this broker lies (KIP-858), so that it knows what is lost when one fails. With
- * one directory it knows that by itself; with several this broker chooses, and what it has made anew elsewhere lies elsewhere.
+ * one directory it knows that by itself; with several this broker chooses, and what it has made anew elsewhere lies elsewhere. A replica
+ * whose directory has failed is told of as well, when the controller believes that it lies in one that works: nobody could lead it here.
  */
 import type { Clock, Logger, Outcome, TimerHandle } from '@odradek/base';
+import { DIRECTORY_LOST, DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED } from '@odradek/metadata';
 import type { AdminReply, MetadataDelta, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import { ErrorCode, type AssignReplicasToDirsRequest } from '@odradek/protocol';
+import type { DirectoryTeller } from '@odradek/replication';
 import type { MetadataFollower } from './controller-link.ts';
 
 type Assignment = { readonly topicId: string; readonly partition: number; readonly directoryId: string };
@@ -14,20 +17,35 @@ export type DirectoryAssignmentsOptions = {
   readonly nodeId: number;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The id of the directory that holds the log of a partition; undefined: none that can be read does. */
-  readonly directoryOf: (topic: string, partition: number) => string | undefined;
+  readonly places: ReplicaPlaces;
   readonly brokerEpoch: () => number;
   readonly ask: (asked: Asked) => Promise<Outcome<AdminReply<Asked>>>;
   /** Partitions of one request. */
   readonly perRequestMax: number;
 };
 
+/** Where the replicas of this broker lie. */
+export type ReplicaPlaces = {
+  /** The id of the directory that holds the log of a partition; undefined: none that works does. */
+  readonly directoryOf: (topic: string, partition: number) => string | undefined;
+  /** A replica without a log that works: the id of the directory that failed with it, '' when that is not known; undefined: not offline. */
+  readonly failedDirectoryOf: (topic: string, partition: number) => string | undefined;
+  /** Ids of the directories that work. */
+  readonly online: () => readonly string[];
+  readonly idOf: (logDirectory: string) => string | undefined;
+};
+
+type Moving = { readonly directoryId: string; readonly told: (isTold: boolean) => void };
+
 /** The pace of requests that were refused, or answered for fewer partitions than there are. */
 const RETRY_MS = 500;
 
 /** Learns of metadata after the room that makes the logs. */
-export class DirectoryAssignments implements MetadataFollower {
+export class DirectoryAssignments implements MetadataFollower, DirectoryTeller {
   readonly #options: DirectoryAssignmentsOptions;
+  #image: MetadataImage | undefined;
+  /** Replicas that are about to lie elsewhere (KIP-113), by topic id and partition: as many as move at once. */
+  readonly #moving = new Map<string, Moving>();
   /** By topic id and partition: no more than there are replicas here. */
   readonly #untold = new Map<string, Assignment>();
   #isAsking = false;
@@ -39,29 +57,89 @@ export class DirectoryAssignments implements MetadataFollower {
   }
 
   snapshot(image: MetadataImage): void {
+    this.#image = image;
     this.#untold.clear();
-    for (const topic of image.topics.all()) for (const partition of topic.partitions) this.#note(topic, partition);
+    this.#noteAll();
     this.#tell();
   }
 
-  changed(delta: MetadataDelta): void {
+  changed(delta: MetadataDelta, image: MetadataImage): void {
+    this.#image = image;
     for (const { topic, after } of delta.partitions()) this.#note(topic, after);
     for (const [topicId, topic] of delta.topicsDeleted)
-      for (const { partition } of topic.partitions) this.#untold.delete(keyOf(topicId, partition));
+      for (const { partition } of topic.partitions) this.#forget(keyOf(topicId, partition));
+    this.#tell();
+  }
+
+  /** What lies where has changed without metadata: a directory has failed. */
+  placesChanged(): void {
+    this.#noteAll();
+    this.#tell();
+  }
+
+  moving(topic: string, partition: number, logDirectory: string): Promise<boolean> {
+    const known = this.#image?.topics.byName(topic);
+    const image = known?.partitions[partition];
+    const directoryId = this.#options.places.idOf(logDirectory);
+    if (this.#isClosed || known === undefined || image === undefined || directoryId === undefined)
+      return Promise.resolve(false);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const key = keyOf(known.id, partition);
+    this.#moving.get(key)?.told(false);
+    this.#moving.set(key, { directoryId, told: resolve });
+    this.#note(known, image);
+    this.#tell();
+    return promise;
+  }
+
+  settled(topic: string, partition: number): void {
+    const known = this.#image?.topics.byName(topic);
+    const image = known?.partitions[partition];
+    if (known === undefined || image === undefined) return;
+    const key = keyOf(known.id, partition);
+    this.#moving.get(key)?.told(false);
+    this.#moving.delete(key);
+    this.#note(known, image);
     this.#tell();
   }
 
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
+    for (const moving of this.#moving.values()) moving.told(false);
+  }
+
+  #noteAll(): void {
+    for (const topic of this.#image?.topics.all() ?? [])
+      for (const partition of topic.partitions) this.#note(topic, partition);
   }
 
   #note(topic: TopicImage, { partition, replicas, directories }: PartitionImage): void {
     const key = keyOf(topic.id, partition);
     const told = directories[replicas.indexOf(this.#options.nodeId)];
-    const directoryId = told === undefined ? undefined : this.#options.directoryOf(topic.name, partition);
+    if (told === undefined) return this.#forget(key);
+    const moving = this.#moving.get(key);
+    const directoryId = moving?.directoryId ?? this.#placeOf(topic.name, partition, told);
+    if (directoryId === told) moving?.told(true);
     if (directoryId === undefined || directoryId === told) this.#untold.delete(key);
     else this.#untold.set(key, { topicId: topic.id, partition, directoryId });
+  }
+
+  /** @returns undefined: nothing is to be told */
+  #placeOf(topic: string, partition: number, told: string): string | undefined {
+    const { places } = this.#options;
+    const own = places.directoryOf(topic, partition);
+    if (own !== undefined) return own;
+    const failed = places.failedDirectoryOf(topic, partition);
+    // A directory that is away is kept in mind: the replica is there when it comes back.
+    const isBelievedToWork = isNowhere(told) || places.online().includes(told);
+    return failed === undefined || !isBelievedToWork ? undefined : failed || DIRECTORY_LOST;
+  }
+
+  #forget(key: string): void {
+    this.#untold.delete(key);
+    this.#moving.get(key)?.told(false);
+    this.#moving.delete(key);
   }
 
   #tell(): void {
@@ -97,6 +175,11 @@ export class DirectoryAssignments implements MetadataFollower {
   }
 }
 
+/** Nobody has said where the replica lies: the controller holds nothing against it. */
+function isNowhere(directoryId: string): boolean {
+  return directoryId === DIRECTORY_UNASSIGNED || directoryId === DIRECTORY_MIGRATING;
+}
+
 function byDirectory(assigned: readonly Assignment[]): AssignReplicasToDirsRequest['directories'] {
   const directories = new Map<string, Map<string, { partitionIndex: number }[]>>();
   for (const { topicId, partition, directoryId } of assigned) {
@@ -114,4 +197,13 @@ function byDirectory(assigned: readonly Assignment[]): AssignReplicasToDirsReque
 
 function keyOf(topicId: string, partition: number): string {
   return `${topicId} ${partition}`;
+}
+
+/** What moves tell before the room that tells the controller is there comes to nothing; there are none yet. */
+export function tellerOf(room: () => DirectoryTeller | undefined): DirectoryTeller {
+  return {
+    moving: (topic, partition, logDirectory) =>
+      room()?.moving(topic, partition, logDirectory) ?? Promise.resolve(false),
+    settled: (topic, partition) => room()?.settled(topic, partition),
+  };
 }

@@ -1,12 +1,14 @@
 /** The logs of a broker by its configuration, and the checkpoint of high watermarks beside them: one file a directory, all partitions at once. */
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import { LogManager } from '@odradek/log';
-import type { CleanerConfig } from '@odradek/log';
+import type { CleanerConfig, LogDirStatus } from '@odradek/log';
 import type { MetadataDelta } from '@odradek/metadata';
 import { ConfigResourceType } from '@odradek/protocol';
 import { HighWatermarks, type HighWatermarksOptions, readHighWatermarks, type Replicas } from '@odradek/replication';
+import type { MoveSettings } from '@odradek/replication';
 import { topicSettings } from '@odradek/replication';
 import type { MetadataFollower } from './controller-link.ts';
+import type { ReplicaPlaces } from './directory-assignments.ts';
 
 export type LogsOptions = {
   readonly ports: Ports;
@@ -17,8 +19,8 @@ export type LogsOptions = {
   readonly limits: Limits;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** A directory has failed. */
-  readonly onOffline: () => void;
+  /** A directory has failed; told in a turn of its own. */
+  readonly onOffline: (logDirectory: string) => void;
   /** No directory is left that works: the broker has nothing to serve. */
   readonly onFault: (fault: Error) => void;
 };
@@ -33,6 +35,18 @@ function cleanerSettings(config: NodeConfig): CleanerConfig {
     ioBufferBytes: config.get('log.cleaner.io.buffer.size'),
     bytesPerSecond: config.get('log.cleaner.io.max.bytes.per.second'),
   };
+}
+
+export function moveSettings(config: NodeConfig): MoveSettings {
+  return {
+    bytesPerSecond: config.get('replica.alter.log.dirs.io.max.bytes.per.second'),
+    movesAtOnce: Math.max(1, config.get('num.replica.alter.log.dirs.threads') ?? config.logDirs.length),
+  };
+}
+
+function everythingFailed(failed: readonly LogDirStatus[]): string {
+  const reasons = failed.map(({ path, why = 'it is offline' }) => `${path}: ${why}`).join('; ');
+  return `every data directory has failed, and there is nothing left to serve (${reasons})`;
 }
 
 export class BrokerLogs implements MetadataFollower {
@@ -54,11 +68,13 @@ export class BrokerLogs implements MetadataFollower {
     let running: LogManager | undefined;
     const manager = await LogManager.open({
       // Before it runs, the manager itself throws when no directory is left.
-      onOffline: () => {
-        options.onOffline();
-        if (running?.status().every(({ online }) => !online) === true) {
-          options.onFault(new Error('every data directory has failed: there is nothing left to serve'));
-        }
+      // Whoever met the fault is in the midst of an append: what becomes of the partitions is decided when that is over.
+      onOffline: ({ path }) => {
+        ports.clock.after(0, () => {
+          options.onOffline(path);
+          const failed = running?.status().filter(({ online }) => !online) ?? [];
+          if (failed.length === config.logDirs.length) options.onFault(new Error(everythingFailed(failed)));
+        });
       },
       ports,
       limits,
@@ -94,10 +110,17 @@ export class BrokerLogs implements MetadataFollower {
     this.#checkpoint.start();
   }
 
-  /** The id of the directory that holds the log; undefined when there is none that works. */
-  directoryOf(topic: string, partition: number): string | undefined {
-    const log = this.manager.get(topic, partition);
-    return log === undefined ? undefined : this.manager.directoryIdOf(log.logDirectory);
+  /** What is told to the controller of where replicas lie. */
+  places(isOffline: (topic: string, partition: number) => boolean): ReplicaPlaces {
+    const { manager } = this;
+    const directoryIn = (topic: string, partition: number): string => manager.get(topic, partition)?.logDirectory ?? '';
+    return {
+      directoryOf: (topic, partition) => manager.directoryIdOf(directoryIn(topic, partition)),
+      failedDirectoryOf: (topic, partition) =>
+        isOffline(topic, partition) ? (manager.idOf(directoryIn(topic, partition)) ?? '') : undefined,
+      online: () => manager.onlineIds(),
+      idOf: (logDirectory) => manager.idOf(logDirectory),
+    };
   }
 
   snapshot(): void {

@@ -1,6 +1,6 @@
-import { StorageFault } from '@odradek/base';
+import { StorageFault, limits, silent } from '@odradek/base';
 import { SimClock, SimFiles, drain } from '@odradek/base/testing';
-import { ErrorCode } from '@odradek/protocol';
+import { ErrorCode, batch } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { NOW_MS, append, makeBatch, openLog, openManager, readAll } from '../testing/harness.ts';
 import type { PartitionLog } from '../types.ts';
@@ -27,19 +27,75 @@ test('faults: a full disk refuses the append, keeps the end, cuts the torn bytes
   expect(await readAll(openLog(await openManager({ files })))).toHaveLength(2);
 });
 
-test('faults: clients are refused before the disk is quite full, coordinators are not; room ends it', async () => {
+/** As a leader that has acknowledged it sends it. */
+function follow(log: PartitionLog, value: string): Buffer {
+  const records = Buffer.from(one(value));
+  batch.setBaseOffset(records, 0, log.logEndOffset);
+  return records;
+}
+
+/** A disk on which others have a file, so that it is not small beside the reserve. */
+function sharedDisk(): SimFiles {
   const files = new SimFiles();
+  files.open('/others', 'write').writeSync([Buffer.alloc(200_000)], 0);
+  return files;
+}
+
+const { diskReserveBytes } = limits.tiny;
+
+test('faults: clients are refused before the disk is quite full, coordinators are not; room ends it', async () => {
+  const files = sharedDisk();
   const clock = new SimClock(NOW_MS);
   const manager = await openManager({ files, clock });
   const log = openLog(manager);
   manager.start(() => 0);
-  files.setCapacity(files.usedBytes + 2_000);
+  files.setCapacity(files.usedBytes + diskReserveBytes - 1);
   await clock.advance(1_000);
   expect(tryAppend(log, one('a'))).toMatchObject({ ok: false, code: ErrorCode.KAFKA_STORAGE_ERROR });
   expect(log.append({ records: one('b'), origin: 'coordinator', leaderEpoch: 0, nowMs: NOW_MS }).ok).toBe(true);
-  files.setCapacity(1_000_000);
+  expect(log.append({ records: follow(log, 'c'), origin: 'replication', leaderEpoch: 0, nowMs: NOW_MS }).ok).toBe(true);
+  files.setCapacity(files.usedBytes + diskReserveBytes + 1);
+  await clock.advance(1_000);
+  expect(tryAppend(log, one('c')).ok, 'a little more room is none').toBe(false);
+  files.setCapacity(files.usedBytes + diskReserveBytes * 1.25);
   await clock.advance(1_000);
   expect(tryAppend(log, one('c')).ok).toBe(true);
+});
+
+test('faults: who writes fast gets no further into the reserve than one look in sixteen allows, without time passing', async () => {
+  const files = sharedDisk();
+  files.setCapacity(files.usedBytes + 20_000);
+  const manager = await openManager({ files, logDirs: ['/one', '/two'] });
+  const log = openLog(manager, { segmentBytes: 100_000 });
+  manager.start(() => 0);
+  let refused = false;
+  while (!refused) refused = !tryAppend(log, one('x'.repeat(100))).ok;
+  const free = files.freeBytes('/one');
+  expect(free).toBeLessThan(diskReserveBytes + 200);
+  expect(free).toBeGreaterThan(diskReserveBytes - diskReserveBytes / 16 - 200);
+});
+
+test('faults: a new log goes where there is room, and whoever has to make room learns what takes it', async () => {
+  const files = sharedDisk();
+  const clock = new SimClock(NOW_MS);
+  const told: unknown[] = [];
+  const logger = { ...silent, warn: (fields: object, what: string) => void told.push([what, fields]) };
+  const manager = await openManager({ files, clock, logDirs: ['/one', '/two'], logger });
+  const [first, second] = [openLog(manager, {}, 0), openLog(manager, {}, 1)];
+  for (const text of ['a', 'b']) append(first, one(text));
+  append(second, one('c'));
+  files.failWhen((point, path) => (point === 'write' && path.startsWith(first.logDirectory) ? 'ENOSPC' : undefined));
+  expect(tryAppend(first, one('d')).ok).toBe(false);
+  expect([2, 3].map((partition) => openLog(manager, {}, partition).logDirectory)).toEqual([
+    second.logDirectory,
+    second.logDirectory,
+  ]);
+  expect(told).toEqual([
+    [
+      'what takes most of the full disk',
+      { path: first.logDirectory, largest: [{ topic: 'topic', sizeBytes: one('a').length * 2 }] },
+    ],
+  ]);
 });
 
 test.for(['EIO', 'EROFS'])(

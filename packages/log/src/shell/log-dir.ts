@@ -38,6 +38,11 @@ export type FoundLog = {
   readonly note: ReplacementNote | undefined;
 };
 
+/** Of a disk that is smaller than twenty times the reserve, so much of it is kept free. */
+const RESERVE_SHARE = 20;
+const LOOKS_PER_RESERVE = 16;
+const HEALED_AT = 1.25;
+
 /** The part of a log that its directory's checkpoints are made of. */
 export type CheckpointedLog = {
   readonly topic: string;
@@ -59,6 +64,9 @@ export class LogDir {
   #offline: string | undefined;
   #stoppedUnder: number | undefined;
   #full: string | undefined;
+  /** Written by clients since the last look at the disk, and after how much of it the next look is due. */
+  #unseenBytes = 0;
+  #lookAfterBytes = 0;
   #locked = false;
   /** Its logs were listed when the node started: a partition that was not found is not there. */
   contentKnown = false;
@@ -87,25 +95,50 @@ export class LogDir {
     this.#offline ??= `log directory ${this.path} is offline: ${why}`;
   }
 
-  /** A write met the end of the disk, before anybody looked: clients are refused until the next look finds room. */
-  isFull(why: string): void {
-    if (this.#full !== undefined) return;
+  /** A write met the end of the disk, before anybody looked: clients are refused until the next look finds room. @returns whether that is new */
+  isFull(why: string): boolean {
+    if (this.#full !== undefined) return false;
     this.#full = `log directory ${this.path}: the disk is full (${why}); make room on it`;
     this.#world.logger.error({ path: this.path, fault: why }, 'disk full: produce is refused');
+    return true;
   }
 
-  /** Looks whether the disk is nearly full. */
-  checkSpace(): void {
-    if (!this.online) return;
-    const freeBytes = this.#world.files.freeBytes(this.path);
-    const isFull = freeBytes < this.#world.limits.diskReserveBytes;
-    if (isFull && this.#full === undefined)
-      this.#world.logger.error({ path: this.path, freeBytes }, 'disk nearly full: produce is refused');
-    if (!isFull && this.#full !== undefined)
-      this.#world.logger.info({ path: this.path, freeBytes }, 'disk has room again: produce goes on');
-    this.#full = isFull
-      ? `log directory ${this.path} has only ${freeBytes} bytes left; make room on its disk`
-      : undefined;
+  get full(): boolean {
+    return this.#full !== undefined;
+  }
+
+  /** Clients are about to write so much: who writes fast must not get past the reserve between two looks. */
+  takes(bytes: number): void {
+    this.#unseenBytes += bytes;
+    if (this.#unseenBytes > this.#lookAfterBytes) this.checkSpace();
+  }
+
+  /**
+   * Looks whether the disk is nearly full: `diskReserveBytes`, or a twentieth of a small one, stays for checkpoints, for what other brokers
+   * have acknowledged already, and for coordinators. Clients write again once a quarter more than that is free.
+   * @returns whether clients have been refused from this moment on
+   */
+  checkSpace(): boolean {
+    if (!this.online) return false;
+    const { files, limits, logger } = this.#world;
+    const freeBytes = files.freeBytes(this.path);
+    const reserveBytes = Math.min(limits.diskReserveBytes, Math.floor(files.totalBytes(this.path) / RESERVE_SHARE));
+    this.#unseenBytes = 0;
+    this.#lookAfterBytes = Math.max((freeBytes - reserveBytes) / 2, reserveBytes / LOOKS_PER_RESERVE);
+    const wasFull = this.#full !== undefined;
+    if (freeBytes >= reserveBytes * (wasFull ? HEALED_AT : 1)) {
+      if (wasFull) logger.info({ path: this.path, freeBytes }, 'disk has room again: produce goes on');
+      this.#full = undefined;
+      return false;
+    }
+    if (!wasFull) logger.error({ path: this.path, freeBytes, reserveBytes }, 'disk nearly full: produce is refused');
+    this.#full = `log directory ${this.path} has only ${freeBytes} bytes left, of which ${reserveBytes} are kept free; make room on its disk`;
+    return !wasFull;
+  }
+
+  /** '' when it could not be read. */
+  get directoryId(): string {
+    return this.#directoryId;
   }
 
   /** undefined while it is offline */

@@ -13,9 +13,13 @@ import type { LogWorld } from './world.ts';
 const LOG_START_DELAY_MS = 20;
 
 export type PlacedLog = CheckpointedLog & { readonly logDirectory: string };
+type SizedLog = PlacedLog & { readonly sizeBytes: number };
+
+/** Topics that are named to whoever has to make room. */
+const EATERS_TOLD = 3;
 
 export type LogDirsLinks = {
-  readonly logs: () => Iterable<PlacedLog>;
+  readonly logs: () => Iterable<SizedLog>;
   /** Does nothing once the manager closes, which writes every checkpoint anyway. */
   readonly after: (delayMs: number, act: () => void) => void;
   readonly onOffline: (status: LogDirStatus) => void;
@@ -46,6 +50,10 @@ export class LogDirs implements Iterable<LogDir> {
     return this.of(path)?.online === true;
   }
 
+  countOf(state: 'online' | 'full' | 'offline'): number {
+    return this.#dirs.filter((dir) => (dir.online ? (dir.full ? 'full' : 'online') : 'offline') === state).length;
+  }
+
   /** Throws StorageFault when none can be used. */
   demandOne(): void {
     const [first] = this.#dirs;
@@ -54,15 +62,17 @@ export class LogDirs implements Iterable<LogDir> {
   }
 
   /**
-   * Where a new log goes: the directory that has the fewest. One that is cordoned gets none, unless all are: what the controller has placed
-   * here must lie somewhere. Throws StorageFault when none is online.
+   * Where a new log goes: the directory that has the fewest. One that is cordoned or full gets none, unless all are: what the controller has
+   * placed here must lie somewhere. Throws StorageFault when none is online.
    */
   leastLoaded(): LogDir {
     const [only, another] = this.#dirs;
     if (only?.online === true && another === undefined) return only;
     const counts = new Map<LogDir, number>();
-    const isOpen = this.#dirs.some((dir) => dir.online && !dir.cordoned);
-    for (const dir of this.#dirs) if (dir.online && !(isOpen && dir.cordoned)) counts.set(dir, 0);
+    const online = this.#dirs.filter((dir) => dir.online);
+    const uncordoned = online.filter((dir) => !dir.cordoned);
+    const roomy = uncordoned.filter((dir) => !dir.full);
+    for (const dir of roomy.length > 0 ? roomy : uncordoned.length > 0 ? uncordoned : online) counts.set(dir, 0);
     for (const log of this.#links.logs()) {
       const dir = this.of(log.logDirectory);
       const count = dir === undefined ? undefined : counts.get(dir);
@@ -92,7 +102,7 @@ export class LogDirs implements Iterable<LogDir> {
     const dir = this.of(path);
     if (dir === undefined || !dir.online) return;
     if (isFullDisk(fault)) {
-      dir.isFull(fault.message);
+      if (dir.isFull(fault.message)) this.#tellEaters(dir);
       return;
     }
     dir.takeOffline(fault.message);
@@ -128,7 +138,11 @@ export class LogDirs implements Iterable<LogDir> {
   }
 
   checkSpace(): void {
-    for (const dir of this.#dirs) this.within(dir, () => dir.checkSpace());
+    for (const dir of this.#dirs) {
+      this.within(dir, () => {
+        if (dir.checkSpace()) this.#tellEaters(dir);
+      });
+    }
   }
 
   /** A new log lies in a directory whose checkpoints may still tell of an earlier one of its name. Throws StorageFault. */
@@ -182,6 +196,18 @@ export class LogDirs implements Iterable<LogDir> {
       });
       dir.unlock();
     }
+  }
+
+  /** Who has to make room is told what takes it. */
+  #tellEaters(dir: LogDir): void {
+    const bytes = new Map<string, number>();
+    for (const log of this.#links.logs()) {
+      if (log.logDirectory === dir.path) bytes.set(log.topic, (bytes.get(log.topic) ?? 0) + log.sizeBytes);
+    }
+    const largest = Array.from(bytes, ([topic, sizeBytes]) => ({ topic, sizeBytes }))
+      .toSorted((left, right) => right.sizeBytes - left.sizeBytes)
+      .slice(0, EATERS_TOLD);
+    this.#world.logger.warn({ path: dir.path, largest }, 'what takes most of the full disk');
   }
 
   /** Runs what touches one directory; a fault takes that directory offline and nothing else. */

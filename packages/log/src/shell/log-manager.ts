@@ -6,7 +6,14 @@ import { AssertionError, StorageFault, assert, partitionKey } from '@odradek/bas
 import type { Limits, Logger, Metrics } from '@odradek/base';
 import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
-import type { AppendOrigin, CleanerConfig, LogConfig, LogDirStatus, LogManagerConfig, PartitionLog } from '../types.ts';
+import type {
+  AppendRequest,
+  CleanerConfig,
+  LogConfig,
+  LogDirStatus,
+  LogManagerConfig,
+  PartitionLog,
+} from '../types.ts';
 import { Agenda, raise } from './agenda.ts';
 import type { Recurring } from './agenda.ts';
 import { parentOf, writePartitionMetadata } from './checkpoints.ts';
@@ -65,6 +72,8 @@ export class LogManager implements LogKeeper {
   private constructor(options: LogManagerOptions) {
     this.#options = options;
     this.#world = createWorld(options.ports, options.limits, options.logger);
+    for (const state of ['online', 'full', 'offline'] as const)
+      options.metrics?.sample('odradek_log_dirs', { state }, () => this.#dirs.countOf(state));
     options.metrics?.sample('odradek_open_segment_files', {}, () => this.#world.fileCache.openCount);
     this.#agenda = new Agenda(options.ports.clock);
     this.#dirs = new LogDirs(this.#world, options.config.logDirs, {
@@ -241,6 +250,15 @@ export class LogManager implements LogKeeper {
     return this.#dirs.of(logDirectory)?.onlineId;
   }
 
+  /** The id of a directory, whether it works or not; '' when it could not be read. undefined: there is no such directory. */
+  idOf(logDirectory: string): string | undefined {
+    return this.#dirs.of(logDirectory)?.directoryId;
+  }
+
+  onlineIds(): string[] {
+    return Array.from(this.#dirs).flatMap(({ onlineId }) => (onlineId === undefined ? [] : [onlineId]));
+  }
+
   /** The broker epoch under which everything that is here was left in order; undefined: it was not (KIP-966). */
   get stoppedUnder(): number | undefined {
     return this.#dirs.stoppedUnder;
@@ -287,8 +305,10 @@ export class LogManager implements LogKeeper {
 
   // What a log tells.
 
-  refusesWrites(logDirectory: string, origin: AppendOrigin): string | undefined {
-    return this.#dirs.of(logDirectory)?.refusal(origin === 'client');
+  refusesWrites(logDirectory: string, { origin, records }: AppendRequest): string | undefined {
+    const dir = this.#dirs.of(logDirectory);
+    if (origin === 'client') dir?.takes(records.length);
+    return dir?.refusal(origin === 'client');
   }
 
   recoveryPointLowered(logDirectory: string): void {

@@ -394,7 +394,7 @@ export class Log implements PartitionLog {
   #refuseWrite(request: AppendRequest): Refusal | undefined {
     if (this.#parts.isGone)
       return refuse(ErrorCode.KAFKA_STORAGE_ERROR, `log ${this.topic}-${this.partition} is closed`);
-    const why = this.#health.fault?.message ?? this.#keeper.refusesWrites(this.logDirectory, request.origin);
+    const why = this.#health.fault?.message ?? this.#keeper.refusesWrites(this.logDirectory, request);
     return why === undefined ? undefined : refuse(ErrorCode.KAFKA_STORAGE_ERROR, why);
   }
 

@@ -1,7 +1,7 @@
 /** What all logs of a node share, and whom a log tells what has happened to it. */
 import type { Clock, Files, Limits, Logger, Random, StorageFault } from '@odradek/base';
 import { TailCache } from '../core/tail.ts';
-import type { AppendOrigin } from '../types.ts';
+import type { AppendRequest } from '../types.ts';
 import { FileCache } from './file-cache.ts';
 import { IndexCache } from './index-cache.ts';
 import type { Log } from './log.ts';
@@ -20,7 +20,7 @@ export type LogWorld = SegmentWorld & {
 /** The log manager's side of a log. */
 export interface LogKeeper {
   /** Why the log's directory takes no writes at the moment; undefined when it does. Clients are refused a little before the disk is full. */
-  refusesWrites(logDirectory: string, origin: AppendOrigin): string | undefined;
+  refusesWrites(logDirectory: string, request: AppendRequest): string | undefined;
   /** A fault of the storage: a full disk refuses clients until there is room; after any other the directory is not to be trusted any more. */
   faulted(logDirectory: string, fault: StorageFault): void;
   /** A truncation went below the recovery point that is on file: it must be lowered there before the log grows again. */

@@ -367,7 +367,9 @@ test('log directories: a move goes on after a restart from where it was; of a co
 });
 
 test('log directories: a copy stops where clients are refused, and goes on when there is room', async () => {
-  const { manager, log, files, clock } = await logWith(40);
+  const disk = new SimFiles();
+  disk.open('/others', 'write').writeSync([Buffer.alloc(200_000)], 0);
+  const { manager, log, files, clock } = await logWith(40, { files: disk });
   manager.start(() => log.logEndOffset);
   const used = files.usedBytes;
   files.setCapacity(used + limits.tiny.diskReserveBytes - 1);
