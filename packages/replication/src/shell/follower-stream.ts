@@ -242,7 +242,8 @@ export class FollowerStream implements SlotOwner {
     this.#lanes.beginMessage();
     while (bytes < limits.replicaMessageBytes && parts.length < limits.replicaNamesPerMessageMax) {
       const usedBytes = this.#sentBytes + this.#reservedBytes;
-      const slot = this.#lanes.next({ usedBytes, readsUnderWay: this.#readsUnderWay });
+      const queuedBytes = bytes + stream.queuedBytes();
+      const slot = this.#lanes.next({ usedBytes, readsUnderWay: this.#readsUnderWay, queuedBytes });
       if (slot === undefined) break;
       bytes += this.#take(slot, parts);
     }

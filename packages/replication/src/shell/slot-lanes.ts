@@ -9,6 +9,9 @@ import type { ReplicaSlot } from './replica-slot.ts';
 /** One message of so many begins with those who are behind. */
 const TURNS_OF_THE_TAIL = 8;
 
+/** Messages of those who are behind that may wait in the connection, so that the tail has not far to go. */
+const MESSAGES_AHEAD = 2;
+
 /** Share of the stream's window that those who are behind leave to the tail. */
 const TAIL_SHARE = 1 / 4;
 
@@ -16,6 +19,8 @@ export type Room = {
   /** Bytes that are under way or being read. */
   readonly usedBytes: number;
   readonly readsUnderWay: number;
+  /** Bytes that the connection has not taken yet: the tail waits behind them. */
+  readonly queuedBytes: number;
 };
 
 export class SlotLanes {
@@ -48,20 +53,24 @@ export class SlotLanes {
 
   /** Takes out who is next, if there is room for what it sends. */
   next(room: Room): ReplicaSlot | undefined {
-    // What was read has its room already.
     const isTurnOfBehind = this.#messageCount % TURNS_OF_THE_TAIL === 0;
-    if (isTurnOfBehind) return live(this.#found) ?? this.#nextBehind(room, 0) ?? this.#nextTail(room);
-    return this.#nextTail(room) ?? live(this.#found) ?? this.#nextBehind(room, TAIL_SHARE);
+    if (isTurnOfBehind) return this.#nextFound(room) ?? this.#nextBehind(room, 0) ?? this.#nextTail(room);
+    return this.#nextTail(room) ?? this.#nextFound(room) ?? this.#nextBehind(room, TAIL_SHARE);
   }
 
   #nextTail({ usedBytes }: Room): ReplicaSlot | undefined {
     return usedBytes < this.#limits.replicaStreamWindowBytes ? live(this.#tail) : undefined;
   }
 
-  #nextBehind({ usedBytes, readsUnderWay }: Room, leftToTail: number): ReplicaSlot | undefined {
-    const { replicaStreamWindowBytes, replicaReadsAtOnceMax } = this.#limits;
+  /** What was read has its room in the window already. Acknowledgements of what is queued bring the next turn. */
+  #nextFound({ queuedBytes }: Room): ReplicaSlot | undefined {
+    return queuedBytes < this.#limits.replicaMessageBytes * MESSAGES_AHEAD ? live(this.#found) : undefined;
+  }
+
+  #nextBehind({ usedBytes, readsUnderWay, queuedBytes }: Room, leftToTail: number): ReplicaSlot | undefined {
+    const { replicaStreamWindowBytes, replicaReadsAtOnceMax, replicaMessageBytes } = this.#limits;
     const hasRoom = usedBytes < replicaStreamWindowBytes * (1 - leftToTail) && readsUnderWay < replicaReadsAtOnceMax;
-    return hasRoom ? live(this.#behind) : undefined;
+    return hasRoom && queuedBytes < replicaMessageBytes * MESSAGES_AHEAD ? live(this.#behind) : undefined;
   }
 }
 
