@@ -26,6 +26,8 @@ export type TestNode = {
   readonly port: number;
   readonly logLevel: () => LogLevel;
   readonly bugs: unknown[];
+  /** Why the broker asked to be stopped. */
+  readonly faults: Error[];
   close(): Promise<void>;
 };
 
@@ -96,6 +98,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   const store = options.store ?? new MemoryStore(config.nodeId);
   const metrics = new MetricsRegistry();
   const bugs: unknown[] = [];
+  const faults: Error[] = [];
   let level: LogLevel = 'info';
   const onBug = (error: unknown): void => void bugs.push(error);
   const identity = {
@@ -118,6 +121,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     limits,
     ...(options.authorizer === undefined ? {} : { authorizer: options.authorizer }),
     onBug,
+    onFault: (fault) => void faults.push(fault),
   });
   if (!started.ok) throw new Error(started.why);
   const broker = started.value;
@@ -128,6 +132,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     port: broker.listeners[0]?.port ?? 0,
     logLevel: () => level,
     bugs,
+    faults,
     async close() {
       await broker.close(5_000);
       link.close();

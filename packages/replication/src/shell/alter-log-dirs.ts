@@ -43,6 +43,8 @@ type Move = {
 
 /** After what may pass by itself: a full disk, a read that met a change. */
 const RETRY_MS = 250;
+/** So small a part of what may be copied in a second is not waited for. */
+const UNPAID_SHARE = 100;
 /** The least rate there is: 0 would wait for ever, and not see that the rate has changed. */
 const LEAST_BYTES_PER_SECOND = 1;
 
@@ -250,7 +252,10 @@ export class AlterLogDirs {
 
   async #copy(move: Move, fromOffset: number): Promise<void> {
     const { log, copy, state } = move;
-    const { chunkBytes, logs, metrics } = this.#options;
+    const { logs, metrics } = this.#options;
+    const rate = rateOf(this.#options.settings());
+    // What is taken at once costs a second at most, so that whoever gives up a move, or raises the rate, is heard soon.
+    const chunkBytes = Math.min(this.#options.chunkBytes, rate);
     const whyNot = logs.refusesCopies(copy.logDirectory);
     if (whyNot !== undefined) return this.#wait(move, whyNot);
     const { cutCount } = log;
@@ -270,8 +275,9 @@ export class AlterLogDirs {
     if (refused !== undefined) return this.#wait(move, refused);
     metrics.counter('odradek_log_dir_moved_bytes_total', {}).inc(sizeBytes);
     this.#throttle.spend(sizeBytes);
-    // The end of a log is mostly in memory: then nobody comes between the last records and the swap.
-    if (reading instanceof Promise || sizeBytes >= chunkBytes / 2) await this.#rest();
+    // The end of a log is mostly in memory: then nobody comes between its last records and the swap. They are paid for with the next ones.
+    const isEnd = !(reading instanceof Promise) && sizeBytes * UNPAID_SHARE <= rate && sizeBytes < chunkBytes / 2;
+    if (!isEnd) await this.#rest();
   }
 
   /** @returns why nothing was appended */
