@@ -15,7 +15,7 @@ import { ReplicaService } from '../shell/replica-service.ts';
 import { ModelReplica } from './model-replica.ts';
 
 export const CLUSTER_ID = 'AAAAAAAAAAEAAAAAAAAAAg';
-const PORT = 9_093;
+export const PORT = 9_093;
 const DAY_MS = 86_400_000;
 
 export type ReplicaClusterOptions = {
