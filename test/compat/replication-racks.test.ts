@@ -1,0 +1,196 @@
+/**
+ * Consumers that name their rack read from the replica that stands there (KIP-392), and go on elsewhere when it dies: real clients against
+ * three brokers in three racks. Who gave the records is told by the brokers' own metrics.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { Consumer } from '@platformatic/kafka';
+import { ErrorCode } from '@odradek/protocol';
+import kafkajs from 'kafkajs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { leaving } from '../support/reader.ts';
+import { kafkaTool, kcat, must, title } from '../support/run.ts';
+import { placedTopic } from '../support/placement.ts';
+import { suiteCluster } from '../support/suite-cluster.ts';
+import { eventually, freshName } from '../support/target.ts';
+import { batchOf, fetchFrom, produce, Wire } from '../support/wire.ts';
+
+const configOf = (id: number): Record<string, string> => ({
+  'broker.rack': `rack-${id}`,
+  'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
+});
+const LEADER = 1;
+const NEAREST = 3;
+const RACK = `rack-${NEAREST}`;
+const COUNT = 300;
+const VALUE_BYTES = 1_000;
+
+describe('consumers in a rack of their own', () => {
+  const suite = suiteCluster({ configOf });
+  let topic = '';
+
+  beforeAll(async () => {
+    topic = freshName('racked');
+    await filled(topic);
+  });
+
+  /** One partition on all three that has `COUNT` records, of which every replica knows that they are committed. */
+  async function filled(name: string): Promise<void> {
+    const leader = suite.cluster.node(LEADER);
+    using wire = await Wire.open(leader.address);
+    await placedTopic(wire, name, [LEADER, 2, NEAREST]);
+    await written(wire, name, 0);
+    await eventually('the nearest replica knows that all of it is committed', async () => {
+      using near = await Wire.open(suite.cluster.node(NEAREST).address);
+      return (await fetchFrom(near, name, 0)).highWatermark === COUNT;
+    });
+  }
+
+  /** Batches of ten, so that there are several to fetch. */
+  async function written(wire: Wire, name: string, from: number): Promise<void> {
+    for (let at = from; at < from + COUNT; at += 10) {
+      const values = Array.from({ length: 10 }, (_, index) => `${at + index} `.padEnd(VALUE_BYTES, 'x'));
+      await eventually(`${name} takes ${at}`, async () => {
+        return (await produce(wire, name, batchOf(...values))).errorCode === ErrorCode.NONE;
+      });
+    }
+  }
+
+  const givenBy = async (id: number, name: string): Promise<number> =>
+    (await suite.cluster.node(id).metric('odradek_topic_bytes_out_total', { topic: name })) || 0;
+
+  /** Who gave how much of the topic's records while a client read all of them. */
+  async function gives(
+    reads: () => Promise<readonly string[]>,
+  ): Promise<Record<'leader' | 'nearest' | 'other', number>> {
+    const before = await Promise.all([LEADER, NEAREST, 2].map((id) => givenBy(id, topic)));
+    const values = await reads();
+    expect(values.map((value) => Number(value.split(' ')[0]))).toEqual(Array.from({ length: COUNT }, (_, at) => at));
+    const after = await Promise.all([LEADER, NEAREST, 2].map((id) => givenBy(id, topic)));
+    const [leader = 0, nearest = 0, other = 0] = after.map((bytes, at) => bytes - (before[at] ?? 0));
+    return { leader, nearest, other };
+  }
+
+  const everythingFromTheNearest = {
+    leader: 0,
+    nearest: expect.toSatisfy((bytes: number) => bytes >= COUNT * VALUE_BYTES) as number,
+    other: 0,
+  };
+
+  const kcatReads = (): string[] => [
+    kcat().use ?? '',
+    ...['-b', suite.cluster.bootstrap, '-C', '-t', topic, '-p', '0', '-o', 'beginning', '-q', '-u'],
+    ...['-X', `client.rack=${RACK}`, '-X', 'fetch.wait.max.ms=100', '-e'],
+  ];
+
+  test.skipIf(kcat().missing !== undefined)(
+    title('kcat (librdkafka) reads from the nearest replica', kcat()),
+    async () => {
+      const given = await gives(async () => (await must(kcatReads())).trim().split('\n'));
+      expect(given).toEqual(everythingFromTheNearest);
+    },
+  );
+
+  const javaReads = (...args: string[]): string[] => [
+    ...(kafkaTool().use?.('org.apache.kafka.tools.consumer.ConsoleConsumer') ?? []),
+    ...['--bootstrap-server', suite.cluster.bootstrap, '--topic', topic, '--partition', '0', '--offset', 'earliest'],
+    ...['--command-property', `client.rack=${RACK}`, '--timeout-ms', '60000', ...args],
+  ];
+
+  test.skipIf(kafkaTool().missing !== undefined)(
+    title("Kafka's console consumer reads from the nearest replica", kafkaTool()),
+    async () => {
+      const given = await gives(async () => {
+        const text = await must(javaReads('--max-messages', String(COUNT)));
+        return text.trim().split('\n');
+      });
+      expect(given).toEqual(everythingFromTheNearest);
+    },
+  );
+
+  test('kafkajs reads from the nearest replica', async () => {
+    const { Kafka, logLevel } = kafkajs;
+    const kafka = new Kafka({
+      clientId: 'racked',
+      brokers: suite.cluster.bootstrap.split(','),
+      logLevel: logLevel.NOTHING,
+    });
+    const consumer = kafka.consumer({ groupId: freshName('racked'), rackId: RACK, maxWaitTimeInMs: 100 });
+    const given = await gives(async () => {
+      const values: string[] = [];
+      await consumer.connect();
+      await consumer.subscribe({ topics: [topic], fromBeginning: true });
+      await consumer.run({
+        eachMessage: ({ message }) => Promise.resolve(void values.push(message.value?.toString() ?? '')),
+      });
+      await eventually('kafkajs has read everything', () => values.length >= COUNT);
+      await consumer.disconnect();
+      return values;
+    });
+    expect(given).toEqual(everythingFromTheNearest);
+  });
+
+  test('@platformatic/kafka reads from the nearest replica', async () => {
+    const consumer = new Consumer({
+      clientId: 'racked',
+      bootstrapBrokers: suite.cluster.bootstrap.split(','),
+      groupId: freshName('racked'),
+      clientRack: RACK,
+      maxWaitTime: 100,
+    });
+    const leave = leaving(consumer);
+    const given = await gives(async () => {
+      const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: false });
+      const values: string[] = [];
+      for await (const message of stream) {
+        values.push(message.value.toString());
+        if (values.length === COUNT) break;
+      }
+      await stream.close();
+      await leave();
+      return values;
+    });
+    expect(given).toEqual(everythingFromTheNearest);
+  });
+
+  // librdkafka keeps to a replica that has died for as long as its lease of minutes lasts, at Apache Kafka as well.
+  test.skipIf(kafkaTool().missing !== undefined)(
+    title('a consumer whose nearest replica dies goes on with another', kafkaTool()),
+    async () => {
+      await using reader = Reader.start(javaReads());
+      await eventually('the first half is read', () => reader.lines.length >= COUNT);
+      expect(await givenBy(NEAREST, topic)).toBeGreaterThan(0);
+      await suite.cluster.node(NEAREST).kill();
+      using wire = await Wire.open(suite.cluster.node(LEADER).address);
+      await written(wire, topic, COUNT);
+      await eventually('the second half is read without it', () => reader.lines.length >= 2 * COUNT);
+      const numbers = reader.lines.map((line) => Number(line.split(' ')[0]));
+      expect(numbers).toEqual(Array.from({ length: 2 * COUNT }, (_, at) => at));
+    },
+    90_000,
+  );
+});
+
+/** A console consumer that runs until it is ended. */
+class Reader implements AsyncDisposable {
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+
+  private constructor([file = '', ...args]: readonly string[]) {
+    // The command may be a script: the signal at the end has to reach the JVM below it too.
+    this.#child = spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+    this.#ended = new Promise((resolve) => this.#child.once('close', () => resolve()));
+    if (this.#child.stdout !== null)
+      createInterface({ input: this.#child.stdout }).on('line', (line) => void this.lines.push(line));
+  }
+
+  static start(command: readonly string[]): Reader {
+    return new Reader(command);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.pid !== undefined && this.#child.exitCode === null) process.kill(-this.#child.pid, 'SIGKILL');
+    await this.#ended;
+  }
+}
