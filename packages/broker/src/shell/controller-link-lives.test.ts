@@ -157,6 +157,27 @@ describe('the heart of a broker beats at once', () => {
   });
 });
 
+describe('a directory that fails', () => {
+  const failed = async (isHeard: boolean, offlineForMs: number): Promise<string[]> => {
+    const { at, clock, controller, offline, faults } = await serving();
+    if (!isHeard) controller.beatReply = () => refuse(ErrorCode.NOT_CONTROLLER, 'no session');
+    offline.push('AQEBAQEBAQEBAQEBAQEBAQ');
+    at.beatNow();
+    await drain();
+    await clock.advance(offlineForMs);
+    return faults.map(({ message }) => message);
+  };
+
+  test('and cannot be told to the controller in time, stops the broker in order', async () => {
+    expect(await failed(false, 29_000)).toEqual([]);
+    expect(await failed(false, 31_000)).toEqual([expect.stringMatching(/log.dir.failure.timeout.ms=30000/)]);
+  });
+
+  test('and is told, does not', async () => {
+    expect(await failed(true, 31_000)).toEqual([]);
+  });
+});
+
 describe('a whole state that comes again', () => {
   const state = [registered, unfence];
 

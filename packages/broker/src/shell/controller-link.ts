@@ -26,6 +26,8 @@ export type ControllerSessionOptions = {
   readonly registerMs: number;
   /** Ids of the log directories that have failed since the start. */
   readonly offlineLogDirs: () => readonly string[];
+  /** `log.dir.failure.timeout.ms`; left out: the controller may take its time to hear of failed directories. */
+  readonly offlineTellMs?: number;
   /** Metadata can no longer be applied: the broker must stop. */
   readonly bug: (error: unknown) => void;
   /** It lives on under another broker epoch. */
@@ -56,6 +58,10 @@ export class ControllerSession {
   /** Something has happened that the heartbeat under way does not know. */
   #beatsAgain = false;
   #mayLeave: (() => void) | undefined;
+  /** Failed directories that the controller has heard of. */
+  #offlineTold = 0;
+  /** Until when it must have heard of another. */
+  #offlineTimer: TimerHandle | undefined;
   /** Why the last heartbeat was refused; it is told once, not at every beat. */
   #refusedWhy = '';
 
@@ -133,6 +139,7 @@ export class ControllerSession {
   beatNow(): void {
     this.#timer?.cancel();
     if (this.#heart !== 'beating' && this.#heart !== 'leaving') return;
+    this.#awaitOfflineTold();
     if (this.#awaits !== undefined) this.#beatsAgain = true;
     else void this.#beat();
   }
@@ -178,6 +185,23 @@ export class ControllerSession {
   #stop(): void {
     this.#heart = 'stopped';
     this.#timer?.cancel();
+    this.#offlineTimer?.cancel();
+  }
+
+  /** As long as the controller does not know of a failed directory it leaves leaders there (KIP-858). */
+  #awaitOfflineTold(): void {
+    const { offlineTellMs, offlineLogDirs, clock, fault } = this.#options;
+    const isTold = offlineLogDirs().length <= this.#offlineTold;
+    if (offlineTellMs === undefined || isTold || this.#offlineTimer !== undefined) return;
+    const why = `the controller has not heard of a failed data directory for log.dir.failure.timeout.ms=${offlineTellMs}`;
+    this.#offlineTimer = clock.after(offlineTellMs, () => fault(new Error(why)));
+  }
+
+  #toldOffline(count: number): void {
+    this.#offlineTold = count;
+    this.#offlineTimer?.cancel();
+    this.#offlineTimer = undefined;
+    this.#awaitOfflineTold();
   }
 
   /** There is another session: the controller that was asked in the one before may take its time, or never answer. */
@@ -191,14 +215,16 @@ export class ControllerSession {
     const number = (this.#beatCount += 1);
     this.#awaits = 'answer';
     this.#beatsAgain = false;
+    const offlineLogDirs = this.#options.offlineLogDirs();
     const beat = await this.#options.link.heartbeat({
       ...this.#registered,
       metadataOffset: this.#metadata.end,
       wantFence: false,
       wantShutDown: this.#heart === 'leaving',
-      offlineLogDirs: this.#options.offlineLogDirs(),
+      offlineLogDirs,
     });
     if (number !== this.#beatCount) return;
+    if (beat.ok) this.#toldOffline(offlineLogDirs.length);
     this.#tellRefused(beat);
     this.#awaits = 'registration';
     const isNew = isForgotten(beat) && (await this.#registeredAgain());

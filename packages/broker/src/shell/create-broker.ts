@@ -236,6 +236,7 @@ class Broker {
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
       registerMs: config.get('initial.broker.registration.timeout.ms'),
       offlineLogDirs: () => logs.manager.status().flatMap(({ directoryId, online }) => (online ? [] : [directoryId])),
+      offlineTellMs: config.get('log.dir.failure.timeout.ms'),
       registeredAgain: () => streams.registered(),
       bug: onBug,
       fault: (fault) => this.#options.onFault?.(fault),

@@ -107,7 +107,6 @@ export const nodeKeys = {
     default: 30_000,
     min: 1,
     importance: 'low',
-    noEffect: 'cluster',
     source: 'KIP-858',
     doc: 'How long a broker that cannot tell the controller about a failed directory goes on before it stops.',
   }),
