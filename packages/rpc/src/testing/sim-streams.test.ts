@@ -255,3 +255,12 @@ test('two runs of one seed tell the same, another seed another', async () => {
   expect(await run(7)).toEqual(first);
   expect(await run(8)).not.toEqual(first);
 });
+
+test('who is killed right after the other hears nothing of what was under way', async () => {
+  const { clock, nodes, far, log } = await rigOf();
+  far.send({ kind: 'fill', payload: Buffer.from('late') });
+  nodes[0].kill();
+  nodes[1].kill();
+  await clock.advance(10 * MESSAGE_MS_MAX);
+  expect(log).toEqual([]);
+});

@@ -181,13 +181,13 @@ export class SimStreams {
     this.#pairs.add(pair);
     dialler.ends.add(near);
     listener.ends.add(far);
-    const gone = (): void => {
-      dialler.ends.delete(near);
-      listener.ends.delete(far);
+    const gone = (node: SimNode, end: AnyEnd) => (): void => {
+      node.ends.delete(end);
       if (near.isOver && far.isOver) this.#pairs.delete(pair);
     };
-    near.onOver = gone;
-    far.onOver = gone;
+    // Each for itself: who is killed after the other must not hear what is still under way.
+    near.onOver = gone(dialler, near);
+    far.onOver = gone(listener, far);
     if (listener.isOff) far.silenced();
     if (this.#isSilent(pair)) for (const end of pair.ends) end.linkCut();
     return pair;
