@@ -15,12 +15,15 @@ import { tame } from '../../core/tame.ts';
 import type { ClusterAdmin } from '../../shell/cluster-admin.ts';
 import { print, printJson } from '../../shell/terminal.ts';
 import { clusterSubcommand, withClusterAdmin, type ClusterOptions } from '../cluster-common.ts';
+import { dirMovesOf, showReplica, type DirMove } from '../../core/cluster/dir-moves.ts';
 import { changeConfigs, ongoingMoves, placesOf, readReassignment, REASSIGNMENT_FILE, reassign } from './common.ts';
+import { askDirMoves, startDirMoves, throttleDirMoves } from './dir-moves.ts';
 
 type Options = ClusterOptions & {
   reassignmentJsonFile: string;
   additional?: boolean;
   throttle?: string;
+  replicaAlterLogDirsThrottle?: string;
   disallowReplicationFactorChange?: boolean;
 };
 
@@ -32,6 +35,10 @@ export function executeCommand(): Command {
     .requiredOption(`${REASSIGNMENT_FILE} <file>`, 'partitions with their new replicas')
     .option('--additional', 'although other moves are under way; moves that are named again take the new throttle')
     .option('--throttle <bytes-per-second>', 'the most that each broker moves; `verify` takes it away at the end')
+    .option(
+      '--replica-alter-log-dirs-throttle <bytes-per-second>',
+      'the most that each broker copies between its directories',
+    )
     .option('--disallow-replication-factor-change', 'refuse to give a partition more or fewer replicas than it has')
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => execute(options));
@@ -39,7 +46,8 @@ export function executeCommand(): Command {
 
 const EXAMPLES = `
 The file: {"version": 1, "partitions": [{"topic": "orders", "partition": 0, "replicas": [2, 3, 1]}]}; the first replica is the preferred leader.
-What is printed first is such a file of how it was, to go back.
+What is printed first is such a file of how it was, to go back. "log_dirs": ["/data/b", "any", "any"] beside the replicas chooses the log
+directory of each on its broker; a replica that is there already is moved.
 
 Example:
   $ odradek reassign execute --reassignment-json-file move.json --throttle 50000000`;
@@ -48,7 +56,12 @@ async function execute(options: Options): Promise<void> {
   const wanted = readReassignment(options.reassignmentJsonFile);
   const throttle =
     options.throttle === undefined ? undefined : parseWhole('--throttle', options.throttle, THROTTLE_MIN);
-  await withClusterAdmin(options, async (admin) => {
+  const dirRate =
+    options.replicaAlterLogDirsThrottle === undefined
+      ? undefined
+      : parseWhole('--replica-alter-log-dirs-throttle', options.replicaAlterLogDirsThrottle, THROTTLE_MIN);
+  const dirMoves = dirMovesOf(wanted);
+  const startedMoves = await withClusterAdmin(options, async (admin) => {
     if (admin.of === 'controllers') throw usageError('reassign execute asks brokers: give --bootstrap-server');
     const ongoing = await ongoingMoves(admin);
     if (ongoing.length > 0 && options.additional !== true) throw alreadyMoving(ongoing);
@@ -57,13 +70,38 @@ async function execute(options: Options): Promise<void> {
     if (options.json !== true) printBefore(current);
     if (throttle !== undefined) await setThrottle(admin, throttle, { wanted, current, ongoing });
     const fixed = options.disallowReplicationFactorChange === true ? { allowReplicationFactorChange: false } : {};
+    if (dirRate !== undefined && dirMoves.length > 0) await setDirThrottle(admin, dirMoves, dirRate);
+    // A broker that is about to get a replica knows beforehand where it goes.
+    await askDirMoves(admin, dirMoves);
     await reassign(admin, wanted, fixed);
     if (options.json === true)
       printJson({ before: JSON.parse(formatReassignment(current)) as object, started: wanted });
+    else printStarted(wanted);
+    return startDirMoves(admin, dirMoves);
   });
-  if (options.json === true) return;
+  const late = dirMoves.filter((move) => !startedMoves.includes(move));
+  if (options.json !== true && startedMoves.length > 0)
+    print(`Successfully started log directory move${plural(startedMoves)} for: ${showReplicas(startedMoves)}`);
+  if (late.length > 0)
+    throw new CommandError(`timed out before log directory moves could be started for ${showReplicas(late)}`);
+}
+
+function printStarted(wanted: readonly Placed[]): void {
   const names = wanted.toSorted(byPartition).map(showPartition);
-  print(`Successfully started partition reassignment${names.length === 1 ? '' : 's'} for ${tame(names.join(','))}`);
+  print(`Successfully started partition reassignment${plural(names)} for ${tame(names.join(','))}`);
+}
+
+function plural(all: readonly unknown[]): string {
+  return all.length === 1 ? '' : 's';
+}
+
+function showReplicas(moves: readonly DirMove[]): string {
+  return tame(moves.map(showReplica).join(','));
+}
+
+async function setDirThrottle(admin: ClusterAdmin, moves: readonly DirMove[], rate: number): Promise<void> {
+  await throttleDirMoves(admin, moves, rate);
+  print(`The replica-alter-dir throttle limit was set to ${rate} B/s`);
 }
 
 function alreadyMoving(ongoing: readonly Ongoing[]): CommandError {

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { ConfigResourceType } from '@odradek/protocol';
 import { progressLine } from '../../core/cluster/move-progress.ts';
+import { dirMoveLine, dirMovesOf } from '../../core/cluster/dir-moves.ts';
 import { showPartition, stateLine, statesOf, type Placed } from '../../core/cluster/reassignment.ts';
 import { usageError } from '../../core/refusal.ts';
 import { tame } from '../../core/tame.ts';
@@ -9,6 +10,9 @@ import type { ClusterAdmin } from '../../shell/cluster-admin.ts';
 import { print, printJson } from '../../shell/terminal.ts';
 import { clusterSubcommand, withClusterAdmin, type ClusterOptions } from '../cluster-common.ts';
 import { changeConfigs, ongoingMoves, placesOf, readReassignment, REASSIGNMENT_FILE, withProgress } from './common.ts';
+import { DIR_THROTTLE, statesOfDirMoves } from './dir-moves.ts';
+
+const BROKER_THROTTLES = ['leader.replication.throttled.rate', 'follower.replication.throttled.rate'];
 
 type Options = ClusterOptions & { reassignmentJsonFile: string; preserveThrottles?: boolean };
 
@@ -36,9 +40,12 @@ async function verify(options: Options): Promise<void> {
       tame(stateLine(each)),
       ...each.progress.map((of) => `  ${progressLine(of)}`),
     ]);
-    if (json) printJson({ partitions: states, ongoing: ongoing.length > 0 });
-    else print(['Status of partition reassignment:', ...lines].join('\n'));
-    if (ongoing.length === 0 && options.preserveThrottles !== true) await clearThrottles(admin, wanted, json);
+    const dirs = await statesOfDirMoves(admin, dirMovesOf(wanted));
+    const isMoving = ongoing.length > 0 || dirs.some(({ state }) => state === 'active');
+    if (json) printJson({ partitions: states, directories: dirs, ongoing: isMoving });
+    else
+      print(['Status of partition reassignment:', ...lines, ...dirs.map((each) => tame(dirMoveLine(each)))].join('\n'));
+    if (!isMoving && options.preserveThrottles !== true) await clearThrottles(admin, wanted, json);
   });
 }
 
@@ -60,7 +67,7 @@ export async function clearThrottles(admin: ClusterAdmin, wanted: readonly Place
     ids.map((id) => ({
       type: ConfigResourceType.BROKER,
       name: String(id),
-      changes: ['leader', 'follower'].map((side) => ({ name: `${side}.replication.throttled.rate`, value: null })),
+      changes: [...BROKER_THROTTLES, DIR_THROTTLE].map((key) => ({ name: key, value: null })),
     })),
   );
   if (!silent) print(tame(said('topic', topics)));

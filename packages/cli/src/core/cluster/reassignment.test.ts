@@ -29,6 +29,11 @@ describe('files', () => {
     expect(parseReassignment('--file', text)).toEqual([...placed('a', [3, 1], [1, 2]), ...placed('b', [1])]);
   });
 
+  test('a directory of its own for a replica is read and written', () => {
+    const rows = [{ topic: 't', partition: 0, replicas: [1, 2], logDirs: ['any', '/data/b'] }];
+    expect(parseReassignment('--file', formatReassignment(rows))).toEqual(rows);
+  });
+
   test.each([
     ['{', 'not JSON'],
     ['[]', 'no list called "partitions"'],
@@ -41,7 +46,7 @@ describe('files', () => {
     ['{"partitions":[{"topic":"t","partition":0,"replicas":[]}]}', 't-0 has no replicas'],
     ['{"partitions":[{"topic":"t","partition":0,"replicas":[1,2,1]}]}', 't-0 names broker 1 twice'],
     ['{"partitions":[{"topic":"t","partition":0,"replicas":[1],"log_dirs":[]}]}', 'log_dirs is no list'],
-    ['{"partitions":[{"topic":"t","partition":0,"replicas":[1],"log_dirs":["/d"]}]}', '"/d" chooses a directory'],
+    ['{"partitions":[{"topic":"t","partition":0,"replicas":[1],"log_dirs":[7]}]}', 'log_dirs is no list'],
     [
       '{"partitions":[{"topic":"t","partition":0,"replicas":[1]},{"topic":"t","partition":0,"replicas":[2]}]}',
       't-0 is there twice',

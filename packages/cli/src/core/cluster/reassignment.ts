@@ -5,7 +5,11 @@
 import { CommandError } from '../refusal.ts';
 
 export type Partition = { readonly topic: string; readonly partition: number };
-export type Placed = Partition & { readonly replicas: readonly number[] };
+export type Placed = Partition & {
+  readonly replicas: readonly number[];
+  /** The log directory of each replica on its broker, "any" where the broker chooses; left out: everywhere. */
+  readonly logDirs?: readonly string[];
+};
 
 /** A move that is under way; `replicas` holds those that are added and those that leave. */
 export type Ongoing = Placed & { readonly adding: readonly number[]; readonly removing: readonly number[] };
@@ -19,8 +23,6 @@ export function byPartition(left: Partition, right: Partition): number {
   if (left.topic !== right.topic) return left.topic < right.topic ? -1 : 1;
   return left.partition - right.partition;
 }
-
-type FileRow = { readonly topic: string; readonly partition: number; readonly replicas: readonly number[] };
 
 /** The file of `--reassignment-json-file`. @throws CommandError that says what is wrong and where */
 export function parseReassignment(option: string, text: string): Placed[] {
@@ -39,24 +41,23 @@ export function parseReassignment(option: string, text: string): Placed[] {
   return rows;
 }
 
-function parseRow(where: string, row: unknown): FileRow {
+function parseRow(where: string, row: unknown): Placed {
   if (!isObject(row)) throw new CommandError(`${where} is not an object`);
   const { topic, partition, replicas, log_dirs: logDirs } = row;
   if (typeof topic !== 'string' || topic === '') throw new CommandError(`${where}.topic is not a name`);
   if (!isId(partition)) throw new CommandError(`${where}.partition is not a number of a partition`);
   if (!Array.isArray(replicas) || !replicas.every(isId)) throw new CommandError(`${where}.replicas is no list of ids`);
-  if (logDirs !== undefined) checkLogDirs(where, logDirs, replicas.length);
-  return { topic, partition, replicas };
+  if (logDirs === undefined) return { topic, partition, replicas };
+  if (!Array.isArray(logDirs) || logDirs.length !== replicas.length || !logDirs.every(isPath)) {
+    throw new CommandError(`${where}.log_dirs is no list of directories, or "any", that is as long as replicas`);
+  }
+  return logDirs.every((directory) => directory === 'any')
+    ? { topic, partition, replicas }
+    : { topic, partition, replicas, logDirs };
 }
 
-function checkLogDirs(where: string, logDirs: unknown, replicaCount: number): void {
-  if (!Array.isArray(logDirs) || logDirs.length !== replicaCount) {
-    throw new CommandError(`${where}.log_dirs is no list that is as long as replicas`);
-  }
-  const chosen: unknown = logDirs.find((directory) => directory !== 'any');
-  if (chosen === undefined) return;
-  const why = `${JSON.stringify(chosen)} chooses a directory, which this command does not: brokers choose it themselves ("any")`;
-  throw new CommandError(`${where}.log_dirs: ${why}`);
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 /** The file of `--topics-to-move-json-file`. */
@@ -113,11 +114,11 @@ function isId(value: unknown): value is number {
 
 /** The same as a file, in one line as Kafka writes it. */
 export function formatReassignment(placed: readonly Placed[]): string {
-  const partitions = placed.toSorted(byPartition).map(({ topic, partition, replicas }) => ({
+  const partitions = placed.toSorted(byPartition).map(({ topic, partition, replicas, logDirs }) => ({
     topic,
     partition,
     replicas,
-    log_dirs: replicas.map(() => 'any'),
+    log_dirs: logDirs ?? replicas.map(() => 'any'),
   }));
   return JSON.stringify({ version: 1, partitions });
 }
