@@ -322,12 +322,13 @@ export class LeaderLink {
     const { clock, limits } = this.#room;
     if (this.#sliceEndMs === 0) this.#sliceEndMs = clock.monotonicMs() + limits.turnMs;
     for (let message = this.#inbox[0]; message !== undefined; message = this.#inbox[0]) {
-      for (; this.#partIndex < message.parts.length; this.#partIndex += 1) {
-        if (clock.monotonicMs() >= this.#sliceEndMs) return this.#pause();
+      while (this.#partIndex < message.parts.length) {
         const part = message.parts[this.#partIndex];
+        this.#partIndex += 1;
         if (part !== undefined) this.#append(part);
         // What it led to may have ended the stream.
         if (this.#inbox.length === 0) return;
+        if (clock.monotonicMs() >= this.#sliceEndMs) return this.#pause();
       }
       for (const progress of message.progress) this.#progress(progress);
       this.#inbox.shift();
