@@ -387,9 +387,8 @@ export class LeaderLink {
   #notAppended(followed: Followed, refusal: Refusal): void {
     this.#warn(followed, refusal);
     this.#silence(followed, true);
-    // Of a directory that has failed nothing is named until somebody says so.
-    if (refusal.code === ErrorCode.KAFKA_STORAGE_ERROR) this.#followed.delete(followed.partition);
-    else this.#nameLater(followed);
+    // A full disk has room again some day; what lies in a directory that has failed is let go of by whoever hosts it.
+    this.#nameLater(followed);
   }
 
   #progress({ slot, highWatermark, logStartOffset }: ReplicaProgress): void {
@@ -457,13 +456,18 @@ export class LeaderLink {
   }
 
   #tell({ kind, why }: Ending): void {
-    if (this.#toldWhy === why || kind === 'closed') return;
+    // Brokers hear of each other one after the other: who refuses one that it does not know yet soon does.
+    const isEarly = kind === 'refused' && this.#failures < USUAL_REFUSALS;
+    if (this.#toldWhy === why || kind === 'closed' || isEarly) return;
     this.#toldWhy = why;
     const fields = { leader: this.leaderId, kind };
     const isTrouble = kind === 'refused' || kind === 'invalid';
     this.#room.log[isTrouble ? 'error' : 'warn'](fields, `broker ${this.leaderId} cannot be followed: ${why}`);
   }
 }
+
+/** Refusals in a row of which people are not told. */
+const USUAL_REFUSALS = 4;
 
 /** Truncations in a row before a wait: each epoch in which the logs differ may take one. */
 const FREE_REPOSITIONS = 8;
