@@ -6,6 +6,8 @@ import { afterEach, expect, test } from 'vitest';
 import { limits } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { isHttp2 } from '../core/preface.ts';
+import { replicaFetchService } from '../core/services/replica-fetch.ts';
+import type { FromLeader } from '../core/services/replica-fetch.ts';
 import type { Ending, StreamClient } from '../ports.ts';
 import { echoClient, secondService, startEcho } from '../testing/echo.ts';
 import type { EchoOptions, EchoServer } from '../testing/echo.ts';
@@ -41,6 +43,38 @@ test('longer than the receiver takes: told in words up to twice its bound, by gR
   const ending = await closedOf(second);
   expect(ending).toMatchObject({ kind: 'invalid', by: 'peer' });
   expect(ending.why).toMatch(/larger than max \(\d+ vs\. 2000\)|5\d{3} vs/);
+});
+
+test('batches write themselves into the frames of gRPC, and arrive as they were, however they were cut', async () => {
+  const { server, target } = await serverOf();
+  const chunk = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at % 251));
+  const chunks = [chunk.subarray(0, 1), chunk.subarray(1, 70_000), chunk.subarray(70_000)];
+  const told = (slot: number, records: readonly Buffer[]): FromLeader => ({
+    kind: 'batches',
+    parts: [{ slot, fetchOffset: 2 ** 40, highWatermark: 0, logStartOffset: 300, records }],
+    progress: [{ slot: 9, highWatermark: 1, logStartOffset: 0 }],
+  });
+  server.serve(replicaFetchService, {
+    opened: (stream) => {
+      stream.onMessage(() => {
+        for (let slot = 1; slot <= 20; slot += 1) stream.send(told(slot, chunks));
+        stream.send({ kind: 'answers', refused: [], diverging: [{ slot: 1, epoch: 2, endOffset: 3 }] });
+      });
+    },
+  });
+  const dialled = await clientOf().dial(replicaFetchService, target);
+  if (!dialled.ok) throw new Error(dialled.ending.why);
+  const { stream } = dialled;
+  const heard: FromLeader[] = [];
+  const all = new Promise<void>((resolve) => {
+    stream.onMessage((message) => {
+      heard.push(message);
+      if (message.kind === 'answers') resolve();
+    });
+  });
+  stream.send({ kind: 'hello', brokerEpoch: 1 });
+  await all;
+  expect(heard.slice(0, -1)).toEqual(Array.from({ length: 20 }, (_, index) => told(index + 1, [chunk])));
 });
 
 test('garbage instead of HTTP/2 costs the connection and nothing else', async () => {
