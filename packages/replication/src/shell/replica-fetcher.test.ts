@@ -175,6 +175,20 @@ test('batches that do not fit are not appended: the partition is given up and na
   expect(hand.follower.replica().logEndOffset).toBe(1);
 });
 
+test('a full disk ends nothing: the partition is named again, and goes on when there is room', async () => {
+  const hand = await Hand.follow();
+  await hand.batches([1, 0]);
+  hand.follower.files.failWhen((point) => (point === 'write' ? 'ENOSPC' : undefined));
+  await hand.batches([1, 1]);
+  expect(hand.follower.replica().logEndOffset).toBe(1);
+  hand.follower.files.failWhen(undefined);
+  await hand.cluster.clock.advance(200);
+  const { slot } = hand.named().at(-1) ?? { slot: -1 };
+  expect(slot).toBeGreaterThan(1);
+  await hand.batches([slot, 1]);
+  expect(hand.follower.replica().logEndOffset).toBe(2);
+});
+
 test('a partition that diverges is cut and named again at once', async () => {
   const hand = await Hand.follow();
   await hand.batches([1, 0], [1, 1], [1, 2]);

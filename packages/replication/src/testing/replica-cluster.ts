@@ -36,15 +36,19 @@ export class ReplicaBroker {
   readonly leaderThrottle: ReplicationThrottle;
   readonly followerThrottle: ReplicationThrottle;
   readonly replicas: readonly ModelReplica[];
+  /** Where its logs lie. */
+  readonly files: SimFiles;
   /** By broker, as this one's metadata tells it. */
   readonly epochs = new Map<number, number>();
   brokerEpoch: number;
   /** Bytes a second, of either side. */
   throttledRate = Infinity;
 
-  constructor(id: number, cluster: ReplicaCluster, logs: readonly PartitionLog[]) {
+  constructor(id: number, cluster: ReplicaCluster, disk: { logs: readonly PartitionLog[]; files: SimFiles }) {
     const { clock, random, streams, limits: bounds, log } = cluster;
+    const { logs, files } = disk;
     this.id = id;
+    this.files = files;
     this.brokerEpoch = id * 10;
     this.node = streams.node(
       { clusterId: CLUSTER_ID, nodeId: id, directoryId: CLUSTER_ID, incarnationId: `life ${id}` },
@@ -165,9 +169,10 @@ export class ReplicaCluster {
   }
 
   async #addBroker(id: number, { partitions = 1 }: ReplicaClusterOptions): Promise<void> {
-    const ports = { files: new SimFiles(), clock: this.clock, random: new Prng(id) };
+    const files = new SimFiles();
+    const ports = { files, clock: this.clock, random: new Prng(id) };
     const logs = await openLogs({ ports, limits: this.limits, nodeId: id, directory: '/data', partitions });
-    const broker = new ReplicaBroker(id, this, logs);
+    const broker = new ReplicaBroker(id, this, { logs, files });
     this.brokers.push(broker);
     await broker.node.server.listen('', PORT);
   }

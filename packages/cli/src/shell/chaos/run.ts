@@ -144,6 +144,8 @@ class ChaosRun {
       for (const step of steps) if (this.unmet.length === 0) await this.step(step, round);
       const endedMs = this.now();
       await this.expect(`every partition takes writes after round ${round + 1}`, () => this.isWritableSince(endedMs));
+      // A replica that stands still is in sync until somebody notices.
+      await this.expect(`every replica is in sync after round ${round + 1}`, () => this.sightings.isWhole);
       this.endRound(round, { fromMs, steps, controller: scene.controller });
       await this.pass(CALM_MS);
     }
