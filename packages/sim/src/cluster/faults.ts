@@ -3,9 +3,12 @@
  *
  * What is lost with the power, or with a disk, is what nobody promised to keep. An acknowledgement (acks=all) says that every member of the ISR
  * has the record in its page cache, and KIP-966 keeps who left the ISR while it was small among the eligible leaders (ELR): whoever is in
- * either has all that is committed. So any number of processes may be killed, even all at once; and one machine may lose what it had not
- * synced, or its whole disk, when for each of its partitions another member of ISR or ELR is left. Until the controllers have heard that it
- * came back from an unclean stop, and have taken it out of both, no other machine loses anything.
+ * either has all that is committed. But controllers cannot tell a process that was killed from a machine that lost its power: who comes back
+ * without having stopped in order is taken out of both. With min ISR 2 that may be the only one that has everything, if the other one has
+ * really lost something meanwhile. So:
+ * - any number of processes may be killed, even all at once, when no machine has lost anything;
+ * - one machine may lose what it had not synced, or its whole disk, when all other brokers live and for each of its partitions one of them is in
+ *   ISR or ELR; until the controllers have heard of it, no other process is killed.
  */
 import { assert } from '@odradek/base';
 import type { Machine, World } from './machine.ts';
@@ -150,13 +153,18 @@ export class Faults {
   }
 
   #kill(machine: Machine): void {
+    if (!this.#mayDie(machine)) return;
     machine.die('kill');
     this.#restart(machine);
   }
 
+  #mayDie({ roles }: Machine): boolean {
+    return !roles.isBroker || !this.#machines.some(({ id }) => this.hasLost(id));
+  }
+
   /** The peers hear nothing; what was not synced is lost where that is allowed. */
   #powerOff(machine: Machine): void {
-    if (!machine.isUp) return;
+    if (!machine.isUp || !this.#mayDie(machine)) return;
     const loses = this.#mayLose(machine);
     if (loses) this.#loses(machine);
     machine.die(loses ? 'power' : 'silence');
@@ -181,11 +189,18 @@ export class Faults {
   #mayLose(machine: Machine): boolean {
     const { claims, options } = this.#world;
     // Where one replica in sync is enough, who has all may be known to the leader sooner than to anybody else.
-    if (options.minInsyncReplicas < 2 || this.#machines.some(({ id }) => this.hasLost(id))) return false;
+    if (!machine.roles.isBroker || options.minInsyncReplicas < 2) return false;
+    const others = this.#machines.filter((each) => each !== machine && each.roles.isBroker);
+    if (!others.every((each) => this.#isRegistered(each)) || !this.#isRegistered(machine)) return false;
     for (const { partitions } of claims.metadata.ledger.image.topics.all())
       for (const { replicas, isr, elr } of partitions)
         if (replicas.includes(machine.id) && ![...isr, ...elr].some((id) => id !== machine.id)) return false;
     return true;
+  }
+
+  /** In the life that runs now. */
+  #isRegistered({ id, broker, isStopping }: Machine): boolean {
+    return broker?.state() === 'running' && !isStopping && this.#epochOf(id) >= 0 && !this.hasLost(id);
   }
 
   #restart(machine: Machine): void {
@@ -201,7 +216,7 @@ export class Faults {
 
   #stop(): void {
     const machine = this.#victim();
-    if (machine.isHeld || !machine.isUp) return;
+    if (machine.isHeld || !machine.isUp || !this.#mayDie(machine)) return;
     machine.stop(STOP_DEADLINE_MS);
     // Who has not stopped by then is made to.
     this.#world.scheduler.after(2 * STOP_DEADLINE_MS, () => {
@@ -228,6 +243,8 @@ export class Faults {
   #fill(): void {
     const { scheduler, random } = this.#world;
     const machine = this.#victim();
+    // Who cannot write its last words stops out of order.
+    if (!this.#mayDie(machine)) return;
     this.#tell(`the disk of ${machine.id} is nearly full`);
     machine.fill(random.below(SPARE_BYTES_MAX));
     scheduler.after(random.below(STALL_MS_MAX), () => {

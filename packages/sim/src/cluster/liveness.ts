@@ -99,6 +99,7 @@ export class Liveness {
           judge.holds(isSame(first, log), 'logs agree at the end', () => {
             return `${where} of broker ${replicas[at]} is not that of broker ${replicas[0]}`;
           });
+        if (name !== this.#workload.topicName) continue;
         const state = this.#machineOf(replicas[0])?.broker?.replicas.partitionState(name, partition);
         judge.watch(() => {
           const records = first.flatMap(({ bytes }) => recordsOf(bytes));

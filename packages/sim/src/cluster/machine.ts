@@ -9,7 +9,14 @@ import { brokerSessionService, raftService } from '@odradek/rpc';
 import type { Identity } from '@odradek/rpc';
 import type { SimNode, SimStreams } from '@odradek/rpc/testing';
 import { DiskImage, openDatabase } from '../controllers/database.ts';
-import { CONTROLLER_PORT, configOf, firstVotersOf, hostOf, isStandalone } from '../controllers/machine-config.ts';
+import {
+  BROKER_PORT,
+  CONTROLLER_PORT,
+  configOf,
+  firstVotersOf,
+  hostOf,
+  isStandalone,
+} from '../controllers/machine-config.ts';
 import type { Quorum, Roles } from '../controllers/machine-config.ts';
 import { Gate, processClock } from '../controllers/process.ts';
 import type { Scheduler } from '../scheduler.ts';
@@ -67,6 +74,7 @@ export class Machine {
   #files: SimFiles;
   #directoryId: string;
   #process: Process | undefined;
+  #isFull = false;
   /** Its disk takes long. */
   isStalled = false;
   /** Its process has stopped by itself: it failed, or the cluster did not want it. */
@@ -133,7 +141,7 @@ export class Machine {
       link: undefined,
       broker: undefined,
       isStopping: false,
-      hasFault: false,
+      hasFault: this.#isFull,
     };
     this.#process = process;
     this.#tell('starts');
@@ -151,6 +159,7 @@ export class Machine {
     const ports = { clock, random, files: this.#files, network: sockets.networkOf(process) };
     if (this.roles.isController) await this.#runController(process, { ports, config });
     if (this.roles.isController) await node.server.listen('', CONTROLLER_PORT);
+    if (this.roles.isBroker) await node.server.listen('', BROKER_PORT);
     if (this.roles.isBroker) await this.#runBroker(process, { ports, config });
   }
 
@@ -206,6 +215,7 @@ export class Machine {
       ports,
       config,
       clusterId: CLUSTER_ID,
+      peers: { dial: (service, target) => node.client.dial(service, target), serve: node.server.serve },
       link: claims.watchedLink(this.id, link),
       metrics,
       log,
@@ -305,11 +315,13 @@ export class Machine {
 
   /** The disk takes so many bytes more, and no others. */
   fill(spareBytes: number): void {
+    this.#isFull = true;
     if (this.#process !== undefined) this.#process.hasFault = true;
     this.#files.setCapacity(this.#files.usedBytes + spareBytes);
   }
 
   empty(): void {
+    this.#isFull = false;
     this.#files.setCapacity(Number.MAX_SAFE_INTEGER);
   }
 

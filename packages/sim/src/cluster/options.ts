@@ -29,6 +29,7 @@ export type ClusterOptions = {
   /** Batches that a producer sends ahead of the answers. */
   readonly inFlight: number;
   /** Mean times between things that happen, milliseconds; 0: none of the kind. */
+  readonly commitEveryMs: number;
   readonly adminEveryMs: number;
   readonly resetEveryMs: number;
   readonly cutEveryMs: number;
@@ -48,6 +49,7 @@ export type ClusterOptions = {
 export function drawCluster(seed: number): ClusterOptions {
   const random = new Prng(seed ^ 0x0d_5ade);
   const one = <T>(...choices: readonly [T, ...T[]]): T => choices[random.below(choices.length)] ?? choices[0];
+  const replicationFactor = one(3, 3, 3, 1);
   return {
     seed,
     controllerCount: one(3, 3, 1),
@@ -64,11 +66,12 @@ export function drawCluster(seed: number): ClusterOptions {
     snapshotBytes: one(3_000, 1_000_000),
     driftPerMille: one(0, 0, 20, 100),
     partitionCount: one(1, 2, 4),
-    replicationFactor: 1,
-    minInsyncReplicas: 1,
+    replicationFactor,
+    minInsyncReplicas: replicationFactor === 1 ? 1 : one(2, 2, 2, 1),
     segmentBytes: one(1_024, 4_096, 1_048_576),
     produceEveryMs: one(10, 30, 80),
     inFlight: one(1, 3, 5),
+    commitEveryMs: one(0, 0, 30, 100),
     adminEveryMs: one(0, 150, 500),
     resetEveryMs: one(0, 300, 1_000),
     cutEveryMs: one(0, 700, 2_000),

@@ -3,6 +3,7 @@ import { hostOf } from '../controllers/machine-config.ts';
 import { Admin } from './clients/admin.ts';
 import type { TopicWish } from './clients/admin.ts';
 import type { ClientWorld } from './clients/client.ts';
+import { Committer } from './clients/committer.ts';
 import { Consumer } from './clients/consumer.ts';
 import { Producer } from './clients/producer.ts';
 import type { ProducerOptions } from './clients/producer.ts';
@@ -12,6 +13,7 @@ type Phase = { isOver: boolean };
 /** In how many rounds of ten a consumer asks for offsets. */
 const LIST_PER_TEN = 2;
 const ACKS_OF_OTHERS = [-1, 1, 0, -1] as const;
+const GROUP = 'readers';
 const PROOF_EVERY_MS = 20;
 
 export class Workload {
@@ -22,6 +24,7 @@ export class Workload {
   readonly #producers: Producer[] = [];
   readonly #consumers: Consumer[] = [];
   readonly #proofs: Producer[] = [];
+  readonly #committers: Committer[] = [];
   /** Of the administrator, of producers, and of consumers: one ends after the other. */
   readonly #changing: Phase = { isOver: false };
   readonly #asking: Phase = { isOver: false };
@@ -50,17 +53,31 @@ export class Workload {
       mayMove: options.replicationFactor > 1,
     });
     for (let partition = 0; partition < options.partitionCount; partition += 1) this.#usePartition(partition);
+    if (options.commitEveryMs > 0)
+      this.#committers.push(
+        new Committer(this.#clientWorld(this.#asking), {
+          group: GROUP,
+          topic: this.#topic.name,
+          everyMs: options.commitEveryMs,
+        }),
+      );
+  }
+
+  /** Where producers write. */
+  get topicName(): string {
+    return this.#topic.name;
   }
 
   /** The hosts of the clients. */
   get clientHosts(): readonly string[] {
-    return ['admin', ...this.#names('p'), ...this.#names('i'), ...this.#names('c')];
+    return ['admin', GROUP, ...this.#names('p'), ...this.#names('i'), ...this.#names('c')];
   }
 
   begin(): void {
     this.#run(this.#admin.run());
     for (const producer of this.#producers) this.#run(producer.run());
     for (const consumer of this.#consumers) this.#run(consumer.run());
+    for (const committer of this.#committers) this.#run(committer.run());
   }
 
   /** Nothing is changed any more. */
@@ -88,7 +105,7 @@ export class Workload {
   /** What clients still wait for; once it is nothing, they are all done. */
   missing(): string | undefined {
     if (!this.#admin.hasMade) return 'the topics are not made';
-    const waiting = [...this.#producers, ...this.#proofs].find(({ isDone }) => !isDone);
+    const waiting = [...this.#producers, ...this.#proofs, ...this.#committers].find(({ isDone }) => !isDone);
     if (waiting !== undefined) return `${waiting.what} are not settled`;
     for (const { topic, partition, position } of this.#consumers) {
       const end = this.#endOf(partition);

@@ -105,14 +105,13 @@ async function foundBy(composition: Composition): Promise<string | undefined> {
 }
 
 test.for(ofController)('simulator: finds it when $bug', { timeout }, async (bug) => {
-  const folders = ['core', 'raft', 'session', 'shell', 'ports.ts', 'index.ts'];
-  const copy = controllers.plant(folders, bug);
-  const { createController } = await copy<Pick<Modules, 'createController'>>('index.ts');
+  const copy = controllers.plant(bug);
+  const { createController } = await copy<Pick<Modules, 'createController'>>('controller', 'index.ts');
   expect(bug.claims).toContain(await foundBy(compositionOf({ ...modules, createController })));
 });
 
 test.for(ofBroker)('simulator: finds it when $bug', { timeout }, async (bug) => {
-  const copy = brokers.plant(['session', 'shell/controller-link.ts'], bug);
-  const found = await copy<Pick<Modules, 'createControllerLink' | 'ControllerSession'>>('session/index.ts');
+  const copy = brokers.plant(bug);
+  const found = await copy<Pick<Modules, 'createControllerLink' | 'ControllerSession'>>('broker', 'session/index.ts');
   expect(bug.claims).toContain(await foundBy(compositionOf({ ...modules, ...found })));
 });

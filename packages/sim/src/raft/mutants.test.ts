@@ -62,9 +62,8 @@ const planted = new Planted('controller');
 afterAll(() => planted.remove());
 
 test.for(mutants)('simulator: finds it when $bug', async (mutant) => {
-  const raft = await planted.plant(['raft'], { ...mutant, file: `raft/core/${mutant.file}` })<RaftModule>(
-    'raft/index.ts',
-  );
+  const copy = planted.plant({ ...mutant, file: `raft/core/${mutant.file}` });
+  const raft = await copy<RaftModule>('controller', 'raft/index.ts');
   const found = Array.from({ length: SEEDS }, (_, seed) => seed + 1).find(
     (seed) => runRaft(seed, raft).violation !== undefined,
   );

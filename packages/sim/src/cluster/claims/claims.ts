@@ -1,6 +1,6 @@
 /** All the claims of a run of whole nodes, wired together. */
 import type { Limits } from '@odradek/base';
-import type { ControllerLink } from '@odradek/metadata';
+import type { ControllerLink, PartitionImage } from '@odradek/metadata';
 import { Claims } from '../../controllers/claims/claims.ts';
 import type { Judge } from '../../controllers/claims/judge.ts';
 import { watchedLink } from '../../controllers/claims/watched-link.ts';
@@ -32,7 +32,10 @@ export class ClusterClaims {
     const { dataDirectory, trace } = options;
     const metadata = new Claims({
       ...options,
-      changed: (delta, image) => inSync.changed(delta, image),
+      changed: (delta, image) => {
+        inSync.changed(delta, image);
+        for (const { topic, after } of delta.partitions()) trace(toldOf(topic.name, after));
+      },
     });
     this.metadata = metadata;
     this.judge = metadata.judge;
@@ -46,4 +49,11 @@ export class ClusterClaims {
   watchedLink(brokerId: number, link: ControllerLink): ControllerLink {
     return watchedLink(link, { claims: this.metadata, brokerId, who: `broker ${brokerId}` });
   }
+}
+
+function toldOf(topic: string, partition: PartitionImage): string {
+  const { leader, leaderEpoch, isr, elr, lastKnownElr, addingReplicas, removingReplicas } = partition;
+  const lists = { isr, elr, lastKnownElr, addingReplicas, removingReplicas };
+  const told = Object.entries(lists).flatMap(([name, ids]) => (ids.length === 0 ? [] : [`${name} ${ids.join(' ')}`]));
+  return `${topic}-${partition.partition} is led by ${leader} in epoch ${leaderEpoch}; ${told.join(', ')}`;
 }

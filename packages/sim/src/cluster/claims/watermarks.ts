@@ -1,36 +1,47 @@
 /**
- * What clients are told of how far a partition is committed never goes back. A fetch names the epoch that it asks of, and within one it holds
- * for every answer; ListOffsets waits until a new leader knows what the one before it had told (KIP-207), so it holds over all epochs.
+ * What clients are told of how far a partition goes never goes back. A leader answers for its epoch: whoever has not heard of its successor yet may
+ * tell less than that one has told. Within one epoch it holds for every answer, the high watermark of a fetch included; from one epoch to the
+ * next for ListOffsets, which waits until a new leader knows what the one before it had told (KIP-207).
  */
 import type { Judge } from '../../controllers/claims/judge.ts';
 
+/** Somebody asked a leader of this epoch. */
+export type Asked = { readonly where: string; readonly leaderEpoch: number };
+type Told = (offset: number, by: string) => void;
+
 export class Watermarks {
   readonly #judge: Judge;
-  readonly #highest = new Map<string, number>();
+  /** By what is told of, and by epoch. */
+  readonly #highest = new Map<string, Map<number, number>>();
 
   constructor(judge: Judge) {
     this.#judge = judge;
   }
 
   /** Somebody asks. @returns to be called with what was answered */
-  fetching(where: string, leaderEpoch: number): (highWatermark: number, by: string) => void {
-    return this.#asking(`${where} in epoch ${leaderEpoch}`, 'the high watermark never goes back');
+  fetching({ where, leaderEpoch }: Asked): Told {
+    return this.#asking(`${where} in epoch ${leaderEpoch}`, leaderEpoch, 'the high watermark never goes back');
   }
 
-  listing(where: string): (offset: number, by: string) => void {
-    return this.#asking(where, 'the end that is listed never goes back');
+  listing({ where, leaderEpoch }: Asked): Told {
+    return this.#asking(where, leaderEpoch, 'the end that is listed never goes back');
   }
 
-  starting(where: string): (offset: number, by: string) => void {
-    return this.#asking(`the start of ${where}`, 'the log start never goes back');
+  starting({ where, leaderEpoch }: Asked): Told {
+    return this.#asking(`the start of ${where}`, leaderEpoch, 'the log start never goes back');
   }
 
   /** What was answered before the question was sent is what counts: answers overtake each other. */
-  #asking(what: string, claim: string): (offset: number, by: string) => void {
-    const known = this.#highest.get(what) ?? 0;
+  #asking(what: string, leaderEpoch: number, claim: string): Told {
+    const highest = this.#highest.get(what) ?? new Map<number, number>();
+    this.#highest.set(what, highest);
+    let known = 0;
+    for (const [epoch, offset] of highest) if (epoch <= leaderEpoch) known = Math.max(known, offset);
     return (offset, by) => {
-      this.#judge.holds(offset >= known, claim, () => `${what}: ${by} says ${offset} after ${known} was told`);
-      this.#highest.set(what, Math.max(this.#highest.get(what) ?? 0, offset));
+      this.#judge.holds(offset >= known, claim, () => {
+        return `${what}: ${by} says ${offset} in epoch ${leaderEpoch}, after ${known} was told`;
+      });
+      highest.set(leaderEpoch, Math.max(highest.get(leaderEpoch) ?? 0, offset));
     };
   }
 }

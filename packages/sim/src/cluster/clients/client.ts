@@ -39,6 +39,8 @@ export class Client {
   readonly name: string;
   readonly #connections: Connections;
   #topics: ResponseOf<typeof METADATA> | undefined;
+  /** The newest leader epoch that it has heard of. */
+  readonly #newest = new Map<string, number>();
 
   constructor(world: ClientWorld, name: string) {
     this.world = world;
@@ -57,6 +59,13 @@ export class Client {
       return undefined;
     }
     const { leaderId: leader, leaderEpoch } = led;
+    // A broker that is behind knows of an older one: as every client of Kafka, this one does not go back (KIP-320).
+    const place = `${topic}-${partition}`;
+    if (leaderEpoch < (this.#newest.get(place) ?? -1)) {
+      this.forget();
+      return undefined;
+    }
+    this.#newest.set(place, leaderEpoch);
     return { topicId: found.topicId, leader, leaderEpoch, host: broker.host, port: broker.port };
   }
 

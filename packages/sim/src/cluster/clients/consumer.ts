@@ -75,7 +75,7 @@ export class Consumer {
     const { claims } = this.#client.world;
     const connection = await this.#client.connectionTo(led);
     const { leader, leaderEpoch, topicId } = led;
-    const told = claims.watermarks.fetching(this.#where, leaderEpoch);
+    const told = claims.watermarks.fetching({ where: this.#where, leaderEpoch });
     const partitions = [
       {
         partition: this.partition,
@@ -116,7 +116,8 @@ export class Consumer {
     const { watermarks } = this.#client.world.claims;
     const connection = await this.#client.connectionTo(led);
     const { leader, leaderEpoch } = led;
-    const told = isStart ? watermarks.starting(this.#where) : watermarks.listing(this.#where);
+    const asked = { where: this.#where, leaderEpoch };
+    const told = isStart ? watermarks.starting(asked) : watermarks.listing(asked);
     const timestamp = isStart ? EARLIEST : LATEST;
     const partitions = [{ partitionIndex: this.partition, currentLeaderEpoch: leaderEpoch, timestamp }];
     const body = { replicaId: -1, isolationLevel: 0, topics: [{ name: this.topic, partitions }] };

@@ -29,9 +29,8 @@ const PRODUCE_VERSION = 13;
 const INIT_PRODUCER_ID = 22;
 const RECORDS_MAX = 3;
 const VALUE_PAD_MAX = 40;
-/** Nothing was appended. */
+/** Nothing was appended. (NOT_LEADER_OR_FOLLOWER may come after the append, when the lead is lost meanwhile.) */
 const NOT_APPENDED = new Set<number>([
-  ErrorCode.NOT_LEADER_OR_FOLLOWER,
   ErrorCode.NOT_ENOUGH_REPLICAS,
   ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
   ErrorCode.UNKNOWN_TOPIC_ID,
@@ -39,6 +38,7 @@ const NOT_APPENDED = new Set<number>([
 /** It may be there or not, or may be tried again. */
 const MAY_PASS = new Set<number>([
   ...NOT_APPENDED,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
   ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
   ErrorCode.REQUEST_TIMED_OUT,
   ErrorCode.KAFKA_STORAGE_ERROR,
@@ -51,6 +51,7 @@ export class Producer {
   #next = 0;
   #pending: Pending[] = [];
   #isDone = false;
+  #hasBegun = false;
 
   constructor(world: ClientWorld, options: ProducerOptions) {
     this.#options = options;
@@ -98,7 +99,8 @@ export class Producer {
   #fill(): void {
     const { name, acks, isIdempotent, inFlight } = this.#options;
     const { random, claims, scheduler } = this.#client.world;
-    const wanted = 1 + random.below(inFlight);
+    // Until one is taken the partition knows nothing of this producer, and would take any batch for its first one.
+    const wanted = this.#hasBegun ? 1 + random.below(inFlight) : 1;
     while (this.#pending.length < wanted) {
       const [first, count] = [this.#next, 1 + random.below(RECORDS_MAX)];
       this.#next += count;
@@ -153,13 +155,17 @@ export class Producer {
 
   /** @returns whether nothing more is to be done for this batch */
   #settled(batch: Pending, answer: Answer): boolean {
-    const { claims } = this.#client.world;
+    const { claims, trace } = this.#client.world;
     const { isIdempotent, onAcknowledged } = this.#options;
+    const told =
+      answer === undefined ? 'no answer' : `${errorName(answer.code)} ${answer.baseOffset} by ${answer.leader}`;
+    trace(`${batch.producer}: ${batch.first} and ${batch.count - 1} more in ${batch.where}: ${told}`);
     if (answer?.code !== ErrorCode.NONE) this.#client.forget();
     if (answer === undefined) return !isIdempotent;
     const { code, baseOffset, leader } = answer;
     if (code === ErrorCode.NONE) {
       claims.written.acknowledged(batch, baseOffset, `broker ${leader}`);
+      this.#hasBegun = true;
       onAcknowledged(leader);
       return true;
     }
