@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Logger } from '@odradek/base';
-import { ApiKey, ErrorCode } from '@odradek/protocol';
+import { ApiKey, buildBatch, ErrorCode } from '@odradek/protocol';
 import { startKafka, Wire, type Kafka, type TestNode } from './index.ts';
 
 /** Creates a topic through that node. @returns the error code */
@@ -117,6 +117,49 @@ test('cluster: a group is served by its coordinator, whichever node is asked for
   const groups = [{ groupId: 'billing', topics: [{ name: 'orders', partitionIndexes: [0] }] }];
   const fetched = await wire.call(ApiKey.OffsetFetch, { groups }, 9);
   expect(fetched.groups[0]?.topics[0]?.partitions[0]?.committedOffset).toBe(7);
+});
+
+/** Writes one record with acks=all through whoever leads, until it is acknowledged. @returns its offset */
+async function write(cluster: Kafka, topic: string, value: string): Promise<number> {
+  const records = buildBatch({}, [{ timestampMs: 0, value: Buffer.from(value) }]);
+  const topicData = [{ name: topic, partitionData: [{ index: 0, records }] }];
+  let offset = -1;
+  await cluster.waitFor(`'${value}' is acknowledged`, 10_000, async () => {
+    const leader = await leaderOf(cluster, topic);
+    if (leader === undefined) return false;
+    using wire = await Wire.open(leader.address);
+    const { responses } = await wire.call(ApiKey.Produce, { acks: -1, timeoutMs: 1_000, topicData }, 12);
+    const written = responses[0]?.partitionResponses[0];
+    offset = written?.baseOffset ?? -1;
+    return written?.errorCode === ErrorCode.NONE;
+  });
+  return offset;
+}
+
+/** As the nodes that run tell it; undefined when it does not run. */
+async function leaderOf(cluster: Kafka, topic: string): Promise<TestNode | undefined> {
+  using wire = await Wire.open(cluster.nodes.find(({ isRunning }) => isRunning)?.address ?? '');
+  const { topics } = await wire.call(ApiKey.Metadata, { topics: [{ name: topic }], allowAutoTopicCreation: false });
+  const leaderId = topics[0]?.partitions[0]?.leaderId;
+  return cluster.nodes.find(({ id, isRunning }) => isRunning && id === leaderId);
+}
+
+test('cluster: what was acknowledged by all copies is there when the leader is killed, and each next one', async () => {
+  await using cluster = await startKafka({ nodes: 3 });
+  await cluster.createTopic('orders', { replicationFactor: 3, config: { 'min.insync.replicas': 2 } });
+  for (let round = 0; round < 3; round += 1) {
+    expect(await write(cluster, 'orders', `order ${round}`)).toBe(round);
+    const leader = await leaderOf(cluster, 'orders');
+    await leader?.kill();
+    await cluster.waitFor('another leads', 10_000, async () => (await leaderOf(cluster, 'orders')) !== undefined);
+    await cluster.waitForOffset('orders', 0, round + 1);
+    await leader?.start();
+    await cluster.waitFor('all copies are in sync', 10_000, async () => {
+      using wire = await Wire.open(cluster.node(1).address);
+      const { topics } = await wire.call(ApiKey.Metadata, { topics: [{ name: 'orders' }] });
+      return topics[0]?.partitions[0]?.isrNodes.length === 3;
+    });
+  }
 });
 
 test('cluster: on disk each node has a directory of its own, and a cluster that is started again is the same', async () => {

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silent, type Clock, type Logger } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
-import { ApiKey, ErrorCode, errorName } from '@odradek/protocol';
-import { Calls } from './calls.ts';
+import { ApiKey, ErrorCode, errorName, isRetriable } from '@odradek/protocol';
+import { Calls, Refused } from './calls.ts';
 import { describeGroup, isAsWanted, shown, stateWanted } from './groups.ts';
 import type { Group, GroupWait } from './groups.ts';
 import { ReservedPorts } from './reserved-ports.ts';
@@ -231,30 +231,33 @@ export class Kafka {
     });
   }
 
-  /** The high watermark of a partition: the offset after the last record that consumers see. */
+  /** The high watermark of a partition, as its leader knows it: the offset after the last record that consumers see. */
   async endOffset(topic: string, partition = 0): Promise<number> {
     const asked = [{ name: topic, partitions: [{ partitionIndex: partition, timestamp: -1 }] }];
-    const { topics } = await this.#calls.call(ApiKey.ListOffsets, { replicaId: -1, isolationLevel: 0, topics: asked });
+    const leader = await this.#calls.atLeader(topic, partition);
+    const { topics } = await leader.call(ApiKey.ListOffsets, { replicaId: -1, isolationLevel: 0, topics: asked });
     const found = topics[0]?.partitions[0];
-    if (found === undefined || found.errorCode !== ErrorCode.NONE) {
-      throw new Error(`${topic}-${partition}: ${errorName(found?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR)}`);
-    }
-    return found.offset;
+    if (found?.errorCode === ErrorCode.NONE) return found.offset;
+    throw new Refused(`${topic}-${partition}`, found?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR);
   }
 
-  /** Waits until a partition holds records up to `offset` (exclusive). */
+  /** Waits until a partition holds records up to `offset` (exclusive), whoever leads it. */
   async waitForOffset(topic: string, partition: number, offset: number, withinMs: number = WAIT_MS): Promise<void> {
     const claim = `${topic}-${partition} reaches offset ${offset}`;
-    await this.waitFor(claim, withinMs, async () => (await this.endOffset(topic, partition)) >= offset);
+    const isThere = async (): Promise<boolean> => (await this.endOffset(topic, partition)) >= offset;
+    await this.waitFor(claim, withinMs, () => this.#patiently(isThere));
   }
 
-  /** Waits until a group has committed at least `offset` for a partition. */
+  /** Waits until a group has committed at least `offset` for a partition, whoever coordinates it. */
   async waitForCommit(group: string, topic: string, partition: number, offset: number): Promise<void> {
-    await this.waitFor(`group '${group}' commits offset ${offset} of ${topic}-${partition}`, WAIT_MS, async () => {
+    const isThere = async (): Promise<boolean> => {
       const groups = [{ groupId: group, topics: [{ name: topic, partitionIndexes: [partition] }] }];
-      const answer = await this.#calls.call(ApiKey.OffsetFetch, { groups }, OFFSET_FETCH_BY_NAME);
+      const coordinator = await this.#coordinatorOf(group);
+      const answer = await coordinator.call(ApiKey.OffsetFetch, { groups }, OFFSET_FETCH_BY_NAME);
       return (answer.groups[0]?.topics[0]?.partitions[0]?.committedOffset ?? -1) >= offset;
-    });
+    };
+    const claim = `group '${group}' commits offset ${offset} of ${topic}-${partition}`;
+    await this.waitFor(claim, WAIT_MS, () => this.#patiently(isThere));
   }
 
   /**
@@ -267,7 +270,11 @@ export class Kafka {
     const count = members === undefined ? '' : ` with ${members} members`;
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const group = await describeGroup(this.#calls, groupId);
+      let group: Group | undefined;
+      await this.#patiently(async () => {
+        group = await describeGroup(await this.#coordinatorOf(groupId), groupId);
+        return true;
+      });
       if (isAsWanted(group, wanted)) return group;
       if (performance.now() > deadline) {
         const claim = `group '${groupId}' is ${stateWanted(wanted)}${count}`;
@@ -294,6 +301,22 @@ export class Kafka {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** One node alone is asked itself: a helper must not make a topic by asking. */
+  #coordinatorOf(groupId: string): Promise<Pick<Calls, 'call'>> {
+    return this.nodes.length === 1 ? Promise.resolve(this.#calls) : this.#calls.atCoordinator(groupId);
+  }
+
+  /** Of several nodes one may die, or hand over, in the middle of an answer: then it does not hold yet. */
+  async #patiently(holds: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await holds();
+    } catch (error) {
+      const isPassing = error instanceof Refused ? isRetriable(error.code) : error instanceof Error;
+      if (this.nodes.length === 1 || !isPassing) throw error;
+      return false;
+    }
   }
 
   async #stop(): Promise<void> {
