@@ -1,7 +1,6 @@
 /**
  * Apache Kafka's own tools for the cluster, unmodified, against three combined nodes of ours: through their brokers and, with
- * `--bootstrap-controller`, through their controllers. Brokers do not copy from each other yet, so what waits for a new replica stays under
- * way until it is cancelled; what needs none is done at once.
+ * `--bootstrap-controller`, through their controllers.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { Wire } from '@odradek/testkit';
 import { ApiKey } from '@odradek/protocol';
 import type { Cluster } from '../support/cluster.ts';
 import { growingCluster, startGrowing } from '../support/growing.ts';
+import { fill, filled } from '../support/placement.ts';
 import { kafkaTool, must, run, title } from '../support/run.ts';
 import { suiteCluster } from '../support/suite-cluster.ts';
 import { eventually, freshName } from '../support/target.ts';
@@ -20,6 +20,8 @@ const REASSIGN = `${TOOLS}.reassign.ReassignPartitionsCommand`;
 const ELECT = `${TOOLS}.LeaderElectionCommand`;
 const QUORUM = `${TOOLS}.MetadataQuorumCommand`;
 const FEATURES = `${TOOLS}.FeatureCommand`;
+/** Of each partition that moves; a hundred times what the lower throttle lets through in the time of a test. */
+const MOVED_BYTES = 4_000_000;
 
 const command = (name: string, args: readonly string[]): string[] => need.use?.(name, ...args) ?? [];
 
@@ -155,15 +157,17 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools, three n
     ]);
   });
 
-  test('ReassignPartitionsCommand: a move to another broker is listed until it is cancelled, through brokers and controllers', async () => {
+  test('ReassignPartitionsCommand: a throttled move is listed until it is cancelled, through brokers and controllers', async () => {
     const topic = freshName('java-move');
     await placed(topic, [1], [1]);
+    using leader = await Wire.open(suite.cluster.node(1).address);
+    const count = await fill(leader, topic, MOVED_BYTES, 0, 1);
     const file = moves('move', [topic, 0, [2]], [topic, 1, [3]]);
     const proposed = join(suite.directory, 'topics.json');
     writeFileSync(proposed, JSON.stringify({ version: 1, topics: [{ topic }] }));
     const spread = ['--topics-to-move-json-file', proposed, '--broker-list', '1,2,3'];
     expect(await tool(REASSIGN, ...brokers(), '--generate', ...spread)).toContain('Proposed partition reassignment');
-    await tool(REASSIGN, ...brokers(), '--execute', '--reassignment-json-file', file, '--throttle', '1000000');
+    await tool(REASSIGN, ...brokers(), '--execute', '--reassignment-json-file', file, '--throttle', '20000');
     const listed = [
       `${topic}-0: replicas: 2,1. adding: 2. removing: 1.`,
       `${topic}-1: replicas: 3,1. adding: 3. removing: 1.`,
@@ -180,7 +184,33 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools, three n
     expect(cancelled).toContain(`Successfully cancelled partition reassignments for: ${topic}-0,${topic}-1`);
     expect(await list(controllers())).toEqual([]);
     expect((await partitionsOf(topic)).map(({ replicaNodes }) => replicaNodes)).toEqual([[1], [1]]);
+    expect([await filled(leader, topic, 0), await filled(leader, topic, 1)]).toEqual([count, count]);
   });
+
+  test('ReassignPartitionsCommand: a move copies every record, and takes its throttle away when it is verified', async () => {
+    const topic = freshName('java-moved');
+    await placed(topic, [1], [1, 2]);
+    using leader = await Wire.open(suite.cluster.node(1).address);
+    const count = await fill(leader, topic, MOVED_BYTES, 0, 1);
+    const file = moves('copy', [topic, 0, [2]], [topic, 1, [3, 2]]);
+    await tool(REASSIGN, ...brokers(), '--execute', '--reassignment-json-file', file, '--throttle', '2000000');
+    let verified = '';
+    await eventually('both moves are completed', async () => {
+      verified = await tool(REASSIGN, ...brokers(), '--verify', '--reassignment-json-file', file);
+      return [0, 1].every((at) => verified.includes(`Reassignment of partition ${topic}-${at} is completed.`));
+    });
+    expect(verified).toContain(`Clearing topic-level throttles on topic ${topic}`);
+    expect(await partitionsOf(topic)).toEqual([
+      { leaderId: 2, replicaNodes: [2] },
+      { leaderId: 3, replicaNodes: [3, 2] },
+    ]);
+    const configs = ['--describe', '--entity-type', 'topics', '--entity-name', topic];
+    expect(await tool('kafka.admin.ConfigCommand', ...brokers(), ...configs)).not.toContain('throttled');
+    for (const [partition, id] of [2, 3].entries()) {
+      using wire = await Wire.open(suite.cluster.node(id).address);
+      expect(await filled(wire, topic, partition)).toBe(count);
+    }
+  }, 60_000);
 
   test('LeaderElectionCommand elects the preferred replica, and says where it leads already or is not there', async () => {
     const topic = freshName('java-elect');

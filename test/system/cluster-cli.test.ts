@@ -1,6 +1,6 @@
 /**
  * `odradek cluster`, `quorum`, `features`, `reassign` and `elect-leaders` as people and scripts meet them: processes against real nodes,
- * through brokers and through controllers. Brokers do not copy from each other yet: a move that waits for a new replica stays under way.
+ * through brokers and through controllers.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +10,13 @@ import { ApiKey } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { growingCluster, startGrowing } from '../support/growing.ts';
+import { fill, filled } from '../support/placement.ts';
 import { must, odradek, run } from '../support/run.ts';
 import { suiteCluster } from '../support/suite-cluster.ts';
 import { eventually, freshName } from '../support/target.ts';
+
+/** Of each partition that moves; a hundred times what the lower throttle lets through in the time of a test. */
+const MOVED_BYTES = 4_000_000;
 
 type Json = Record<string, unknown>;
 type Ran = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
@@ -157,8 +161,10 @@ describe('three nodes', () => {
   test('reassign: a move under way is listed, keeps others from starting, and is cancelled, through a controller too', async () => {
     const topic = freshName('cli-move');
     await placed(topic, [1], [1]);
+    using leader = await Wire.open(suite.cluster.node(1).address);
+    const count = await fill(leader, topic, MOVED_BYTES, 0, 1);
     const file = moves('move', [topic, 0, [2]], [topic, 1, [3]]);
-    await call('reassign', 'execute', ...file, '--throttle', '1000000', ...brokers());
+    await call('reassign', 'execute', ...file, '--throttle', '20000', ...brokers());
     const listed = (await json('reassign', 'list', ...controllers())) as Json[];
     expect(listed).toEqual([
       { topic, partition: 0, replicas: [2, 1], adding: [2], removing: [1], progress: [] },
@@ -171,7 +177,10 @@ describe('three nodes', () => {
       `${topic}-1: replicas: 3,1. adding: 3. removing: 1.`,
       '',
     ]);
-    expect(await call('reassign', 'verify', ...file, ...brokers())).toContain(`${topic}-0 is still in progress.`);
+    expect(lines.filter((line) => line.startsWith('  ')).join()).toMatch(/broker 2 has .* of 3\.8 MiB .*broker 3 has /);
+    expect(await call('reassign', 'verify', ...file, ...brokers())).toMatch(
+      new RegExp(`${topic}-0 is still in progress\\.\n  broker 2 has [\\d.]+ \\w+ of 3\\.8 MiB \\(\\d+%\\)\n`),
+    );
     const again = await ran('reassign', 'execute', ...file, ...brokers());
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('give --additional')]);
     const cancelled = `Successfully cancelled partition reassignments for: ${topic}-0,${topic}-1\n`;
@@ -183,6 +192,24 @@ describe('three nodes', () => {
       { leader: 1, replicas: [1] },
       { leader: 1, replicas: [1] },
     ]);
+    expect([await filled(leader, topic, 0), await filled(leader, topic, 1)]).toEqual([count, count]);
+  });
+
+  test('reassign: a move copies every record to where it goes', async () => {
+    const topic = freshName('cli-moved');
+    await placed(topic, [1]);
+    using leader = await Wire.open(suite.cluster.node(1).address);
+    const count = await fill(leader, topic, MOVED_BYTES, 0);
+    const file = moves('moved', [topic, 0, [3]]);
+    await call('reassign', 'execute', ...file, '--throttle', '20000', ...brokers());
+    // A move that is named again takes the new throttle.
+    await call('reassign', 'execute', ...file, '--additional', '--throttle', '50000000', ...brokers());
+    await eventually('the move is completed', async () =>
+      (await call('reassign', 'verify', ...file, ...brokers())).includes(`${topic}-0 is completed.`),
+    );
+    expect(await partitionsOf(topic)).toEqual([{ leader: 3, replicas: [3] }]);
+    using wire = await Wire.open(suite.cluster.node(3).address);
+    expect(await filled(wire, topic, 0)).toBe(count);
   });
 
   test('reassign: what the cluster refuses is told with the partition', async () => {
