@@ -5,5 +5,6 @@ export type { Target } from './core/chaos/commands.ts';
 export type { Report } from './core/chaos/report.ts';
 export { driverOf } from './shell/chaos/driver.ts';
 export type { Driver } from './shell/chaos/driver.ts';
+export { processes } from './shell/chaos/processes.ts';
 export { runChaos } from './shell/chaos/run.ts';
 export type { ChaosOptions } from './shell/chaos/run.ts';

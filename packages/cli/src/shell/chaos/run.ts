@@ -169,10 +169,8 @@ class ChaosRun {
       longestGapMs: round1(longest),
       longestGapPartition: gaps.indexOf(longest),
     });
-    const hit = victims.includes(controller) ? ', the active controller among them' : '';
-    const noun = victims.length === 1 ? 'node' : 'nodes';
     const gap = `longest gap ${longest.toFixed(0)} ms on partition ${gaps.indexOf(longest)}`;
-    this.options.say?.(`round ${round + 1}: ${noun} ${victims.join(', ')}${hit}: ${gap}`);
+    this.options.say?.(`${(toMs / 1_000).toFixed(1).padStart(6)} s  round ${round + 1}: ${gap}`);
   }
 
   private async step(step: Step, round: number): Promise<void> {
@@ -195,6 +193,7 @@ class ChaosRun {
     if (target === undefined) throw new CommandError(`the cluster has no node ${node}`);
     this.doing = `${action} node ${node}`;
     const atMs = this.now();
+    this.options.say?.(`${(atMs / 1_000).toFixed(1).padStart(6)} s  ${action} node ${node}`);
     const isFault = remedyOf(action) !== undefined;
     if (isFault) {
       const event: Event & { untilMs?: number } = { atMs: round1(atMs), node, what: action };
