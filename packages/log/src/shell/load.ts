@@ -10,7 +10,7 @@ import { applyBatch } from '../core/producer-batches.ts';
 import { Producers } from '../core/producers.ts';
 import { judgeBatch } from '../core/recovery.ts';
 import type { LogConfig } from '../types.ts';
-import { readEpochs } from './checkpoints.ts';
+import { epochsText, readEpochs } from './checkpoints.ts';
 import {
   CLEANED_SUFFIX,
   DELETED_SUFFIX,
@@ -63,6 +63,8 @@ export type Loaded = {
   readonly recoveryPoint: number;
   /** Sealed segments that recovery has looked at: nobody knows whether they are durable. */
   readonly unsynced: readonly Segment[];
+  /** Recovery has found other epochs in the batches than their file says; a later start, after a stop in order, reads the file alone. */
+  readonly epochsChanged?: boolean;
 };
 
 /** What listing the directory tells, without opening anything. */
@@ -162,7 +164,7 @@ export function* recover(world: LogWorld, input: LoadInput): Generator<undefined
   }
   if (logEndOffset < input.logStartOffset) startAnew(world, input, { segments, epochs, producers });
   logEndOffset = Math.max(logEndOffset, input.logStartOffset);
-  return finish(world, input, {
+  const loaded = finish(world, input, {
     segments,
     producers,
     epochs,
@@ -170,6 +172,8 @@ export function* recover(world: LogWorld, input: LoadInput): Generator<undefined
     recoveryPoint: Math.min(input.recoveryPoint, logEndOffset),
     unsynced: segments.slice(firstUnsure, -1),
   });
+  const onFile = epochsText(readEpochs(world.files, input.directory));
+  return { ...loaded, epochsChanged: epochsText(epochs.entries()) !== onFile };
 }
 
 /** Index of the first segment that is to be scanned. */

@@ -69,6 +69,7 @@ export class LogBody implements ReadableLog, SwappedLog {
     this.#sizeBytes = isLoaded ? -1 : opening.sizeBytes;
     // Creation and recovery may have made files.
     this.durability = new Durability(world.files, { newborn: isLoaded && opening.isNew, namesDirty: isLoaded });
+    if (isLoaded && opening.loaded.epochsChanged === true) this.durability.epochsDirty = true;
     // What recovery has written, and what a killed process left to the page cache, is not durable because it was read.
     if (isLoaded) for (const segment of opening.loaded.unsynced) this.durability.sealed(segment);
   }

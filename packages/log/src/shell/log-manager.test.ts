@@ -232,3 +232,14 @@ test.for([1, 6])(
     }
   },
 );
+
+test('log manager: the epochs that a recovery found in the batches are there after a stop in order, and the start after it', async () => {
+  const files = new SimFiles();
+  const killed = await openManager({ files });
+  append(openLog(killed), makeBatch({ values: ['a'] }), 3);
+  files.killProcess();
+  await (await openManager({ files })).close();
+  const again = await openManager({ files });
+  expect(openLog(again).latestEpoch).toBe(3);
+  await again.close();
+});
