@@ -207,24 +207,49 @@ test('groups that began while one broker was up get their copies when others joi
   expect(await committed(cluster, group, topic)).toBe(43);
 });
 
+test('a commit that too few replicas would have is refused as COORDINATOR_NOT_AVAILABLE, and taken once they are back', async () => {
+  await using cluster = await startCluster({ controllers: 1, brokers: 3, config: minIsrTwo });
+  await Promise.all(cluster.nodes.map((node) => node.ready()));
+  const [topic, group] = [freshName('held'), freshName('held-group')];
+  await createReplicated(cluster, { name: topic, partitions: 1 }, minIsrTwo);
+  await eventually('the group has a coordinator', async () => (await coordinatorOf(cluster, group)) > 0);
+  const coordinator = cluster.node(await coordinatorOf(cluster, group));
+  await commitAt(coordinator.address, { group, topic, offset: 7 });
+  const others = cluster.brokers.filter((node) => node !== coordinator);
+  await Promise.all(others.map((node) => node.kill()));
+  using wire = await Wire.open(coordinator.address);
+  const codes = new Set<string>();
+  await eventually('too few replicas are in sync, and whoever commits is told to try again', async () => {
+    const answer = await wire.call(ApiKey.OffsetCommit, commitOf({ group, topic, offset: 8 }), 8);
+    codes.add(errorName(answer.topics[0]?.partitions[0]?.errorCode ?? 0));
+    return codes.has('COORDINATOR_NOT_AVAILABLE');
+  });
+  for (const code of codes) expect(passingCodes).toContain(code);
+  await Promise.all(others.map((node) => node.start()));
+  await Promise.all(others.map((node) => node.ready()));
+  await commitAt(coordinator.address, { group, topic, offset: 9 });
+  expect(await committed(cluster, group, topic)).toBe(9);
+});
+
+/** What clients try again by themselves. */
+const passingCodes = ['COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS'];
+
 type Committing = { readonly group: string; readonly topic: string; readonly offset: number };
 
 /** As a client that is no member of the group. */
-async function commitAt(address: string, { group, topic, offset }: Committing): Promise<void> {
+async function commitAt(address: string, committing: Committing): Promise<void> {
   using wire = await Wire.open(address);
-  const partitions = [{ partitionIndex: 0, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: '' }];
-  const request = {
-    groupId: group,
-    generationIdOrMemberEpoch: -1,
-    memberId: '',
-    groupInstanceId: null,
-    topics: [{ name: topic, partitions }],
-  };
-  await eventually(`the coordinator takes offset ${offset}`, async () => {
-    const { topics } = await wire.call(ApiKey.OffsetCommit, request, 8);
+  await eventually(`the coordinator takes offset ${committing.offset}`, async () => {
+    const { topics } = await wire.call(ApiKey.OffsetCommit, commitOf(committing), 8);
     const code = topics[0]?.partitions[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
-    if (code === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS || code === ErrorCode.COORDINATOR_NOT_AVAILABLE) return false;
+    if (passingCodes.includes(errorName(code))) return false;
     expectNone(`commit of ${errorName(code)}`, code);
     return true;
   });
+}
+
+function commitOf({ group, topic, offset }: Committing) {
+  const partitions = [{ partitionIndex: 0, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: '' }];
+  const simple = { groupId: group, generationIdOrMemberEpoch: -1, memberId: '', groupInstanceId: null };
+  return { ...simple, topics: [{ name: topic, partitions }] };
 }
