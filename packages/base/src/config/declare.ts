@@ -10,7 +10,7 @@ export const noEffectReasons = {
   threads: 'one event loop does the work of these threads',
   security: 'TLS, SASL, ACLs and delegation tokens are not built yet',
   internal: 'nodes speak to each other over streams with bounds of their own',
-  cluster: 'records are not replicated between brokers yet',
+  moves: 'moves between directories are held to their rate from one piece to the next, without windows',
   tiered: 'tiered storage is not built',
   share: 'share groups are not built yet',
   streams: 'streams groups are not built yet',

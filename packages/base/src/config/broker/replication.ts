@@ -7,7 +7,7 @@ export const replicationKeys = {
     default: 11,
     min: 1,
     importance: 'low',
-    noEffect: 'cluster',
+    noEffect: 'moves',
     doc: 'Past windows over which moves between directories are measured.',
   }),
   'alter.log.dirs.replication.quota.window.size.seconds': key({
@@ -15,7 +15,7 @@ export const replicationKeys = {
     default: 1,
     min: 1,
     importance: 'low',
-    noEffect: 'cluster',
+    noEffect: 'moves',
     doc: 'Length of each of these windows.',
   }),
   'auto.leader.rebalance.enable': key({
