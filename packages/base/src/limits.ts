@@ -106,6 +106,8 @@ export type Limits = {
   readonly rpcStreamsPerConnectionMax: number;
   /** Streams of brokers that one controller has open. */
   readonly sessionsMax: number;
+  /** How often it is looked whether the node of a broker whose stream broke is gone. */
+  readonly sessionNodeLookMs: number;
   /** How long a controller that has become active waits for brokers before it looks whose node is gone, and between such looks. */
   readonly sessionRollCallMs: number;
   /** Requests of one broker that wait for the controller, and that a controller has under way for it. */
@@ -160,6 +162,10 @@ export type Limits = {
   readonly replicaStreamWindowBytes: number;
   /** Reads from disk at once for one follower that is behind. */
   readonly replicaReadsAtOnceMax: number;
+  /** How long it takes at most until the end of a stream is heard that ended before a request came: answers that name leaders wait so long. */
+  readonly metadataListenMs: number;
+  /** For how long clients are told that a partition has no leader when its broker was fenced and another leads: see `LeaderChanges`. */
+  readonly leaderSettleMs: number;
   /** How long a high watermark waits for batches to go with before it is told to a follower alone. */
   readonly replicaProgressMs: number;
   /** Partitions that one message between replicas names. */
@@ -240,7 +246,8 @@ export const production: Limits = {
   peerAskPartitionsMax: 1_000,
   rpcStreamsPerConnectionMax: 8,
   sessionsMax: 1_000,
-  sessionRollCallMs: 200,
+  sessionNodeLookMs: 10,
+  sessionRollCallMs: 50,
   sessionRequestsMax: 1_000,
   sessionStallMs: 10_000,
   sessionPatienceMs: 100,
@@ -268,6 +275,8 @@ export const production: Limits = {
   replicaPartitionWindowBytes: 4 * MIB,
   replicaStreamWindowBytes: 16 * MIB,
   replicaReadsAtOnceMax: 4,
+  metadataListenMs: 2,
+  leaderSettleMs: 50,
   replicaProgressMs: 3,
   replicaNamesPerMessageMax: 1_000,
   replicaSlotsMax: 100_000,
@@ -334,6 +343,7 @@ export const tiny: Limits = {
   peerAskPartitionsMax: 3,
   rpcStreamsPerConnectionMax: 2,
   sessionsMax: 16,
+  sessionNodeLookMs: 2,
   sessionRollCallMs: 40,
   sessionRequestsMax: 8,
   sessionStallMs: 1_000,
@@ -362,6 +372,8 @@ export const tiny: Limits = {
   replicaPartitionWindowBytes: 2 * 1024,
   replicaStreamWindowBytes: 4 * 1024,
   replicaReadsAtOnceMax: 2,
+  metadataListenMs: 1,
+  leaderSettleMs: 5,
   replicaProgressMs: 3,
   replicaNamesPerMessageMax: 4,
   replicaSlotsMax: 256,

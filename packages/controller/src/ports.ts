@@ -34,6 +34,14 @@ export type KnownLeader = {
   readonly endpoint: { readonly host: string; readonly port: number } | undefined;
 };
 
+/** A broker whose stream broke: it is fenced unless it is heard again within `brokerReconnectGraceMs`. */
+export type LostBroker = {
+  readonly brokerId: number;
+  readonly brokerEpoch: number;
+  /** The controller of its process is gone as well: nobody will come back, and it is fenced at once. */
+  readonly isNodeDown?: boolean;
+};
+
 /**
  * What a session asks of the controller of its node. Everything is refused with NOT_CONTROLLER by a controller that is not the active
  * one: then nothing came of it. REQUEST_TIMED_OUT: it may or may not come to be.
@@ -41,8 +49,7 @@ export type KnownLeader = {
 export interface ControllerPort {
   register(registration: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>>;
   heartbeat(beat: Heartbeat): Promise<Outcome<HeartbeatReply>>;
-  /** The stream of a broker broke: it is fenced unless it is heard again within `brokerReconnectGraceMs`. */
-  sessionLost(broker: { readonly brokerId: number; readonly brokerEpoch: number }): void;
+  sessionLost(broker: LostBroker): void;
   /** Resolves once what was decided is committed and every reader has been told of it. */
   admin(
     request: AdminRequest,

@@ -4,6 +4,7 @@
  * Sources: KIP-4 (auto-creation), KIP-430 (authorized operations), KIP-516 (topic ids), KIP-1073 (v13).
  */
 import { UUID_ZERO } from '@odradek/base';
+import { NO_LEADER } from '@odradek/metadata';
 import type { MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import {
   AUTHORIZED_OPERATIONS_OMITTED,
@@ -33,7 +34,10 @@ export const metadata: HandlerOf<3> = {
     const why = malformed(request, caller.apiVersion);
     if (why !== undefined) return refused(request, ErrorCode.INVALID_REQUEST, caller.apiVersion);
     const missing = missingNames(request, services, caller);
-    if (missing.length === 0) return answer(request, services, caller, new Map());
+    if (missing.length === 0) {
+      const told = (): Response => answer(request, services, caller, new Map());
+      return services.heard()?.then(told) ?? told();
+    }
     return createMissingTopics(missing, services, caller).then((codes) => answer(request, services, caller, codes));
   },
   refused: (request, code, _why, version) => refused(request, code, version),
@@ -173,7 +177,7 @@ function topicAnswer(topic: TopicImage, view: View): TopicAnswer {
   const partitions = new Array<PartitionAnswer>(topic.partitions.length);
   for (let at = 0; at < partitions.length; at += 1) {
     const partition = topic.partitions[at];
-    if (partition !== undefined) partitions[at] = partitionAnswer(partition, view);
+    if (partition !== undefined) partitions[at] = partitionAnswer(partition, topic.id, view);
   }
   return {
     errorCode: ErrorCode.NONE,
@@ -187,9 +191,12 @@ function topicAnswer(topic: TopicImage, view: View): TopicAnswer {
   };
 }
 
-function partitionAnswer(partition: PartitionImage, { image, caller }: View): PartitionAnswer {
+function partitionAnswer(partition: PartitionImage, topicId: string, view: View): PartitionAnswer {
+  const { image, caller, services } = view;
   const { listener, apiVersion } = caller;
-  const { leaderId, errorCode } = leaderView(image, partition, listener, apiVersion >= 6);
+  const { leaderId, errorCode } = services.isLeaderGone(partition, topicId, partition.partition)
+    ? { leaderId: NO_LEADER, errorCode: ErrorCode.LEADER_NOT_AVAILABLE }
+    : leaderView(image, partition, listener, apiVersion >= 6);
   const reachable = (id: number): boolean => isReachable(image, id, listener);
   // Version 0 leaves out what cannot be reached and says so; later ones name all and list the offline ones.
   const replicaNodes = apiVersion === 0 ? partition.replicas.filter(reachable) : partition.replicas;

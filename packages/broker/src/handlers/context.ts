@@ -1,7 +1,7 @@
 /** All that a handler may touch. */
 import type { Limits, Logger, NodeConfig, Outcome } from '@odradek/base';
 import type { GroupsPort } from '@odradek/coordinator';
-import type { MetadataImage } from '@odradek/metadata';
+import type { MetadataImage, PartitionImage } from '@odradek/metadata';
 import type { AdminReply, AdminRequest } from '@odradek/metadata';
 import type { ApiKey, RequestOf, ResponseInput, VersionRange } from '@odradek/protocol';
 import type { ReadMemory, ReplicasPort } from '@odradek/replication';
@@ -68,6 +68,13 @@ export type AdminServices = {
 export type Services = AdminServices & {
   /** Resolves true as soon as the applied metadata holds what is asked, false after `timeoutMs`. Asked again after each applied batch. */
   readonly awaitImage: (holds: (image: MetadataImage) => boolean, timeoutMs: number) => Promise<boolean>;
+  /**
+   * Resolves when what came before on other connections has been heard: a client whose leader has just died asks at once, and is not to be
+   * sent there again. undefined: nobody else leads what lies here.
+   */
+  readonly heard: () => Promise<void> | undefined;
+  /** Whether a partition has lost its leader, or has only just got the next one: whoever asks should ask again soon. */
+  readonly isLeaderGone: (partition: PartitionImage, topicId: string, index: number) => boolean;
   readonly replicas: ReplicasPort;
   /** What reads may bring into memory beside all that connections hold. */
   readonly readMemory: ReadMemory;

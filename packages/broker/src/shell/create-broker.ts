@@ -21,6 +21,7 @@ import { consumedLogs } from './consumed-logs.ts';
 import { DirectoryAssignments, tellerOf } from './directory-assignments.ts';
 import { ControllerSession, type MetadataFollower } from './controller-link.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
+import { LeaderChanges } from '../core/leader-changes.ts';
 import { DynamicConfig } from './dynamic-config.ts';
 import type { GroupInsight } from './http.ts';
 import { InternalTopics } from './internal-topics.ts';
@@ -218,6 +219,7 @@ class Broker {
     });
     const internalTopics = this.#internal(() => session);
     const directories = this.#assignments(logs, () => session);
+    const leaderChanges = new LeaderChanges(limits.leaderSettleMs);
     const session: ControllerSession = new ControllerSession({
       link,
       clock,
@@ -232,10 +234,15 @@ class Broker {
         directories,
         coordinatorFollower(coordinator),
         internalTopics,
+        {
+          snapshot: () => undefined,
+          changed: (delta, image) => leaderChanges.changed(delta, image, clock.monotonicMs()),
+        },
       ],
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
       registerMs: config.get('initial.broker.registration.timeout.ms'),
       offlineLogDirs: () => logs.manager.status().flatMap(({ directoryId, online }) => (online ? [] : [directoryId])),
+      cordonedLogDirs: () => logs.manager.cordonedIds(),
       offlineTellMs: config.get('log.dir.failure.timeout.ms'),
       registeredAgain: () => streams.registered(),
       bug: onBug,
@@ -250,6 +257,12 @@ class Broker {
       coordinator,
       internalTopics,
       config: dynamic,
+      heard: () => {
+        if (!streams.isFollowing) return undefined;
+        return new Promise((resolve) => void clock.after(limits.metadataListenMs, resolve));
+      },
+      isLeaderGone: ({ leader }, topicId, partition) =>
+        streams.isCutOff(leader) || leaderChanges.isChanging(topicId, partition, clock.monotonicMs()),
     });
     const gate = new Gate(handlers, services.authorizer);
     this.#requests = new Requests({ gate, services, clock, log, metrics, bug: onBug });

@@ -46,6 +46,16 @@ export class ReplicaStreams implements MetadataFollower {
     return this.#fetcher ?? noReplicaFetchers;
   }
 
+  /** Some other broker leads what lies here. */
+  get isFollowing(): boolean {
+    return this.#fetcher?.isFollowing ?? false;
+  }
+
+  /** A leader that this broker followed until the stream broke: dead, or cut off, and not fenced yet. */
+  isCutOff(brokerId: number): boolean {
+    return this.#fetcher?.isCutOff(brokerId) ?? false;
+  }
+
   /** From now on others may follow what is led here. */
   serve(partitionOf: (topicId: string, partition: number) => LedPartition | undefined): void {
     const { nodeId, peers, image, ...room } = this.#options;

@@ -24,6 +24,8 @@ export type Furniture = {
   readonly coordinator: CoordinatorLink;
   readonly internalTopics: InternalTopics;
   readonly config: DynamicConfig;
+  readonly heard: Services['heard'];
+  readonly isLeaderGone: Services['isLeaderGone'];
 };
 
 export function servicesOf(options: BrokerOptions, furniture: Furniture): Services {
@@ -44,6 +46,8 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     awaitImage: (holds, timeoutMs) => session.awaitImage(holds, timeoutMs),
     replicas,
     readMemory: furniture.readMemory,
+    heard: furniture.heard,
+    isLeaderGone: furniture.isLeaderGone,
     groups: coordinator.groups,
     data: dataServices(options, limits, session),
     admin: (request, principal) => session.admin(request, principal),

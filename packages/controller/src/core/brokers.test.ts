@@ -170,6 +170,23 @@ test('sessions: a broker whose stream broke is fenced after the grace, and the r
   expect(harness.partition('t')).toMatchObject({ leader: 2, isr: [2] });
 });
 
+test('sessions: a broker whose whole process is gone is not waited for, until it is heard again', () => {
+  const harness = new Harness({ brokers: [1, 2] });
+  harness.create({ name: 't', replicas: [[1, 2]] });
+  const brokerEpoch = harness.brokers.get(1)?.epoch ?? -1;
+  harness.handle({ kind: 'sessionLost', brokerId: 1, brokerEpoch });
+  harness.handle({ kind: 'sessionLost', brokerId: 1, brokerEpoch, isNodeDown: true });
+  expect(harness.controller.nextWakeMs(harness.nowMs)).toBe(0);
+  harness.beat(1);
+  expect(harness.controller.nextWakeMs(harness.nowMs)).toBe(SESSION_TIMEOUT_MS);
+  harness.handle({ kind: 'sessionLost', brokerId: 1, brokerEpoch });
+  expect(harness.controller.nextWakeMs(harness.nowMs)).toBe(RECONNECT_GRACE_MS);
+  harness.handle({ kind: 'sessionLost', brokerId: 1, brokerEpoch, isNodeDown: true });
+  const why = 'the stream of broker 1 broke, and so did that of the controller of its node';
+  expect(harness.handle({ kind: 'tick' })).toEqual({ kind: 'expired', fenced: { brokerId: 1, brokerEpoch, why } });
+  expect(harness.partition('t')).toMatchObject({ leader: 2, isr: [2] });
+});
+
 test('sessions: silence is told as such', () => {
   const harness = new Harness({ brokers: [1] });
   harness.nowMs += SESSION_TIMEOUT_MS + 7;

@@ -5,7 +5,7 @@
  */
 import { assert, ok, refuse, unreachable, type Outcome, type Refusal } from '@odradek/base';
 import { record, type BrokerImage, type MetadataRecord } from '@odradek/metadata';
-import { BrokerRegistrationFencingChange as Fencing, ErrorCode } from '@odradek/protocol';
+import { BrokerRegistrationFencingChange as Fencing, ErrorCode, FeatureName } from '@odradek/protocol';
 import { NO_RECORDS, type ControllerContext, type Decision } from './context.ts';
 import { joinSlice, leaveSlice, type Leave } from './moves.ts';
 import type { BrokerSession } from './sessions.ts';
@@ -18,12 +18,17 @@ export type Heartbeat = {
   readonly wantShutDown: boolean;
   /** Directories that have failed since the broker registered (KIP-858). */
   readonly offlineLogDirs?: readonly string[];
+  /** Directories that get nothing new (KIP-1066); left out: as before. */
+  readonly cordonedLogDirs?: readonly string[];
 };
 export type HeartbeatReply = { readonly fenced: boolean; readonly shouldShutDown: boolean };
 /** A broker that was fenced without having asked for it. */
 export type FencedBroker = { readonly brokerId: number; readonly brokerEpoch: number; readonly why: string };
 
 type CurrentState = 'fenced' | 'active' | 'stopping';
+/** The level of metadata.version (4.3-IV0) that has cordoned directories. */
+const CORDONS_FROM = 30;
+
 /** `stopped`: fenced, and told that it may go. */
 type NextState = CurrentState | 'stopped';
 
@@ -42,6 +47,7 @@ export function heartbeat(
   const session = sessions.get(beat.brokerId) ?? sessions.open(beat.brokerId, image.endOffset, nowMs);
   session.lastHeardMs = nowMs;
   session.lostAtMs = undefined;
+  session.isNodeDown = false;
   session.heard = true;
   session.metadataOffset = beat.metadataOffset;
 
@@ -49,6 +55,7 @@ export function heartbeat(
   const next = nextState(context, broker, beat, failed);
   const records: MetadataRecord[] = stateOf(broker) === next ? [] : stateRecords(context, broker, next);
   if (failed.length > 0) records.push(...directoryRecords(context, broker, failed, next));
+  records.push(...cordonRecords(context, broker, beat.cordonedLogDirs));
   if (next !== 'stopping') session.shutdownEnd = undefined;
   else if (!context.moves.isLeaving(broker.id)) session.shutdownEnd ??= image.endOffset + records.length;
   // It has said goodbye: its next life need not wait until this one would have been missed.
@@ -136,13 +143,31 @@ function directoryRecords(
   return isDone ? [...records, lost] : [lost, ...records];
 }
 
+/** What the broker says of its directories is kept from the level on that knows of it. */
+function cordonRecords(
+  { image }: ControllerContext,
+  broker: BrokerImage,
+  cordoned: readonly string[] | undefined,
+): MetadataRecord[] {
+  if (cordoned === undefined || image.features.level(FeatureName.METADATA_VERSION) < CORDONS_FROM) return [];
+  const own = broker.logDirs.filter((directory) => cordoned.includes(directory));
+  const before = new Set(broker.cordonedLogDirs);
+  if (own.length === before.size && own.every((directory) => before.has(directory))) return [];
+  return [change(broker, { cordonedLogDirs: own })];
+}
+
 export function fenceRecord(broker: BrokerImage): MetadataRecord {
   return change(broker, { fenced: Fencing.FENCE });
 }
 
 function change(
   broker: BrokerImage,
-  what: { readonly fenced?: number; readonly stops?: boolean; readonly logDirs?: readonly string[] },
+  what: {
+    readonly fenced?: number;
+    readonly stops?: boolean;
+    readonly logDirs?: readonly string[];
+    readonly cordonedLogDirs?: readonly string[];
+  },
 ): MetadataRecord {
   return record('BrokerRegistrationChangeRecord', {
     brokerId: broker.id,
@@ -150,7 +175,7 @@ function change(
     fenced: what.fenced ?? Fencing.NONE,
     inControlledShutdown: what.stops === true ? 1 : 0,
     logDirs: what.logDirs ?? [],
-    cordonedLogDirs: null,
+    cordonedLogDirs: what.cordonedLogDirs ?? null,
   });
 }
 
@@ -173,12 +198,13 @@ function everyoneKnows({ image, sessions }: ControllerContext, leavingId: number
 /** The stream of a broker broke. Nothing comes of it when that is not its present life, or when it is heard again in time. */
 export function sessionLost(
   { image, sessions }: ControllerContext,
-  lost: { readonly brokerId: number; readonly brokerEpoch: number },
+  lost: { readonly brokerId: number; readonly brokerEpoch: number; readonly isNodeDown?: boolean },
   nowMs: number,
 ): void {
   const session = sessions.get(lost.brokerId);
   if (session === undefined || image.cluster.broker(lost.brokerId)?.epoch !== lost.brokerEpoch) return;
   session.lostAtMs ??= nowMs;
+  session.isNodeDown ||= lost.isNodeDown === true;
 }
 
 /**
@@ -203,11 +229,13 @@ export function expireSession(context: ControllerContext, nowMs: number): Decisi
 function msLeft({ settings }: ControllerContext, session: BrokerSession, nowMs: number): number {
   const silentAtMs = session.lastHeardMs + settings.sessionTimeoutMs;
   if (session.lostAtMs === undefined) return silentAtMs - nowMs;
+  if (session.isNodeDown) return 0;
   return Math.min(silentAtMs, session.lostAtMs + settings.reconnectGraceMs) - nowMs;
 }
 
 function whyExpired({ settings }: ControllerContext, session: BrokerSession, nowMs: number): string {
   const id = session.brokerId;
+  if (session.isNodeDown) return `the stream of broker ${id} broke, and so did that of the controller of its node`;
   if (session.lostAtMs !== undefined && session.lastHeardMs + settings.sessionTimeoutMs > nowMs)
     return `the stream of broker ${id} broke, and it did not come back within ${settings.reconnectGraceMs} ms`;
   const silence = `broker ${id} was not heard for ${Math.round(nowMs - session.lastHeardMs)} ms`;

@@ -40,7 +40,13 @@ export type ControllerOp =
   | { readonly kind: 'registered'; readonly registration: BrokerRegistration }
   | { readonly kind: 'heartbeat'; readonly beat: Heartbeat }
   /** The stream of a broker broke, and no other of the same life stands in its place. */
-  | { readonly kind: 'sessionLost'; readonly brokerId: number; readonly brokerEpoch: number }
+  | {
+      readonly kind: 'sessionLost';
+      readonly brokerId: number;
+      readonly brokerEpoch: number;
+      /** Its whole process is known to be gone. */
+      readonly isNodeDown?: boolean;
+    }
   /** These vote in the quorum from now on: features rise only to what all of them support. */
   | { readonly kind: 'votersChanged'; readonly voterIds: readonly number[] }
   | { readonly kind: 'admin'; readonly request: MachineRequest }

@@ -9,6 +9,8 @@ export type BrokerSession = {
   lastHeardMs: number;
   /** When its stream broke, as long as nothing was heard since. */
   lostAtMs: number | undefined;
+  /** With the stream its whole process was lost: it is not waited for. */
+  isNodeDown: boolean;
   /** false: nothing was heard since this controller became active, only assumed. */
   heard: boolean;
   /** The end offset up to which the broker has applied the metadata; -1: not known. */
@@ -35,6 +37,7 @@ export class BrokerSessions {
       brokerId,
       lastHeardMs: nowMs,
       lostAtMs: undefined,
+      isNodeDown: false,
       heard: false,
       metadataOffset: -1,
       registeredEnd,

@@ -4,7 +4,7 @@ import type { Outcome } from '@odradek/base';
 import type { AdminReply, AdminRequest, BrokerRegistration, QuorumRequest } from '@odradek/metadata';
 import type { Heartbeat, HeartbeatReply } from '../core/brokers.ts';
 import type { ControllerOp, ControllerReply } from '../core/controller.ts';
-import type { ControllerPort, KnownLeader, LogReader } from '../ports.ts';
+import type { ControllerPort, KnownLeader, LogReader, LostBroker } from '../ports.ts';
 import type { BrokerOffsets } from './broker-offsets.ts';
 import type { ControllerRuntime, LeaderSeen } from './runtime.ts';
 
@@ -39,9 +39,9 @@ export class RunningPort implements ControllerPort {
     return answer;
   }
 
-  sessionLost({ brokerId, brokerEpoch }: { readonly brokerId: number; readonly brokerEpoch: number }): void {
+  sessionLost({ brokerId, brokerEpoch, isNodeDown = false }: LostBroker): void {
     // Refused by a controller that is not the active one: another counts the broker's time.
-    void this.#runtime.submit({ kind: 'sessionLost', brokerId, brokerEpoch });
+    void this.#runtime.submit({ kind: 'sessionLost', brokerId, brokerEpoch, isNodeDown });
   }
 
   async admin(request: AdminRequest, _principal: string): Promise<Answered<AdminRequest>> {

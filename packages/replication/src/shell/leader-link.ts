@@ -75,6 +75,8 @@ export class LeaderLink {
   /** Whom the last dial, or the wait for the next, was meant for. */
   #aimedAt: ReplicaPeer | undefined;
   #isDialling = false;
+  /** The last stream broke: nothing was heard of the broker since. */
+  #isCutOff = false;
   #redial: TimerHandle | undefined;
   /** Dials and streams that came to nothing since something was last received. */
   #failures = 0;
@@ -96,6 +98,11 @@ export class LeaderLink {
 
   get isConnected(): boolean {
     return this.#stream !== undefined;
+  }
+
+  /** The broker died, or the way to it broke, and it cannot be dialled. */
+  get isCutOff(): boolean {
+    return this.#isCutOff;
   }
 
   /** Follows a partition, or follows it anew: its epoch has changed. */
@@ -179,6 +186,7 @@ export class LeaderLink {
 
   #opened(stream: Outgoing, brokerEpoch: number): void {
     this.#stream = stream;
+    this.#isCutOff = false;
     this.#isPaused = false;
     this.#lastSlot = 0;
     stream.onMessage((message) => {
@@ -194,6 +202,7 @@ export class LeaderLink {
 
   #closed(ending: Ending): void {
     this.#stream = undefined;
+    this.#isCutOff = ending.kind === 'broken';
     this.#inbox = [];
     this.#partIndex = 0;
     this.#unfollowDue = [];

@@ -46,6 +46,16 @@ export class ReplicaFetcher implements ReplicaFetchers {
     this.#linkOf.delete(partition);
   }
 
+  /** Some other broker is followed. */
+  get isFollowing(): boolean {
+    return this.#links.size > 0;
+  }
+
+  /** A broker that was followed until its stream broke, and that has not been heard since. */
+  isCutOff(brokerId: number): boolean {
+    return this.#links.get(brokerId)?.isCutOff ?? false;
+  }
+
   /** Brokers have come, moved or gone, or this one has registered: whoever waits for that goes on at once. */
   metadataChanged(): void {
     for (const link of this.#links.values()) link.metadataChanged();

@@ -131,7 +131,8 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
       return;
     }
     log.info({ ...broker }, `the session of broker ${broker.brokerId} has ended: ${end.why}`);
-    controller.sessionLost(broker);
+    if (end.how === 'lost') this.#rollCall.lost(broker);
+    else controller.sessionLost(broker);
   }
 
   /** Another stream of the same process that is served. */

@@ -2,10 +2,10 @@ import { limits } from '@odradek/base';
 import { expect, test } from 'vitest';
 import { rigOf } from '../testing/host-rig.ts';
 
-const { sessionRollCallMs } = limits.production;
+const { sessionRollCallMs, sessionNodeLookMs, brokerReconnectGraceMs } = limits.production;
 const gone = { brokerId: 7, brokerEpoch: 0, isNodeDown: true };
 
-test('roll call: a broker whose controller is gone and that has not come is lost, once and not before it had time to come', async () => {
+test('roll call: a broker whose controller is gone and that has not come is lost, not before it had time to come, and soon for good', async () => {
   const { cluster, controller, expected, pass, clock } = rigOf();
   expected.push(gone, { brokerId: 8, brokerEpoch: 3, isNodeDown: false });
   cluster.elect(1);
@@ -13,8 +13,11 @@ test('roll call: a broker whose controller is gone and that has not come is lost
   expect(controller.lost).toEqual([]);
   await pass(20);
   expect(controller.lost).toEqual([{ brokerId: 7, brokerEpoch: 0 }]);
+  await pass(sessionRollCallMs);
+  expect(controller.lost[1], 'its node is still gone').toEqual({ brokerId: 7, brokerEpoch: 0, isNodeDown: true });
   await pass(2_000);
-  expect(controller.lost, 'the other one has its whole session timeout').toHaveLength(1);
+  const ids = new Set(controller.lost.map(({ brokerId }) => brokerId));
+  expect([...ids], 'the other one has its whole session timeout').toEqual([7]);
   // Both are fenced by now.
   expected.length = 0;
   await pass(sessionRollCallMs);
@@ -57,4 +60,23 @@ test('roll call: it is called by who is active, and ends when that is another, o
   host.close();
   await pass(1_000);
   expect([controller.lost, clock.timerCount]).toEqual([[], 0]);
+});
+
+test('roll call: a broker whose stream breaks is not waited for when the controller of its node goes with it, whichever is seen first', async () => {
+  const { cluster, controller, expected, dial, pass } = rigOf();
+  cluster.elect(1);
+  const broker = await dial(7);
+  broker.register(7);
+  await pass();
+  const brokerEpoch = 0;
+  expected.push({ brokerId: 7, brokerEpoch, isNodeDown: false });
+  broker.stream.destroy('it dies');
+  await pass(sessionNodeLookMs / 2);
+  expect(controller.lost).toEqual([{ brokerId: 7, brokerEpoch }]);
+  expected[0] = { brokerId: 7, brokerEpoch, isNodeDown: true };
+  await pass(sessionNodeLookMs);
+  expect(controller.lost[1]).toEqual({ brokerId: 7, brokerEpoch, isNodeDown: true });
+  expected.length = 0;
+  await pass(brokerReconnectGraceMs);
+  expect(controller.lost).toHaveLength(2);
 });

@@ -152,8 +152,9 @@ export class Session {
   }
 
   async #heartbeat({ requestId, ...said }: Of<'heartbeat'>): Promise<void> {
-    const { brokerId, brokerEpoch, metadataOffset, wantFence, wantShutDown, offlineLogDirs } = said;
-    const beat = { brokerId, brokerEpoch, metadataOffset, wantFence, wantShutDown, offlineLogDirs };
+    const { brokerId, brokerEpoch, metadataOffset, wantFence, wantShutDown } = said;
+    const { offlineLogDirs, cordonedLogDirs } = said;
+    const beat = { brokerId, brokerEpoch, metadataOffset, wantFence, wantShutDown, offlineLogDirs, cordonedLogDirs };
     const outcome = await this.#oneOfMany(brokerId, () => this.#options.controller.heartbeat(beat));
     if (outcome.ok) this.#speaks({ brokerId, brokerEpoch });
     const { fenced, shouldShutDown } = outcome.ok ? outcome.value : { fenced: false, shouldShutDown: false };

@@ -4,10 +4,11 @@ import type { Outcome } from '@odradek/base';
 import { encodeRecord, record } from '@odradek/metadata';
 import type { AdminReply, AdminRequest, BrokerHeartbeat, BrokerRegistration, MetadataRecord } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
-import type { CommittedBytes, ControllerPort, KnownLeader, LogReader } from '../../ports.ts';
+import type { CommittedBytes, ControllerPort, KnownLeader, LogReader, LostBroker } from '../../ports.ts';
 
+/** Under its epoch. */
+type Fenced = { readonly brokerId: number; readonly brokerEpoch: number };
 type Admin = Outcome<{ readonly reply: AdminReply<AdminRequest>; readonly committedOffset: number }>;
-type Lost = { readonly brokerId: number; readonly brokerEpoch: number };
 
 /** Records in one part of a snapshot. */
 const PART_RECORDS = 500;
@@ -60,7 +61,7 @@ export class HandController implements ControllerPort {
   readonly nodeId: number;
   readonly endpoint: { readonly host: string; readonly port: number };
   readonly beats: BrokerHeartbeat[] = [];
-  readonly lost: Lost[] = [];
+  readonly lost: LostBroker[] = [];
   /** Asked of this controller, in order. */
   readonly asked: { readonly request: AdminRequest; readonly principal: string }[] = [];
   registers = (registration: BrokerRegistration): Outcome<{ readonly brokerEpoch: number }> => this.#take(registration);
@@ -71,7 +72,7 @@ export class HandController implements ControllerPort {
   readonly #readings = new Set<Reading>();
   #leader: KnownLeader = { nodeId: null, epoch: 0, endpoint: undefined };
   #changed: (leader: KnownLeader) => void = () => undefined;
-  #fenced: (broker: Lost & { readonly why: string }) => void = () => undefined;
+  #fenced: (broker: Fenced & { readonly why: string }) => void = () => undefined;
 
   constructor(cluster: HandCluster, nodeId: number, endpoint: { readonly host: string; readonly port: number }) {
     this.#cluster = cluster;
@@ -115,8 +116,8 @@ export class HandController implements ControllerPort {
     return Promise.resolve(this.beatReply(beat));
   }
 
-  sessionLost(broker: Lost): void {
-    this.lost.push({ brokerId: broker.brokerId, brokerEpoch: broker.brokerEpoch });
+  sessionLost({ brokerId, brokerEpoch, isNodeDown }: LostBroker): void {
+    this.lost.push(isNodeDown === true ? { brokerId, brokerEpoch, isNodeDown } : { brokerId, brokerEpoch });
   }
 
   admin(request: AdminRequest, principal: string): Promise<Admin> {
@@ -141,7 +142,7 @@ export class HandController implements ControllerPort {
     };
   }
 
-  onFenced(told: (broker: Lost & { readonly why: string }) => void): void {
+  onFenced(told: (broker: Fenced & { readonly why: string }) => void): void {
     this.#fenced = told;
   }
 
