@@ -19,8 +19,8 @@ const SHORT = ['--duration', '1s', '--recover-within', '60s'];
 
 const reportIn = (text: Buffer): Report => JSON.parse(text.toString()) as Report;
 
-async function topicsOf(bootstrap: string): Promise<string[]> {
-  using wire = await Wire.open(bootstrap);
+async function topicsOf(address: string): Promise<string[]> {
+  using wire = await Wire.open(address);
   const { topics } = await wire.call(ApiKey.Metadata, { topics: null, allowAutoTopicCreation: false });
   return topics.map(({ name }) => name ?? '').filter((name) => name.startsWith('odradek-chaos'));
 }
@@ -32,7 +32,7 @@ describe('odradek chaos run', () => {
 
   /** What a run has started is nobody's child. */
   afterAll(async () => {
-    for (const target of targets()) await processes(new Map()).act('kill', target);
+    await Promise.allSettled(targets().map((target) => processes(new Map()).act('kill', target)));
   });
 
   test('--processes: a killed node is started again as it was; JSON on stdout, a page that needs no network', async () => {
@@ -58,11 +58,10 @@ describe('odradek chaos run', () => {
     const html = readFileSync(page, 'utf8');
     expect(html).toContain('<h1>kill <span class="kept">kept</span></h1>');
     expect(html).not.toMatch(/(?:src|href)=/);
-    expect(await topicsOf(suite.cluster.bootstrap)).toEqual([]);
+    expect(await topicsOf(suite.cluster.node(1).address)).toEqual([]);
   });
 
   test('commands: a node that loses its records makes a verdict that says so, exit code 1, and the topic is left', async () => {
-    // The processes of before end first: from here on pids are in files.
     const { directory } = suite;
     const main = fileURLToPath(import.meta.resolve('@odradek/server/main'));
     const stop = join(directory, 'kill.mjs');
@@ -98,7 +97,7 @@ describe('odradek chaos run', () => {
       expect(judgement.examples[0]).toMatch(/^record \d+ was acknowledged( at offset \d+)? and is not there$/);
       expect(changes.map(({ leader }) => leader)).toContain(1);
     }
-    expect(await topicsOf(suite.cluster.bootstrap)).toEqual([report.settings.topic]);
+    expect(await topicsOf(suite.cluster.node(1).address)).toEqual([report.settings.topic]);
   });
 
   test('an interrupted run mends what it has broken before it ends', async () => {

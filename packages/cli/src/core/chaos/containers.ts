@@ -28,6 +28,7 @@ type Inspected = {
 
 const SERVICE = 'com.docker.compose.service';
 const NODE_ID = 'KAFKA_NODE_ID=';
+const SHORT_ID_CHARS = 12;
 
 export function readContainers(json: string): Container[] {
   let told: unknown;
@@ -46,7 +47,7 @@ export function readContainers(json: string): Container[] {
     networks: Object.entries(NetworkSettings.Networks ?? {}).map(([name, { Aliases, IPAMConfig }]) => ({
       name,
       // The container's own short id is given to it anew.
-      aliases: (Aliases ?? []).filter((alias) => !Id.startsWith(alias)),
+      aliases: (Aliases ?? []).filter((alias) => alias !== Id.slice(0, SHORT_ID_CHARS)),
       address: IPAMConfig?.IPv4Address ?? '',
     })),
   }));
@@ -62,7 +63,7 @@ export function containerOf(target: Target, named: string | undefined, all: read
         )
       : all.filter(
           ({ id, name, service }) =>
-            name === named || service === named || (named.length >= 12 && id.startsWith(named)),
+            name === named || service === named || (named.length >= SHORT_ID_CHARS && id.startsWith(named)),
         );
   const [only, second] = found;
   const what = named === undefined ? `node ${target.id}` : `'${named}'`;
