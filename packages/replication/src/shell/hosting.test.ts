@@ -172,6 +172,22 @@ test('hosting: what cannot be made is offline, refused as such, and said so', as
   expect(lines.some((line) => line.includes('offline'))).toBe(true);
 });
 
+test('hosting: what a full disk kept from being made is made when there is room again', async () => {
+  const { lines, log } = listening();
+  const rig = await Rig.open({ log });
+  rig.logs.start(() => undefined);
+  rig.files.setCapacity(rig.files.usedBytes);
+  await rig.createTopic('t');
+  expect(now(rig.produce('t'))).toMatchObject([{ code: ErrorCode.KAFKA_STORAGE_ERROR }]);
+  await rig.clock.advance(10_000);
+  rig.files.setCapacity(Number.MAX_SAFE_INTEGER);
+  await rig.clock.advance(2_000);
+  expect(now(rig.produce('t'))).toMatchObject([{ code: ErrorCode.NONE, baseOffset: 0 }]);
+  expect(rig.metrics.value('odradek_partitions', { state: 'offline' })).toBe(0);
+  // Said once, however often it is tried.
+  expect(lines.filter((line) => line.includes('a partition cannot be opened'))).toHaveLength(1);
+});
+
 test('hosting: DeleteRecords moves the start, up to the high watermark, and only where deletion is allowed', async () => {
   const rig = await Rig.open();
   await rig.createTopic('t');

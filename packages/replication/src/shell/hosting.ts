@@ -3,7 +3,7 @@
  * 10,000 new partitions never hold up the requests for the old ones.
  */
 import { partitionKey, refuse, StorageFault } from '@odradek/base';
-import type { Clock, Logger, Refusal } from '@odradek/base';
+import type { Clock, Logger, Refusal, TimerHandle } from '@odradek/base';
 import type { Cluster, MetadataDelta, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { LogsPort, TopicSettings } from '../ports.ts';
@@ -31,11 +31,17 @@ type Hosted = Partition | 'offline' | undefined;
 
 /** How long metadata may be applied in one piece before other work gets its turn. */
 const SLICE_MS = 5;
+/** Between attempts to open what could not be opened: a full disk has room again some day. */
+const REOPEN_MS = 1_000;
 
 export class Hosting {
   readonly #options: HostingOptions;
   readonly #room: PartitionRoom;
   readonly #topics = new Map<string, Hosted[]>();
+  /** What could not be opened, by `topic-partition`. */
+  readonly #unopened = new Map<string, At & { readonly isNew: boolean }>();
+  #reopening: TimerHandle | undefined;
+  #isOver = false;
   #image: MetadataImage | undefined;
   #sliceEndMs = 0;
   #lastSettings: { readonly topic: string; readonly of: TopicSettings } | undefined;
@@ -121,6 +127,12 @@ export class Hosting {
     }
   }
 
+  /** Nothing is opened any more. */
+  close(): void {
+    this.#isOver = true;
+    this.#reopening?.cancel();
+  }
+
   isOffline(topic: string, partition: number): boolean {
     return this.#topics.get(topic)?.[partition] === 'offline';
   }
@@ -193,13 +205,35 @@ export class Hosting {
       const counters = this.#options.counters.ofTopic(topic.name);
       const partition = new Partition(log, { highWatermark, counters }, this.#room);
       this.#host(topic.name, index, partition);
+      if (this.#unopened.delete(partitionKey(topic.name, index)))
+        this.#options.log.info({ topic: topic.name, partition: index }, 'a partition that was offline is opened');
       return partition;
     } catch (cause) {
       if (!(cause instanceof StorageFault)) throw cause;
-      const at = { topic: topic.name, partition: index };
-      this.#options.log.error({ ...at, path: cause.path, err: cause }, 'a partition cannot be opened: it is offline');
-      this.#host(topic.name, index, 'offline');
+      this.#notOpened({ topic: topic.name, partition: index }, as.isNew, cause);
       return undefined;
+    }
+  }
+
+  #notOpened(at: At, isNew: boolean, cause: StorageFault): void {
+    const key = partitionKey(at.topic, at.partition);
+    if (!this.#unopened.has(key))
+      this.#options.log.error({ ...at, path: cause.path, err: cause }, 'a partition cannot be opened: it is offline');
+    this.#unopened.set(key, { ...at, isNew });
+    this.#host(at.topic, at.partition, 'offline');
+    if (this.#isOver) return;
+    this.#reopening ??= this.#options.clock.after(REOPEN_MS, () => {
+      this.#reopening = undefined;
+      this.#reopen();
+    });
+  }
+
+  #reopen(): void {
+    this.#lastSettings = undefined;
+    for (const { topic: name, partition, isNew } of Array.from(this.#unopened.values())) {
+      const topic = this.#image?.topics.byName(name);
+      const image = topic?.partitions[partition];
+      if (topic !== undefined && image !== undefined) this.#apply(topic, image, isNew);
     }
   }
 
@@ -239,6 +273,7 @@ export class Hosting {
     const hosted = partitions?.[index];
     if (partitions === undefined || hosted === undefined) return;
     partitions[index] = undefined;
+    this.#unopened.delete(partitionKey(topic, index));
     if (hosted === 'offline') return;
     hosted.stop();
     try {

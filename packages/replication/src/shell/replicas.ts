@@ -275,6 +275,7 @@ export class Replicas implements ReplicasPort {
 
   /** Ends every wait and proposes nothing any more; logs are closed by their manager. */
   close(): void {
+    this.#hosting.close();
     this.#lagCheck.close();
     this.#isrChanges.close();
     this.#waitingRoom.close();
