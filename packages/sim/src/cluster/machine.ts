@@ -75,6 +75,8 @@ export class Machine {
   #directoryId: string;
   #process: Process | undefined;
   #isFull = false;
+  /** Once, in order. */
+  hasStopped = false;
   /** Its disk takes long. */
   isStalled = false;
   /** Its process has stopped by itself: it failed, or the cluster did not want it. */
@@ -215,7 +217,10 @@ export class Machine {
       ports,
       config,
       clusterId: CLUSTER_ID,
-      peers: { dial: (service, target) => node.client.dial(service, target), serve: node.server.serve },
+      peers: {
+        dial: (service, target) => node.client.dial(service, target),
+        serve: (service, handler) => node.server.serve(service, handler),
+      },
       link: claims.watchedLink(this.id, link),
       metrics,
       log,
@@ -286,6 +291,7 @@ export class Machine {
     await process.controller?.handOver(deadlineMs);
     await process.node.server.close(0);
     await process.controller?.close();
+    this.hasStopped = true;
     this.#tell('has stopped');
     if (this.#process === process) this.die('kill');
   }

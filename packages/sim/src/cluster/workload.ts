@@ -148,7 +148,8 @@ export class Workload {
   #clientWorld(phase: Phase): ClientWorld {
     const { scheduler, random, sockets, claims, trace } = this.#world;
     const hosts = this.#brokers().map(({ id }) => hostOf(id));
-    return { scheduler, random, sockets, claims, hosts, isOver: () => phase.isOver, trace };
+    const hasStopped = (): boolean => this.#machines.some((machine) => machine.hasStopped);
+    return { scheduler, random, sockets, claims, hosts, isOver: () => phase.isOver, hasStopped, trace };
   }
 
   #brokers(): readonly Machine[] {

@@ -21,7 +21,7 @@ export type ProducerOptions = {
   readonly onAcknowledged: (leader: number) => void;
 };
 
-type Pending = SentBatch & { readonly bytes: (producerId: number) => Buffer };
+type Pending = SentBatch & { readonly bytes: (producerId: number) => Buffer; wasSent: boolean };
 type Answer = { readonly code: number; readonly baseOffset: number; readonly leader: number } | undefined;
 
 const PRODUCE = 0;
@@ -111,7 +111,16 @@ export class Producer {
       });
       const bytes = (producerId: number): Buffer =>
         buildBatch(isIdempotent ? { producerId, producerEpoch: 0, baseSequence: first } : {}, records);
-      const batch: Pending = { producer: name, where: this.where, first, count, acks, isIdempotent, bytes };
+      const batch: Pending = {
+        producer: name,
+        where: this.where,
+        first,
+        count,
+        acks,
+        isIdempotent,
+        bytes,
+        wasSent: false,
+      };
       claims.written.sent(batch);
       this.#pending.push(batch);
     }
@@ -147,6 +156,11 @@ export class Producer {
     return this.#pending.length === 0;
   }
 
+  /** A log that was closed in order remembers the last batch of each producer only, as Kafka's snapshots do. */
+  #isForgotten({ wasSent }: Pending, code: number): boolean {
+    return wasSent && code === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && this.#client.world.hasStopped();
+  }
+
   #requestOf(batch: Pending, { topicId }: Led): RequestInput<typeof PRODUCE> {
     const { acks, partition } = this.#options;
     const partitionData = [{ index: partition, records: batch.bytes(this.#producerId) }];
@@ -157,11 +171,12 @@ export class Producer {
   #settled(batch: Pending, answer: Answer): boolean {
     const { claims, trace } = this.#client.world;
     const { isIdempotent, onAcknowledged } = this.#options;
-    const told =
-      answer === undefined ? 'no answer' : `${errorName(answer.code)} ${answer.baseOffset} by ${answer.leader}`;
-    trace(`${batch.producer}: ${batch.first} and ${batch.count - 1} more in ${batch.where}: ${told}`);
+    if (answer?.code !== ErrorCode.NONE) trace(`${batch.producer}: ${toldOf(batch, answer)}`);
     if (answer?.code !== ErrorCode.NONE) this.#client.forget();
-    if (answer === undefined) return !isIdempotent;
+    if (answer === undefined) {
+      batch.wasSent = true;
+      return !isIdempotent;
+    }
     const { code, baseOffset, leader } = answer;
     if (code === ErrorCode.NONE) {
       claims.written.acknowledged(batch, baseOffset, `broker ${leader}`);
@@ -169,7 +184,8 @@ export class Producer {
       onAcknowledged(leader);
       return true;
     }
-    if (isIdempotent && code === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) return true;
+    if (isIdempotent && (code === ErrorCode.DUPLICATE_SEQUENCE_NUMBER || this.#isForgotten(batch, code))) return true;
+    batch.wasSent = true;
     // Of those that were sent before and are not settled, one may have been refused: then this one is early.
     const isEarly = isIdempotent && code === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && this.#pending.length > 0;
     claims.judge.holds(MAY_PASS.has(code) || isEarly, 'what was sent in order is taken', () => {
@@ -179,4 +195,9 @@ export class Producer {
       claims.written.refused(batch, `broker ${leader} answered ${errorName(code)}`);
     return !isIdempotent;
   }
+}
+
+function toldOf({ where, first, count }: Pending, answer: Answer): string {
+  const told = answer === undefined ? 'no answer' : `${errorName(answer.code)} by broker ${answer.leader}`;
+  return `${first} to ${first + count - 1} of ${where}: ${told}`;
 }
