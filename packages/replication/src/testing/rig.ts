@@ -1,10 +1,10 @@
 /** The partitions of one broker for tests: real logs on files in memory, metadata made of real records, time that the test moves. */
 import { config, limits, MetricsRegistry, Prng, refuse, silent } from '@odradek/base';
-import type { Limits, Logger } from '@odradek/base';
+import type { Limits, Logger, Random } from '@odradek/base';
 import { SimClock, SimFiles } from '@odradek/base/testing';
 import { LogManager } from '@odradek/log';
 import { DIRECTORY_UNASSIGNED, MetadataImage, NO_LEADER_CHANGE, NO_RECOVERY_CHANGE, record } from '@odradek/metadata';
-import type { MetadataRecord } from '@odradek/metadata';
+import type { CommittedRecords, MetadataRecord } from '@odradek/metadata';
 import { buildBatch, ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { BatchOptions } from '@odradek/protocol';
 import { topicSettings } from '../core/topic-settings.ts';
@@ -38,6 +38,7 @@ export type RigOptions = {
   readonly limits?: Partial<Limits>;
   readonly highWatermarks?: ReadonlyMap<string, number>;
   readonly nodeId?: number;
+  readonly random?: Random;
   readonly isr?: IsrPort;
   readonly fetchers?: ReplicaFetchers;
   readonly log?: Logger;
@@ -86,7 +87,7 @@ export class Rig {
     const clock = options.clock ?? new SimClock();
     const logDirs = options.logDirs ?? ['/data'];
     const logs = await LogManager.open({
-      ports: { files, clock, random: new Prng(1) },
+      ports: { files, clock, random: options.random ?? new Prng(1) },
       limits: { ...limits.production, diskReserveBytes: 0, ...options.limits },
       logger: options.log ?? silent,
       defaults: topicSettings(new config.TopicConfig(config.noOverrides, config.noLayers)).log,
@@ -111,8 +112,12 @@ export class Rig {
   /** Commits records and lets the replicas apply what they changed. */
   async commit(records: readonly MetadataRecord[]): Promise<void> {
     const { endOffset, epoch } = this.image;
-    const delta = this.image.applyBatch({ records, endOffset: endOffset + records.length, epoch });
-    await this.replicas.apply(delta, this.image);
+    await this.apply({ records, endOffset: endOffset + records.length, epoch });
+  }
+
+  /** What a controller has committed. */
+  async apply(batch: CommittedRecords): Promise<void> {
+    await this.replicas.apply(this.image.applyBatch(batch), this.image);
   }
 
   async createTopic(name: string, options: TopicOptions = {}): Promise<void> {

@@ -1,0 +1,429 @@
+/**
+ * The core gear of replication: the real partitions of three to five brokers over real logs on simulated disks, the real controller machine,
+ * and between them messages of which each step is drawn from a seed: metadata that arrives late, proposals whose answers are lost, streams
+ * that break, brokers that stop, are killed, lose what was not on the disk, or are cut off. A safety phase, then all is healed and it must
+ * converge. The same seed gives the same run.
+ */
+import { NodeConfig, Prng, refuse } from '@odradek/base';
+import { SimClock } from '@odradek/base/testing';
+import { Controller } from '@odradek/controller';
+import type { ControllerOp, ControllerReply } from '@odradek/controller';
+import type { CommittedRecords, PartitionImage } from '@odradek/metadata';
+import { batch, ErrorCode } from '@odradek/protocol';
+import type { AlterPartitionResponse } from '@odradek/protocol';
+import type { FollowedPartition, IsrPort } from '@odradek/replication';
+import { batchOf } from '@odradek/replication/testing';
+import {
+  acknowledgedSurvives,
+  BrokenClaim,
+  highWatermarkMonotone,
+  inSyncHasCommitted,
+  logsAgreeWhereCommitted,
+  lookAt,
+  oneLeaderPerEpoch,
+} from './claims.ts';
+import type { Look } from './claims.ts';
+import { Link } from './link.ts';
+import { Machine } from './machine.ts';
+import type { ReplicasModule } from './machine.ts';
+
+const TOPIC = 't';
+const CLUSTER_ID = 'abcdefghijklmnopqrstug';
+const MIN_ISR = 2;
+const REPLICAS = 3;
+const BEAT_MS = 500;
+/** Steps between two looks at all logs. */
+const LOOK_EVERY = 5;
+const LIVENESS_ROUNDS = 400;
+/** Rounds between two looks at whether it has come to rest. */
+const REST_EVERY = 20;
+
+export type Report = {
+  readonly violation: string | undefined;
+  readonly acknowledged: number;
+  readonly epochs: number;
+  /** What happened, one line a step that mattered. */
+  readonly story: readonly string[];
+};
+
+type Ask = {
+  readonly machine: Machine;
+  readonly life: number;
+  readonly request: Parameters<IsrPort['alterPartition']>[0];
+  readonly answer: (outcome: Awaited<ReturnType<IsrPort['alterPartition']>>) => void;
+};
+/** `unheard`: the controller has heard the request, its answer is lost. */
+type Hearing = 'heard' | 'lost' | 'unheard';
+
+export async function runPartitions(seed: number, module: ReplicasModule, steps = 600): Promise<Report> {
+  const cluster = new PartitionCluster(seed, module);
+  let violation: string | undefined;
+  try {
+    await cluster.begin();
+    for (let at = 0; at < steps; at += 1) await cluster.step();
+    await cluster.heal();
+  } catch (cause) {
+    violation = cause instanceof Error ? cause.message : String(cause);
+  }
+  return { violation, acknowledged: cluster.acknowledged.size, epochs: cluster.epochCount, story: cluster.story };
+}
+
+class PartitionCluster {
+  readonly story: string[] = [];
+  readonly acknowledged = new Map<number, { readonly end: number; readonly crc: number }>();
+  readonly #random: Prng;
+  readonly #clock = new SimClock();
+  readonly #controller: Controller;
+  readonly #batches: CommittedRecords[] = [];
+  readonly #machines: readonly Machine[];
+  readonly #links = new Map<Machine, Link>();
+  readonly #asks: Ask[] = [];
+  readonly #leaders = new Map<number, number>();
+  #looks = new Map<Machine, Look>();
+  /** Lost what was not on its disk, and is not in sync again: nobody else may lose anything meanwhile. */
+  #lossy: Machine | undefined;
+  #steps = 0;
+  #produced = 0;
+
+  constructor(seed: number, module: ReplicasModule) {
+    this.#random = new Prng(seed);
+    const settings = {
+      clusterId: CLUSTER_ID,
+      nodeId: 1,
+      config: new NodeConfig(new Map([['node.id', '1']])),
+      kraftVersion: 0,
+      sessionTimeoutMs: 3_000,
+      reconnectGraceMs: 100,
+      recordsPerSliceMax: 1_000,
+      partitionsPerRequestMax: 100,
+      recordsPerRequestMax: 100,
+      electionsPerBalanceMax: 100,
+    };
+    this.#controller = new Controller(settings, this.#random);
+    const machineOf = (id: number): Machine =>
+      new Machine({
+        id,
+        clusterId: CLUSTER_ID,
+        clock: this.#clock,
+        random: this.#random,
+        module,
+        isr: (machine) => ({ alterPartition: (request) => this.#ask(machine, request) }),
+        followed: (machine, partition) => this.#follow(machine, partition),
+        unfollowed: (machine) => this.#unfollow(machine),
+      });
+    this.#machines = Array.from({ length: REPLICAS + this.#random.below(3) }, (_, index) => machineOf(index + 1));
+  }
+
+  get epochCount(): number {
+    return this.#leaders.size;
+  }
+
+  async begin(): Promise<void> {
+    this.#handle({ kind: 'activated' });
+    for (const machine of this.#machines) await this.#start(machine);
+    this.#beat();
+    const brokerIds = this.#machines.slice(0, REPLICAS).map(({ id }) => id);
+    const topic = {
+      name: TOPIC,
+      numPartitions: -1,
+      replicationFactor: -1,
+      assignments: [{ partitionIndex: 0, brokerIds }],
+      configs: [{ name: 'min.insync.replicas', value: String(MIN_ISR) }],
+    };
+    const request = { topics: [topic], timeoutMs: 1_000, validateOnly: false };
+    this.#handle({ kind: 'admin', request: { kind: 'createTopics', request } });
+    for (const machine of this.#machines) await this.#catchUp(machine);
+  }
+
+  /** One drawn thing happens, then all that must hold is looked at. */
+  async step(): Promise<void> {
+    this.#steps += 1;
+    await this.#something();
+    await drain();
+    if (this.#steps % LOOK_EVERY === 0) await this.#look();
+  }
+
+  /** Everything is up and connected from here on: it must come to rest with all replicas in sync and alike. */
+  async heal(): Promise<void> {
+    this.#note('everything heals');
+    for (const machine of this.#machines) {
+      machine.cutOff = false;
+      if (machine.rig === undefined) await this.#start(machine);
+    }
+    for (let round = 1; round <= LIVENESS_ROUNDS; round += 1) {
+      for (const machine of this.#machines) while (await this.#metadata(machine));
+      while (this.#asks.length > 0) this.#answer('heard');
+      for (const link of Array.from(this.#links.values())) await exchange(link);
+      await this.#pass(BEAT_MS);
+      await drain();
+      await this.#look();
+      if (round % REST_EVERY === 0 && this.#rests) return;
+    }
+    const { isr, leader, leaderEpoch } = this.#partition;
+    const ends = Array.from(this.#looks.values(), (look) => {
+      return `${look.machine.id} has ${look.logStart}-${look.highWatermark}-${look.logEnd} at ${look.leaderEpoch}`;
+    });
+    const why = `leader ${leader} at ${leaderEpoch} has ${isr.join(',')} in sync; ${ends.join('; ')}`;
+    throw new BrokenClaim(`it comes to rest: ${why}`);
+  }
+
+  get #partition(): PartitionImage {
+    const found = this.#controller.image.topics.partition(TOPIC, 0);
+    if (found === undefined) throw new Error('the topic was created');
+    return found;
+  }
+
+  get #topicId(): string {
+    return this.#controller.image.topics.byName(TOPIC)?.id ?? '';
+  }
+
+  async #something(): Promise<void> {
+    const draw = this.#random.below(1_000);
+    const machine = this.#pick(this.#machines);
+    const link = this.#pick(Array.from(this.#links.values()));
+    if (draw < 200) return this.#produce(this.#random.chance(1, 5) ? machine : this.#leader());
+    if (draw < 620) return link === undefined ? undefined : this.#carry(link);
+    if (draw < 760) return this.#catchUp(machine);
+    if (draw < 830) return this.#answer(this.#pick<Hearing>(['heard', 'heard', 'heard', 'lost', 'unheard']) ?? 'heard');
+    if (draw < 900) return this.#pass(this.#random.below(100));
+    if (draw < 915) return this.#pass(this.#pick([1_000, 4_000, 20_000, 50_000]) ?? 0);
+    if (draw < 930) return link?.break();
+    if (draw < 945) return machine?.rig?.replicas.byId(this.#topicId, 0)?.log.flush();
+    if (draw < 955) return machine?.checkpoint();
+    if (draw < 970) return this.#down(machine);
+    if (draw < 985) return this.#back(machine);
+    if (draw < 993) return this.#cut(machine);
+    if (draw < 996) return this.#reassign();
+    return this.#deleteRecords(machine);
+  }
+
+  #produce(machine: Machine | undefined): void {
+    if (machine?.rig === undefined) return;
+    const { life, id } = machine;
+    // The time that it says makes its checksum its own.
+    const timestampMs = 1_700_000_000_000 + (this.#produced += 1) * 10;
+    const records = batchOf(1 + this.#random.below(3), { size: 10 }, timestampMs);
+    const crc = batch.crc(records, 0);
+    const acks = this.#random.chance(3, 4) ? -1 : 1;
+    const partitions = [{ topic: TOPIC, partition: 0, records }];
+    const results = machine.rig.replicas.produce({ acks, timeoutMs: 20_000, origin: 'client', partitions });
+    const heard = ([result]: Awaited<typeof results>): void => {
+      if (result?.code !== ErrorCode.NONE || acks !== -1 || machine.life !== life) return;
+      this.acknowledged.set(result.baseOffset, { end: result.lastOffset + 1, crc });
+      this.#note(`${id} acknowledges ${result.baseOffset}-${result.lastOffset}`);
+    };
+    if (results instanceof Promise) void results.then(heard);
+    else heard(results);
+  }
+
+  /** Whoever takes itself for the leader. */
+  #leader(): Machine | undefined {
+    const leads = ({ rig }: Machine): boolean => rig?.replicas.byId(this.#topicId, 0)?.isLeader === true;
+    return this.#pick(this.#machines.filter(leads));
+  }
+
+  /** Some messages of a link, and things said on it. */
+  async #carry(link: Link): Promise<void> {
+    for (let left = this.#random.below(10); left > 0 && !this.#isCut(link); left -= 1) await this.#carryOne(link);
+  }
+
+  async #carryOne(link: Link): Promise<void> {
+    switch (this.#random.below(4)) {
+      case 0:
+        return link.followerSays();
+      case 1:
+        return link.leaderHears();
+      case 2:
+        return link.leaderSends(1 + this.#random.below(400));
+      default:
+        return link.followerHears();
+    }
+  }
+
+  #isCut({ follower, followed }: Link): boolean {
+    const leader = this.#up(followed.leader);
+    return follower.cutOff || leader === undefined || leader.cutOff;
+  }
+
+  /** One batch of metadata, or all that there is. */
+  async #catchUp(machine: Machine | undefined): Promise<void> {
+    if (this.#random.chance(1, 4)) return void (await this.#metadata(machine));
+    while (await this.#metadata(machine));
+  }
+
+  /** @returns whether there was any */
+  async #metadata(machine: Machine | undefined): Promise<boolean> {
+    if (machine?.rig === undefined || machine.cutOff) return false;
+    const next = this.#batches[machine.applied];
+    if (next === undefined) return false;
+    machine.applied += 1;
+    await machine.rig.apply(next);
+    return true;
+  }
+
+  #ask(machine: Machine, request: Ask['request']): ReturnType<IsrPort['alterPartition']> {
+    return new Promise((resolve) => {
+      this.#asks.push({ machine, life: machine.life, request, answer: resolve });
+    });
+  }
+
+  #answer(how: Hearing): void {
+    const ask = this.#asks.shift();
+    if (ask === undefined) return;
+    const { machine } = ask;
+    const lost = refuse(ErrorCode.NOT_CONTROLLER, 'nobody has answered');
+    if (how === 'lost' || machine.rig === undefined || machine.life !== ask.life || machine.cutOff)
+      return ask.answer(lost);
+    const request = { brokerId: machine.id, brokerEpoch: machine.epoch, ...ask.request };
+    const reply = this.#handle({ kind: 'admin', request: { kind: 'alterPartition', request } });
+    if (reply.kind !== 'admin') throw new Error(`an admin request is answered as such, not as ${reply.kind}`);
+    this.#note(`the controller hears ${machine.id} (${how}): in sync are ${this.#partition.isr.join(',')}`);
+    ask.answer(how === 'unheard' ? lost : { ok: true, value: reply.reply as AlterPartitionResponse });
+  }
+
+  /** Time passes, and whoever is up and connected is heard by the controller. */
+  async #pass(durationMs: number): Promise<void> {
+    for (let left = durationMs; left > 0; left -= BEAT_MS) {
+      await this.#clock.advance(Math.min(BEAT_MS, left));
+      this.#beat();
+    }
+  }
+
+  #beat(): void {
+    for (const { id: brokerId, epoch: brokerEpoch, rig, cutOff } of this.#machines) {
+      if (rig === undefined || cutOff) continue;
+      const metadataOffset = rig.image.endOffset;
+      const wants = { wantFence: false, wantShutDown: false, offlineLogDirs: [] };
+      this.#handle({ kind: 'heartbeat', beat: { brokerId, brokerEpoch, metadataOffset, ...wants } });
+    }
+    for (let turn = 0; this.#controller.nextWakeMs(this.#clock.monotonicMs()) === 0 && turn < 100; turn += 1)
+      this.#handle({ kind: 'tick' });
+  }
+
+  async #down(machine: Machine | undefined): Promise<void> {
+    if (machine?.rig === undefined || !this.#isSpare(machine)) return;
+    const how = this.#pick(['stop', 'kill', 'power'] as const) ?? 'stop';
+    if (how === 'power' && this.#lossy !== undefined && this.#lossy !== machine) return;
+    if (how === 'power') this.#lossy = machine;
+    this.#note(`${machine.id} goes down: ${how}`);
+    const { id: brokerId, epoch: brokerEpoch } = machine;
+    await machine.end(how);
+    for (const link of this.#links.values()) if (link.followed.leader === brokerId) link.break();
+    this.#handle({ kind: 'sessionLost', brokerId, brokerEpoch });
+  }
+
+  /** Somebody else has all that was acknowledged, and is up: without that no cluster can keep what it promised and go on. */
+  #isSpare(machine: Machine): boolean {
+    const { isr, elr } = this.#partition;
+    return [...isr, ...elr].some((id) => id !== machine.id && this.#up(id)?.cutOff === false);
+  }
+
+  async #back(machine: Machine | undefined): Promise<void> {
+    if (machine === undefined) return;
+    if (machine.rig === undefined) return this.#start(machine);
+    if (machine.cutOff) this.#note(`${machine.id} is connected again`);
+    machine.cutOff = false;
+  }
+
+  async #start(machine: Machine): Promise<void> {
+    const reply = this.#handle({ kind: 'registered', registration: machine.registration() });
+    if (reply.kind !== 'registered' || !reply.outcome.ok) return;
+    await machine.start(reply.outcome.value.brokerEpoch, this.#batches);
+    this.#note(`${machine.id} comes up at broker epoch ${machine.epoch}`);
+  }
+
+  #cut(machine: Machine | undefined): void {
+    if (machine?.rig === undefined || machine.cutOff || !this.#isSpare(machine)) return;
+    machine.cutOff = true;
+    this.#note(`${machine.id} is cut off`);
+    for (const link of this.#links.values())
+      if (link.follower === machine || link.followed.leader === machine.id) link.break();
+  }
+
+  #reassign(): void {
+    const ids = this.#machines.map(({ id }) => id);
+    while (ids.length > REPLICAS) ids.splice(this.#random.below(ids.length), 1);
+    const partitions = [{ partitionIndex: 0, replicas: ids }];
+    const request = { timeoutMs: 1_000, allowReplicationFactorChange: true, topics: [{ name: TOPIC, partitions }] };
+    this.#handle({ kind: 'admin', request: { kind: 'alterPartitionReassignments', request } });
+    this.#note(`replicas are to be ${ids.join(',')}`);
+  }
+
+  #deleteRecords(machine: Machine | undefined): void {
+    const partition = machine?.rig?.replicas.byId(this.#topicId, 0);
+    if (machine?.rig === undefined || partition?.isLeader !== true) return;
+    const offset = this.#random.below(partition.highWatermark + 1);
+    void machine.rig.replicas.deleteRecords({ topic: TOPIC, partition: 0, offset, timeoutMs: 1_000 });
+  }
+
+  #follow(machine: Machine, partition: FollowedPartition): void {
+    this.#unfollow(machine);
+    this.#links.set(machine, new Link(machine, partition, (id) => this.#up(id)));
+  }
+
+  #unfollow(machine: Machine): void {
+    this.#links.get(machine)?.break();
+    this.#links.delete(machine);
+  }
+
+  #up(id: number): Machine | undefined {
+    return this.#machines.find((machine) => machine.id === id && machine.rig !== undefined);
+  }
+
+  #handle(op: ControllerOp): ControllerReply {
+    const { batch: committed, reply } = this.#controller.handle(op, this.#clock.monotonicMs());
+    if (committed !== undefined) this.#batches.push(committed);
+    return reply;
+  }
+
+  async #look(): Promise<void> {
+    const looks: Look[] = [];
+    for (const machine of this.#machines) {
+      const look = await lookAt(machine, TOPIC);
+      if (look !== undefined) looks.push(look);
+    }
+    const { leaderEpoch, isr } = this.#partition;
+    const { cluster } = this.#controller.image;
+    const known = looks.filter(({ machine }) => cluster.broker(machine.id)?.epoch === machine.epoch);
+    for (const look of looks) {
+      highWatermarkMonotone(look, this.#looks.get(look.machine));
+      acknowledgedSurvives(look, leaderEpoch, this.acknowledged);
+      for (const other of looks) if (other !== look) logsAgreeWhereCommitted(look, other);
+      if (look.isLeader && look.leaderEpoch === leaderEpoch) inSyncHasCommitted(look, isr, known);
+    }
+    oneLeaderPerEpoch(looks, this.#leaders);
+    this.#looks = new Map(looks.map((look) => [look.machine, look]));
+    if (this.#lossy?.rig !== undefined && isr.includes(this.#lossy.id)) this.#lossy = undefined;
+  }
+
+  /** All replicas are in sync, none is to come or go, and they end alike. A log start that only one has heard of stays ahead. */
+  get #rests(): boolean {
+    const { isr, replicas, addingReplicas, removingReplicas } = this.#partition;
+    if (isr.length !== replicas.length || addingReplicas.length + removingReplicas.length > 0) return false;
+    const looks = Array.from(this.#looks.values()).filter(({ machine }) => replicas.includes(machine.id));
+    const ends = new Set(looks.map(({ logEnd, highWatermark }) => `${logEnd} ${highWatermark}`));
+    return looks.length === replicas.length && ends.size === 1;
+  }
+
+  #pick<T>(from: readonly T[]): T | undefined {
+    return from.length === 0 ? undefined : from[this.#random.below(from.length)];
+  }
+
+  #note(line: string): void {
+    this.story.push(`${this.#steps}: ${line}`);
+  }
+}
+
+/** A few messages each way, with nothing lost. */
+async function exchange(link: Link): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) {
+    link.followerSays();
+    link.leaderHears();
+    await link.leaderSends(4_096);
+    link.followerHears();
+  }
+}
+
+async function drain(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
