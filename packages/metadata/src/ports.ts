@@ -64,6 +64,8 @@ export type BrokerHeartbeat = {
   readonly wantShutDown: boolean;
   /** Ids of the log directories that have failed since the start (KIP-858). */
   readonly offlineLogDirs: readonly string[];
+  /** Ids of the log directories that get nothing new (KIP-1066). */
+  readonly cordonedLogDirs: readonly string[];
 };
 
 /**

@@ -56,7 +56,15 @@ async function join1({ running: { port }, reader }: Awaited<ReturnType<typeof st
   assert(registered.ok, 'the broker is taken', registered);
   const { brokerEpoch } = registered.value;
   const metadataOffset = reader.image.endOffset;
-  const beat = { brokerId: 1, brokerEpoch, metadataOffset, wantFence: false, wantShutDown: false, offlineLogDirs: [], cordonedLogDirs: [] };
+  const beat = {
+    brokerId: 1,
+    brokerEpoch,
+    metadataOffset,
+    wantFence: false,
+    wantShutDown: false,
+    offlineLogDirs: [],
+    cordonedLogDirs: [],
+  };
   expect(await port.heartbeat(beat)).toEqual({ ok: true, value: { fenced: false, shouldShutDown: false } });
 }
 

@@ -240,7 +240,15 @@ test('runtime: one that stood still hears what its brokers have said meanwhile b
   node.life.stillUntilMs = controllers.clock.monotonicMs() + stillMs;
   // It lies in the socket while the process stands still, and is read when the timers that are due have fired.
   const metadataOffset = node.running.status().highWatermark;
-  const beat = { brokerId: 1, brokerEpoch, metadataOffset, wantFence: false, wantShutDown: false, offlineLogDirs: [], cordonedLogDirs: [] };
+  const beat = {
+    brokerId: 1,
+    brokerEpoch,
+    metadataOffset,
+    wantFence: false,
+    wantShutDown: false,
+    offlineLogDirs: [],
+    cordonedLogDirs: [],
+  };
   controllers.clock.after(stillMs + 1, () => void node.running.port.heartbeat(beat));
   await controllers.pass(stillMs + 500);
   expect(fenced).toEqual([]);
@@ -330,7 +338,15 @@ test('quorum: when the active controller dies, another goes on with all that was
   await controllers.pass(50);
   for (let at = 0; at < 10; at += 1) expect(reader.image.topics.byName(`t${at}`)).toBeDefined();
   const metadataOffset = next.running.status().highWatermark;
-  const beat = { brokerId: 1, brokerEpoch, metadataOffset, wantFence: false, wantShutDown: false, offlineLogDirs: [], cordonedLogDirs: [] };
+  const beat = {
+    brokerId: 1,
+    brokerEpoch,
+    metadataOffset,
+    wantFence: false,
+    wantShutDown: false,
+    offlineLogDirs: [],
+    cordonedLogDirs: [],
+  };
   expect(await controllers.got(next.running.port.heartbeat(beat))).toMatchObject({
     ok: true,
     value: { fenced: false },

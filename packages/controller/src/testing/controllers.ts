@@ -240,7 +240,15 @@ export async function joined(controllers: Controllers, { running }: Controller, 
   assert(registered.ok, 'the broker is taken', registered);
   const { brokerEpoch } = registered.value;
   const metadataOffset = running.status().highWatermark;
-  const beat = { brokerId, brokerEpoch, metadataOffset, wantFence: false, wantShutDown: false, offlineLogDirs: [], cordonedLogDirs: [] };
+  const beat = {
+    brokerId,
+    brokerEpoch,
+    metadataOffset,
+    wantFence: false,
+    wantShutDown: false,
+    offlineLogDirs: [],
+    cordonedLogDirs: [],
+  };
   const answered = await controllers.got(running.port.heartbeat(beat));
   assert(answered.ok && !answered.value.fenced, 'the broker is unfenced', answered);
   return brokerEpoch;

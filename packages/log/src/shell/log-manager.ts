@@ -242,7 +242,12 @@ export class LogManager implements LogKeeper {
 
   /** Which directories get nothing new (KIP-1066). */
   cordon(paths: ReadonlySet<string>): void {
-    for (const dir of this.#dirs) dir.cordoned = paths.has(dir.path);
+    for (const dir of this.#dirs) {
+      const cordoned = paths.has(dir.path);
+      if (cordoned === dir.cordoned) continue;
+      dir.cordoned = cordoned;
+      this.#world.logger.info({ path: dir.path, cordoned }, 'whether a log directory gets new logs has changed');
+    }
   }
 
   /** The id of a directory that is online. */
@@ -253,6 +258,11 @@ export class LogManager implements LogKeeper {
   /** The id of a directory, whether it works or not; '' when it could not be read. undefined: there is no such directory. */
   idOf(logDirectory: string): string | undefined {
     return this.#dirs.of(logDirectory)?.directoryId;
+  }
+
+  /** Ids of the directories that get nothing new. */
+  cordonedIds(): string[] {
+    return Array.from(this.#dirs).flatMap(({ cordoned, directoryId }) => (cordoned ? [directoryId] : []));
   }
 
   onlineIds(): string[] {

@@ -45,8 +45,8 @@ export const nodeKeys = {
     type: 'list',
     default: [],
     reload: 'per-broker',
-    noEffect: 'log',
-    doc: 'Data directories that get no new partitions.',
+    source: 'KIP-1066',
+    doc: 'Entries of log.dirs that get no new replicas, * for all: the controller places none on a broker that has no other directory.',
   }),
   'early.start.listeners': key({
     type: 'list',

@@ -99,7 +99,8 @@ class Link implements OpenLink {
     if (session === undefined) return refuse(ErrorCode.NOT_CONTROLLER, this.#withReasons('there is no session'));
     const { sessionReplyMs, sessionDoubtMs } = this.#options.limits;
     const doubt = this.#options.clock.after(sessionDoubtMs, () => this.#finder.doubt(session));
-    const message = { kind: 'heartbeat', ...beat, offlineLogDirs: [...beat.offlineLogDirs] } as const;
+    const directories = { offlineLogDirs: [...beat.offlineLogDirs], cordonedLogDirs: [...beat.cordonedLogDirs] };
+    const message = { kind: 'heartbeat', ...beat, ...directories } as const;
     const replied = await session.ask<'heartbeat'>(message, sessionReplyMs);
     doubt.cancel();
     if (replied.kind === 'late') {

@@ -105,6 +105,7 @@ export function session(followers: MetadataFollower[] = []) {
     heartbeatMs: 500,
     registerMs: 5_000,
     offlineLogDirs: () => offline,
+    cordonedLogDirs: () => [],
     offlineTellMs: 30_000,
     registeredAgain: () => void epochs.push(at.brokerEpoch),
     bug: (error) => void bugs.push(error),

@@ -228,6 +228,7 @@ export const beatOf = (brokerEpoch: number) => ({
   wantFence: false,
   wantShutDown: false,
   offlineLogDirs: [DIRECTORY],
+  cordonedLogDirs: [],
 });
 
 export function isOpen({ metrics }: Rig): boolean {

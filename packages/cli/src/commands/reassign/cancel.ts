@@ -1,6 +1,6 @@
 /** `odradek reassign cancel`: moves of a file that are under way are taken back: each partition keeps the replicas that it had. */
 import type { Command } from 'commander';
-import { dirMovesOf, showReplica, waysBack } from '../../core/cluster/dir-moves.ts';
+import { dirMovesOf, startedLine, waysBack } from '../../core/cluster/dir-moves.ts';
 import { showPartition } from '../../core/cluster/reassignment.ts';
 import { tame } from '../../core/tame.ts';
 import { print, printJson } from '../../shell/terminal.ts';
@@ -38,5 +38,5 @@ async function cancel(options: Options): Promise<void> {
     const names = cancelled.map(showPartition).join(',');
     print(`Successfully cancelled partition reassignment${cancelled.length === 1 ? '' : 's'} for: ${tame(names)}`);
   }
-  if (back.length > 0) print(`Successfully cancelled moves for: ${tame(back.map(showReplica).join(','))}`);
+  for (const move of back) print(tame(startedLine(move)));
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiKey, ConfigResourceType, ErrorCode, errorName } from '@odradek/protocol';
 import { dirMoveStates, showReplica } from '../../core/cluster/dir-moves.ts';
 import type { DirMove, DirMoveState, FoundReplica, Replica } from '../../core/cluster/dir-moves.ts';
+import type { Placed } from '../../core/cluster/reassignment.ts';
 import { CommandError } from '../../core/refusal.ts';
 import type { ClusterAdmin } from '../../shell/cluster-admin.ts';
 import { changeConfigs } from './common.ts';
@@ -74,9 +75,21 @@ function requestOf(moves: readonly DirMove[]): { path: string; topics: { name: s
 
 /** How far moves are, as each broker tells it now. */
 export async function statesOfDirMoves(admin: ClusterAdmin, moves: readonly DirMove[]): Promise<DirMoveState[]> {
+  return dirMoveStates(moves, await findOn(admin, moves));
+}
+
+/** Where all replicas of partitions lie. */
+export function findReplicas(admin: ClusterAdmin, placed: readonly Placed[]): Promise<FoundReplica[]> {
+  const all = placed.flatMap(({ topic, partition, replicas }) =>
+    replicas.map((broker): Replica => ({ topic, partition, broker })),
+  );
+  return findOn(admin, all);
+}
+
+async function findOn(admin: ClusterAdmin, replicas: readonly Replica[]): Promise<FoundReplica[]> {
   const found: FoundReplica[] = [];
-  for (const [broker, own] of byBroker(moves)) found.push(...(await replicasOn(admin, broker, own)));
-  return dirMoveStates(moves, found);
+  for (const [broker, own] of byBroker(replicas)) found.push(...(await replicasOn(admin, broker, own)));
+  return found;
 }
 
 async function replicasOn(admin: ClusterAdmin, broker: number, of: readonly Replica[]): Promise<FoundReplica[]> {
@@ -95,8 +108,8 @@ async function replicasOn(admin: ClusterAdmin, broker: number, of: readonly Repl
   return [...found.values()];
 }
 
-function byBroker(moves: readonly DirMove[]): Map<number, DirMove[]> {
-  const brokers = new Map<number, DirMove[]>();
-  for (const move of moves) brokers.set(move.broker, [...(brokers.get(move.broker) ?? []), move]);
+function byBroker<Each extends Replica>(all: readonly Each[]): Map<number, Each[]> {
+  const brokers = new Map<number, Each[]>();
+  for (const each of all) brokers.set(each.broker, [...(brokers.get(each.broker) ?? []), each]);
   return brokers;
 }

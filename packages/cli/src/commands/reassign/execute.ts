@@ -15,9 +15,9 @@ import { tame } from '../../core/tame.ts';
 import type { ClusterAdmin } from '../../shell/cluster-admin.ts';
 import { print, printJson } from '../../shell/terminal.ts';
 import { clusterSubcommand, withClusterAdmin, type ClusterOptions } from '../cluster-common.ts';
-import { dirMovesOf, showReplica, type DirMove } from '../../core/cluster/dir-moves.ts';
+import { dirMovesOf, showReplica, startedLine, withDirectories, type DirMove } from '../../core/cluster/dir-moves.ts';
 import { changeConfigs, ongoingMoves, placesOf, readReassignment, REASSIGNMENT_FILE, reassign } from './common.ts';
-import { askDirMoves, startDirMoves, throttleDirMoves } from './dir-moves.ts';
+import { askDirMoves, findReplicas, startDirMoves, throttleDirMoves } from './dir-moves.ts';
 
 type Options = ClusterOptions & {
   reassignmentJsonFile: string;
@@ -67,21 +67,21 @@ async function execute(options: Options): Promise<void> {
     if (ongoing.length > 0 && options.additional !== true) throw alreadyMoving(ongoing);
     await requireBrokers(admin, wanted);
     const current = await currentPlaces(admin, wanted);
-    if (options.json !== true) printBefore(current);
+    const before = dirMoves.length === 0 ? current : withDirectories(current, await findReplicas(admin, current));
+    if (options.json !== true) printBefore(before);
     if (throttle !== undefined) await setThrottle(admin, throttle, { wanted, current, ongoing });
     const fixed = options.disallowReplicationFactorChange === true ? { allowReplicationFactorChange: false } : {};
     if (dirRate !== undefined && dirMoves.length > 0) await setDirThrottle(admin, dirMoves, dirRate);
     // A broker that is about to get a replica knows beforehand where it goes.
     await askDirMoves(admin, dirMoves);
     await reassign(admin, wanted, fixed);
-    if (options.json === true)
-      printJson({ before: JSON.parse(formatReassignment(current)) as object, started: wanted });
+    if (options.json === true) printJson({ before: JSON.parse(formatReassignment(before)) as object, started: wanted });
     else printStarted(wanted);
     return startDirMoves(admin, dirMoves);
   });
   const late = dirMoves.filter((move) => !startedMoves.includes(move));
   if (options.json !== true && startedMoves.length > 0)
-    print(`Successfully started log directory move${plural(startedMoves)} for: ${showReplicas(startedMoves)}`);
+    print(startedMoves.map((move) => tame(startedLine(move))).join('\n'));
   if (late.length > 0)
     throw new CommandError(`timed out before log directory moves could be started for ${showReplicas(late)}`);
 }

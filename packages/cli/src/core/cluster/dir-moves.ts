@@ -72,6 +72,21 @@ export function dirMoveLine(move: DirMoveState): string {
   }
 }
 
+/** What is told of a move that has begun, in the same words. */
+export function startedLine(move: DirMove): string {
+  const { broker, directory } = move;
+  return `Successfully started moving log directory to ${directory} for replica ${showPartition(move)} with broker ${broker}`;
+}
+
+/** Partitions with the directories of their replicas, as they were found. */
+export function withDirectories(placed: readonly Placed[], found: readonly FoundReplica[]): Placed[] {
+  const replicas = new Map(found.map((each) => [showReplica(each), each.current]));
+  return placed.map((each) => ({
+    ...each,
+    logDirs: each.replicas.map((broker) => replicas.get(showReplica({ ...each, broker })) ?? ANY_DIRECTORY),
+  }));
+}
+
 /** Moves that are under way, wherever they go: a way back for each. */
 export function waysBack(states: readonly DirMoveState[]): DirMove[] {
   return states.flatMap(({ topic, partition, broker, current, future }) =>

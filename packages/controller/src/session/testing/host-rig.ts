@@ -45,7 +45,15 @@ export class Speaker {
   }
 
   beat(brokerEpoch: number, wantShutDown = false, brokerId = this.process.self.nodeId): void {
-    const beat = { brokerId, brokerEpoch, metadataOffset: 0, wantFence: false, wantShutDown, offlineLogDirs: [], cordonedLogDirs: [] };
+    const beat = {
+      brokerId,
+      brokerEpoch,
+      metadataOffset: 0,
+      wantFence: false,
+      wantShutDown,
+      offlineLogDirs: [],
+      cordonedLogDirs: [],
+    };
     this.stream.send({ kind: 'heartbeat', requestId: 2, ...beat });
   }
 

@@ -44,6 +44,8 @@ const Heartbeat = message('Heartbeat', {
   wantShutDown: field.bool(6),
   /** Directories that have failed since the start (KIP-858). */
   offlineLogDirs: field.uuids(7),
+  /** Directories that get nothing new (KIP-1066). */
+  cordonedLogDirs: field.uuids(8),
 });
 /** Committed metadata is wanted from where this broker is: from (0, 0) with the snapshot first, else what follows if it is still there. */
 const Subscribe = message('Subscribe', { endOffset: field.uint64(1), epoch: field.sint32(2) });
