@@ -2,14 +2,13 @@
  * Consumers that name their rack read from the replica that stands there (KIP-392), and go on elsewhere when it dies: real clients against
  * three brokers in three racks. Who gave the records is told by the brokers' own metrics.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { Consumer } from '@platformatic/kafka';
 import { ErrorCode } from '@odradek/protocol';
 import kafkajs from 'kafkajs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { leaving } from '../support/reader.ts';
 import { kafkaTool, kcat, must, title } from '../support/run.ts';
+import { LineProcess } from '../support/line-process.ts';
 import { placedTopic } from '../support/placement.ts';
 import { suiteCluster } from '../support/suite-cluster.ts';
 import { eventually, freshName } from '../support/target.ts';
@@ -157,7 +156,7 @@ describe('consumers in a rack of their own', () => {
   test.skipIf(kafkaTool().missing !== undefined)(
     title('a consumer whose nearest replica dies goes on with another', kafkaTool()),
     async () => {
-      await using reader = Reader.start(javaReads());
+      await using reader = LineProcess.start(javaReads());
       await eventually('the first half is read', () => reader.lines.length >= COUNT);
       expect(await givenBy(NEAREST, topic)).toBeGreaterThan(0);
       await suite.cluster.node(NEAREST).kill();
@@ -170,27 +169,3 @@ describe('consumers in a rack of their own', () => {
     90_000,
   );
 });
-
-/** A console consumer that runs until it is ended. */
-class Reader implements AsyncDisposable {
-  readonly lines: string[] = [];
-  readonly #child: ChildProcess;
-  readonly #ended: Promise<void>;
-
-  private constructor([file = '', ...args]: readonly string[]) {
-    // The command may be a script: the signal at the end has to reach the JVM below it too.
-    this.#child = spawn(file, args, { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
-    this.#ended = new Promise((resolve) => this.#child.once('close', () => resolve()));
-    if (this.#child.stdout !== null)
-      createInterface({ input: this.#child.stdout }).on('line', (line) => void this.lines.push(line));
-  }
-
-  static start(command: readonly string[]): Reader {
-    return new Reader(command);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.pid !== undefined && this.#child.exitCode === null) process.kill(-this.#child.pid, 'SIGKILL');
-    await this.#ended;
-  }
-}

@@ -1,7 +1,9 @@
 /** Topics whose replicas a test places itself, and records that a move of them has to copy. */
 import { ApiKey, ErrorCode, errorName } from '@odradek/protocol';
+import type { Cluster } from './cluster.ts';
+import { readAll } from './replicated.ts';
 import { eventually } from './target.ts';
-import { batchOf, fetchFrom, produce, type Wire } from './wire.ts';
+import { batchOf, produce, type Wire } from './wire.ts';
 
 /** Creates a topic with the replicas of each partition, and waits until all of them are led by their first and in sync. */
 export async function placedTopic(wire: Wire, name: string, ...replicas: readonly number[][]): Promise<void> {
@@ -11,31 +13,17 @@ export async function placedTopic(wire: Wire, name: string, ...replicas: readonl
   const code = topics[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
   if (code !== ErrorCode.NONE) throw new Error(`topic ${name}: ${errorName(code)}`);
   await eventually(`${name} is led by its first replicas, with all in sync`, async () => {
-    const partitions = await partitionsOf(wire, name);
+    const asked = { topics: [{ name }], allowAutoTopicCreation: false };
+    const { topics: seen } = await wire.call(ApiKey.Metadata, asked);
+    const partitions = seen[0]?.partitions ?? [];
     return (
       partitions.length === replicas.length &&
-      partitions.every(({ leader, isr }, at) => leader === replicas[at]?.[0] && isr.length === replicas[at]?.length)
+      partitions.every(({ partitionIndex, leaderId, isrNodes }) => {
+        const wanted = replicas[partitionIndex] ?? [];
+        return leaderId === wanted[0] && isrNodes.length === wanted.length;
+      })
     );
   });
-}
-
-export type PlacedPartition = {
-  readonly leader: number;
-  readonly replicas: readonly number[];
-  readonly isr: readonly number[];
-};
-
-/** In their order, as the broker that is asked knows them. */
-export async function partitionsOf(wire: Wire, name: string): Promise<PlacedPartition[]> {
-  const asked = { topics: [{ name }], allowAutoTopicCreation: false };
-  const { topics } = await wire.call(ApiKey.Metadata, asked, 12);
-  return (topics[0]?.partitions ?? [])
-    .toSorted((left, right) => left.partitionIndex - right.partitionIndex)
-    .map(({ leaderId, replicaNodes, isrNodes }) => ({
-      leader: leaderId,
-      replicas: replicaNodes,
-      isr: isrNodes.toSorted((left, right) => left - right),
-    }));
 }
 
 const BATCH_BYTES = 100_000;
@@ -57,19 +45,10 @@ export async function fill(
   return count;
 }
 
-/** How many records of `fill` a partition gives in their order, asked of the broker of `wire`, which leads it. */
-export async function filled(wire: Wire, topic: string, partition: number): Promise<number> {
-  let next = 0;
-  for (;;) {
-    const { errorCode, records } = await fetchFrom(wire, topic, next, partition);
-    if (errorCode !== ErrorCode.NONE) throw new Error(`${topic}-${partition} cannot be read: ${errorName(errorCode)}`);
-    const values = [...(records?.toString('latin1') ?? '').matchAll(/(\d+) x{90000}/g)].map(([, number]) =>
-      Number(number),
-    );
-    if (values.length === 0) return next;
-    for (const value of values) {
-      if (value !== next) throw new Error(`${topic}-${partition} gives record ${value} instead of ${next}`);
-      next += 1;
-    }
-  }
+/** How many records of `fill` a partition gives, in their order, by its leader. */
+export async function filled(cluster: Cluster, topic: string, partition: number): Promise<number> {
+  const values = [...(await readAll(cluster, topic, partition)).values()];
+  const wrong = values.findIndex((value, at) => Number(value.trimEnd().split(' ')[0]) !== at);
+  if (wrong >= 0) throw new Error(`${topic}-${partition} gives another record than number ${wrong} at its place`);
+  return values.length;
 }

@@ -49,7 +49,7 @@ export async function openReader(bootstrap: string, options: ReaderOptions): Pro
  * What a member leaves with. One that is in the middle of joining anew is told by an 'error' event in the midst of its own close, and never
  * ends it when nobody listens; an error at any other time stays one.
  */
-export function leaving(consumer: Pick<Consumer, 'on' | 'close'>): () => Promise<void> {
+export function leaving<K, V, HK, HV>(consumer: Pick<Consumer<K, V, HK, HV>, 'on' | 'close'>): () => Promise<void> {
   let closing = false;
   consumer.on('error', (error: Error) => {
     if (!closing) throw error;

@@ -192,7 +192,7 @@ describe('three nodes', () => {
       { leader: 1, replicas: [1] },
       { leader: 1, replicas: [1] },
     ]);
-    expect([await filled(leader, topic, 0), await filled(leader, topic, 1)]).toEqual([count, count]);
+    expect([await filled(suite.cluster, topic, 0), await filled(suite.cluster, topic, 1)]).toEqual([count, count]);
   });
 
   test('reassign: a move copies every record to where it goes', async () => {
@@ -208,8 +208,7 @@ describe('three nodes', () => {
       (await call('reassign', 'verify', ...file, ...brokers())).includes(`${topic}-0 is completed.`),
     );
     expect(await partitionsOf(topic)).toEqual([{ leader: 3, replicas: [3] }]);
-    using wire = await Wire.open(suite.cluster.node(3).address);
-    expect(await filled(wire, topic, 0)).toBe(count);
+    expect(await filled(suite.cluster, topic, 0)).toBe(count);
   });
 
   test('reassign: what the cluster refuses is told with the partition', async () => {
