@@ -30,6 +30,17 @@ function checkDirectories(config: NodeConfig, problems: string[]): void {
   const directories = config.logDirs;
   const twice = directories.find((directory, at) => directories.indexOf(directory) !== at);
   if (twice !== undefined) problems.push(`log.dirs names ${twice} twice`);
+  const cordoned = cordonProblem(config.get('cordoned.log.dirs'), directories);
+  if (cordoned !== undefined) problems.push(cordoned);
+}
+
+/** @returns why these entries cannot be cordoned.log.dirs of a node with these directories; undefined: they can */
+export function cordonProblem(cordoned: readonly string[], directories: readonly string[]): string | undefined {
+  if (cordoned.includes('*'))
+    return cordoned.length === 1 ? undefined : 'cordoned.log.dirs: * stands for all directories, and alone';
+  const missing = cordoned.filter((entry) => !directories.includes(entry));
+  if (missing.length === 0) return undefined;
+  return `all entries in cordoned.log.dirs must be present in log.dirs: ${missing.join(', ')} is not`;
 }
 
 const DEDUPE_BYTES_LEAST = 1024 * 1024;

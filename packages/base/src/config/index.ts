@@ -1,3 +1,4 @@
+export { cordonProblem } from './checks.ts';
 export { brokerKeys } from './broker.ts';
 export type { BrokerKey, BrokerValue } from './broker.ts';
 export { LONG_MAX, noEffectReasons } from './declare.ts';

@@ -195,6 +195,8 @@ describe('load: what cannot be is refused', () => {
     ],
     ['both ways of naming it', 'security.inter.broker.protocol=PLAINTEXT', 'are both set'],
     ['a directory twice', 'log.dirs=/a,/a', 'log.dirs names /a twice'],
+    ['a cordoned directory that is none', 'log.dirs=/a,/b\ncordoned.log.dirs=/b,/c', 'must be present in log.dirs: /c'],
+    ['all cordoned, and one more', 'log.dirs=/a,/b\ncordoned.log.dirs=*,/a', 'stands for all directories, and alone'],
     [
       'a table of keys too small for its threads',
       'log.cleaner.threads=4\nlog.cleaner.dedupe.buffer.size=4194304',

@@ -3,7 +3,13 @@
  * IncrementalAlterConfigs is safer. Source: KIP-133.
  */
 import { ConfigResourceType, ErrorCode, type RequestOf, type ResponseInput } from '@odradek/protocol';
-import { alterRefusal, foreignAlterRefusal, type ResourceRefusal, unknownTypeRefusal } from './config-access.ts';
+import {
+  alterRefusal,
+  directoriesRefusal,
+  foreignAlterRefusal,
+  type ResourceRefusal,
+  unknownTypeRefusal,
+} from './config-access.ts';
 import type { AdminHandlerOf } from './context.ts';
 
 type Request = RequestOf<33>;
@@ -20,7 +26,8 @@ export const alterConfigs: AdminHandlerOf<33> = {
         unknownTypeRefusal(resource, services) ??
         loggerRefusal(resource) ??
         alterRefusal(resource, services, caller) ??
-        foreignAlterRefusal(resource, services);
+        foreignAlterRefusal(resource, services) ??
+        directoriesRefusal(resource, resource.configs, services);
       if (refusal === undefined) forwarded.push(resource);
       else responses.push(result(resource, refusal));
     }

@@ -164,3 +164,46 @@ test('every log directory fails: the broker asks to be stopped, and says what ha
   expect(sim.node.faults).toHaveLength(1);
   expect(sim.node.faults[0]?.message).toMatch(/every data directory has failed.*\/a: .*EIO.*\/b: .*EIO/);
 });
+
+async function cordon(client: SimClient, value: string): Promise<string> {
+  const configs = [{ name: 'cordoned.log.dirs', value, configOperation: 0 }];
+  const resources = [{ resourceType: 4, resourceName: '1', configs }];
+  const { responses } = await client.ask(44, { resources, validateOnly: false });
+  return errorName(responses[0]?.errorCode ?? -2);
+}
+
+async function create(client: SimClient, name: string): Promise<string> {
+  const topics = [{ name, numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] }];
+  const answer = await client.ask(19, { topics, timeoutMs: 5_000, validateOnly: false });
+  return errorName(answer.topics[0]?.errorCode ?? -2);
+}
+
+test('cordoned log directories get nothing new, neither topics nor moves; what lies there goes on', async () => {
+  const { sim, client } = await simWith();
+  expect(await create(client, 'before')).toBe('NONE');
+  expect(await cordon(client, '/a')).toBe('NONE');
+  await pass(sim, 1_000);
+  expect(await create(client, 'after')).toBe('NONE');
+  expect((await placed(client)).filter((one) => one.includes('after'))).toEqual(['/b after-0', '/b after-1']);
+  expect(await alter(client, 'after 0 /a')).toBe('INVALID_REPLICA_ASSIGNMENT');
+  const { results } = await client.ask(35, { topics: [] }, 5);
+  expect(results.map(({ logDir, isCordoned }) => [logDir, isCordoned])).toEqual([
+    ['/a', true],
+    ['/b', false],
+  ]);
+  for (const index of [0, 1]) expect(await produce(client, 'before', index)).toBe('NONE');
+  expect(await cordon(client, '*')).toBe('NONE');
+  await pass(sim, 1_000);
+  expect(await create(client, 'nowhere')).toBe('INVALID_REPLICATION_FACTOR');
+  expect(await cordon(client, '')).toBe('NONE');
+  await pass(sim, 1_000);
+  expect(await create(client, 'again')).toBe('NONE');
+  expect(await cordon(client, '/elsewhere')).toBe('INVALID_REQUEST');
+  expect(await cordon(client, '*,/a')).toBe('INVALID_REQUEST');
+});
+
+test('cordoned log directories of the properties count from the start', async () => {
+  const { client } = await simWith({ 'cordoned.log.dirs': '/a' });
+  expect(await create(client, 't')).toBe('NONE');
+  expect(await placed(client)).toEqual(['/b t-0', '/b t-1']);
+});

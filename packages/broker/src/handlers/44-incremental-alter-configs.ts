@@ -3,10 +3,18 @@
  * subtracted from. The controller decides and keeps them; log levels are this broker's own and are set here.
  * Sources: KIP-339, KIP-412 (log levels).
  */
-import { ErrorCode, ConfigResourceType, type RequestOf, type ResponseInput } from '@odradek/protocol';
+import { AlterConfigOp, ErrorCode, ConfigResourceType, type RequestOf, type ResponseInput } from '@odradek/protocol';
 import { changedLevel } from '../core/broker-loggers.ts';
-import { alterRefusal, foreignAlterRefusal, type ResourceRefusal, unknownTypeRefusal } from './config-access.ts';
+import {
+  alterRefusal,
+  directoriesRefusal,
+  foreignAlterRefusal,
+  type ResourceRefusal,
+  unknownTypeRefusal,
+} from './config-access.ts';
 import type { AdminHandlerOf, AdminServices, Caller } from './context.ts';
+
+const ADDING: readonly number[] = [AlterConfigOp.SET, AlterConfigOp.APPEND];
 
 type Request = RequestOf<44>;
 type Resource = Request['resources'][number];
@@ -59,7 +67,9 @@ function refusalOf(
     return { code: ErrorCode.INVALID_REQUEST, why: 'Each resource must appear at most once.' };
   }
   const unknown = unknownTypeRefusal(resource, services);
-  return unknown ?? alterRefusal(resource, services, caller) ?? foreignAlterRefusal(resource, services);
+  const refusal = unknown ?? alterRefusal(resource, services, caller) ?? foreignAlterRefusal(resource, services);
+  const added = resource.configs.filter(({ configOperation: operation }) => ADDING.includes(operation));
+  return refusal ?? directoriesRefusal(resource, added, services);
 }
 
 function setLevel(resource: Resource, validateOnly: boolean, services: AdminServices): ResourceRefusal | undefined {

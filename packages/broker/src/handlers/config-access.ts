@@ -1,7 +1,12 @@
 /** Who may see and change configuration, and which resources this broker can speak for. Shared by keys 32, 33, 44 and 74. */
-import { CLUSTER_RESOURCE_NAME, ConfigResourceType, ErrorCode } from '@odradek/protocol';
+import { config as configuration } from '@odradek/base';
+import { CLUSTER_RESOURCE_NAME, ConfigResourceType, ErrorCode, FeatureName } from '@odradek/protocol';
 import { type Needs, refusalCode } from '../core/authorizer.ts';
 import type { AdminServices, Caller } from './context.ts';
+
+const CORDONED = 'cordoned.log.dirs';
+/** The level of metadata.version (4.3-IV0) that knows of it. */
+const CORDONS_FROM = 30;
 
 export type ConfigResource = { readonly resourceType: number; readonly resourceName: string };
 export type ResourceRefusal = { readonly code: number; readonly why: string };
@@ -79,4 +84,27 @@ export function foreignBrokerRefusal(resource: ConfigResource, { nodeId }: Admin
   if (Number(name) === nodeId) return undefined;
   const expected = type === ConfigResourceType.BROKER ? `${nodeId} or empty string,` : `${nodeId}`;
   return { code, why: `Unexpected broker id, expected ${expected} but received ${name}` };
+}
+
+type Setting = { readonly name: string; readonly value: string | null };
+
+/**
+ * What a broker alone can say of a change of its own configuration: which directories it has (KIP-1066).
+ * @param settings keys that are set, or added to
+ */
+export function directoriesRefusal(
+  { resourceType, resourceName }: ConfigResource,
+  settings: readonly Setting[],
+  { role, config, image }: AdminServices,
+): ResourceRefusal | undefined {
+  if (role !== 'broker' || resourceType !== ConfigResourceType.BROKER || resourceName === '') return undefined;
+  const wanted = settings.find(({ name }) => name === CORDONED);
+  if (wanted === undefined) return undefined;
+  if (image().features.level(FeatureName.METADATA_VERSION) < CORDONS_FROM) {
+    const why = `${CORDONED} cannot be set below level ${CORDONS_FROM} of ${FeatureName.METADATA_VERSION}`;
+    return { code: ErrorCode.INVALID_CONFIG, why };
+  }
+  const entries = (wanted.value ?? '').split(',').flatMap((entry) => entry.trim() || []);
+  const why = configuration.cordonProblem(entries, config().logDirs);
+  return why === undefined ? undefined : { code: ErrorCode.INVALID_REQUEST, why };
 }

@@ -26,6 +26,8 @@ export type ControllerSessionOptions = {
   readonly registerMs: number;
   /** Ids of the log directories that have failed since the start. */
   readonly offlineLogDirs: () => readonly string[];
+  /** Ids of those that get nothing new. */
+  readonly cordonedLogDirs: () => readonly string[];
   /** `log.dir.failure.timeout.ms`; left out: the controller may take its time to hear of failed directories. */
   readonly offlineTellMs?: number;
   /** Metadata can no longer be applied: the broker must stop. */
@@ -222,6 +224,7 @@ export class ControllerSession {
       wantFence: false,
       wantShutDown: this.#heart === 'leaving',
       offlineLogDirs,
+      cordonedLogDirs: this.#options.cordonedLogDirs(),
     });
     if (number !== this.#beatCount) return;
     if (beat.ok) this.#toldOffline(offlineLogDirs.length);

@@ -37,6 +37,11 @@ function cleanerSettings(config: NodeConfig): CleanerConfig {
   };
 }
 
+function cordonedBy(config: NodeConfig): Set<string> {
+  const cordoned = config.get('cordoned.log.dirs');
+  return new Set(cordoned.includes('*') ? config.logDirs : cordoned);
+}
+
 export function moveSettings(config: NodeConfig): MoveSettings {
   return {
     bytesPerSecond: config.get('replica.alter.log.dirs.io.max.bytes.per.second'),
@@ -124,11 +129,16 @@ export class BrokerLogs implements MetadataFollower {
   }
 
   snapshot(): void {
-    this.manager.cleanerReconfigured();
+    this.#reconfigured();
   }
 
   changed(delta: MetadataDelta): void {
-    if (delta.configs.has(ConfigResourceType.BROKER)) this.manager.cleanerReconfigured();
+    if (delta.configs.has(ConfigResourceType.BROKER)) this.#reconfigured();
+  }
+
+  #reconfigured(): void {
+    this.manager.cleanerReconfigured();
+    this.manager.cordon(cordonedBy(this.#options.currentConfig()));
   }
 
   /** @param deadlineMs monotonic: what is not closed by then is left to recovery */
