@@ -168,8 +168,8 @@ const kcatClient: Client = {
   write: (bootstrap, topic) =>
     Promise.resolve(
       writingLines([
-        ...[kcat().use ?? '', '-b', bootstrap, '-P', '-t', topic],
-        ...['-X', 'enable.idempotence=true', '-X', 'acks=all', '-X', 'linger.ms=0'],
+        kcat().use ?? '',
+        ...`-b ${bootstrap} -P -t ${topic} -X enable.idempotence=true -X acks=all -X linger.ms=0`.split(' '),
       ]),
     ),
   read: (bootstrap, topic) =>
@@ -185,16 +185,18 @@ const javaClient: Client = {
     Promise.resolve(
       writingLines([
         ...(kafkaTool().use?.('org.apache.kafka.tools.ConsoleProducer') ?? []),
-        ...['--bootstrap-server', bootstrap, '--topic', topic, '--command-property', 'acks=all'],
+        ...`--bootstrap-server ${bootstrap} --topic ${topic}`.split(' '),
         // It goes to another partition after that many bytes.
-        ...['--command-property', 'batch.size=200'],
+        ...'--command-property acks=all --command-property batch.size=200'.split(' '),
       ]),
     ),
   read: (bootstrap, topic) =>
     Promise.resolve(
       readingLines([
         ...(kafkaTool().use?.('org.apache.kafka.tools.consumer.ConsoleConsumer') ?? []),
-        ...['--bootstrap-server', bootstrap, '--topic', topic, '--from-beginning', '--group', freshName('failover')],
+        ...`--bootstrap-server ${bootstrap} --topic ${topic} --from-beginning --group ${freshName('failover')}`.split(
+          ' ',
+        ),
       ]),
     ),
 };

@@ -78,8 +78,8 @@ describe('consumers in a rack of their own', () => {
 
   const kcatReads = (): string[] => [
     kcat().use ?? '',
-    ...['-b', suite.cluster.bootstrap, '-C', '-t', topic, '-p', '0', '-o', 'beginning', '-q', '-u'],
-    ...['-X', `client.rack=${RACK}`, '-X', 'fetch.wait.max.ms=100', '-e'],
+    ...`-b ${suite.cluster.bootstrap} -C -t ${topic} -p 0 -o beginning -q -u`.split(' '),
+    ...`-X client.rack=${RACK} -X fetch.wait.max.ms=100 -e`.split(' '),
   ];
 
   test.skipIf(kcat().missing !== undefined)(
@@ -92,8 +92,9 @@ describe('consumers in a rack of their own', () => {
 
   const javaReads = (...args: string[]): string[] => [
     ...(kafkaTool().use?.('org.apache.kafka.tools.consumer.ConsoleConsumer') ?? []),
-    ...['--bootstrap-server', suite.cluster.bootstrap, '--topic', topic, '--partition', '0', '--offset', 'earliest'],
-    ...['--command-property', `client.rack=${RACK}`, '--timeout-ms', '60000', ...args],
+    ...`--bootstrap-server ${suite.cluster.bootstrap} --topic ${topic} --partition 0 --offset earliest`.split(' '),
+    ...`--command-property client.rack=${RACK} --timeout-ms 60000`.split(' '),
+    ...args,
   ];
 
   test.skipIf(kafkaTool().missing !== undefined)(
