@@ -91,6 +91,18 @@ describe('what is sent again', () => {
     expect(writer.leader).toBe(2);
   });
 
+  test('goes to a leader that was told as none in its own epoch before, and stays when it is told so later', () => {
+    const { ledger, writer } = ready();
+    ledger.issue(0);
+    const batch = sent(writer, 5);
+    writer.leads(-1, 1);
+    expect(writer.next(200)).toBeUndefined();
+    writer.leads(2, 1);
+    expect(sent(writer, 200)).toBe(batch);
+    writer.leads(-1, 1);
+    expect([writer.leader, writer.next(300)]).toEqual([2, undefined]);
+  });
+
   test('one by one from the oldest on: no later batch passes it', () => {
     const { ledger, writer } = ready();
     const batches = [0, 10, 20].map((ms) => (ledger.issue(ms), sent(writer, ms + 5)));
@@ -231,10 +243,15 @@ function played(world: readonly Move[], fault: Fault): { ledger: Ledger; answere
   for (const move of world) {
     if (move.kind === 'issue') for (let index = 0; index < move.count; index += 1) ledger.issue(nowMs);
     if (move.kind === 'wait') nowMs += move.ms;
-    if (move.kind === 'elect') writer.leads((epoch + 1) % 3, (epoch += 1));
+    if (move.kind === 'elect') {
+      epoch += 1;
+      if (epoch % 2 === 0) writer.leads(-1, epoch);
+      if (epoch % 3 !== 0) writer.leads(epoch % 3, epoch);
+    }
     if (move.kind === 'deliver') deliver(move.fate);
     pump();
   }
+  writer.leads(1, epoch + 1);
   for (let turn = 0; turn < 5_000 && ledger.open > 0; turn += 1) {
     nowMs += 50;
     pump();

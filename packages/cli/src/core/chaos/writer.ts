@@ -81,7 +81,9 @@ export class PartitionWriter {
 
   /** Who leads in which epoch, as anybody has told. What awaits an answer of a former leader is sent again to this one. */
   leads(node: number, epoch: number): void {
-    if (epoch <= this.leaderEpoch) return;
+    // A leader that a broker does not know how to reach yet is told as none, in the epoch in which it leads.
+    const isKnown = epoch === this.leaderEpoch && (this.leader >= 0 || node < 0);
+    if (epoch < this.leaderEpoch || isKnown) return;
     const moved = node !== this.leader;
     this.leaderEpoch = epoch;
     this.leader = node;
