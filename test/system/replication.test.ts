@@ -6,7 +6,9 @@ import { Producer } from '@platformatic/kafka';
 import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
 import { ApiKey, ErrorCode, errorName } from '@odradek/protocol';
-import { startCluster, type Cluster } from '../support/cluster.ts';
+import { freePort } from '@odradek/testkit';
+import { startCluster, type Cluster, type ClusterNode } from '../support/cluster.ts';
+import { RawFollower } from '../support/raw-follower.ts';
 import { expectNone } from '../support/raw-groups.ts';
 import {
   allInSync,
@@ -72,6 +74,40 @@ test('SIGSTOP of a leader: its partitions go on without it, and it comes back as
   await first.ready();
   await allInSync(cluster, topic);
   await allGoOn(writers);
+  expect(await ended(cluster, topic, writers)).toMatchObject(nothingWrong);
+});
+
+test('a node that comes back with an empty disk gets every record again, whichever node it is', async () => {
+  await using cluster = await threeNodes();
+  const { topic, writers } = await underWriters(cluster);
+  for (const node of cluster.nodes) {
+    await node.kill();
+    node.wipe();
+    await node.start();
+    await node.ready();
+    await allInSync(cluster, topic);
+    await allGoOn(writers);
+  }
+  expect(await ended(cluster, topic, writers)).toMatchObject(nothingWrong);
+});
+
+test('with a listener for brokers alone they copy over that one, and nobody follows at the port of clients', async () => {
+  await using cluster = await startCluster({ nodes: 3, isStopped: true });
+  const start = async (node: ClusterNode): Promise<void> => {
+    const [port = '', controllerPort = ''] = [node.address, node.controllerAddress].map((at) => at.split(':')[1] ?? '');
+    const own = `PLAINTEXT://127.0.0.1:${port},INNER://127.0.0.1:${await freePort()}`;
+    await node.start({
+      listeners: `${own},CONTROLLER://127.0.0.1:${controllerPort}`,
+      'advertised.listeners': own,
+      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      'inter.broker.listener.name': 'INNER',
+    });
+    await node.ready();
+  };
+  await Promise.all(cluster.nodes.map(start));
+  const { topic, writers } = await underWriters(cluster);
+  await allInSync(cluster, topic);
+  expect(await RawFollower.dial(cluster.node(1), { nodeId: 2 })).toMatch(/cannot be reached/);
   expect(await ended(cluster, topic, writers)).toMatchObject(nothingWrong);
 });
 
