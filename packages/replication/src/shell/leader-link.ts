@@ -5,19 +5,18 @@
  */
 import type { Clock, Counter, Limits, Logger, Random, Refusal, TimerHandle } from '@odradek/base';
 import { ErrorCode, errorName } from '@odradek/protocol';
-import { backoffMs, replicaFetchService } from '@odradek/rpc';
 import type {
   Diverging,
   Ending,
   FollowRefused,
-  FromFollower,
   FromLeader,
   ReplicaPart,
   ReplicaProgress,
-  Stream,
   StreamClient,
 } from '@odradek/rpc';
 import type { FollowedPartition } from '../replica-types.ts';
+import { LeaderDialler } from './leader-dialler.ts';
+import type { Outgoing } from './leader-dialler.ts';
 import type { ReplicationThrottle } from './replication-throttle.ts';
 
 /** A broker as metadata tells it: where it listens for other brokers, and of which registration that is. */
@@ -53,13 +52,13 @@ type Followed = {
   toldWhy: string;
 };
 
-type Outgoing = Stream<FromFollower, FromLeader>;
 type Batches = Extract<FromLeader, { kind: 'batches' }>;
 
 export class LeaderLink {
   readonly leaderId: number;
   readonly #room: LinkRoom;
   readonly #emptied: () => void;
+  readonly #dialler: LeaderDialler;
   readonly #followed = new Map<FollowedPartition, Followed>();
   readonly #bySlot = new Map<number, Followed>();
   #lastSlot = 0;
@@ -70,17 +69,8 @@ export class LeaderLink {
   #throttleTimer: TimerHandle | undefined;
   #unfollowDue: number[] = [];
   #stream: Outgoing | undefined;
-  /** With which the stream said hello, or the last dial was to. */
-  #saidEpoch: number | undefined;
-  /** Whom the last dial, or the wait for the next, was meant for. */
-  #aimedAt: ReplicaPeer | undefined;
-  #isDialling = false;
-  /** The last stream broke: nothing was heard of the broker since. */
-  #isCutOff = false;
-  #redial: TimerHandle | undefined;
-  /** Dials and streams that came to nothing since something was last received. */
-  #failures = 0;
-  #toldWhy = '';
+  /** With which the stream said hello. */
+  #saidEpoch = -1;
   /** What came and is not applied yet: the first of them from part `#partIndex` on. */
   #inbox: Batches[] = [];
   #partIndex = 0;
@@ -94,6 +84,7 @@ export class LeaderLink {
     this.leaderId = leaderId;
     this.#room = room;
     this.#emptied = emptied;
+    this.#dialler = new LeaderDialler(leaderId, room, (stream, brokerEpoch) => this.#opened(stream, brokerEpoch));
   }
 
   get isConnected(): boolean {
@@ -102,7 +93,7 @@ export class LeaderLink {
 
   /** The broker died, or the way to it broke, and it cannot be dialled. */
   get isCutOff(): boolean {
-    return this.#isCutOff;
+    return this.#dialler.isCutOff;
   }
 
   /** Follows a partition, or follows it anew: its epoch has changed. */
@@ -123,21 +114,15 @@ export class LeaderLink {
   /** Brokers, or the own registration, may have changed. */
   metadataChanged(): void {
     const epoch = this.#room.brokerEpoch();
-    if (epoch === undefined) return;
-    if (this.#stream !== undefined && epoch !== this.#saidEpoch) {
-      return this.#stream.close({ reason: 'closed', why: 'this broker has registered anew' });
+    if (this.#stream === undefined) this.#dialler.metadataChanged();
+    else if (epoch !== undefined && epoch !== this.#saidEpoch) {
+      this.#stream.close({ reason: 'closed', why: 'this broker has registered anew' });
     }
-    if (this.#redial === undefined) return;
-    const peer = this.#room.peerOf(this.leaderId);
-    const isNew = peer !== undefined && (this.#aimedAt === undefined || !isSame(peer, this.#aimedAt));
-    if (!isNew && epoch === this.#saidEpoch) return;
-    this.#failures = 0;
-    this.#redialIn(0);
   }
 
   close(why: string): void {
     this.#isOver = true;
-    this.#redial?.cancel();
+    this.#dialler.close();
     this.#throttleTimer?.cancel();
     for (const followed of this.#followed.values()) this.#silence(followed, false);
     this.#followed.clear();
@@ -160,33 +145,9 @@ export class LeaderLink {
     return followed;
   }
 
-  // Dialling.
-
-  #dialIfDue(): void {
-    if (this.#stream !== undefined || this.#isDialling || this.#redial !== undefined) return;
-    const { streams, peerOf, brokerEpoch } = this.#room;
-    const peer = peerOf(this.leaderId);
-    const epoch = brokerEpoch();
-    this.#aimedAt = peer;
-    this.#saidEpoch = epoch;
-    if (peer === undefined || epoch === undefined) return this.#failed();
-    this.#isDialling = true;
-    const target = { host: peer.host, port: peer.port, nodeId: this.leaderId, directoryId: null };
-    void streams.dial(replicaFetchService, target).then((dialled) => {
-      this.#isDialling = false;
-      if (this.#isOver) {
-        if (dialled.ok) dialled.stream.close();
-      } else if (dialled.ok) this.#opened(dialled.stream, epoch);
-      else {
-        this.#tell(dialled.ending);
-        this.#failed();
-      }
-    });
-  }
-
   #opened(stream: Outgoing, brokerEpoch: number): void {
     this.#stream = stream;
-    this.#isCutOff = false;
+    this.#saidEpoch = brokerEpoch;
     this.#isPaused = false;
     this.#lastSlot = 0;
     stream.onMessage((message) => {
@@ -202,29 +163,11 @@ export class LeaderLink {
 
   #closed(ending: Ending): void {
     this.#stream = undefined;
-    this.#isCutOff = ending.kind === 'broken';
     this.#inbox = [];
     this.#partIndex = 0;
     this.#unfollowDue = [];
     for (const followed of this.#followed.values()) this.#silence(followed, false);
-    this.#tell(ending);
-    this.#failed();
-  }
-
-  /** The first time it is dialled again at once: whoever leads now should not wait for it. */
-  #failed(): void {
-    const { limits, random } = this.#room;
-    this.#redialIn(this.#failures === 0 ? 0 : backoffMs(this.#failures, limits, random));
-    this.#failures += 1;
-  }
-
-  #redialIn(delayMs: number): void {
-    if (this.#isOver) return;
-    this.#redial?.cancel();
-    this.#redial = this.#room.clock.after(delayMs, () => {
-      this.#redial = undefined;
-      this.#turn();
-    });
+    this.#dialler.lost(ending);
   }
 
   // What is said.
@@ -262,8 +205,7 @@ export class LeaderLink {
       this.close(`broker ${this.leaderId} is not followed any more`);
       return this.#emptied();
     }
-    this.#dialIfDue();
-    if (this.#stream === undefined) return;
+    if (this.#stream === undefined) return this.#dialler.dial();
     this.#sliceEndMs = 0;
     this.#work();
     this.#sliceEndMs = 0;
@@ -312,10 +254,7 @@ export class LeaderLink {
   // What comes.
 
   #received(message: FromLeader): void {
-    this.#failures = 0;
-    if (this.#toldWhy !== '')
-      this.#room.log.info({ leader: this.leaderId }, `broker ${this.leaderId} is followed again`);
-    this.#toldWhy = '';
+    this.#dialler.heard();
     if (message.kind === 'answers') {
       for (const diverging of message.diverging) this.#diverges(diverging);
       for (const refused of message.refused) this.#refused(refused);
@@ -463,20 +402,7 @@ export class LeaderLink {
     const isUsual = USUAL_WHILE_LEADERS_MOVE.has(code);
     this.#room.log[isUsual ? 'debug' : 'warn'](fields, `a partition is not replicated for now: ${why}`);
   }
-
-  #tell({ kind, why }: Ending): void {
-    // Brokers hear of each other one after the other: who refuses one that it does not know yet soon does.
-    const isEarly = kind === 'refused' && this.#failures < USUAL_REFUSALS;
-    if (this.#toldWhy === why || kind === 'closed' || isEarly) return;
-    this.#toldWhy = why;
-    const fields = { leader: this.leaderId, kind };
-    const isTrouble = kind === 'refused' || kind === 'invalid';
-    this.#room.log[isTrouble ? 'error' : 'warn'](fields, `broker ${this.leaderId} cannot be followed: ${why}`);
-  }
 }
-
-/** Refusals in a row of which people are not told. */
-const USUAL_REFUSALS = 4;
 
 /** Truncations in a row before a wait: each epoch in which the logs differ may take one. */
 const FREE_REPOSITIONS = 8;
@@ -489,7 +415,3 @@ const USUAL_WHILE_LEADERS_MOVE: ReadonlySet<number> = new Set([
   ErrorCode.NOT_LEADER_OR_FOLLOWER,
   ErrorCode.UNKNOWN_TOPIC_ID,
 ]);
-
-function isSame(one: ReplicaPeer, other: ReplicaPeer): boolean {
-  return one.host === other.host && one.port === other.port && one.epoch === other.epoch;
-}

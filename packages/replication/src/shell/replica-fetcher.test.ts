@@ -227,6 +227,16 @@ test('a broker that registers anew says so on a stream of its own', async () => 
   expect(hand.named()).toMatchObject([{ slot: 1, partition: 0 }]);
 });
 
+test('a broker that registers anew while it dials says hello with its new epoch', async () => {
+  const hand = await Hand.follow();
+  hand.last.stream.destroy('a test breaks it');
+  await hand.cluster.clock.advance(2);
+  hand.cluster.register(2);
+  await hand.cluster.clock.advance(20);
+  expect(hand.last.heard[0]).toEqual({ kind: 'hello', brokerEpoch: 21 });
+  expect(hand.streams).toHaveLength(2);
+});
+
 test('a leader that metadata learns of late is dialled as soon as it does', async () => {
   const cluster = await ReplicaCluster.start({ delayMsMax: 1 });
   const { epochs, fetcher } = cluster.broker(2);
