@@ -1,9 +1,12 @@
 /**
  * Nodes that are processes of this machine: found by the port they listen on, or by a process id or a file that holds one. A node that was
- * killed is started again as it was (command line, directory and environment, as the system remembers them), or by --start-command.
+ * killed is started again as it was (command line, directory and environment, as the system remembers them), or by --start-command; what it
+ * says then is in the temporary directory, in `odradek-chaos-node-ID.log`.
  */
-import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { spawn, type StdioOptions } from 'node:child_process';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { flagOf, type builtIn, type Target } from '../../core/chaos/commands.ts';
 import type { Action } from '../../core/chaos/scenarios.ts';
@@ -39,7 +42,7 @@ export function processes(named: ReadonlyMap<number, string>): Driver {
   const start = (target: Target): void => {
     const recipe = recipes.get(target.id);
     if (recipe === undefined) throw new CommandError(`node ${target.id} was not stopped by this run`);
-    const pid = startAgain(recipe);
+    const pid = startAgain(recipe, join(tmpdir(), `odradek-chaos-node-${target.id}.log`));
     // An id that was given is that of a process that has ended.
     if (/^\d+$/.test(pids.get(target.id) ?? '')) pids.set(target.id, String(pid));
   };
@@ -79,9 +82,12 @@ function recipeOf(pid: number): Recipe {
   }
 }
 
-/** It goes on when this run has ended. */
-function startAgain({ command: [file = '', ...args], directory, environment }: Recipe): number {
-  const child = spawn(file, args, { cwd: directory, env: environment, detached: true, stdio: 'ignore' });
+/** It goes on when this run has ended. @param output a file for what it says, written anew */
+function startAgain({ command: [file = '', ...args], directory, environment }: Recipe, output: string): number {
+  const descriptor = openSync(output, 'w');
+  const stdio: StdioOptions = ['ignore', descriptor, descriptor];
+  const child = spawn(file, args, { cwd: directory, env: environment, detached: true, stdio });
+  closeSync(descriptor);
   child.on('error', () => undefined); // it does not answer then, which is told
   child.unref();
   return child.pid ?? -1;

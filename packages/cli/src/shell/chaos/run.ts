@@ -24,6 +24,8 @@ const LOOK_MS = 20;
 const CALM_MS = 1_000;
 const ADMIN_WITHIN_MS = 30_000;
 const PROBE_WITHIN_MS = 2_000;
+/** What is waited for is told after so long. */
+const TOLD_AFTER_MS = 10_000;
 
 export type ChaosOptions = {
   readonly bootstrap: string;
@@ -170,7 +172,7 @@ class ChaosRun {
       longestGapPartition: gaps.indexOf(longest),
     });
     const gap = `longest gap ${longest.toFixed(0)} ms on partition ${gaps.indexOf(longest)}`;
-    this.options.say?.(`${(toMs / 1_000).toFixed(1).padStart(6)} s  round ${round + 1}: ${gap}`);
+    this.say(`round ${round + 1}: ${gap}`);
   }
 
   private async step(step: Step, round: number): Promise<void> {
@@ -193,7 +195,7 @@ class ChaosRun {
     if (target === undefined) throw new CommandError(`the cluster has no node ${node}`);
     this.doing = `${action} node ${node}`;
     const atMs = this.now();
-    this.options.say?.(`${(atMs / 1_000).toFixed(1).padStart(6)} s  ${action} node ${node}`);
+    this.say(`${action} node ${node}`);
     const isFault = remedyOf(action) !== undefined;
     if (isFault) {
       const event: Event & { untilMs?: number } = { atMs: round1(atMs), node, what: action };
@@ -216,9 +218,7 @@ class ChaosRun {
       const remedy = remedyOf(action);
       if (remedy === undefined) continue;
       await this.act(remedy, node).catch((error: unknown) => {
-        this.options.say?.(
-          `could not ${remedy} node ${node}: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        this.say(`could not ${remedy} node ${node}: ${error instanceof Error ? error.message : String(error)}`);
       });
     }
   }
@@ -299,9 +299,15 @@ class ChaosRun {
 
   private async until(claim: string, holds: () => boolean | Promise<boolean>): Promise<boolean> {
     this.doing = `until ${claim}`;
-    const untilMs = this.now() + this.options.recoverWithinMs;
+    const fromMs = this.now();
+    const untilMs = fromMs + this.options.recoverWithinMs;
+    let isTold = false;
     for (;;) {
       if (await holds()) return true;
+      if (!isTold && this.now() > fromMs + TOLD_AFTER_MS) {
+        isTold = true;
+        this.say(`waits until ${claim} (${this.describeSightings()})`);
+      }
       if (this.now() >= untilMs) return false;
       await this.look();
     }
@@ -316,6 +322,10 @@ class ChaosRun {
     this.options.signal?.throwIfAborted();
     this.tellProgress(this.doing);
     await sleep(LOOK_MS);
+  }
+
+  private say(what: string): void {
+    this.options.say?.(`${(this.now() / 1_000).toFixed(1).padStart(6)} s  ${what}`);
   }
 
   private tellProgress(doing: string): void {
