@@ -54,7 +54,7 @@ describe('odradek chaos run', () => {
     expect(report.rounds).toMatchObject([{ round: 1, victims: [1] }]);
     expect(report.events.map(({ what, node }) => `${what} ${node}`)).toEqual(['kill 1', 'start 1']);
     expect(report.timeline.acknowledged.flat().reduce((sum, count) => sum + count, 0)).toBe(report.writes.acknowledged);
-    expect(stderr).toMatch(/ s {2}kill node 1\n.* s {2}start node 1\n.* s {2}round 1: longest gap \d+ ms/);
+    expect(stderr).toMatch(/ s {2}kill node 1\n.* s {2}start node 1\n(?:.*\n)*.* s {2}round 1: longest gap \d+ ms/);
     const html = readFileSync(page, 'utf8');
     expect(html).toContain('<h1>kill <span class="kept">kept</span></h1>');
     expect(html).not.toMatch(/(?:src|href)=/);

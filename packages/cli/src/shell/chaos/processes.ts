@@ -1,16 +1,17 @@
 /**
  * Nodes that are processes of this machine: found by the port they listen on, or by a process id or a file that holds one. A node that was
  * killed is started again as it was (command line, directory and environment, as the system remembers them), or by --start-command; what it
- * says then is in the temporary directory, in `odradek-chaos-node-ID.log`.
+ * says then is in a temporary directory.
  */
 import { spawn, type StdioOptions } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { flagOf, type builtIn, type Target } from '../../core/chaos/commands.ts';
 import type { Action } from '../../core/chaos/scenarios.ts';
 import { CommandError, usageError } from '../../core/refusal.ts';
+import { note } from '../terminal.ts';
 import { driverOf, type Driver, type Table } from './driver.ts';
 
 const GONE_WITHIN_MS = 60_000;
@@ -33,6 +34,14 @@ export function processes(named: ReadonlyMap<number, string>): Driver {
     if (named.size > 0 && text === undefined) throw usageError(`--processes names no process of node ${target.id}`);
     return text === undefined ? listenerOf(target) : pidFrom(text);
   };
+  let directory: string | undefined;
+  const outputs = (): string => {
+    if (directory === undefined) {
+      directory = mkdtempSync(join(tmpdir(), 'odradek-chaos-'));
+      note(`what nodes say that are started again is in ${directory}`);
+    }
+    return directory;
+  };
   const end = async (target: Target, signal: NodeJS.Signals): Promise<void> => {
     const pid = pidOf(target);
     recipes.set(target.id, recipeOf(pid));
@@ -42,7 +51,7 @@ export function processes(named: ReadonlyMap<number, string>): Driver {
   const start = (target: Target): void => {
     const recipe = recipes.get(target.id);
     if (recipe === undefined) throw new CommandError(`node ${target.id} was not stopped by this run`);
-    const pid = startAgain(recipe, join(tmpdir(), `odradek-chaos-node-${target.id}.log`));
+    const pid = startAgain(recipe, join(outputs(), `node-${target.id}.log`));
     // An id that was given is that of a process that has ended.
     if (/^\d+$/.test(pids.get(target.id) ?? '')) pids.set(target.id, String(pid));
   };
