@@ -160,6 +160,10 @@ export type Limits = {
   /** Bytes of one partition, and of one stream, that a leader sends a follower ahead of its acknowledgements. */
   readonly replicaPartitionWindowBytes: number;
   readonly replicaStreamWindowBytes: number;
+  /** Of that, bytes of partitions that are behind as long as others of the stream are written to: what is written waits behind them. */
+  readonly replicaBehindBytes: number;
+  /** For how long others count as written to. */
+  readonly replicaTailBusyMs: number;
   /** Reads from disk at once for one follower that is behind. */
   readonly replicaReadsAtOnceMax: number;
   /** How long it takes at most until the end of a stream is heard that ended before a request came: answers that name leaders wait so long. */
@@ -274,6 +278,8 @@ export const production: Limits = {
   replicaPartBytes: 256 * 1024,
   replicaPartitionWindowBytes: 4 * MIB,
   replicaStreamWindowBytes: 16 * MIB,
+  replicaBehindBytes: 1 * MIB,
+  replicaTailBusyMs: 1_000,
   replicaReadsAtOnceMax: 4,
   metadataListenMs: 2,
   leaderSettleMs: 50,
@@ -371,6 +377,8 @@ export const tiny: Limits = {
   replicaPartBytes: 512,
   replicaPartitionWindowBytes: 2 * 1024,
   replicaStreamWindowBytes: 4 * 1024,
+  replicaBehindBytes: 1024,
+  replicaTailBusyMs: 20,
   replicaReadsAtOnceMax: 2,
   metadataListenMs: 1,
   leaderSettleMs: 5,

@@ -56,6 +56,8 @@ export class FollowerStream implements SlotOwner {
   #progressTimer: TimerHandle | undefined;
   /** Sent and not acknowledged. */
   #sentBytes = 0;
+  /** Of that, what was sent to who is behind. */
+  #behindBytes = 0;
   /** What reads from disk may bring, or have brought. */
   #reservedBytes = 0;
   #readsUnderWay = 0;
@@ -127,7 +129,9 @@ export class FollowerStream implements SlotOwner {
         return this.#invalid(`broker ${brokerId} says that it has ${topic}-${partition} up to ${endOffset}: ${sent}`);
       }
       slot.endOffset = endOffset;
-      this.#sentBytes -= slot.unacknowledged.arrived(endOffset);
+      const arrivedBytes = slot.unacknowledged.arrived(endOffset);
+      this.#sentBytes -= arrivedBytes;
+      this.#countBehind(slot, -Math.min(arrivedBytes, slot.behindBytes));
       slot.partition.replicaHas({ brokerId, brokerEpoch, endOffset, logStartOffset });
       if (slot.state === 'full' && slot.unacknowledged.bytes < replicaPartitionWindowBytes) this.#enqueue(slot);
     }
@@ -236,14 +240,16 @@ export class FollowerStream implements SlotOwner {
 
   /** @returns whether there was anything to send */
   #sendMessage(): boolean {
-    const { stream, limits } = this.#options;
+    const { stream, limits, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
     const parts: ReplicaPart[] = [];
     let bytes = 0;
     this.#lanes.beginMessage();
     while (bytes < limits.replicaMessageBytes && parts.length < limits.replicaNamesPerMessageMax) {
       const usedBytes = this.#sentBytes + this.#reservedBytes;
       const queuedBytes = bytes + stream.queuedBytes();
-      const slot = this.#lanes.next({ usedBytes, readsUnderWay: this.#readsUnderWay, queuedBytes });
+      const behindBytes = this.#behindBytes + this.#reservedBytes;
+      const slot = this.#lanes.next({ nowMs, usedBytes, behindBytes, readsUnderWay: this.#readsUnderWay, queuedBytes });
       if (slot === undefined) break;
       bytes += this.#take(slot, parts);
     }
@@ -264,7 +270,8 @@ export class FollowerStream implements SlotOwner {
       return 0;
     }
     if (this.#isHeldBack(slot)) return 0;
-    const maxBytes = Math.min(roomBytes, slot.isTail ? limits.replicaPartBytes : limits.replicaMessageBytes);
+    const isSmall = slot.isTail || this.#lanes.isTailBusy(this.#options.clock.monotonicMs());
+    const maxBytes = Math.min(roomBytes, isSmall ? limits.replicaPartBytes : limits.replicaMessageBytes);
     const read = slot.partition.readForReplica(slot.nextOffset, maxBytes);
     if (read instanceof Promise) {
       this.#await(slot, read, maxBytes);
@@ -309,11 +316,17 @@ export class FollowerStream implements SlotOwner {
       slot.nextOffset = endOf(chunks);
       slot.unacknowledged.sent(slot.nextOffset, sizeBytes);
       this.#sentBytes += sizeBytes;
+      if (!slot.isTail) this.#countBehind(slot, sizeBytes);
       slot.isProgressDue = false;
       if (throttle.isThrottled(partition)) throttle.record(sizeBytes);
     }
     this.#continue(slot);
     return sizeBytes;
+  }
+
+  #countBehind(slot: ReplicaSlot, bytes: number): void {
+    slot.behindBytes += bytes;
+    this.#behindBytes += bytes;
   }
 
   #continue(slot: ReplicaSlot): void {
@@ -390,6 +403,7 @@ export class FollowerStream implements SlotOwner {
   #forget(slot: ReplicaSlot): void {
     this.#slots.delete(slot.number);
     this.#sentBytes -= slot.unacknowledged.bytes;
+    this.#countBehind(slot, -slot.behindBytes);
     // A read that is under way gives back its own room when it ends.
     if (slot.state !== 'reading') this.#release(slot);
     slot.state = 'gone';

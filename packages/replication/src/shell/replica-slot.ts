@@ -35,6 +35,8 @@ export class ReplicaSlot implements ReplicaWatcher {
   endOffset: number;
   /** Read from disk, and not sent yet. */
   found: readonly Buffer[] | undefined;
+  /** Of what is unacknowledged, bytes that were sent while it was behind. */
+  behindBytes = 0;
   /** Bytes that its read from disk may bring. */
   reservedBytes = 0;
   isProgressDue = false;

@@ -6,7 +6,7 @@ import { ReplicaSlot } from './replica-slot.ts';
 import { SlotLanes } from './slot-lanes.ts';
 
 const bounds = limits.tiny;
-const empty = { usedBytes: 0, readsUnderWay: 0, queuedBytes: 0 };
+const empty = { nowMs: 0, usedBytes: 0, behindBytes: 0, readsUnderWay: 0, queuedBytes: 0 };
 const owner = { slotAppended() {}, slotMoved() {}, slotLost() {} };
 
 function slot(number: number): ReplicaSlot {
@@ -65,4 +65,23 @@ test('who is behind leaves a quarter of the window to the tail, and waits while 
   expect(waits({ usedBytes: most, readsUnderWay: bounds.replicaReadsAtOnceMax }, 'found')).toBe(false);
   expect(waits({ queuedBytes: bounds.replicaMessageBytes * 2 }, 'found')).toBe(true);
   expect(waits({ queuedBytes: bounds.replicaMessageBytes * 2 }, 'tail')).toBe(false);
+});
+
+test('while others are written to, who is behind has little under way; when they have been quiet for a while, all there is room for', () => {
+  const lanes = new SlotLanes(bounds);
+  const behind = slot(1);
+  const much = { ...empty, behindBytes: bounds.replicaBehindBytes };
+  const takes = (room: typeof empty): boolean => {
+    lanes.beginMessage();
+    lanes.enqueue(behind, 'behind');
+    return lanes.next(room) === behind;
+  };
+  expect([takes(much), lanes.isTailBusy(0)]).toEqual([true, false]);
+  lanes.enqueue(slot(2), 'tail');
+  expect(lanes.next(empty)?.number).toBe(2);
+  expect(lanes.isTailBusy(0)).toBe(true);
+  const turns = Array.from({ length: 16 }, () => takes(much));
+  expect(turns, 'also when it is its turn').not.toContain(true);
+  expect(takes({ ...much, behindBytes: bounds.replicaBehindBytes - 1 })).toBe(true);
+  expect(takes({ ...much, nowMs: bounds.replicaTailBusyMs })).toBe(true);
 });

@@ -16,8 +16,12 @@ const MESSAGES_AHEAD = 2;
 const TAIL_SHARE = 1 / 4;
 
 export type Room = {
+  /** Monotonic. */
+  readonly nowMs: number;
   /** Bytes that are under way or being read. */
   readonly usedBytes: number;
+  /** Those of them that are sent to who is behind. */
+  readonly behindBytes: number;
   readonly readsUnderWay: number;
   /** Bytes that the connection has not taken yet: the tail waits behind them. */
   readonly queuedBytes: number;
@@ -29,6 +33,8 @@ export class SlotLanes {
   readonly #behind: BoundedQueue<ReplicaSlot>;
   readonly #found: BoundedQueue<ReplicaSlot>;
   #messageCount = 0;
+  /** When the tail had something to send last. */
+  #tailMs = -Infinity;
 
   /** @param limits a slot that has gone holds its place until its turn, hence twice as many */
   constructor(limits: Limits) {
@@ -46,6 +52,11 @@ export class SlotLanes {
     return state === 'found' ? this.#found.push(slot) : this.#behind.push(slot);
   }
 
+  /** Somebody waits for records at the log end: who is behind sends little at a time, since the follower takes all in its order. */
+  isTailBusy(nowMs: number): boolean {
+    return nowMs - this.#tailMs < this.#limits.replicaTailBusyMs;
+  }
+
   /** A message begins. */
   beginMessage(): void {
     this.#messageCount += 1;
@@ -58,8 +69,10 @@ export class SlotLanes {
     return this.#nextTail(room) ?? this.#nextFound(room) ?? this.#nextBehind(room, TAIL_SHARE);
   }
 
-  #nextTail({ usedBytes }: Room): ReplicaSlot | undefined {
-    return usedBytes < this.#limits.replicaStreamWindowBytes ? live(this.#tail) : undefined;
+  #nextTail({ usedBytes, nowMs }: Room): ReplicaSlot | undefined {
+    const slot = usedBytes < this.#limits.replicaStreamWindowBytes ? live(this.#tail) : undefined;
+    if (slot !== undefined) this.#tailMs = nowMs;
+    return slot;
   }
 
   /** What was read has its room in the window already. Acknowledgements of what is queued bring the next turn. */
@@ -67,8 +80,10 @@ export class SlotLanes {
     return queuedBytes < this.#limits.replicaMessageBytes * MESSAGES_AHEAD ? live(this.#found) : undefined;
   }
 
-  #nextBehind({ usedBytes, readsUnderWay, queuedBytes }: Room, leftToTail: number): ReplicaSlot | undefined {
-    const { replicaStreamWindowBytes, replicaReadsAtOnceMax, replicaMessageBytes } = this.#limits;
+  #nextBehind(room: Room, leftToTail: number): ReplicaSlot | undefined {
+    const { usedBytes, behindBytes, readsUnderWay, queuedBytes, nowMs } = room;
+    const { replicaStreamWindowBytes, replicaReadsAtOnceMax, replicaMessageBytes, replicaBehindBytes } = this.#limits;
+    if (behindBytes >= replicaBehindBytes && this.isTailBusy(nowMs)) return undefined;
     const hasRoom = usedBytes < replicaStreamWindowBytes * (1 - leftToTail) && readsUnderWay < replicaReadsAtOnceMax;
     return hasRoom && queuedBytes < replicaMessageBytes * MESSAGES_AHEAD ? live(this.#behind) : undefined;
   }
