@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { spawnKafka } from '@odradek/testkit';
+import { ApiKey } from '@odradek/protocol';
 import { ApacheKafka } from '../support/apache-kafka.ts';
 import { kafkaTool, must, run, title } from '../support/run.ts';
 import { eventually } from '../support/target.ts';
@@ -16,8 +17,8 @@ const need = kafkaTool();
 const TOOLS = 'org.apache.kafka.tools';
 const REASSIGN = `${TOOLS}.reassign.ReassignPartitionsCommand`;
 const TOPIC = 'moved';
-const BATCHES = 6;
-const BATCH_BYTES = 500_000;
+const BATCHES = 40;
+const BATCH_BYTES = 75_000;
 /** So slow that a move is still under way when the next tool looks. */
 const SLOW = '2000';
 
@@ -50,36 +51,33 @@ async function story(bootstrap: string, directories: readonly string[], files: s
     return ['--reassignment-json-file', path];
   }
 
-  async function moved(directory: string): Promise<void> {
-    await eventually(
-      'the move is completed',
-      async () => (await placed()).join() === `${TOPIC}-0 ${directory}`,
-      60_000,
-    );
+  using wire = await Wire.open(bootstrap);
+
+  /** Asked without a tool, which takes its time to start. */
+  async function held(): Promise<string[]> {
+    const { results } = await wire.call(ApiKey.DescribeLogDirs, { topics: [{ topic: TOPIC, partitions: [0] }] }, 4);
+    return results.flatMap(({ logDir, topics }) => topics.map(() => logDir));
   }
 
-  using wire = await Wire.open(bootstrap);
   const reassign = (...args: string[]): string[] => tool(REASSIGN, ...server, ...args);
   await must(tool(`${TOOLS}.TopicCommand`, ...server, '--create', '--topic', TOPIC, '--partitions', '1'));
   for (let sent = 0; sent < BATCHES; sent += 1)
     expect((await produce(wire, TOPIC, batchOf(`${sent} `.padEnd(BATCH_BYTES, 'x')))).errorCode).toBe(0);
-  const [from = ''] = (await placed()).map((one) => one.split(' ')[1] ?? '');
+  const [from = ''] = await held();
   const to = directories.find((directory) => directory !== from) ?? '';
   const isSecond = to === directories[1];
   if (!isSecond) directories = directories.toReversed();
 
   tell(await must(reassign('--execute', ...moves(to))));
-  await moved(to);
-  tell((await placed()).join());
+  await eventually('the move is completed', async () => (await held()).join() === to, 60_000);
   tell(await must(reassign('--verify', ...moves(to))));
   expect((await fetchFrom(wire, TOPIC, 0)).records?.length).toBeGreaterThan(BATCH_BYTES);
 
   tell(await must(reassign('--execute', '--replica-alter-log-dirs-throttle', SLOW, ...moves(from))));
   tell((await placed()).toSorted().join('; '));
   tell(await must(reassign('--verify', ...moves(from))));
-  tell(await must(reassign('--verify', '--preserve-throttles', ...moves(to))));
   tell(await must(reassign('--cancel', ...moves(from))));
-  tell((await placed()).join());
+  expect(await held()).toEqual([to]);
 
   const refused = await run(reassign('--execute', ...moves('/nowhere/at/all')));
   expect(refused.code).not.toBe(0);
@@ -101,14 +99,14 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools and seve
         const ours = ['one', 'two'].map((name) => join(directory, 'ours', name));
         await using node = await spawnKafka({ directory, config: { 'log.dirs': ours.join(','), 'node.id': '1' } });
         const told = await story(node.bootstrap, ours, directory);
-        expect(told).toHaveLength(10);
+        expect(told).toHaveLength(7);
         for (const [at, words] of [
           [0, `Successfully started moving log directory to <second> for replica ${TOPIC}-0 with broker 1`],
-          [2, `Reassignment of replica ${TOPIC}-0-1 completed successfully.`],
-          [3, 'The replica-alter-dir throttle limit was set to 2000 B/s'],
-          [4, 'on its way'],
-          [5, `Reassignment of replica ${TOPIC}-0-1 is still in progress.`],
-          [7, `Successfully started moving log directory to <second> for replica ${TOPIC}-0 with broker 1`],
+          [1, `Reassignment of replica ${TOPIC}-0-1 completed successfully.`],
+          [2, 'The replica-alter-dir throttle limit was set to 2000 B/s'],
+          [3, 'on its way'],
+          [4, `Reassignment of replica ${TOPIC}-0-1 is still in progress.`],
+          [5, `Successfully started moving log directory to <second> for replica ${TOPIC}-0 with broker 1`],
         ] as const)
           expect(told[at]).toContain(words);
         expect(told.at(-1)).toContain('LogDirNotFoundException');
@@ -116,6 +114,8 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools and seve
         const theirs = ['one', 'two'].map((name) => join(directory, 'theirs', name));
         await using kafka = await ApacheKafka.format(need.use ?? (() => []), join(directory, 'theirs'), {
           'log.dirs': theirs.join(','),
+          // It copies so much before it looks at the rate again, some ten seconds later.
+          'replica.fetch.max.bytes': '1',
         });
         await kafka.start();
         expect(told).toEqual(await story(kafka.bootstrap, theirs, directory));

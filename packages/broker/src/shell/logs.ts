@@ -111,6 +111,7 @@ export class BrokerLogs implements MetadataFollower {
       ...this.#checkpointOf(),
       intervalMs: this.#options.config.get('replica.high.watermark.checkpoint.interval.ms'),
       partitions: () => replicas.partitions(),
+      faulted: (directory, fault) => this.manager.faulted(directory, fault),
     });
     this.#checkpoint.start();
   }

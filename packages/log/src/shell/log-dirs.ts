@@ -50,6 +50,19 @@ export class LogDirs implements Iterable<LogDir> {
     return this.of(path)?.online === true;
   }
 
+  /** A directory that cannot be asked for its room any more is gone, and offline from here on. */
+  status(): LogDirStatus[] {
+    return this.#dirs.map((dir) => {
+      try {
+        return dir.status();
+      } catch (cause) {
+        if (!(cause instanceof StorageFault)) throw cause;
+        this.faulted(dir.path, cause);
+        return dir.status();
+      }
+    });
+  }
+
   countOf(state: 'online' | 'full' | 'offline'): number {
     return this.#dirs.filter((dir) => (dir.online ? (dir.full ? 'full' : 'online') : 'offline') === state).length;
   }

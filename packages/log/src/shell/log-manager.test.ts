@@ -1,4 +1,4 @@
-import { Prng } from '@odradek/base';
+import { Prng, StorageFault } from '@odradek/base';
 import { SimClock, SimFiles, drain } from '@odradek/base/testing';
 import { expect, test } from 'vitest';
 import { testLogConfig } from '../testing/config.ts';
@@ -242,4 +242,24 @@ test('log manager: the epochs that a recovery found in the batches are there aft
   const again = await openManager({ files });
   expect(openLog(again).latestEpoch).toBe(3);
   await again.close();
+});
+
+test('manager: a directory that has vanished is offline as soon as anybody asks for its room', async () => {
+  const files = new SimFiles();
+  const offline: string[] = [];
+  const manager = await openManager({
+    files,
+    logDirs: ['/one', '/two'],
+    onOffline: ({ path }) => void offline.push(path),
+  });
+  const freeBytes = files.freeBytes.bind(files);
+  files.freeBytes = (path) => {
+    if (path === '/two') throw new StorageFault(path, Object.assign(new Error('gone'), { code: 'ENOENT' }));
+    return freeBytes(path);
+  };
+  expect(manager.status()).toMatchObject([
+    { path: '/one', online: true },
+    { path: '/two', online: false, totalBytes: -1, usableBytes: -1 },
+  ]);
+  expect([offline, manager.failedIds(), manager.onlineIds().length]).toEqual([['/two'], [], 1]);
 });

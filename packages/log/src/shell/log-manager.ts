@@ -260,9 +260,18 @@ export class LogManager implements LogKeeper {
     return this.#dirs.of(logDirectory)?.directoryId;
   }
 
+  /** Ids of the directories that have failed; one that could not be read tells none. */
+  failedIds(): string[] {
+    return Array.from(this.#dirs).flatMap(({ online, directoryId }) =>
+      online || directoryId === '' ? [] : [directoryId],
+    );
+  }
+
   /** Ids of the directories that get nothing new. */
   cordonedIds(): string[] {
-    return Array.from(this.#dirs).flatMap(({ cordoned, directoryId }) => (cordoned ? [directoryId] : []));
+    return Array.from(this.#dirs).flatMap(({ cordoned, directoryId }) =>
+      cordoned && directoryId !== '' ? [directoryId] : [],
+    );
   }
 
   onlineIds(): string[] {
@@ -275,7 +284,7 @@ export class LogManager implements LogKeeper {
   }
 
   status(): readonly LogDirStatus[] {
-    return Array.from(this.#dirs, (dir) => dir.status());
+    return this.#dirs.status();
   }
 
   checkpointRecoveryPoints(): void {

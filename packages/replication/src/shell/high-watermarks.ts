@@ -17,6 +17,8 @@ export type HighWatermarksOptions = {
   /** The directories that are online now. */
   readonly directories: () => readonly string[];
   readonly partitions: () => Iterable<CheckpointedPartition>;
+  /** A directory could not be written: whoever keeps it decides what that means. Left out: it is told, and tried again. */
+  readonly faulted?: (directory: string, fault: StorageFault) => void;
 };
 
 export type CheckpointedPartition = {
@@ -84,6 +86,7 @@ export class HighWatermarks {
       } catch (cause) {
         if (!(cause instanceof StorageFault)) throw cause;
         this.#options.log.error({ directory, err: cause }, 'the checkpoint of high watermarks was not written');
+        this.#options.faulted?.(directory, cause);
       }
     }
   }
