@@ -2,7 +2,7 @@ import { limits as allLimits, MetricsRegistry, NodeConfig, ok, Prng, silent, UUI
 import { SimClock } from '@odradek/base/testing';
 import { MetadataImage, record, type MetadataRecord } from '@odradek/metadata';
 import { noReplicaFetchers, type FollowedPartition } from '@odradek/replication';
-import { replicaFetchService, type FromFollower } from '@odradek/rpc';
+import { replicaFetchService, type Ending, type FromFollower } from '@odradek/rpc';
 import { SimStreams, type SimNode } from '@odradek/rpc/testing';
 import { expect, test } from 'vitest';
 import { ReplicaStreams } from './replica-streams.ts';
@@ -157,6 +157,29 @@ test.each([
   const dialled = await dialling;
   expect(dialled.ok).toBe(refused === undefined);
   if (!dialled.ok) expect(dialled.ending.why).toMatch(refused ?? /never/);
+});
+
+test('replica streams: a broker that stops ends the streams of its followers in words, and takes no other', async () => {
+  const world = new World();
+  world.apply(registered(1, 4, 8_000), registered(3, 5, 9_000));
+  world.replicas.serve(() => undefined);
+  await world.node.server.listen('', 8_000);
+  const target = { host: 'b1', port: 8_000, nodeId: 1, directoryId: null };
+  const follower = world.process(3);
+  const endings: Ending[] = [];
+  void follower.client.dial(replicaFetchService, target).then((dialled) => {
+    if (!dialled.ok) return void endings.push(dialled.ending);
+    dialled.stream.onClosed((ending) => endings.push(ending));
+    dialled.stream.send({ kind: 'hello', brokerEpoch: 5 });
+  });
+  await world.passes();
+  expect(endings).toEqual([]);
+  world.replicas.close();
+  await world.passes();
+  expect(endings).toMatchObject([{ kind: 'closed', by: 'peer', why: expect.stringContaining('broker 1 stops') }]);
+  const again = follower.client.dial(replicaFetchService, target);
+  await world.passes();
+  expect(await again).toMatchObject({ ok: false, ending: { kind: 'refused' } });
 });
 
 test('replica streams: a broker on its own follows nobody', () => {

@@ -33,6 +33,7 @@ export class ReplicaStreams implements MetadataFollower {
   readonly #options: ReplicaStreamsOptions;
   readonly #fetcher: ReplicaFetcher | undefined;
   readonly #throttles: Throttles;
+  #service: ReplicaService | undefined;
 
   constructor(options: ReplicaStreamsOptions) {
     this.#options = options;
@@ -62,6 +63,7 @@ export class ReplicaStreams implements MetadataFollower {
     const brokerEpochOf = (brokerId: number): number | undefined => image().cluster.broker(brokerId)?.epoch;
     const throttle = this.#throttles.leader;
     const service = new ReplicaService({ ...room, nodeId, throttle, partitionOf, brokerEpochOf });
+    this.#service = service;
     peers?.serve(replicaFetchService, {
       admit: (peer) => strangerProblem(image(), peer.nodeId, nodeId) ?? service.admit(peer),
       opened: (stream) => service.opened(stream),
@@ -92,9 +94,10 @@ export class ReplicaStreams implements MetadataFollower {
     follower.throttle(topic, configs.get('follower.replication.throttled.replicas') ?? '');
   }
 
-  /** Nothing is followed any more. Whoever follows is told when the node ends its streams. */
+  /** Nothing is followed any more, here or by others: the logs are about to be closed. */
   close(): void {
     this.#fetcher?.close();
+    this.#service?.close(`broker ${this.#options.nodeId} stops`);
   }
 }
 

@@ -30,6 +30,8 @@ export class ReplicaService implements ServiceHandler<FromFollower, FromLeader> 
   readonly #bytesOut: Counter;
   /** By broker. */
   readonly #followers = new Map<number, { readonly stream: Incoming; readonly follower: FollowerStream }>();
+  /** Why nobody is heard any more. */
+  #closedWhy: string | undefined;
 
   constructor(options: ReplicaServiceOptions) {
     const { metrics } = options;
@@ -40,7 +42,7 @@ export class ReplicaService implements ServiceHandler<FromFollower, FromLeader> 
 
   admit(peer: Peer): string | undefined {
     const { nodeId } = this.#options;
-    return peer.nodeId === nodeId ? `broker ${nodeId} does not follow itself` : undefined;
+    return this.#closedWhy ?? (peer.nodeId === nodeId ? `broker ${nodeId} does not follow itself` : undefined);
   }
 
   opened(stream: Incoming): void {
@@ -60,10 +62,20 @@ export class ReplicaService implements ServiceHandler<FromFollower, FromLeader> 
     });
   }
 
+  /** Ends every stream in words: the logs are about to be closed. */
+  close(why: string): void {
+    this.#closedWhy = why;
+    for (const { stream, follower } of this.#followers.values()) {
+      follower.over();
+      stream.close({ reason: 'closed', why });
+    }
+    this.#followers.clear();
+  }
+
   #greet(stream: Incoming, brokerEpoch: number): FollowerStream | undefined {
     const { clock, limits, log, throttle, partitionOf } = this.#options;
     const { nodeId } = stream.peer;
-    const why = this.#whyNot(nodeId, brokerEpoch);
+    const why = this.#closedWhy ?? this.#whyNot(nodeId, brokerEpoch);
     if (why !== undefined) {
       log.warn({ broker: nodeId, brokerEpoch, address: stream.peer.address }, `a follower is refused: ${why}`);
       stream.close({ reason: 'refused', why });
