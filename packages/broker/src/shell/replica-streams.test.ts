@@ -169,6 +169,7 @@ test('replica streams: a broker that stops ends the streams of its followers in 
   const endings: Ending[] = [];
   void follower.client.dial(replicaFetchService, target).then((dialled) => {
     if (!dialled.ok) return void endings.push(dialled.ending);
+    dialled.stream.onMessage(() => undefined);
     dialled.stream.onClosed((ending) => endings.push(ending));
     dialled.stream.send({ kind: 'hello', brokerEpoch: 5 });
   });
