@@ -6,6 +6,9 @@ import { expectNone, ready } from './raw-groups.ts';
 
 type Owned = readonly { readonly topicId: string; readonly partitions: readonly number[] }[];
 
+/** What a member may say of itself when it joins. */
+type JoinWords = { readonly rackId?: string; readonly serverAssignor?: string };
+
 const REBALANCE_TIMEOUT_MS = 60_000;
 
 export class RawConsumer {
@@ -13,15 +16,17 @@ export class RawConsumer {
   readonly #pipe: Pipeline;
   readonly #groupId: string;
   readonly #topics: readonly string[];
+  readonly #join: JoinWords;
   epoch = 0;
   owned: Owned = [];
   /** Whether the coordinator still has to hear what is owned now. */
   #untold = true;
 
-  constructor(pipe: Pipeline, groupId: string, topics: readonly string[]) {
+  constructor(pipe: Pipeline, groupId: string, topics: readonly string[], join: JoinWords = {}) {
     this.#pipe = pipe;
     this.#groupId = groupId;
     this.#topics = topics;
+    this.#join = join;
   }
 
   /** The first one joins. @returns whether it brought something new: another epoch or another assignment */
@@ -37,6 +42,7 @@ export class RawConsumer {
           memberEpoch: this.epoch,
           rebalanceTimeoutMs: isJoin ? REBALANCE_TIMEOUT_MS : -1,
           subscribedTopicNames: isJoin ? [...this.#topics] : null,
+          ...(isJoin ? this.#join : {}),
           topicPartitions: untold ? this.owned.map((each) => ({ ...each, partitions: [...each.partitions] })) : null,
         }),
       ({ errorCode }) => errorCode,
