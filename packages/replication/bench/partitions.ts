@@ -52,6 +52,7 @@ const replicas = new Replicas({
   highWatermarks: new Map(),
   limits: limits.production,
   lagMaxMs: 30_000,
+  brokerEpoch: () => -1,
   isr: { alterPartition: () => Promise.reject(new Error('one replica has nothing to propose')) },
   fetchers: noReplicaFetchers,
 });

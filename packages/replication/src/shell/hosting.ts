@@ -4,6 +4,7 @@
  */
 import { partitionKey, refuse, StorageFault } from '@odradek/base';
 import type { Clock, Logger, Refusal, TimerHandle } from '@odradek/base';
+import { NO_LEADER } from '@odradek/metadata';
 import type { Cluster, MetadataDelta, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { LogsPort, TopicSettings } from '../ports.ts';
@@ -19,6 +20,8 @@ export type HostingOptions = {
   readonly logs: LogsPort;
   readonly counters: Counters;
   readonly room: PartitionRoom;
+  /** Under which this life of the broker is registered; -1: it is not yet. */
+  readonly brokerEpoch: () => number;
   /** A topic's effective settings by the metadata applied so far. */
   readonly settingsOf: (topic: string) => TopicSettings;
   /** High watermarks as they were checkpointed before the start, by `topic-partition`. */
@@ -31,6 +34,7 @@ type Hosted = Partition | 'offline' | undefined;
 
 /** How long metadata may be applied in one piece before other work gets its turn. */
 const SLICE_MS = 5;
+const UNREGISTERED = -1;
 /** Between attempts to open what could not be opened: a full disk has room again some day. */
 const REOPEN_MS = 1_000;
 
@@ -43,6 +47,11 @@ export class Hosting {
   #reopening: TimerHandle | undefined;
   #isOver = false;
   #image: MetadataImage | undefined;
+  /**
+   * Metadata holds the registration of this life. Until then it tells of a life that is over: what that led has been given away since, since
+   * the log may have lost its end. Who led it once more at the old epoch would write other records where followers have its lost ones.
+   */
+  #knowsItself = false;
   #sliceEndMs = 0;
   #lastSettings: { readonly topic: string; readonly of: TopicSettings } | undefined;
 
@@ -62,16 +71,12 @@ export class Hosting {
       }
       this.#forgetIfEmpty(name);
     }
-    for (const topic of image.topics.all()) {
-      for (const partition of topic.partitions) {
-        this.#apply(topic, partition, false);
-        await this.#breathe();
-      }
-    }
+    await this.#applyAll(image);
   }
 
   /** What a committed batch changed. Calls must not overlap; resolves once all of it is served. */
   async apply(delta: MetadataDelta, image: MetadataImage): Promise<void> {
+    const knewItself = this.#knowsItself;
     this.#begin(image);
     for (const topic of delta.topicsDeleted.values()) {
       for (const { partition } of topic.partitions) {
@@ -86,6 +91,7 @@ export class Hosting {
     }
     await this.#reconfigure(delta);
     if (delta.brokers.size === 0) return;
+    if (!knewItself && this.#knowsItself) await this.#applyAll(image);
     for (const partition of this.partitions()) {
       partition.brokersChanged();
       await this.#breathe();
@@ -172,8 +178,19 @@ export class Hosting {
     return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, `broker ${this.#options.nodeId} does not lead ${name}`);
   }
 
+  async #applyAll(image: MetadataImage): Promise<void> {
+    for (const topic of image.topics.all()) {
+      for (const partition of topic.partitions) {
+        this.#apply(topic, partition, false);
+        await this.#breathe();
+      }
+    }
+  }
+
   #begin(image: MetadataImage): void {
     this.#image = image;
+    const { nodeId, brokerEpoch } = this.#options;
+    this.#knowsItself = (image.cluster.broker(nodeId)?.epoch ?? UNREGISTERED) === brokerEpoch();
     this.#sliceEndMs = 0;
     this.#lastSettings = undefined;
   }
@@ -192,7 +209,7 @@ export class Hosting {
     const settings = this.#settingsOf(name);
     const partition = this.find(name, index) ?? this.#open(topic, index, { ...settings, isNew });
     if (partition === undefined) return;
-    partition.assign(image, settings.minInsyncReplicas);
+    partition.assign(this.#knowsItself ? image : { ...image, leader: NO_LEADER }, settings.minInsyncReplicas);
   }
 
   #open(topic: TopicImage, index: number, as: TopicSettings & { isNew: boolean }): Partition | undefined {

@@ -261,3 +261,15 @@ test('a leader of nobody has no follower to look after, whatever time it is', as
   await rig.clock.advance(LAG_MAX_MS / 2);
   expect(controller.proposed).toEqual([[1]]);
 });
+
+test('a broker leads nothing before it has heard of its own registration: its log may lack what it had when it led', async () => {
+  const rig = await Rig.open({ brokerEpoch: 50 });
+  await rig.register(1, { epoch: 11 });
+  await rig.createTopic('t', { replicas: [1, 2] });
+  await rig.createTopic('u', { replicas: [2, 1], leader: 2 });
+  expect(now(rig.produce('t', { acks: 1 }))).toMatchObject([{ code: ErrorCode.NOT_LEADER_OR_FOLLOWER }]);
+  expect(rig.follow('t', 2)).toMatchObject({ kind: 'refused', code: ErrorCode.NOT_LEADER_OR_FOLLOWER });
+  await rig.register(1, { epoch: 50 });
+  expect(now(rig.produce('t', { acks: 1 }))).toMatchObject([{ code: 0, baseOffset: 0 }]);
+  expect(rig.partition('u').leader).toBe(2);
+});

@@ -55,6 +55,8 @@ export type ReplicasOptions = {
   readonly limits: Pick<Limits, 'waitersMax' | 'isrChangesPerRequestMax' | 'isrRetryMs' | 'isrJoinWaitMs'>;
   /** `replica.lag.time.max.ms` */
   readonly lagMaxMs: number;
+  /** Under which this life of the broker is registered; -1: it is not yet. */
+  readonly brokerEpoch: () => number;
   /** How leaders' proposals reach the controller. */
   readonly isr: IsrPort;
   /** Who keeps the partitions up to date that other brokers lead. */

@@ -39,6 +39,8 @@ export type RigOptions = {
   readonly highWatermarks?: ReadonlyMap<string, number>;
   readonly nodeId?: number;
   readonly random?: Random;
+  /** Of this life; left out: whatever metadata says of it. */
+  readonly brokerEpoch?: number;
   readonly isr?: IsrPort;
   readonly fetchers?: ReplicaFetchers;
   readonly log?: Logger;
@@ -77,6 +79,7 @@ export class Rig {
       highWatermarks: options.highWatermarks ?? new Map(),
       limits: { ...limits.production, ...options.limits },
       lagMaxMs: LAG_MAX_MS,
+      brokerEpoch: () => options.brokerEpoch ?? this.image.cluster.broker(options.nodeId ?? NODE)?.epoch ?? -1,
       isr: options.isr ?? noController,
       fetchers: options.fetchers ?? noReplicaFetchers,
     });

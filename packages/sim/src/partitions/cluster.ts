@@ -121,6 +121,7 @@ class PartitionCluster {
   async begin(): Promise<void> {
     this.#handle({ kind: 'activated' });
     for (const machine of this.#machines) await this.#start(machine);
+    for (const machine of this.#machines) while (await this.#metadata(machine));
     this.#beat();
     const brokerIds = this.#machines.slice(0, REPLICAS).map(({ id }) => id);
     const topic = {

@@ -57,19 +57,19 @@ export class Machine {
     return this.#stoppedEpoch === undefined ? base : { ...base, previousBrokerEpoch: this.#stoppedEpoch };
   }
 
-  /** Begins a life under a new registration, with the metadata so far. */
+  /** Begins a life under a new registration, with some of the metadata so far: the rest, and with it the registration itself, comes later. */
   async start(epoch: number, batches: readonly CommittedRecords[]): Promise<void> {
     this.epoch = epoch;
     this.life += 1;
     this.#stoppedEpoch = undefined;
     const image = new MetadataImage();
-    for (const committed of batches) image.applyBatch(committed);
-    this.applied = batches.length;
+    const { clock, module, isr, random } = this.#options;
+    this.applied = Math.max(0, batches.length - random.below(5));
+    for (const committed of batches.slice(0, this.applied)) image.applyBatch(committed);
     const fetchers: ReplicaFetchers = {
       follow: (partition) => this.#options.followed(this, partition),
       unfollow: () => this.#options.unfollowed(this),
     };
-    const { clock, module, isr, random } = this.#options;
     this.rig = await module.Rig.open({
       nodeId: this.id,
       files: this.files,
@@ -79,6 +79,7 @@ export class Machine {
       isr: isr(this),
       highWatermarks: this.#highWatermarks,
       random: new Prng(random.uint32()),
+      brokerEpoch: epoch,
     });
   }
 

@@ -63,6 +63,12 @@ const mutants: readonly Bug[] = [
     to: '',
   },
   {
+    bug: 'a broker that comes back leads again what its former life has led',
+    file: 'shell/hosting.ts',
+    from: 'this.#knowsItself ? image : { ...image, leader: NO_LEADER }',
+    to: 'image',
+  },
+  {
     bug: 'acks=all is answered at once',
     file: 'shell/producing.ts',
     from: 'result.lastOffset >= partition.highWatermark',
