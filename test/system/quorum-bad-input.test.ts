@@ -115,7 +115,7 @@ describe('a broker that speaks with an epoch of an earlier life', () => {
     const topic = await change(broker);
     using stale = await RawSession.open(active, broker);
     const beat = { brokerId: broker.id, brokerEpoch: 0, metadataOffset: 0, wantFence: false, wantShutDown: false };
-    const { refused } = await stale.heartbeat({ ...beat, offlineLogDirs: [] });
+    const { refused } = await stale.heartbeat({ ...beat, offlineLogDirs: [], cordonedLogDirs: [] });
     expect(errorName(refused?.code ?? 0)).toBe('STALE_BROKER_EPOCH');
     expect(refused?.why).toMatch(/epoch/);
     using wire = await Wire.open(broker.address);
