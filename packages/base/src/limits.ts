@@ -274,7 +274,7 @@ export const production: Limits = {
   raftPeerQueuedBytesMax: 64 * MIB,
   raftPeersMax: 64,
   raftDialTurnMs: 100,
-  replicaMessageBytes: 1 * MIB,
+  replicaMessageBytes: 256 * 1024,
   replicaPartBytes: 256 * 1024,
   replicaPartitionWindowBytes: 4 * MIB,
   replicaStreamWindowBytes: 16 * MIB,

@@ -63,8 +63,8 @@ test('who is behind leaves a quarter of the window to the tail, and waits while 
   expect(waits({ readsUnderWay: bounds.replicaReadsAtOnceMax }, 'behind')).toBe(true);
   // What was read has its place in the window.
   expect(waits({ usedBytes: most, readsUnderWay: bounds.replicaReadsAtOnceMax }, 'found')).toBe(false);
-  expect(waits({ queuedBytes: bounds.replicaMessageBytes * 2 }, 'found')).toBe(true);
-  expect(waits({ queuedBytes: bounds.replicaMessageBytes * 2 }, 'tail')).toBe(false);
+  expect(waits({ queuedBytes: bounds.replicaMessageBytes * 8 }, 'found')).toBe(true);
+  expect(waits({ queuedBytes: bounds.replicaMessageBytes * 8 }, 'tail')).toBe(false);
 });
 
 test('while others are written to, who is behind has little under way; when they have been quiet for a while, all there is room for', () => {

@@ -10,7 +10,7 @@ import type { ReplicaSlot } from './replica-slot.ts';
 const TURNS_OF_THE_TAIL = 8;
 
 /** Messages of those who are behind that may wait in the connection, so that the tail has not far to go. */
-const MESSAGES_AHEAD = 2;
+const MESSAGES_AHEAD = 8;
 
 /** Share of the stream's window that those who are behind leave to the tail. */
 const TAIL_SHARE = 1 / 4;
