@@ -7,7 +7,7 @@ import { networkNamespaces } from '../support/network.ts';
 import { title } from '../support/run.ts';
 
 const network = networkNamespaces();
-const LONGER_THAN_A_SESSION_MS = 4_500;
+const LONGER_THAN_A_SESSION_MS = 7_000;
 
 test.skipIf(network.missing !== undefined)(
   title(

@@ -25,10 +25,11 @@ function faults(u) {
   }
 }
 
-/** The longest gaps, as far as they are visible as such. */
+/** The longest gaps, and what comes near: a busy machine has many small ones. */
 function gaps(u, pauses) {
+  const longestMs = pauses.length === 0 ? 0 : pauses[0].toMs - pauses[0].fromMs;
   for (const { fromMs, toMs } of pauses) {
-    if (toMs - fromMs >= 2 * timeline.sliceMs) box(u, fromMs / 1000, toMs / 1000, { colour: 'gap', bottom: PLOT });
+    if (toMs - fromMs >= Math.max(2 * timeline.sliceMs, longestMs / 3)) box(u, fromMs / 1000, toMs / 1000, { colour: 'gap', bottom: PLOT });
   }
 }
 

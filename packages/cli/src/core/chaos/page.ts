@@ -43,7 +43,7 @@ ${violations.map((violation) => `<p class="violation">${escaped(violation)}</p>`
 <section id="all"><h2>All partitions</h2>
 <p class="legend"><i class="line"></i>acknowledged records a second <i class="fault"></i>a fault is there. Drag to zoom, double-click to see all.</p></section>
 <section id="partitions"><h2>Each partition</h2>
-<p class="legend"><i class="line"></i>acknowledged a second <i class="gap"></i>longest gap <i class="leads"></i>leads <i class="insync"></i>in sync <i class="out"></i>not in sync</p></section>
+<p class="legend"><i class="line"></i>acknowledged a second <i class="gap"></i>longest gaps <i class="leads"></i>leads <i class="insync"></i>in sync <i class="out"></i>not in sync</p></section>
 ${rounds(report)}
 ${errors(report)}
 ${examples(report)}

@@ -65,7 +65,13 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     const nodes = await nodesOf(cluster);
     await prepareTopic(cluster, options.settings, options.recoverWithinMs);
     const run = new ChaosRun(options, nodes, (await clusterIdOf(cluster)) ?? '');
-    const report = await run.play();
+    const report = await run.play().catch(async (error: unknown) => {
+      // Nobody wants to look at what was cut short.
+      if (options.signal?.aborted === true && options.keepTopic !== true) {
+        await removeTopic(cluster, options.settings.topic).catch(() => undefined);
+      }
+      throw error;
+    });
     if (report.verdict === 'kept' && options.keepTopic !== true) await removeTopic(cluster, options.settings.topic);
     return report;
   } finally {
