@@ -90,6 +90,15 @@ function end(partition: number, more: Partial<LogEndOf> = {}): LogEndOf {
   return { topic: 'orders', partition, stable: false, timeFrom: null, ...more };
 }
 
+const NO_END = {
+  refused: null,
+  logStartOffset: 0,
+  highWatermark: 0,
+  lastStableOffset: null,
+  timeMs: null,
+  timeProblem: null,
+};
+
 const whyOf = (outcome: Outcome<unknown>): string => (outcome.ok ? 'answered' : outcome.why);
 
 test('peers: a leader tells the ends of its logs, in the order asked, whatever their number', async () => {
@@ -209,4 +218,37 @@ test('peers: at the end of this broker all who wait hear it, and nobody asks any
   await two.clock.advance(10);
   two.asks.close();
   expect(whyOf(await two.told(waiting))).toContain('this broker stops');
+});
+
+test('peers: what is asked in one turn travels together, and each asker gets its own', async () => {
+  const asked: number[] = [];
+  const two = await new Two().serveBy((stream) =>
+    stream.onMessage(({ requestId, partitions }) => {
+      asked.push(partitions.length);
+      const ends = partitions.map(({ partition }) => ({ ...NO_END, highWatermark: partition }));
+      stream.send({ kind: 'logEnds', requestId, ends });
+    }),
+  );
+  await two.told(two.asks.logEnds(2, [end(0)]));
+  const asking = [[end(1)], [end(2), end(3)], [end(4)]].map((some) => two.asks.logEnds(2, some));
+  const told = await Promise.all(asking.map((each) => two.told(each)));
+  expect(
+    told.map((each) => (each as { value: { highWatermark: number }[] }).value.map((of) => of.highWatermark)),
+  ).toEqual([[1], [2, 3], [4]]);
+  expect(asked).toEqual([1, tiny.peerAskPartitionsMax, 1]);
+});
+
+test('peers: who gives up does not take the others of the same message along', async () => {
+  const answers: (() => void)[] = [];
+  const two = await new Two().serveBy((stream) =>
+    stream.onMessage(({ requestId, partitions }) => {
+      answers.push(() => void stream.send({ kind: 'logEnds', requestId, ends: partitions.map(() => NO_END) }));
+    }),
+  );
+  const early = two.asks.logEnds(2, [end(0)]);
+  await two.clock.advance(tiny.peerAskMs / 2);
+  const late = two.asks.logEnds(2, [end(1)]);
+  expect(whyOf(await two.told(early))).toContain('has not answered');
+  for (const answer of answers) answer();
+  expect((await two.told(late)).ok).toBe(true);
 });

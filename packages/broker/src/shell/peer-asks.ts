@@ -2,7 +2,7 @@
  * What this broker asks of others that lead partitions, over one stream to each that it has something to ask. Every question is answered or
  * refused within `peerAskMs`: a broker that is gone, silent or overrun costs its askers no more than that. Nothing is asked twice.
  */
-import { ok, refuse } from '@odradek/base';
+import { assert, ok, refuse } from '@odradek/base';
 import type { Clock, Limits, Outcome, Random, TimerHandle } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { backoffMs, brokerPeerService } from '@odradek/rpc';
@@ -51,17 +51,22 @@ type Waiting = {
   readonly partitions: readonly LogEndOf[];
   readonly resolve: (told: Outcome<readonly LogEnd[]>) => void;
   readonly timer: TimerHandle;
+  /** Of the message that carries it; undefined: it is not sent yet. */
+  requestId: number | undefined;
 };
 
-/** One other broker: the stream to it, and who waits for its answers. */
+/** One other broker: the stream to it, and who waits for its answers. What is asked in one turn travels in one message. */
 class AskedBroker {
   readonly #id: number;
   readonly #options: PeerAsksOptions;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Set<Waiting>();
+  /** Who waits for the answer to a message, in its order; who has given up meanwhile is still among them. */
+  readonly #sent = new Map<number, readonly Waiting[]>();
   #nextId = 1;
   #stream: Stream<FromAsker, FromAsked> | undefined;
   #isDialling = false;
   #isClosed = false;
+  #sending: TimerHandle | undefined;
   #failures = 0;
   /** Until then it is not dialled again, for what `#lastWhy` says. */
   #restsUntilMs = 0;
@@ -81,13 +86,13 @@ class AskedBroker {
     if (this.#waiting.size >= limits.peerAsksMax) {
       return Promise.resolve(this.#refuse(`${limits.peerAsksMax} questions to it wait for an answer`));
     }
-    const requestId = this.#nextId++;
     const { promise, resolve } = Promise.withResolvers<Outcome<readonly LogEnd[]>>();
     const timer = clock.after(limits.peerAskMs, () => {
-      this.#settle(requestId, this.#refuse(`it has not answered within ${limits.peerAskMs} ms`));
+      this.#settle(waiting, this.#refuse(`it has not answered within ${limits.peerAskMs} ms`));
     });
-    this.#waiting.set(requestId, { partitions, resolve, timer });
-    if (this.#stream !== undefined) this.#send(this.#stream, requestId, partitions);
+    const waiting: Waiting = { partitions, resolve, timer, requestId: undefined };
+    this.#waiting.add(waiting);
+    if (this.#stream !== undefined) this.#sending ??= clock.after(0, () => this.#send());
     else if (!this.#isDialling) void this.#dial();
     return promise;
   }
@@ -115,23 +120,52 @@ class AskedBroker {
       this.#failed(why);
     });
     stream.onMessage((message) => this.#received(message));
-    for (const [requestId, { partitions }] of this.#waiting) this.#send(stream, requestId, partitions);
+    this.#send();
   }
 
-  #send(stream: Stream<FromAsker, FromAsked>, requestId: number, partitions: readonly LogEndOf[]): void {
-    stream.send({ kind: 'logEnds', requestId, partitions: [...partitions] });
+  /** Everything that is not sent yet, in as few messages as `peerAskPartitionsMax` lets. */
+  #send(): void {
+    this.#sending?.cancel();
+    this.#sending = undefined;
+    let together: Waiting[] = [];
+    let count = 0;
+    for (const waiting of this.#waiting) {
+      if (waiting.requestId !== undefined) continue;
+      if (count + waiting.partitions.length > this.#options.limits.peerAskPartitionsMax) {
+        this.#sendTogether(together);
+        together = [];
+        count = 0;
+      }
+      together.push(waiting);
+      count += waiting.partitions.length;
+    }
+    this.#sendTogether(together);
+  }
+
+  #sendTogether(together: readonly Waiting[]): void {
+    if (together.length === 0) return;
+    const requestId = this.#nextId++;
+    for (const waiting of together) waiting.requestId = requestId;
+    this.#sent.set(requestId, together);
+    this.#stream?.send({ kind: 'logEnds', requestId, partitions: together.flatMap(({ partitions }) => partitions) });
   }
 
   #received({ requestId, ends }: FromAsked): void {
     this.#failures = 0;
-    const waiting = this.#waiting.get(requestId);
+    const together = this.#sent.get(requestId);
     // It was given up, or never asked.
-    if (waiting === undefined) return;
-    if (ends.length !== waiting.partitions.length) {
-      const why = `${waiting.partitions.length} partitions were asked for and ${ends.length} answered`;
+    if (together === undefined) return;
+    const count = together.reduce((sum, { partitions }) => sum + partitions.length, 0);
+    if (ends.length !== count) {
+      const why = `${count} partitions were asked for and ${ends.length} answered`;
       return this.#stream?.close({ reason: 'invalid', why });
     }
-    this.#settle(requestId, ok(ends));
+    let from = 0;
+    for (const waiting of together) {
+      const end = from + waiting.partitions.length;
+      this.#settle(waiting, ok(ends.slice(from, end)));
+      from = end;
+    }
   }
 
   #failed(why: string): void {
@@ -143,13 +177,19 @@ class AskedBroker {
   }
 
   #settleAll(why: string): void {
-    for (const requestId of this.#waiting.keys()) this.#settle(requestId, this.#refuse(why));
+    this.#sending?.cancel();
+    this.#sending = undefined;
+    for (const waiting of this.#waiting) this.#settle(waiting, this.#refuse(why));
+    assert(this.#sent.size === 0, 'an answer is waited for by somebody');
   }
 
-  #settle(requestId: number, told: Outcome<readonly LogEnd[]>): void {
-    const waiting = this.#waiting.get(requestId);
-    if (waiting === undefined) return;
-    this.#waiting.delete(requestId);
+  #settle(waiting: Waiting, told: Outcome<readonly LogEnd[]>): void {
+    if (!this.#waiting.delete(waiting)) return;
+    const { requestId } = waiting;
+    const together = requestId === undefined ? undefined : this.#sent.get(requestId);
+    if (requestId !== undefined && together?.some((each) => this.#waiting.has(each)) === false) {
+      this.#sent.delete(requestId);
+    }
     waiting.timer.cancel();
     waiting.resolve(told);
   }
