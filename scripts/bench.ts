@@ -16,6 +16,7 @@ const USAGE = `usage: pnpm bench [WHAT] [options]
                 --runs N (3)  --records N (200000)  --seconds S (10)  --alone: ours only  --load FILE: another load generator
   failover    three nodes under 600 idempotent writes/s, one of which is killed, stopped and restarted, beside Apache Kafka
                 --rounds N (20)  --kafka-rounds N (3; 0: not measured)
+  rolling-restart  the last of it alone   --kafka-rounds N (3; 0: not measured)
   catch-up    a node of three is off while much is written: how fast it catches up, and what others notice, beside Apache Kafka
                 --megabytes N (5120)  --rate N (2000)  --alone
   idle-partitions  many partitions on three nodes: what they cost at rest, and the failover of all, beside Apache Kafka
@@ -116,7 +117,12 @@ async function bench(what: string): Promise<void> {
     }
     case 'failover': {
       const { benchFailover } = await import('./bench/failover.ts');
-      return benchFailover({ rounds: count('rounds', 20), kafkaRounds: count('kafka-rounds', 3), write });
+      const rounds = { rounds: count('rounds', 20), kafkaRounds: count('kafka-rounds', 3) };
+      return benchFailover({ ...rounds, faults: ['kill', 'pause', 'restart'], write });
+    }
+    case 'rolling-restart': {
+      const { benchFailover } = await import('./bench/failover.ts');
+      return benchFailover({ rounds: 1, kafkaRounds: count('kafka-rounds', 1), faults: ['restart'], write });
     }
     case 'catch-up': {
       const { benchCatchUp } = await import('./bench/catch-up.ts');

@@ -11,6 +11,7 @@ export type FailoverOptions = {
   /** Kills of ours; of Apache Kafka fewer, since each takes it a quarter of a minute. */
   readonly rounds: number;
   readonly kafkaRounds: number;
+  readonly faults: readonly Fault[];
   readonly write: boolean;
 };
 
@@ -21,6 +22,8 @@ const PEACE_MS = 1_500;
 const WATCH_MS = 2_000;
 const AGAIN_WITHIN_MS = 120_000;
 const PAUSES = 3;
+/** Each node is restarted so often, one after another. */
+const ROLLS = 2;
 const LOOK_MS = 20;
 /** A node that hangs closes nothing: only a client that misses its answer looks elsewhere, by default after a minute. */
 const PAUSE_SOCKET_TIMEOUT_MS = 1_000;
@@ -30,7 +33,7 @@ const MEDIAN_GOAL_MS = 500;
 const WORST_GOAL_MS = 1_000;
 const ROLLING_GOAL_MS = 200;
 
-type Fault = 'kill' | 'pause' | 'restart';
+export type Fault = 'kill' | 'pause' | 'restart';
 type Round = {
   readonly fault: Fault;
   readonly victim: number;
@@ -53,12 +56,13 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
   let isBroken = false;
   const measure = async (start: () => Promise<Fleet>, kills: number): Promise<void> => {
     await using fleet = await start();
-    for (const [fault, count] of [
-      ['kill', kills],
-      ['pause', Math.min(PAUSES, kills)],
-      ['restart', NODES],
-    ] as const) {
-      const report = await played(fleet, fault, count);
+    const counts: Readonly<Record<Fault, number>> = {
+      kill: kills,
+      pause: Math.min(PAUSES, kills),
+      restart: ROLLS * NODES,
+    };
+    for (const fault of options.faults) {
+      const report = await played(fleet, fault, counts[fault]);
       rows.push(rowOf(fleet, fault, report));
       notes.push(noteOf(fleet, fault, report));
       isBroken ||=
@@ -79,7 +83,7 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
   ];
   const text = `${circumstances()}\n\n${markdownTable(heads, rows)}\n\n${notes.join('\n')}`;
   say(`\n${text}`);
-  if (options.write) writeSection('failover', text);
+  if (options.write) writeSection(options.faults.length === 1 ? `failover-${options.faults[0]}` : 'failover', text);
   if (isBroken) throw new Error('promises were broken');
 }
 
