@@ -193,61 +193,26 @@ class Broker {
   }
 
   #furnish(logs: BrokerLogs): Furniture {
-    const { ports, config, log, metrics, link, onBug } = this.#options;
-    const { clock, random } = ports;
+    const { ports, log, metrics, onBug } = this.#options;
+    const { clock } = ports;
     const limits = this.#limits;
-    const dynamic = this.#config;
-    const nodeId = config.nodeId;
     const { replicas, streams } = this.#copies(logs, () => session);
-    const coordinator: CoordinatorLink = new CoordinatorLink({
-      nodeId,
-      clock,
-      random,
-      log,
-      metrics,
-      limits,
-      replicas,
-      config: () => dynamic.current,
-      image: () => session.image,
-      authorizer: this.#options.authorizer ?? allowAll,
-      logs: consumedLogs({
-        nodeId,
-        replicas,
-        image: () => session.image,
-        asks: this.#meetPeers(replicas, () => session),
-      }),
-    });
+    const coordinator = this.#coordinate(replicas, () => session);
     const internalTopics = this.#internal(() => session);
-    const directories = this.#assignments(logs, () => session);
     const leaderChanges = new LeaderChanges(limits.leaderSettleMs);
-    const session: ControllerSession = new ControllerSession({
-      link,
-      clock,
-      limits,
-      log,
-      metrics,
-      followers: [
-        dynamic,
-        logs,
-        replicasFollower(replicas),
-        streams,
-        directories,
-        coordinatorFollower(coordinator),
-        internalTopics,
-        {
-          snapshot: () => undefined,
-          changed: (delta, image) => leaderChanges.changed(delta, image, clock.monotonicMs()),
-        },
-      ],
-      heartbeatMs: config.get('broker.heartbeat.interval.ms'),
-      registerMs: config.get('initial.broker.registration.timeout.ms'),
-      offlineLogDirs: () => logs.manager.failedIds(),
-      cordonedLogDirs: () => logs.manager.cordonedIds(),
-      offlineTellMs: config.get('log.dir.failure.timeout.ms'),
-      registeredAgain: () => streams.registered(),
-      bug: onBug,
-      fault: (fault) => this.#options.onFault?.(fault),
-    });
+    const session: ControllerSession = this.#openSession(logs, streams, [
+      this.#config,
+      logs,
+      replicasFollower(replicas),
+      streams,
+      this.#assignments(logs, () => session),
+      coordinatorFollower(coordinator),
+      internalTopics,
+      {
+        snapshot: () => undefined,
+        changed: (delta, image) => leaderChanges.changed(delta, image, clock.monotonicMs()),
+      },
+    ]);
     const services = servicesOf(this.#options, {
       limits,
       turns: this.#turns,
@@ -256,7 +221,7 @@ class Broker {
       readMemory: this.#listeners.readMemory,
       coordinator,
       internalTopics,
-      config: dynamic,
+      config: this.#config,
       heard: () => {
         if (!streams.isFollowing) return undefined;
         return new Promise((resolve) => void clock.after(limits.metadataListenMs, resolve));
@@ -266,9 +231,54 @@ class Broker {
     });
     const gate = new Gate(handlers, services.authorizer);
     this.#requests = new Requests({ gate, services, clock, log, metrics, bug: onBug });
-    this.#coordinator = coordinator;
-    this.#session = session;
     return { replicas, session, groups: coordinator.groups };
+  }
+
+  #coordinate(replicas: Replicas, session: () => ControllerSession): CoordinatorLink {
+    const { ports, config, log, metrics } = this.#options;
+    const { clock, random } = ports;
+    const nodeId = config.nodeId;
+    const image = (): MetadataImage => session().image;
+    this.#coordinator = new CoordinatorLink({
+      nodeId,
+      clock,
+      random,
+      log,
+      metrics,
+      limits: this.#limits,
+      replicas,
+      config: () => this.#config.current,
+      image,
+      authorizer: this.#options.authorizer ?? allowAll,
+      logs: consumedLogs({ nodeId, replicas, image, asks: this.#meetPeers(replicas, session) }),
+    });
+    return this.#coordinator;
+  }
+
+  /** @param followers in the order in which they learn of metadata */
+  #openSession(
+    { manager }: BrokerLogs,
+    streams: ReplicaStreams,
+    followers: readonly MetadataFollower[],
+  ): ControllerSession {
+    const { ports, config, log, metrics, link, onBug } = this.#options;
+    this.#session = new ControllerSession({
+      link,
+      clock: ports.clock,
+      limits: this.#limits,
+      log,
+      metrics,
+      followers,
+      heartbeatMs: config.get('broker.heartbeat.interval.ms'),
+      registerMs: config.get('initial.broker.registration.timeout.ms'),
+      offlineLogDirs: () => manager.failedIds(),
+      cordonedLogDirs: () => manager.cordonedIds(),
+      offlineTellMs: config.get('log.dir.failure.timeout.ms'),
+      registeredAgain: () => streams.registered(),
+      bug: onBug,
+      fault: (fault) => this.#options.onFault?.(fault),
+    });
+    return this.#session;
   }
 
   /** The partitions of this broker, and the streams that carry them from and to others. */
