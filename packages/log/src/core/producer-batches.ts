@@ -51,6 +51,12 @@ export function applyBatch(producers: Producers, bytes: Buffer, at: number): Abo
   return undefined;
 }
 
+/** A batch of the log that lies before what is known of its producer. */
+export function recallBatch(producers: Producers, bytes: Buffer, at: number): void {
+  if (batch.producerId(bytes, at) < 0 || batch.isControl(bytes, at)) return;
+  producers.recall(producerBatchOf(bytes, at), batch.baseOffset(bytes, at), batch.maxTimestamp(bytes, at));
+}
+
 function verdict(refusal: Refusal | undefined): ProducerVerdict {
   return refusal === undefined ? APPEND : { kind: 'refused', refusal };
 }

@@ -139,13 +139,7 @@ export class Producers {
       entry.batches = [];
     }
     if (entry.batches.length === BATCHES_KEPT) entry.batches.shift();
-    entry.batches.push({
-      firstSequence: batch.firstSequence,
-      lastSequence: lastSequenceOf(batch.firstSequence, batch.lastOffsetDelta),
-      firstOffset,
-      lastOffset: firstOffset + batch.lastOffsetDelta,
-      timestampMs,
-    });
+    entry.batches.push(keptOf(batch, firstOffset, timestampMs));
     entry.lastTimestampMs = timestampMs;
     if (batch.transactional && entry.txnFirstOffset < 0) {
       entry.txnFirstOffset = firstOffset;
@@ -154,6 +148,16 @@ export class Producers {
   }
 
   /** @returns the row for the index of aborted transactions, when the marker aborts one that wrote here */
+  /** A batch from before the last one that is known; they come in the order of their offsets. */
+  recall(batch: ProducerBatch, firstOffset: number, timestampMs: number): void {
+    const entry = this.#entries.get(batch.producerId);
+    const last = entry?.batches.at(-1);
+    if (entry === undefined || last === undefined || entry.epoch !== batch.epoch) return;
+    if (firstOffset >= last.firstOffset) return;
+    entry.batches.splice(-1, 0, keptOf(batch, firstOffset, timestampMs));
+    if (entry.batches.length > BATCHES_KEPT) entry.batches.shift();
+  }
+
   applyMarker(marker: EndMarker): AbortedEntry | undefined {
     const entry = this.#entryFor(marker.producerId);
     const firstOffset = entry.txnFirstOffset;
@@ -239,6 +243,16 @@ export class Producers {
     }
     return entry;
   }
+}
+
+function keptOf(batch: ProducerBatch, firstOffset: number, timestampMs: number): KeptBatch {
+  return {
+    firstSequence: batch.firstSequence,
+    lastSequence: lastSequenceOf(batch.firstSequence, batch.lastOffsetDelta),
+    firstOffset,
+    lastOffset: firstOffset + batch.lastOffsetDelta,
+    timestampMs,
+  };
 }
 
 function checkSequenceOf(batch: ProducerBatch, entry: ProducerEntry): Refusal | undefined {

@@ -19,7 +19,7 @@ async function copied(files: SimFiles): Promise<{ manager: LogManager; log: Part
   const log = openLog(manager);
   expect(log.logDirectory).toBe('/a');
   for (const value of ['a', 'b']) append(log, makeBatch({ values: [value] }));
-  const copy = manager.createFuture(log, '/b');
+  const copy = manager.futures.create(log, '/b');
   await copyAll(log, copy);
   append(log, makeBatch({ values: ['c'] }));
   return { manager, log, copy };
@@ -59,13 +59,13 @@ test('future: a copy has the name that Kafka gives it, and is no log of its own'
 
 test('future: it does not take over before it is prepared, whole, and as durable', async () => {
   const { manager, log, copy } = await copied(new SimFiles());
-  expect(manager.swap(log)).toBeUndefined();
-  await manager.prepareSwap(log);
-  expect(manager.swap(log), 'it lacks a record').toBeUndefined();
+  expect(manager.futures.swap(log)).toBeUndefined();
+  await manager.futures.prepare(log);
+  expect(manager.futures.swap(log), 'it lacks a record').toBeUndefined();
   await copyAll(log, copy);
   await log.flush();
   expect(copy.recoveryPoint).toBe(2);
-  const settled = manager.swap(log);
+  const settled = manager.futures.swap(log);
   expect([log.logDirectory, log.recoveryPoint, log.logEndOffset]).toEqual(['/b', 3, 3]);
   await settled;
   expect(await readAll(log)).toHaveLength(3);
@@ -129,10 +129,13 @@ test('future: a copy without its log waits, becomes the log when it is promoted,
     await manager.close();
     files.remove('/a/topic-0');
     const { manager: again } = await open(files, 2);
-    expect([again.get('topic', 0), again.orphans().map(({ logEndOffset }) => logEndOffset)]).toEqual([undefined, [2]]);
-    if (isPromoted) again.promote('topic', 0);
+    expect([again.get('topic', 0), again.futures.orphans().map(({ logEndOffset }) => logEndOffset)]).toEqual([
+      undefined,
+      [2],
+    ]);
+    if (isPromoted) again.futures.promote('topic', 0);
     const log = openLog(again);
-    expect([log.logEndOffset, again.orphans()]).toEqual([isPromoted ? 2 : 0, []]);
+    expect([log.logEndOffset, again.futures.orphans()]).toEqual([isPromoted ? 2 : 0, []]);
     const left = isPromoted ? ['/b/topic-0'] : ['/a/topic-0', '/b/topic-0-stray'];
     expect(names(files)).toEqual(left);
     append(log, makeBatch({ values: ['on'] }));
@@ -152,7 +155,7 @@ test('future: a deleted log takes its copy along, and a copy that cannot be made
   const { manager } = await open(full);
   const second = openLog(manager);
   full.failWhen((point, path) => (point === 'write' && path.startsWith('/b/') ? 'ENOSPC' : undefined));
-  expect(() => manager.createFuture(second, '/b')).toThrow('ENOSPC');
+  expect(() => manager.futures.create(second, '/b')).toThrow('ENOSPC');
   expect([second.future, names(full), manager.status().every(({ online }) => online)]).toEqual([
     undefined,
     ['/a/topic-0'],
@@ -164,13 +167,21 @@ test('future: what a checkpoint says of an earlier log of the name in that direc
   const files = new SimFiles();
   const { manager, log, copy } = await copied(files);
   await copyAll(log, copy);
-  await manager.prepareSwap(log);
-  await manager.swap(log);
+  await manager.futures.prepare(log);
+  await manager.futures.swap(log);
   await log.flush();
   manager.checkpointRecoveryPoints();
   // Back to /a, whose file may still tell of the log that lay there.
-  const back = manager.createFuture(log, '/a');
+  const back = manager.futures.create(log, '/a');
   const rows = files.peek('/a/recovery-point-offset-checkpoint')?.toString() ?? '';
   expect(rows).toContain('topic 0 0');
   expect(back.recoveryPoint).toBe(0);
+});
+
+test('future: of the directories wished for logs that never come, the oldest wish is forgotten', async () => {
+  const { manager } = await open(new SimFiles());
+  for (let partition = 0; partition < 5; partition += 1) manager.futures.prefer('topic', partition, '/b');
+  const directories = [0, 1, 2, 3, 4].map((partition) => openLog(manager, {}, partition).logDirectory);
+  expect(directories).toEqual(['/a', '/b', '/b', '/b', '/b']);
+  expect(openLog(manager, {}, 9).logDirectory, 'a wish counts once').toBe('/a');
 });

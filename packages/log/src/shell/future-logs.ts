@@ -12,7 +12,7 @@
 import { StorageFault, assert, partitionKey } from '@odradek/base';
 import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
-import type { LogConfig } from '../types.ts';
+import type { LogConfig, PartitionLog } from '../types.ts';
 import { removeReplacementNote, writePartitionMetadata, writeReplacementNote } from './checkpoints.ts';
 import type { ReplacementNote } from './checkpoints.ts';
 import { createSegment } from './load.ts';
@@ -27,6 +27,8 @@ export type FutureLogsLinks = {
   readonly dirs: LogDirs;
   readonly keeper: LogKeeper;
   readonly logs: () => Iterable<Log>;
+  /** A copy has become a log. */
+  readonly enter: (log: Log) => void;
   /** Names what nobody has under another name and forgets it. */
   readonly discard: (directory: string, aside: string) => void;
 };
@@ -40,6 +42,8 @@ export class FutureLogs {
   /** Copies that may take over: durable up to some point, with their note. */
   readonly #prepared = new WeakSet<Log>();
   readonly #settling = new Set<Promise<void>>();
+  /** Directories of logs that are not there yet, by `topic-partition`, in the order of the wishes. */
+  readonly #wishes = new Map<string, string>();
 
   constructor(world: LogWorld, links: FutureLogsLinks) {
     this.#world = world;
@@ -112,20 +116,17 @@ export class FutureLogs {
     this.#notes.clear();
   }
 
-  /** The copy of a log that is not there. */
-  orphan(topic: string, partition: number): Log | undefined {
-    return this.#orphans.get(partitionKey(topic, partition));
-  }
-
-  orphans(): IterableIterator<Log> {
-    return this.#orphans.values();
+  /** Copies whose log is not there: it may lie in a directory that has failed. */
+  orphans(): PartitionLog[] {
+    return Array.from(this.#orphans.values());
   }
 
   /** The log has been made anew: what was copied of it before may be all that is left of that, and stays under another name. */
   setOrphanAside(topic: string, partition: number): void {
-    const orphan = this.orphan(topic, partition);
+    const key = partitionKey(topic, partition);
+    const orphan = this.#orphans.get(key);
     if (orphan === undefined) return;
-    this.#orphans.delete(partitionKey(topic, partition));
+    this.#orphans.delete(key);
     const fields = { topic, partition, directory: orphan.logDirectory, logEndOffset: orphan.logEndOffset };
     this.#world.logger.warn(fields, 'the copy of a log that is gone is set aside: a new log was made');
     this.#try(orphan.logDirectory, () =>
@@ -133,22 +134,42 @@ export class FutureLogs {
     );
   }
 
-  /** The copy becomes the log: what it copied cannot be read any more. Throws StorageFault. @returns the log */
-  promote(orphan: Log): Log {
+  /** The copy becomes the log: what it copied cannot be read any more. Throws StorageFault. */
+  promote(topic: string, partition: number): void {
     const { files, clock } = this.#world;
-    const key = partitionKey(orphan.topic, orphan.partition);
-    assert(this.#orphans.get(key) === orphan, 'only a copy without a log is promoted');
+    const key = partitionKey(topic, partition);
+    const orphan = this.#orphans.get(key);
+    assert(orphan !== undefined, 'only a copy without a log is promoted', { key });
     writeReplacementNote(files, orphan.directory, { atMs: clock.nowMs(), how: 'promoted' });
     orphan.standAlone();
     files.syncDirectory(orphan.logDirectory);
     this.#orphans.delete(key);
-    return orphan;
+    this.#links.enter(orphan);
+  }
+
+  // Wishes for logs that are not there yet.
+
+  /** Where the log of a partition goes when it is made. Only directories that are online are wished for. */
+  prefer(topic: string, partition: number, logDirectory: string): void {
+    const key = partitionKey(topic, partition);
+    this.#wishes.delete(key);
+    this.#wishes.set(key, logDirectory);
+    const [oldest] = this.#wishes.keys();
+    if (this.#wishes.size > this.#world.limits.logDirWishesMax && oldest !== undefined) this.#wishes.delete(oldest);
+  }
+
+  /** The log is being made: the wish is fulfilled. */
+  wishOf(key: string): string | undefined {
+    const wish = this.#wishes.get(key);
+    this.#wishes.delete(key);
+    return wish;
   }
 
   // A copy's life.
 
   /** An empty copy of a log in another directory, which must be online. Throws StorageFault. */
-  create(log: Log, logDirectory: string): Log {
+  create(of: PartitionLog, logDirectory: string): PartitionLog {
+    const log = own(of);
     assert(log.future === undefined && log.logDirectory !== logDirectory, 'one copy at a time, and elsewhere');
     const { files, random } = this.#world;
     const { topic, partition, topicId, config } = log;
@@ -177,8 +198,14 @@ export class FutureLogs {
     }
   }
 
-  /** The move is given up. */
-  drop(log: Log): void {
+  /** Why nothing should be copied into a directory at the moment; undefined: it may be. Copies stop where clients are refused. */
+  refusesCopies(logDirectory: string): string | undefined {
+    return this.#links.dirs.of(logDirectory)?.refusal(true);
+  }
+
+  /** The move is given up: what was copied goes. */
+  drop(of: PartitionLog): void {
+    const log = own(of);
     const { future } = log;
     log.future = undefined;
     if (future !== undefined) this.#try(future.logDirectory, () => future.delete());
@@ -190,7 +217,8 @@ export class FutureLogs {
   }
 
   /** Step 1: all that was copied so far becomes durable. May fail with StorageFault. */
-  async prepare(log: Log): Promise<void> {
+  async prepare(of: PartitionLog): Promise<void> {
+    const log = own(of);
     const { future } = log;
     assert(future !== undefined, 'there is a copy to prepare');
     await future.flush();
@@ -204,7 +232,8 @@ export class FutureLogs {
    * Step 2, when both hold the same and the copy is as durable, then the others. Throws StorageFault, and the log is as it was.
    * @returns undefined: not now. Otherwise what resolves once nothing is left of the files that were replaced
    */
-  swap(log: Log): Promise<void> | undefined {
+  swap(of: PartitionLog): Promise<void> | undefined {
+    const log = own(of);
     const { future } = log;
     if (future === undefined || !this.#prepared.has(future) || future.logEndOffset !== log.logEndOffset)
       return undefined;
@@ -265,4 +294,9 @@ export class FutureLogs {
       return false;
     }
   }
+}
+
+function own(log: PartitionLog): Log {
+  assert(log instanceof Log, 'a log of files');
+  return log;
 }

@@ -2,7 +2,7 @@
  * All logs of a node, over all its log directories: opens them at the start, makes and forgets them, and does for all of them what time
  * asks for: retention, flushes, checkpoints, expiry of producers, removal of what was deleted. A directory that fails goes offline alone.
  */
-import { AssertionError, StorageFault, assert, partitionKey } from '@odradek/base';
+import { AssertionError, StorageFault, partitionKey } from '@odradek/base';
 import type { Limits, Logger, Metrics } from '@odradek/base';
 import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
@@ -54,14 +54,13 @@ export type LogManagerOptions = {
 export type HighWatermarkOf = (topic: string, partition: number) => number | undefined;
 
 export class LogManager implements LogKeeper {
+  /** Copies in other directories (KIP-113). */
+  readonly futures: FutureLogs;
   readonly #world: LogWorld;
   readonly #options: LogManagerOptions;
   readonly #agenda: Agenda;
   readonly #dirs: LogDirs;
   readonly #logs = new Map<string, Log>();
-  readonly #futures: FutureLogs;
-  /** Where logs go that are not there yet, by `topic-partition`; set by a person, so there are few. */
-  readonly #preferred = new Map<string, string>();
   /** Logs whose topic's configuration is known. */
   readonly #adopted = new Set<Log>();
   readonly #cleaner: Cleaner;
@@ -80,14 +79,15 @@ export class LogManager implements LogKeeper {
       logs: () => this.#everyLog(),
       after: (delayMs, act) => void this.#agenda.after(delayMs, act),
       onOffline: (status) => {
-        this.#futures.forgetIn(status.path);
+        this.futures.forgetIn(status.path);
         options.onOffline?.(status);
       },
     });
-    this.#futures = new FutureLogs(this.#world, {
+    this.futures = new FutureLogs(this.#world, {
       dirs: this.#dirs,
       keeper: this,
       logs: () => this.#logs.values(),
+      enter: (log) => void this.#logs.set(partitionKey(log.topic, log.partition), log),
       discard: (directory, aside) => this.#discard(directory, aside),
     });
     this.#cleaner = new Cleaner(this.#world, options.metrics, {
@@ -104,7 +104,7 @@ export class LogManager implements LogKeeper {
     const manager = new LogManager(options);
     for (const dir of manager.#dirs) await manager.#openDir(dir);
     manager.#dirs.demandOne();
-    manager.#futures.attach((key) => manager.#logs.get(key), manager.#dirs.isAllKnown);
+    manager.futures.attach((key) => manager.#logs.get(key), manager.#dirs.isAllKnown);
     return manager;
   }
 
@@ -181,7 +181,7 @@ export class LogManager implements LogKeeper {
     }
     if (!isNew) this.#dirs.refuseWhileUnread();
     const log = this.#create(at, config);
-    this.#futures.setOrphanAside(topic, partition);
+    this.futures.setOrphanAside(topic, partition);
     this.#logs.set(partitionKey(topic, partition), log);
     this.#adopted.add(log);
     return log;
@@ -194,50 +194,6 @@ export class LogManager implements LogKeeper {
 
   faulted(at: PartitionLog | string, fault: StorageFault): void {
     this.#dirs.faulted(typeof at === 'string' ? at : at.logDirectory, fault);
-  }
-
-  // Copies in other directories (KIP-113).
-
-  /** Where the log of a partition goes when it is made; forgotten then. Only directories that are online are asked for. */
-  prefer(topic: string, partition: number, logDirectory: string): void {
-    this.#preferred.set(partitionKey(topic, partition), logDirectory);
-  }
-
-  /** Makes an empty copy of a log in another directory, which is online. Throws StorageFault. */
-  createFuture(log: PartitionLog, logDirectory: string): PartitionLog {
-    return this.#futures.create(this.#own(log), logDirectory);
-  }
-
-  /** Why nothing should be copied into a directory at the moment; undefined: it may be. Copies stop where clients are refused. */
-  refusesCopies(logDirectory: string): string | undefined {
-    return this.#dirs.of(logDirectory)?.refusal(true);
-  }
-
-  /** The move is given up: what was copied goes. */
-  dropFuture(log: PartitionLog): void {
-    this.#futures.drop(this.#own(log));
-  }
-
-  /** What was copied so far becomes durable: first step of a swap. Fails with StorageFault. */
-  prepareSwap(log: PartitionLog): Promise<void> {
-    return this.#futures.prepare(this.#own(log));
-  }
-
-  /** The copy takes the place of its log, when it is whole and durable; see FutureLogs.swap. */
-  swap(log: PartitionLog): Promise<void> | undefined {
-    return this.#futures.swap(this.#own(log));
-  }
-
-  /** Copies whose log is not there: it may lie in a directory that has failed. */
-  orphans(): PartitionLog[] {
-    return Array.from(this.#futures.orphans());
-  }
-
-  /** The copy becomes the log. Throws StorageFault. */
-  promote(topic: string, partition: number): void {
-    const orphan = this.#futures.orphan(topic, partition);
-    assert(orphan !== undefined && this.get(topic, partition) === undefined, 'a copy without a log is promoted');
-    this.#logs.set(partitionKey(topic, partition), this.#futures.promote(orphan));
   }
 
   /** Which directories get nothing new (KIP-1066). */
@@ -304,7 +260,7 @@ export class LogManager implements LogKeeper {
     if (this.#agenda.isClosed) return;
     this.#agenda.close();
     await this.#cleaner.stop();
-    await this.#futures.settled();
+    await this.futures.settled();
     await this.#removing;
     const unclean = new Set<string>();
     const online = Array.from(this.#dirs).flatMap(({ online: isOnline, path }) => (isOnline ? [path] : []));
@@ -387,23 +343,22 @@ export class LogManager implements LogKeeper {
   #enter(found: FoundLog): void {
     const { identity, opening, isFuture, note } = found;
     const config = this.#options.defaults;
-    if (isFuture) return this.#futures.found(found, config);
+    if (isFuture) return this.futures.found(found, config);
     const key = partitionKey(identity.topic, identity.partition);
     const other = this.#logs.get(key);
-    const counts = other === undefined ? 'found' : this.#futures.judge(other, found);
+    const counts = other === undefined ? 'found' : this.futures.judge(other, found);
     if (counts === undefined)
       throw new StorageFault(identity.directory, `${key} lies in ${other?.logDirectory} too; remove one of them`);
     if (counts === 'other') return;
     const log = new Log(this.#world, this, { identity, config, opening });
     this.#logs.set(key, log);
-    if (other === undefined) this.#futures.note(log, note);
+    if (other === undefined) this.futures.note(log, note);
   }
 
   #create(partition: { topic: string; partition: number; topicId: string }, config: LogConfig): Log {
     const key = partitionKey(partition.topic, partition.partition);
-    const preferred = this.#dirs.of(this.#preferred.get(key) ?? '');
-    const dir = preferred?.online === true ? preferred : this.#dirs.leastLoaded();
-    this.#preferred.delete(key);
+    const wished = this.#dirs.of(this.futures.wishOf(key) ?? '');
+    const dir = wished?.online === true ? wished : this.#dirs.leastLoaded();
     const directory = `${dir.path}/${key}`;
     const { files } = this.#world;
     try {
@@ -485,13 +440,7 @@ export class LogManager implements LogKeeper {
 
   *#everyLog(): IterableIterator<Log> {
     yield* this.#logs.values();
-    yield* this.#futures.all();
-  }
-
-  #own(log: PartitionLog): Log {
-    const own = this.#logs.get(partitionKey(log.topic, log.partition));
-    assert(own !== undefined && own === log, 'a log of this manager');
-    return own;
+    yield* this.futures.all();
   }
 
   /** Of two logs of one name the one that a copy has replaced. Throws StorageFault. */

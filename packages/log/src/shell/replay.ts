@@ -1,12 +1,18 @@
 /** Producers' state from files: the newest good snapshot, and what the batches after it say. */
 import type { Files } from '@odradek/base';
 import { batch } from '@odradek/protocol';
-import { applyBatch } from '../core/producer-batches.ts';
+import { applyBatch, recallBatch } from '../core/producer-batches.ts';
 import { decodeSnapshot, encodeSnapshot } from '../core/producer-snapshot.ts';
 import type { Producers } from '../core/producers.ts';
 import { readBytes } from './checkpoints.ts';
 import { SNAPSHOT_SUFFIX, offsetName, parseOffsetName } from './names.ts';
 import type { Segment } from './segment.ts';
+
+/**
+ * Bytes of the log before a snapshot in which older batches of the producers are looked for: it tells the last one of each only, as Kafka's does, and
+ * who sends again what was in flight must be told where it is.
+ */
+const RECALL_BYTES = 64 * 1024;
 
 /** Offsets of the snapshot files in a log's directory, rising. */
 export function snapshotOffsets(files: Files, directory: string): number[] {
@@ -54,6 +60,7 @@ export function rebuildProducers(
       continue;
     }
     producers.load(entries);
+    recall(source.segments, offset, producers);
     fromOffset = offset;
     break;
   }
@@ -76,4 +83,31 @@ function replay(segments: readonly Segment[], fromOffset: number, endOffset: num
       scan.skip();
     }
   });
+}
+
+/** Adds to each producer the batches before its last one, as far as they lie near. */
+function recall(segments: readonly Segment[], endOffset: number, producers: Producers): void {
+  if (producers.size === 0) return;
+  const scans = [];
+  let leftBytes = RECALL_BYTES;
+  for (const segment of segments.toReversed()) {
+    if (segment.baseOffset >= endOffset || leftBytes <= 0) continue;
+    scans.unshift(segment.scan(nearPosition(segment, endOffset, leftBytes)));
+    leftBytes -= segment.sizeBytes;
+  }
+  for (const scan of scans)
+    while (scan.look(false) && batch.baseOffset(scan.window, scan.at) < endOffset) {
+      recallBatch(producers, scan.window, scan.at);
+      scan.skip();
+    }
+}
+
+/** Where a batch begins, at least so many bytes before `endOffset`, or where the segment does. */
+function nearPosition({ baseOffset, indexes }: Segment, endOffset: number, bytes: number): number {
+  const end = indexes.floorPosition(endOffset);
+  for (let back = 1; endOffset - back > baseOffset; back *= 2) {
+    const position = indexes.floorPosition(endOffset - back);
+    if (end - position >= bytes) return position;
+  }
+  return 0;
 }
