@@ -6,7 +6,7 @@ import { cutAtDivergence, cutToRange, judgeBatches, progressOf } from './followe
 import type { FollowerFacts } from './follower.ts';
 
 const facts: FollowerFacts = { logStart: 10, logEnd: 100, highWatermark: 80, latestEpoch: 5 };
-const sent = { fetchOffset: 100, leaderEpoch: 7 };
+const sent = { fetchOffset: 100, leaderEpoch: 7, logStartOffset: 0 };
 
 /** Batches of `count` records each, as a leader has them. */
 function batches(...of: readonly (readonly [baseOffset: number, count: number, epoch: number])[]): Buffer {
@@ -49,6 +49,14 @@ test('follower: with an empty log that starts within a batch, it begins anew wit
   const empty = { logStart: 100, logEnd: 100, highWatermark: 100, latestEpoch: undefined };
   expect(judgeBatches(batches([98, 5, 5]), sent, empty)).toEqual({ ok: true, value: { kind: 'restart', at: 98 } });
   expect(judgeBatches(batches([90, 5, 5]), sent, empty)).toMatchObject({ code: ErrorCode.OFFSET_OUT_OF_RANGE });
+});
+
+test('follower: what its leader has deleted is no hindrance to a batch that begins within it', () => {
+  const deleted = { ...sent, logStartOffset: 100 };
+  expect(judgeBatches(batches([98, 5, 5]), deleted, facts)).toEqual({ ok: true, value: { kind: 'restart', at: 98 } });
+  expect(judgeBatches(batches([98, 5, 5]), { ...sent, logStartOffset: 99 }, facts)).toMatchObject({
+    code: ErrorCode.OFFSET_OUT_OF_RANGE,
+  });
 });
 
 test('follower: where histories part it is cut to the lesser end of the last epoch that both know', () => {

@@ -26,11 +26,12 @@ export type Cut =
 /**
  * Whether batches that the leader sent for `fetchOffset` continue the log. Their own offsets may leap (compaction leaves gaps within what the
  * leader sends for one position), but they were sent for this log end, and epochs neither go back nor beyond the leader's.
- * @returns `append`; `restart` when the log is empty and the first batch begins below its start, which lies within it (DeleteRecords)
+ * @returns `append`; `restart` when the first batch begins below the log end, and nothing that lies there counts: the log is empty, or the leader
+ * has deleted all of it (its start lies within that batch, and what it deleted may have been of another history)
  */
 export function judgeBatches(
   records: Buffer,
-  sent: { readonly fetchOffset: number; readonly leaderEpoch: number },
+  sent: { readonly fetchOffset: number; readonly leaderEpoch: number; readonly logStartOffset: number },
   facts: FollowerFacts,
 ): Outcome<{ readonly kind: 'append' } | { readonly kind: 'restart'; readonly at: number }> {
   if (sent.fetchOffset !== facts.logEnd) {
@@ -52,8 +53,8 @@ export function judgeBatches(
   if (records.length < batch.HEADER_BYTES) return refuse(ErrorCode.INVALID_RECORD, 'no whole record batch');
   const first = batch.baseOffset(records, 0);
   if (first >= facts.logEnd) return ok({ kind: 'append' });
-  if (facts.logStart === facts.logEnd && batch.lastOffset(records, 0) >= facts.logEnd)
-    return ok({ kind: 'restart', at: first });
+  const isAllDeleted = facts.logStart === facts.logEnd || sent.logStartOffset >= facts.logEnd;
+  if (isAllDeleted && batch.lastOffset(records, 0) >= facts.logEnd) return ok({ kind: 'restart', at: first });
   const why = `a batch that begins at ${first}, below the end of this log at ${facts.logEnd}`;
   return refuse(ErrorCode.OFFSET_OUT_OF_RANGE, why);
 }

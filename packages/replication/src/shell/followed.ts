@@ -43,7 +43,7 @@ export function replicate(
 ): Outcome<number> {
   const { log, leaderEpoch } = of;
   return guarded(of, room, () => {
-    const judged = judgeBatches(records, { fetchOffset: from.fetchOffset, leaderEpoch }, factsOf(of));
+    const judged = judgeBatches(records, { ...from, leaderEpoch }, factsOf(of));
     if (!judged.ok) return judged;
     if (judged.value.kind === 'restart') log.truncateFullyAndStartAt(judged.value.at);
     const appended = log.append({ records, origin: 'replication', leaderEpoch, nowMs: room.clock.nowMs() });

@@ -4,7 +4,6 @@
  */
 import { partitionKey, refuse, StorageFault } from '@odradek/base';
 import type { Clock, Logger, Refusal, TimerHandle } from '@odradek/base';
-import { NO_LEADER } from '@odradek/metadata';
 import type { Cluster, MetadataDelta, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { LogsPort, TopicSettings } from '../ports.ts';
@@ -48,10 +47,11 @@ export class Hosting {
   #isOver = false;
   #image: MetadataImage | undefined;
   /**
-   * Metadata holds the registration of this life. Until then it tells of a life that is over: what that led has been given away since, since
-   * the log may have lost its end. Who led it once more at the old epoch would write other records where followers have its lost ones.
+   * Metadata has told of the registration of this life. Before, it tells of a life that is over: what that led has been given away since, and
+   * the log may have lost its end. Who led it once more at the old epoch would write other records where followers have its lost ones; and
+   * what was made since would be taken for a stray, what was taken away and given back for something to be deleted.
    */
-  #knowsItself = false;
+  #isStarted = false;
   #sliceEndMs = 0;
   #lastSettings: { readonly topic: string; readonly of: TopicSettings } | undefined;
 
@@ -63,6 +63,8 @@ export class Hosting {
   /** The whole of metadata: opens what this broker is to host, drops what is gone. Resolves once all of it is served. */
   async applySnapshot(image: MetadataImage): Promise<void> {
     this.#begin(image);
+    this.#isStarted ||= this.#isOfThisLife(image);
+    if (!this.#isStarted) return;
     this.#setStraysAside(image);
     for (const [name, hosted] of this.#topics) {
       const topic = image.topics.byName(name);
@@ -71,12 +73,17 @@ export class Hosting {
       }
       this.#forgetIfEmpty(name);
     }
-    await this.#applyAll(image);
+    for (const topic of image.topics.all()) {
+      for (const partition of topic.partitions) {
+        this.#apply(topic, partition, false);
+        await this.#breathe();
+      }
+    }
   }
 
   /** What a committed batch changed. Calls must not overlap; resolves once all of it is served. */
   async apply(delta: MetadataDelta, image: MetadataImage): Promise<void> {
-    const knewItself = this.#knowsItself;
+    if (!this.#isStarted) return this.applySnapshot(image);
     this.#begin(image);
     for (const topic of delta.topicsDeleted.values()) {
       for (const { partition } of topic.partitions) {
@@ -91,7 +98,6 @@ export class Hosting {
     }
     await this.#reconfigure(delta);
     if (delta.brokers.size === 0) return;
-    if (!knewItself && this.#knowsItself) await this.#applyAll(image);
     for (const partition of this.partitions()) {
       partition.brokersChanged();
       await this.#breathe();
@@ -178,19 +184,13 @@ export class Hosting {
     return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, `broker ${this.#options.nodeId} does not lead ${name}`);
   }
 
-  async #applyAll(image: MetadataImage): Promise<void> {
-    for (const topic of image.topics.all()) {
-      for (const partition of topic.partitions) {
-        this.#apply(topic, partition, false);
-        await this.#breathe();
-      }
-    }
+  #isOfThisLife(image: MetadataImage): boolean {
+    const { nodeId, brokerEpoch } = this.#options;
+    return (image.cluster.broker(nodeId)?.epoch ?? UNREGISTERED) === brokerEpoch();
   }
 
   #begin(image: MetadataImage): void {
     this.#image = image;
-    const { nodeId, brokerEpoch } = this.#options;
-    this.#knowsItself = (image.cluster.broker(nodeId)?.epoch ?? UNREGISTERED) === brokerEpoch();
     this.#sliceEndMs = 0;
     this.#lastSettings = undefined;
   }
@@ -209,7 +209,7 @@ export class Hosting {
     const settings = this.#settingsOf(name);
     const partition = this.find(name, index) ?? this.#open(topic, index, { ...settings, isNew });
     if (partition === undefined) return;
-    partition.assign(this.#knowsItself ? image : { ...image, leader: NO_LEADER }, settings.minInsyncReplicas);
+    partition.assign(image, settings.minInsyncReplicas);
   }
 
   #open(topic: TopicImage, index: number, as: TopicSettings & { isNew: boolean }): Partition | undefined {

@@ -11,7 +11,8 @@ export type Acknowledged = ReadonlyMap<number, { readonly end: number; readonly 
 
 export type Look = {
   readonly machine: Machine;
-  readonly life: number;
+  /** Of this life of the broker, and since the replica was given to it. */
+  readonly partition: object;
   readonly isLeader: boolean;
   readonly leaderEpoch: number;
   readonly logStart: number;
@@ -38,7 +39,7 @@ export async function lookAt(machine: Machine, topic: string): Promise<Look | un
       at = end;
     }
   }
-  return { machine, life: machine.life, isLeader, leaderEpoch, logStart, highWatermark, logEnd, contents };
+  return { machine, partition, isLeader, leaderEpoch, logStart, highWatermark, logEnd, contents };
 }
 
 /** Whoever leads at the newest epoch has all that was ever acknowledged and not deleted. */
@@ -66,9 +67,9 @@ export function logsAgreeWhereCommitted(one: Look, other: Look): void {
   }
 }
 
-/** Within a life of a broker; its checkpoint may be older than the truth. */
+/** Within a life of a replica; the checkpoint from which the next one begins may be older than the truth. */
 export function highWatermarkMonotone(look: Look, before: Look | undefined): void {
-  if (before === undefined || before.life !== look.life || before.highWatermark <= look.highWatermark) return;
+  if (before === undefined || before.partition !== look.partition || before.highWatermark <= look.highWatermark) return;
   throw new BrokenClaim(
     `high watermark monotone: that of broker ${look.machine.id} went from ${before.highWatermark} to ${look.highWatermark}`,
   );

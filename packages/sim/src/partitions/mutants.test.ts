@@ -65,8 +65,8 @@ const mutants: readonly Bug[] = [
   {
     bug: 'a broker that comes back leads again what its former life has led',
     file: 'shell/hosting.ts',
-    from: 'this.#knowsItself ? image : { ...image, leader: NO_LEADER }',
-    to: 'image',
+    from: 'this.#isStarted ||= this.#isOfThisLife(image);',
+    to: 'this.#isStarted = true;',
   },
   {
     bug: 'acks=all is answered at once',
