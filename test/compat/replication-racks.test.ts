@@ -2,13 +2,17 @@
  * Consumers that name their rack read from the replica that stands there (KIP-392), and go on elsewhere when it dies: real clients against
  * three brokers in three racks. Who gave the records is told by the brokers' own metrics.
  */
+import { join } from 'node:path';
 import { Consumer } from '@platformatic/kafka';
-import { ErrorCode } from '@odradek/protocol';
+import { ApiKey, ErrorCode } from '@odradek/protocol';
+import { describeGroup } from '@odradek/testkit';
 import kafkajs from 'kafkajs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { leaving } from '../support/reader.ts';
-import { kafkaTool, kcat, must, title } from '../support/run.ts';
+import { kafkaClasses, kafkaTool, kcat, must, root, title } from '../support/run.ts';
+import { classicSettings } from '../support/group-lives.ts';
 import { LineProcess } from '../support/line-process.ts';
+import { MemberProcess } from '../support/members.ts';
 import { placedTopic } from '../support/placement.ts';
 import { suiteCluster } from '../support/suite-cluster.ts';
 import { eventually, freshName } from '../support/target.ts';
@@ -68,6 +72,21 @@ describe('consumers in a rack of their own', () => {
     const after = await Promise.all([LEADER, NEAREST, 2].map((id) => givenBy(id, topic)));
     const [leader = 0, nearest = 0, other = 0] = after.map((bytes, at) => bytes - (before[at] ?? 0));
     return { leader, nearest, other };
+  }
+
+  /** Partitions of one topic by the client that owns them. */
+  async function ownedBy(group: string): Promise<Record<string, readonly number[]>> {
+    using any = await Wire.open(suite.cluster.node(LEADER).address);
+    const { coordinators } = await any.call(ApiKey.FindCoordinator, { keyType: 0, coordinatorKeys: [group] });
+    const coordinator = suite.cluster.nodes.find(({ id }) => id === coordinators[0]?.nodeId);
+    if (coordinator === undefined) return {};
+    using wire = await Wire.open(coordinator.address);
+    const described = await describeGroup(wire, group);
+    const rows = described?.members.map(({ clientId, assignment }) => {
+      const partitions = assignment.flatMap(({ partitions: own }) => own);
+      return [clientId, partitions.toSorted((left, right) => left - right)] as const;
+    });
+    return Object.fromEntries(rows ?? []);
   }
 
   const everythingFromTheNearest = {
@@ -152,6 +171,45 @@ describe('consumers in a rack of their own', () => {
     });
     expect(given).toEqual(everythingFromTheNearest);
   });
+
+  test.skipIf(kafkaClasses().missing !== undefined)(
+    title('Java consumers of a classic group share partitions by rack (KIP-881)', kafkaClasses()),
+    async () => {
+      const spread = freshName('spread');
+      using wire = await Wire.open(suite.cluster.node(LEADER).address);
+      await placedTopic(wire, spread, [3], [1], [2], [2], [3], [1]);
+      const program = join(root, 'test/compat/java/GroupMembers.java');
+      const where = ['-cp', `${kafkaClasses().use}/*`, program, suite.cluster.bootstrap];
+      await using members = await MemberProcess.open(['java', '-Xmx256m', ...where]);
+      const settings = classicSettings('org.apache.kafka.clients.consumer.RangeAssignor');
+      const names = ['rack-1', 'rack-2', 'rack-3'].map((rack) => [rack, freshName(rack)] as const);
+      for (const [rack, name] of names) {
+        await members.start({
+          name,
+          group: spread,
+          subscription: spread,
+          settings: { ...settings, 'client.rack': rack },
+        });
+      }
+      let owned: Record<string, readonly number[]> = {};
+      await eventually('each has what lies in its rack', async () => {
+        owned = await ownedBy(spread);
+        return names.every(
+          ([, name], at) =>
+            owned[name]?.join() ===
+            [
+              [1, 5],
+              [2, 3],
+              [0, 4],
+            ][at]?.join(),
+        );
+      }).catch((error: unknown) => {
+        throw new Error(`${String(error)}: ${JSON.stringify(owned)}`);
+      });
+      for (const [, name] of names) await members.stop(name);
+    },
+    90_000,
+  );
 
   // librdkafka keeps to a replica that has died for as long as its lease of minutes lasts, at Apache Kafka as well.
   test.skipIf(kafkaTool().missing !== undefined)(
