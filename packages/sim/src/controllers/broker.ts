@@ -54,6 +54,7 @@ export class SimBroker {
       heartbeatMs,
       registerMs: PATIENCE_MS,
       offlineLogDirs: () => [],
+      cordonedLogDirs: () => [],
       followers: [{ snapshot: (image) => this.#changed(image), changed: (_delta, image) => this.#changed(image) }],
       bug: (error) => claims.judge.say('a broker runs', `${this.#who}: ${String(error)}`),
       fault: (fault) => options.unwanted(fault),
