@@ -1,0 +1,110 @@
+/** What clients see of elections: ends of logs never move back (KIP-207), and an unclean election loses what only the dead leader had, in words. */
+import { ApiKey, ErrorCode } from '@odradek/protocol';
+import { expect, test } from 'vitest';
+import { startCluster, type Cluster } from '../support/cluster.ts';
+import { placedTopic } from '../support/placement.ts';
+import { allInSync, createReplicated, partitionsOf, readAll, ReplicatedWriter } from '../support/replicated.ts';
+import { must, odradek } from '../support/run.ts';
+import { eventually, freshName } from '../support/target.ts';
+import { batchOf, produce, Wire } from '../support/wire.ts';
+
+const LATEST = -1;
+
+/** The end of the log, as whoever leads tells it; undefined when nobody could tell. */
+async function latest(cluster: Cluster, topic: string): Promise<number | undefined> {
+  for (const node of cluster.nodes.filter(({ isAwake }) => isAwake)) {
+    try {
+      using wire = await Wire.open(node.address, 1_000);
+      const partitions = [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp: LATEST }];
+      const request = { replicaId: -1, isolationLevel: 0, topics: [{ name: topic, partitions }] };
+      const { topics } = await wire.call(ApiKey.ListOffsets, request, 6);
+      const found = topics[0]?.partitions[0];
+      if (found?.errorCode === ErrorCode.NONE) return found.offset;
+    } catch {
+      // It died, or does not answer: another one may lead.
+    }
+  }
+  return undefined;
+}
+
+test('the end of a log never moves back, and is never before what was acknowledged, however often its leader dies', async () => {
+  await using cluster = await startCluster({ nodes: 3 });
+  await Promise.all(cluster.nodes.map((node) => node.ready()));
+  const topic = freshName('ends');
+  await createReplicated(cluster, { name: topic, partitions: 1 }, { 'min.insync.replicas': '2' });
+  const writers = ReplicatedWriter.beginAll(cluster, topic, 1, 1);
+  const [writer] = writers;
+  if (writer === undefined) throw new Error('there is a writer');
+  const wrong: string[] = [];
+  let looking = true;
+  let looks = 0;
+  const look = (async (): Promise<void> => {
+    for (let last = 0; looking;) {
+      const acknowledged = writer.acknowledged.length;
+      const end = await latest(cluster, topic);
+      if (end === undefined) continue;
+      looks += 1;
+      if (end < last) wrong.push(`${end} after ${last}`);
+      if (end < acknowledged) wrong.push(`${end} though ${acknowledged} were acknowledged`);
+      last = end;
+    }
+  })();
+  for (let round = 0; round < 3; round += 1) {
+    await writer.goesOn(50);
+    const [view] = await partitionsOf(cluster.nodes.find(({ isAwake }) => isAwake) ?? cluster.node(1), topic);
+    const leader = cluster.node(view?.leader ?? 1);
+    await leader.kill();
+    await writer.goesOn(50);
+    await leader.start();
+    await leader.ready();
+    await allInSync(cluster, topic);
+  }
+  looking = false;
+  await look;
+  await writer.stop();
+  expect(wrong).toEqual([]);
+  expect(looks).toBeGreaterThan(20);
+});
+
+test('odradek elect-leaders --election-type unclean: a replica that was out of sync leads, the log says so, and the copies agree again', async () => {
+  await using cluster = await startCluster({ controllers: 1, brokers: 2 });
+  const [controller, one, two] = cluster.nodes;
+  if (controller === undefined || one === undefined || two === undefined) throw new Error('there are three nodes');
+  await Promise.all(cluster.nodes.map((node) => node.ready()));
+  const topic = freshName('unclean');
+  const write = async (at: typeof one, ...values: string[]): Promise<void> => {
+    using wire = await Wire.open(at.address);
+    for (const value of values) expect((await produce(wire, topic, batchOf(value))).errorCode).toBe(ErrorCode.NONE);
+  };
+  const viewAt = async (at: typeof one) => (await partitionsOf(at, topic))[0];
+  {
+    using wire = await Wire.open(one.address);
+    await placedTopic(wire, topic, [one.id, two.id]);
+  }
+  await write(one, 'both');
+  await two.kill();
+  await eventually('only the leader is in sync', async () => (await viewAt(one))?.isr.length === 1);
+  await write(one, 'lost 1', 'lost 2');
+  await one.kill();
+  await two.start();
+  await two.ready();
+  await eventually('nobody leads', async () => (await viewAt(two))?.leader === -1);
+  const elect = odradek('elect-leaders', '--election-type', 'unclean', '--topic', topic, '--partition', '0');
+  expect(await must([...elect, '--bootstrap-server', two.address])).toContain(`${topic}-0`);
+  await eventually('the other one leads', async () => (await viewAt(two))?.leader === two.id);
+  await eventually('the controller says what it means', () =>
+    new RegExp(`may lack acknowledged records \\(unclean election\\): ${topic}-0`).test(controller.output()),
+  );
+  await write(two, 'after');
+  await one.start();
+  await one.ready();
+  await allInSync(cluster, topic);
+  expect([...(await readAll(cluster, topic, 0)).values()]).toEqual(['both', 'after']);
+  await must([
+    ...odradek('elect-leaders', '--election-type', 'preferred', '--topic', topic, '--partition', '0'),
+    '--bootstrap-server',
+    one.address,
+  ]);
+  await eventually('the first one leads again', async () => (await viewAt(two))?.leader === one.id);
+  expect([...(await readAll(cluster, topic, 0)).values()]).toEqual(['both', 'after']);
+});
