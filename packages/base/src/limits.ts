@@ -38,6 +38,8 @@ export type Limits = {
    * what leaders elsewhere have acknowledged still find room.
    */
   readonly diskReserveBytes: number;
+  /** Partitions for which a log directory is remembered until they come to this broker (AlterReplicaLogDirs); the oldest wish goes first. */
+  readonly logDirWishesMax: number;
   /** Bytes of one file read. */
   readonly readChunkBytes: number;
   /** Groups of one request that are worked on at once; the others of it wait. */
@@ -215,6 +217,7 @@ export const production: Limits = {
   backgroundSyncBytes: 16 * MIB,
   syncTogetherLogs: 256,
   diskReserveBytes: 64 * MIB,
+  logDirWishesMax: 10_000,
   readChunkBytes: 1 * MIB,
   requestGroupsAtOnceMax: 128,
   coordinatorQueuedOpsMax: 100_000,
@@ -314,6 +317,7 @@ export const tiny: Limits = {
   backgroundSyncBytes: 16 * 1024,
   syncTogetherLogs: 4,
   diskReserveBytes: 4 * 1024,
+  logDirWishesMax: 4,
   readChunkBytes: 4 * 1024,
   requestGroupsAtOnceMax: 4,
   coordinatorQueuedOpsMax: 32,

@@ -17,17 +17,22 @@ export interface LogsPort {
   status(): readonly LogDirStatus[];
 }
 
-/** What moving replicas between log directories asks of the logs (KIP-113); see LogManager. */
+/** Logs that can be moved between log directories. */
 export interface MovableLogs extends LogsPort {
   get(topic: string, partition: number): PartitionLog | undefined;
+  readonly futures: FuturesPort;
+}
+
+/** What moving replicas between log directories asks of the logs (KIP-113); see FutureLogs. */
+export interface FuturesPort {
   /** Where the log of a partition goes when it is made. */
   prefer(topic: string, partition: number, logDirectory: string): void;
   /** May throw StorageFault. */
-  createFuture(log: PartitionLog, logDirectory: string): PartitionLog;
-  dropFuture(log: PartitionLog): void;
+  create(log: PartitionLog, logDirectory: string): PartitionLog;
+  drop(log: PartitionLog): void;
   refusesCopies(logDirectory: string): string | undefined;
   /** May fail with StorageFault. */
-  prepareSwap(log: PartitionLog): Promise<void>;
+  prepare(log: PartitionLog): Promise<void>;
   /** May throw StorageFault. @returns undefined: not now; otherwise what resolves once the replaced files are out of the way */
   swap(log: PartitionLog): Promise<void> | undefined;
   /** Copies whose log is not there. */

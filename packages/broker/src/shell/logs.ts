@@ -121,11 +121,11 @@ export class BrokerLogs implements MetadataFollower {
     const { manager } = this;
     const directoryIn = (topic: string, partition: number): string => manager.get(topic, partition)?.logDirectory ?? '';
     return {
-      directoryOf: (topic, partition) => manager.directoryIdOf(directoryIn(topic, partition)),
+      directoryOf: (topic, partition) => manager.directories.onlineIdOf(directoryIn(topic, partition)),
       failedDirectoryOf: (topic, partition) =>
-        isOffline(topic, partition) ? (manager.idOf(directoryIn(topic, partition)) ?? '') : undefined,
-      online: () => manager.onlineIds(),
-      idOf: (logDirectory) => manager.idOf(logDirectory),
+        isOffline(topic, partition) ? (manager.directories.idOf(directoryIn(topic, partition)) ?? '') : undefined,
+      online: () => manager.directories.ids('online'),
+      idOf: (logDirectory) => manager.directories.idOf(logDirectory),
     };
   }
 
@@ -139,7 +139,7 @@ export class BrokerLogs implements MetadataFollower {
 
   #reconfigured(): void {
     this.manager.cleanerReconfigured();
-    this.manager.cordon(cordonedBy(this.#options.currentConfig()));
+    this.manager.directories.cordon(cordonedBy(this.#options.currentConfig()));
   }
 
   /** @param deadlineMs monotonic: what is not closed by then is left to recovery */

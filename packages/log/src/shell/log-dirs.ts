@@ -46,6 +46,34 @@ export class LogDirs implements Iterable<LogDir> {
     return undefined;
   }
 
+  /** The id of a directory, whether it works or not; '' when it could not be read. undefined: there is no such directory. */
+  idOf(path: string): string | undefined {
+    return this.of(path)?.directoryId;
+  }
+
+  /** The id of a directory that is online. */
+  onlineIdOf(path: string): string | undefined {
+    return this.of(path)?.onlineId;
+  }
+
+  /** Ids of directories as they are told to others; one that could not be read has none to tell. */
+  ids(which: 'online' | 'failed' | 'cordoned'): string[] {
+    return this.#dirs.flatMap((dir) => {
+      const isMeant = which === 'cordoned' ? dir.cordoned : dir.online === (which === 'online');
+      return isMeant && (dir.online || dir.directoryId !== '') ? [dir.directoryId] : [];
+    });
+  }
+
+  /** Which directories get nothing new (KIP-1066). */
+  cordon(paths: ReadonlySet<string>): void {
+    for (const dir of this.#dirs) {
+      const cordoned = paths.has(dir.path);
+      if (cordoned === dir.cordoned) continue;
+      dir.cordoned = cordoned;
+      this.#world.logger.info({ path: dir.path, cordoned }, 'whether a log directory gets new logs has changed');
+    }
+  }
+
   isOnline(path: string): boolean {
     return this.of(path)?.online === true;
   }

@@ -261,5 +261,9 @@ test('manager: a directory that has vanished is offline as soon as anybody asks 
     { path: '/one', online: true },
     { path: '/two', online: false, totalBytes: -1, usableBytes: -1 },
   ]);
-  expect([offline, manager.failedIds(), manager.onlineIds().length]).toEqual([['/two'], [], 1]);
+  expect([offline, manager.directories.ids('failed'), manager.directories.ids('online').length]).toEqual([
+    ['/two'],
+    [],
+    1,
+  ]);
 });

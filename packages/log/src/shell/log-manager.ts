@@ -59,7 +59,8 @@ export class LogManager implements LogKeeper {
   readonly #world: LogWorld;
   readonly #options: LogManagerOptions;
   readonly #agenda: Agenda;
-  readonly #dirs: LogDirs;
+  /** The entries of log.dirs. */
+  readonly directories: LogDirs;
   readonly #logs = new Map<string, Log>();
   /** Logs whose topic's configuration is known. */
   readonly #adopted = new Set<Log>();
@@ -72,10 +73,10 @@ export class LogManager implements LogKeeper {
     this.#options = options;
     this.#world = createWorld(options.ports, options.limits, options.logger);
     for (const state of ['online', 'full', 'offline'] as const)
-      options.metrics?.sample('odradek_log_dirs', { state }, () => this.#dirs.countOf(state));
+      options.metrics?.sample('odradek_log_dirs', { state }, () => this.directories.countOf(state));
     options.metrics?.sample('odradek_open_segment_files', {}, () => this.#world.fileCache.openCount);
     this.#agenda = new Agenda(options.ports.clock);
-    this.#dirs = new LogDirs(this.#world, options.config.logDirs, {
+    this.directories = new LogDirs(this.#world, options.config.logDirs, {
       logs: () => this.#everyLog(),
       after: (delayMs, act) => void this.#agenda.after(delayMs, act),
       onOffline: (status) => {
@@ -84,7 +85,7 @@ export class LogManager implements LogKeeper {
       },
     });
     this.futures = new FutureLogs(this.#world, {
-      dirs: this.#dirs,
+      dirs: this.directories,
       keeper: this,
       logs: () => this.#logs.values(),
       enter: (log) => void this.#logs.set(partitionKey(log.topic, log.partition), log),
@@ -94,7 +95,7 @@ export class LogManager implements LogKeeper {
       logs: () => this.#cleanableLogs(),
       breathe: () => this.#agenda.breathe(),
       faulted: (log, fault) => this.faulted(log, fault),
-      cleaned: (log) => this.#dirs.checkpointCleanedLater(log.logDirectory),
+      cleaned: (log) => this.directories.checkpointCleanedLater(log.logDirectory),
       bug: raise,
     });
   }
@@ -102,9 +103,9 @@ export class LogManager implements LogKeeper {
   /** Locks and reads every log directory. Throws StorageFault when none of them can be used. */
   static async open(options: LogManagerOptions): Promise<LogManager> {
     const manager = new LogManager(options);
-    for (const dir of manager.#dirs) await manager.#openDir(dir);
-    manager.#dirs.demandOne();
-    manager.futures.attach((key) => manager.#logs.get(key), manager.#dirs.isAllKnown);
+    for (const dir of manager.directories) await manager.#openDir(dir);
+    manager.directories.demandOne();
+    manager.futures.attach((key) => manager.#logs.get(key), manager.directories.isAllKnown);
     return manager;
   }
 
@@ -114,11 +115,11 @@ export class LogManager implements LogKeeper {
     const agenda = this.#agenda;
     agenda.every(config.retentionCheckIntervalMs, () => this.#retain(highWatermarkOf));
     agenda.every(config.flushSchedulerIntervalMs, () => this.#flushDue());
-    agenda.every(config.flushOffsetCheckpointIntervalMs, () => this.#dirs.checkpointRecoveryPointsLater());
-    agenda.every(config.flushStartOffsetCheckpointIntervalMs, () => this.#dirs.checkpointLogStartsLater());
+    agenda.every(config.flushOffsetCheckpointIntervalMs, () => this.directories.checkpointRecoveryPointsLater());
+    agenda.every(config.flushStartOffsetCheckpointIntervalMs, () => this.directories.checkpointLogStartsLater());
     agenda.every(config.producerIdExpirationCheckIntervalMs, () => this.#expireProducers());
     agenda.every(PREPARE_STOP_INTERVAL_MS, () => this.#prepareStop());
-    agenda.every(SPACE_CHECK_INTERVAL_MS, async () => this.#dirs.checkSpace());
+    agenda.every(SPACE_CHECK_INTERVAL_MS, async () => this.directories.checkSpace());
     if (cleaner?.().enabled !== true) return;
     const terms = { config: cleaner, highWatermarkOf };
     this.#cleaning = agenda.every(
@@ -140,7 +141,7 @@ export class LogManager implements LogKeeper {
 
   /** Every log that lies in a directory that is online. */
   *all(): IterableIterator<PartitionLog> {
-    for (const log of this.#logs.values()) if (this.#dirs.isOnline(log.logDirectory)) yield log;
+    for (const log of this.#logs.values()) if (this.directories.isOnline(log.logDirectory)) yield log;
   }
 
   get(topic: string, partition: number): PartitionLog | undefined {
@@ -169,17 +170,17 @@ export class LogManager implements LogKeeper {
         'a log of another topic of this name is set aside',
       );
       // In a directory that failed nothing can be renamed: it is set aside when a start finds it.
-      if (this.#dirs.isOnline(existing.logDirectory)) existing.setAside();
+      if (this.directories.isOnline(existing.logDirectory)) existing.setAside();
       else this.deleted(existing);
     } else if (existing !== undefined) {
-      const refusal = this.#dirs.of(existing.logDirectory)?.refusal(false);
+      const refusal = this.directories.of(existing.logDirectory)?.refusal(false);
       if (refusal !== undefined) throw new StorageFault(existing.logDirectory, refusal);
       if (existing.topicId === '') existing.adopt(topicId);
       existing.reconfigure(config);
       this.#adopted.add(existing);
       return existing;
     }
-    if (!isNew) this.#dirs.refuseWhileUnread();
+    if (!isNew) this.directories.refuseWhileUnread();
     const log = this.#create(at, config);
     this.futures.setOrphanAside(topic, partition);
     this.#logs.set(partitionKey(topic, partition), log);
@@ -193,62 +194,24 @@ export class LogManager implements LogKeeper {
   }
 
   faulted(at: PartitionLog | string, fault: StorageFault): void {
-    this.#dirs.faulted(typeof at === 'string' ? at : at.logDirectory, fault);
-  }
-
-  /** Which directories get nothing new (KIP-1066). */
-  cordon(paths: ReadonlySet<string>): void {
-    for (const dir of this.#dirs) {
-      const cordoned = paths.has(dir.path);
-      if (cordoned === dir.cordoned) continue;
-      dir.cordoned = cordoned;
-      this.#world.logger.info({ path: dir.path, cordoned }, 'whether a log directory gets new logs has changed');
-    }
-  }
-
-  /** The id of a directory that is online. */
-  directoryIdOf(logDirectory: string): string | undefined {
-    return this.#dirs.of(logDirectory)?.onlineId;
-  }
-
-  /** The id of a directory, whether it works or not; '' when it could not be read. undefined: there is no such directory. */
-  idOf(logDirectory: string): string | undefined {
-    return this.#dirs.of(logDirectory)?.directoryId;
-  }
-
-  /** Ids of the directories that have failed; one that could not be read tells none. */
-  failedIds(): string[] {
-    return Array.from(this.#dirs).flatMap(({ online, directoryId }) =>
-      online || directoryId === '' ? [] : [directoryId],
-    );
-  }
-
-  /** Ids of the directories that get nothing new. */
-  cordonedIds(): string[] {
-    return Array.from(this.#dirs).flatMap(({ cordoned, directoryId }) =>
-      cordoned && directoryId !== '' ? [directoryId] : [],
-    );
-  }
-
-  onlineIds(): string[] {
-    return Array.from(this.#dirs).flatMap(({ onlineId }) => (onlineId === undefined ? [] : [onlineId]));
+    this.directories.faulted(typeof at === 'string' ? at : at.logDirectory, fault);
   }
 
   /** The broker epoch under which everything that is here was left in order; undefined: it was not (KIP-966). */
   get stoppedUnder(): number | undefined {
-    return this.#dirs.stoppedUnder;
+    return this.directories.stoppedUnder;
   }
 
   status(): readonly LogDirStatus[] {
-    return this.#dirs.status();
+    return this.directories.status();
   }
 
   checkpointRecoveryPoints(): void {
-    this.#dirs.checkpointRecoveryPoints();
+    this.directories.checkpointRecoveryPoints();
   }
 
   checkpointLogStarts(): void {
-    this.#dirs.checkpointLogStarts();
+    this.directories.checkpointLogStarts();
   }
 
   /**
@@ -263,7 +226,7 @@ export class LogManager implements LogKeeper {
     await this.futures.settled();
     await this.#removing;
     const unclean = new Set<string>();
-    const online = Array.from(this.#dirs).flatMap(({ online: isOnline, path }) => (isOnline ? [path] : []));
+    const online = Array.from(this.directories).flatMap(({ online: isOnline, path }) => (isOnline ? [path] : []));
     await syncTogether(this.#world, { logs: this.#everyLog(), directories: online, deadlineMs }, () =>
       this.#agenda.breathe(),
     );
@@ -275,23 +238,23 @@ export class LogManager implements LogKeeper {
       }
     };
     await Promise.all(Array.from({ length: CLOSING_MAX }, closeSome));
-    this.#dirs.close(unclean, brokerEpoch);
+    this.directories.close(unclean, brokerEpoch);
   }
 
   // What a log tells.
 
   refusesWrites(logDirectory: string, { origin, records }: AppendRequest): string | undefined {
-    const dir = this.#dirs.of(logDirectory);
+    const dir = this.directories.of(logDirectory);
     if (origin === 'client') dir?.takes(records.length);
     return dir?.refusal(origin === 'client');
   }
 
   recoveryPointLowered(logDirectory: string): void {
-    this.#dirs.recoveryPointLowered(logDirectory);
+    this.directories.recoveryPointLowered(logDirectory);
   }
 
   cleanedLowered(log: Log): void {
-    this.#dirs.cleanedLowered(log);
+    this.directories.cleanedLowered(log);
   }
 
   compactionUnwanted(log: Log): void {
@@ -299,7 +262,7 @@ export class LogManager implements LogKeeper {
   }
 
   logStartAdvanced(logDirectory: string): void {
-    this.#dirs.logStartAdvanced(logDirectory);
+    this.directories.logStartAdvanced(logDirectory);
   }
 
   removeLater(paths: readonly string[], delayMs: number): void {
@@ -329,7 +292,7 @@ export class LogManager implements LogKeeper {
         if (log?.logDirectory !== dir.path) continue;
         log.noteCleaned(offset);
         // Recovery may have cut it.
-        this.#dirs.cleanedLowered(log);
+        this.directories.cleanedLowered(log);
       }
       this.removeLater(toRemove, this.#options.defaults.fileDeleteDelayMs);
     } catch (cause) {
@@ -357,13 +320,13 @@ export class LogManager implements LogKeeper {
 
   #create(partition: { topic: string; partition: number; topicId: string }, config: LogConfig): Log {
     const key = partitionKey(partition.topic, partition.partition);
-    const wished = this.#dirs.of(this.futures.wishOf(key) ?? '');
-    const dir = wished?.online === true ? wished : this.#dirs.leastLoaded();
+    const wished = this.directories.of(this.futures.wishOf(key) ?? '');
+    const dir = wished?.online === true ? wished : this.directories.leastLoaded();
     const directory = `${dir.path}/${key}`;
     const { files } = this.#world;
     try {
       // An earlier log of this name may have been clean up to somewhere; of this one that is not so.
-      this.#dirs.cleanedLowered({ ...partition, cleanedTo: 0, logDirectory: dir.path });
+      this.directories.cleanedLowered({ ...partition, cleanedTo: 0, logDirectory: dir.path });
       files.makeDirectory(directory);
       writePartitionMetadata(files, directory, partition.topicId, 'later');
       const segment = createSegment(this.#world, { directory, config }, 0);
@@ -381,7 +344,7 @@ export class LogManager implements LogKeeper {
     for (const log of this.#adopted) {
       // What is being copied must stay as it is: a copy of half of it from before and half from after could bring back a deleted key.
       if (!log.config.cleanupCompact || log.fault !== undefined || log.future !== undefined) continue;
-      if (this.#dirs.isOnline(log.logDirectory)) yield log;
+      if (this.directories.isOnline(log.logDirectory)) yield log;
     }
   }
 
@@ -392,7 +355,7 @@ export class LogManager implements LogKeeper {
   async #forEachLog(act: (log: Log) => void | Promise<void>, logs: Iterable<Log>): Promise<void> {
     for (const log of Array.from(logs)) {
       if (this.#agenda.isClosed) return;
-      if (!this.#dirs.isOnline(log.logDirectory)) continue;
+      if (!this.directories.isOnline(log.logDirectory)) continue;
       try {
         await act(log);
       } catch (cause) {

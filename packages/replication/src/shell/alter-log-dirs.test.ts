@@ -418,6 +418,6 @@ test('log directories: what cannot be is refused by its name', async () => {
   expect(code('topic', '/elsewhere')).toBe(ErrorCode.LOG_DIR_NOT_FOUND);
   expect(code('t'.repeat(213), '/b')).toBe(ErrorCode.NONE);
   expect(code('t'.repeat(214), '/b')).toBe(ErrorCode.INVALID_TOPIC_EXCEPTION);
-  manager.cordon(new Set(['/b']));
+  manager.directories.cordon(new Set(['/b']));
   expect(code('topic', '/b')).toBe(ErrorCode.INVALID_REPLICA_ASSIGNMENT);
 });

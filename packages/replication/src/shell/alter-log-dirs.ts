@@ -88,7 +88,7 @@ export class AlterLogDirs {
 
   /** The partition is not here: when it comes, it is to lie there. */
   prefer(topic: string, partition: number, logDirectory: string): void {
-    this.#options.logs.prefer(topic, partition, logDirectory);
+    this.#options.logs.futures.prefer(topic, partition, logDirectory);
   }
 
   /** Moves a log, after {@link check}. Asked for the directory where it lies, a move under way is given up. */
@@ -100,7 +100,7 @@ export class AlterLogDirs {
     try {
       this.#enqueue({
         log,
-        copy: this.#options.logs.createFuture(log, logDirectory),
+        copy: this.#options.logs.futures.create(log, logDirectory),
         state: beginMove(),
         isCutOff: false,
       });
@@ -133,7 +133,7 @@ export class AlterLogDirs {
     const { topic, partition, future } = log;
     if (future === undefined) return;
     this.#options.log.info({ topic, partition, to: future.logDirectory }, 'the move of a replica is given up');
-    this.#options.logs.dropFuture(log);
+    this.#options.logs.futures.drop(log);
     this.#forget(log);
   }
 
@@ -231,7 +231,7 @@ export class AlterLogDirs {
         state.isTold = await this.#options.teller.moving(log.topic, log.partition, copy.logDirectory);
         return false;
       case 'prepare':
-        await this.#options.logs.prepareSwap(log);
+        await this.#options.logs.futures.prepare(log);
         state.isPrepared = true;
         return false;
       case 'swap':
@@ -240,7 +240,7 @@ export class AlterLogDirs {
   }
 
   async #swap(move: Move): Promise<boolean> {
-    const settled = this.#options.logs.swap(move.log);
+    const settled = this.#options.logs.futures.swap(move.log);
     if (settled === undefined) {
       move.state.isPrepared = false;
       await this.#pause();
@@ -256,7 +256,7 @@ export class AlterLogDirs {
     const rate = rateOf(this.#options.settings());
     // What is taken at once costs a second at most, so that whoever gives up a move, or raises the rate, is heard soon.
     const chunkBytes = Math.min(this.#options.chunkBytes, rate);
-    const whyNot = logs.refusesCopies(copy.logDirectory);
+    const whyNot = logs.futures.refusesCopies(copy.logDirectory);
     if (whyNot !== undefined) return this.#wait(move, whyNot);
     const { cutCount } = log;
     const asked = { fromOffset, maxBytes: chunkBytes, upToOffset: log.logEndOffset, minOneBatch: true };

@@ -77,6 +77,6 @@ test.for([
     promoteOrphans({ nodeId: 1, log: silent, logs }, imageWith(at, id));
     const log = logs.get('topic', 0);
     expect([log?.logDirectory, log?.logEndOffset]).toEqual(isPromoted ? ['/b', 3] : [undefined, undefined]);
-    expect(logs.orphans()).toHaveLength(isPromoted ? 0 : 1);
+    expect(logs.futures.orphans()).toHaveLength(isPromoted ? 0 : 1);
   },
 );

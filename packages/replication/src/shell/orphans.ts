@@ -12,12 +12,12 @@ import type { MovableLogs } from '../ports.ts';
 export type OrphansFinders = { readonly nodeId: number; readonly log: Logger; readonly logs: MovableLogs };
 
 export function promoteOrphans({ nodeId, log, logs }: OrphansFinders, image: MetadataImage): void {
-  for (const copy of logs.orphans()) {
+  for (const copy of logs.futures.orphans()) {
     const { topic, partition, logDirectory, logEndOffset } = copy;
     if (!isItsPlace(copy, { nodeId, logs }, image)) continue;
     const fields = { topic, partition, logDirectory, logEndOffset };
     try {
-      logs.promote(topic, partition);
+      logs.futures.promote(topic, partition);
       log.warn(fields, 'the log of this replica cannot be found, and the copy that was to take its place does so now');
     } catch (cause) {
       if (!(cause instanceof StorageFault)) throw cause;
