@@ -113,16 +113,16 @@ async function startAll(wanted: Plan, places: readonly Place[], signal: AbortSig
           signal: AbortSignal.any([signal, failed.signal]),
         });
       } catch (error) {
-        failed.abort();
+        // The others are stopped for it; what they say then is no reason.
+        failed.abort(error);
         throw error;
       }
     }),
   );
   const nodes = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-  const first = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (first === undefined) return nodes;
+  if (!failed.signal.aborted) return nodes;
   await Promise.all(nodes.map((node) => node.stop()));
-  throw first.reason;
+  throw failed.signal.reason;
 }
 
 function announce(nodes: readonly KafkaProcess[], places: readonly Place[], json: boolean): void {
