@@ -32,6 +32,9 @@ const USAGE = `usage: pnpm bench [WHAT] [options]
 
 const root = new URL('..', import.meta.url).pathname;
 
+// What was started ends with the bench, however that ends.
+process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

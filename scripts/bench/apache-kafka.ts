@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, untilAnswers } from '@odradek/testkit/process';
+import { endWithThisProcess, freePort, untilAnswers } from '@odradek/testkit/process';
 import { found, missing, type Found } from '../../test/support/run.ts';
 
 const VERSION = '4.3.1';
@@ -136,6 +136,7 @@ export class ForeignNode {
   async start(): Promise<void> {
     const child = spawn('java', this.#command, { stdio: 'ignore' });
     this.#child = child;
+    endWithThisProcess(child);
     child.once('close', () => (this.#child = this.#child === child ? undefined : this.#child));
     if (!(await untilAnswers(this.#port, READY_WITHIN_MS, () => this.#child !== child)))
       throw new Error(`Apache Kafka did not answer within ${READY_WITHIN_MS} ms`);

@@ -1,6 +1,7 @@
 /** Idempotent writes at a steady pace through librdkafka, each acknowledgement as it comes, and in the end what became of every record. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { endWithThisProcess } from '@odradek/testkit/process';
 import { confluentPython } from '../../test/support/python.ts';
 import { root } from '../../test/support/run.ts';
 
@@ -49,6 +50,7 @@ export class Writes {
     if (socketTimeoutMs !== undefined) numbers.push('--socket-timeout', String(socketTimeoutMs));
     const child = spawn(python.use, [`${root}test/bench/python/writes.py`, bootstrap, topic, ...numbers]);
     this.#child = child;
+    endWithThisProcess(child);
     child.stderr.on('data', (part: Buffer) => (this.#said = (this.#said + part.toString()).slice(-100_000)));
     createInterface(child.stdout).on('line', (line) => this.#take(line));
     this.#ended = new Promise((resolve) => child.once('close', resolve));

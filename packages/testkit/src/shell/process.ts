@@ -5,6 +5,9 @@ import { createServer, createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endWithThisProcess } from './children.ts';
+
+export { endWithThisProcess };
 
 export type ProcessOptions = {
   /** Where the data lies; a temporary directory, removed at the end, when left out. */
@@ -169,6 +172,7 @@ function start(config: Readonly<Record<string, string>>, options: ProcessOptions
     env: { ...process.env, ...options.environment },
     detached: options.hasOwnGroup ?? false,
   });
+  endWithThisProcess(child);
   const output = collect(child);
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
