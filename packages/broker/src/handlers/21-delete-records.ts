@@ -11,15 +11,17 @@ const NO_LOW_WATERMARK = -1;
 
 export const deleteRecords: HandlerOf<21> = {
   async handle(request, services, caller) {
-    const topics: ResponseInput<21>['topics'][number][] = [];
-    for (const topic of request.topics) {
-      const code = judgeTopic(topic.name, services, caller);
-      const partitions =
-        code === ErrorCode.NONE
-          ? await deleteFrom(topic, request.timeoutMs, services)
-          : topic.partitions.map(({ partitionIndex }) => refusedPartition(partitionIndex, code));
-      topics.push({ name: topic.name, partitions });
-    }
+    // All at once: each may have to wait for its replicas, and they have one deadline.
+    const topics = await Promise.all(
+      request.topics.map(async (topic) => {
+        const code = judgeTopic(topic.name, services, caller);
+        const partitions =
+          code === ErrorCode.NONE
+            ? await deleteFrom(topic, request.timeoutMs, services)
+            : topic.partitions.map(({ partitionIndex }) => refusedPartition(partitionIndex, code));
+        return { name: topic.name, partitions };
+      }),
+    );
     return { throttleTimeMs: 0, topics };
   },
 
@@ -41,18 +43,16 @@ function judgeTopic(name: string, services: Services, caller: Caller): number {
   return isInternalTopic(name) ? ErrorCode.INVALID_TOPIC_EXCEPTION : ErrorCode.NONE;
 }
 
-async function deleteFrom(topic: Topic, timeoutMs: number, services: Services): Promise<PartitionResult[]> {
-  const results: PartitionResult[] = [];
-  for (const { partitionIndex, offset } of topic.partitions) {
-    const at = { topic: topic.name, partition: partitionIndex, offset, timeoutMs };
-    const outcome = await services.replicas.deleteRecords(at);
-    results.push(
-      outcome.ok
+function deleteFrom(topic: Topic, timeoutMs: number, services: Services): Promise<PartitionResult[]> {
+  return Promise.all(
+    topic.partitions.map(async ({ partitionIndex, offset }) => {
+      const at = { topic: topic.name, partition: partitionIndex, offset, timeoutMs };
+      const outcome = await services.replicas.deleteRecords(at);
+      return outcome.ok
         ? { partitionIndex, lowWatermark: outcome.value, errorCode: ErrorCode.NONE }
-        : refusedPartition(partitionIndex, outcome.code),
-    );
-  }
-  return results;
+        : refusedPartition(partitionIndex, outcome.code);
+    }),
+  );
 }
 
 function refusedPartition(partitionIndex: number, errorCode: number): PartitionResult {
