@@ -77,18 +77,31 @@ test('odradek elect-leaders --election-type unclean: a replica that was out of s
     for (const value of values) expect((await produce(wire, topic, batchOf(value))).errorCode).toBe(ErrorCode.NONE);
   };
   const viewAt = async (at: typeof one) => (await partitionsOf(at, topic))[0];
+  const kinds = ['under-replicated', 'under-min-isr', 'at-min-isr', 'unavailable'];
+  /** The kinds of partitions among which `odradek topics describe` shows the topic's. */
+  const kindsAt = async (at: typeof one): Promise<string[]> => {
+    const shown = await Promise.all(
+      kinds.map((kind) =>
+        must(odradek('topics', 'describe', `--${kind}-partitions`, '--bootstrap-server', at.address)),
+      ),
+    );
+    return kinds.filter((_, index) => shown[index]?.includes(`Topic: ${topic}\tPartition: 0`));
+  };
   {
     using wire = await Wire.open(one.address);
     await placedTopic(wire, topic, [one.id, two.id]);
   }
   await write(one, 'both');
+  expect(await kindsAt(one)).toEqual([]);
   await two.kill();
   await eventually('only the leader is in sync', async () => (await viewAt(one))?.isr.length === 1);
+  expect(await kindsAt(one)).toEqual(['under-replicated', 'at-min-isr']);
   await write(one, 'lost 1', 'lost 2');
   await one.kill();
   await two.start();
   await two.ready();
   await eventually('nobody leads', async () => (await viewAt(two))?.leader === -1);
+  expect(await kindsAt(two)).toEqual(['under-replicated', 'under-min-isr', 'unavailable']);
   const elect = odradek('elect-leaders', '--election-type', 'unclean', '--topic', topic, '--partition', '0');
   expect(await must([...elect, '--bootstrap-server', two.address])).toContain(`${topic}-0`);
   await eventually('the other one leads', async () => (await viewAt(two))?.leader === two.id);

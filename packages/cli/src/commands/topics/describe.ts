@@ -12,6 +12,8 @@ type Options = CommonOptions & {
   topic: string[];
   excludeInternal?: boolean;
   underReplicatedPartitions?: boolean;
+  underMinIsrPartitions?: boolean;
+  atMinIsrPartitions?: boolean;
   unavailablePartitions?: boolean;
   topicsWithOverrides?: boolean;
 };
@@ -29,6 +31,8 @@ export function describeCommand(): Command {
     .option('-t, --topic <name...>', 'topics to describe; all when left out', collectList, [])
     .option('--exclude-internal', 'leave out topics of the cluster itself')
     .option('--under-replicated-partitions', 'only partitions whose in-sync replicas are fewer than their replicas')
+    .option('--under-min-isr-partitions', 'only partitions whose in-sync replicas are fewer than min.insync.replicas')
+    .option('--at-min-isr-partitions', 'only partitions that have just as many in-sync replicas as min.insync.replicas')
     .option('--unavailable-partitions', 'only partitions without a leader')
     .option('--topics-with-overrides', 'only topics with a configuration of their own')
     .addHelpText('after', '\nExample:\n  $ odradek topics describe --topic orders')
@@ -42,13 +46,16 @@ async function describe(options: Options): Promise<void> {
       admin,
       topics.map(({ name }) => name ?? ''),
     );
-    return topics.map((topic) => ({
-      topic,
-      partitions: topic.partitions
-        .filter((partition) => isWanted(partition, options))
-        .toSorted((left, right) => left.partitionIndex - right.partitionIndex),
-      configs: configs.get(topic.name ?? '') ?? new Map<string, string>(),
-    }));
+    return topics.map((topic) => {
+      const { own = new Map<string, string>(), minIsr = 1 } = configs.get(topic.name ?? '') ?? {};
+      return {
+        topic,
+        partitions: topic.partitions
+          .filter((partition) => isWanted(partition, minIsr, options))
+          .toSorted((left, right) => left.partitionIndex - right.partitionIndex),
+        configs: own,
+      };
+    });
   });
   const shown = described.filter(
     ({ topic, partitions, configs }) =>
@@ -75,14 +82,22 @@ async function topicsOf(admin: AdminConnection, options: Options): Promise<Topic
     .toSorted((left, right) => ((left.name ?? '') < (right.name ?? '') ? -1 : 1));
 }
 
-function isWanted(partition: Partition, options: Options): boolean {
-  if (options.underReplicatedPartitions === true && partition.isrNodes.length >= partition.replicaNodes.length)
-    return false;
-  return !(options.unavailablePartitions === true && partition.leaderId >= 0);
+/** Of several kinds that are asked for, a partition has to be of one. */
+function isWanted({ isrNodes, replicaNodes, leaderId }: Partition, minIsr: number, options: Options): boolean {
+  const kinds = [
+    [options.underReplicatedPartitions, isrNodes.length < replicaNodes.length],
+    [options.underMinIsrPartitions, isrNodes.length < minIsr],
+    [options.atMinIsrPartitions, isrNodes.length === minIsr],
+    [options.unavailablePartitions, leaderId < 0],
+  ] as const;
+  const asked = kinds.filter(([isAsked]) => isAsked === true);
+  return asked.length === 0 || asked.some(([, holds]) => holds);
 }
 
-/** What each topic sets itself; defaults are left out. */
-async function overrides(admin: AdminConnection, names: readonly string[]): Promise<Map<string, Map<string, string>>> {
+/** @property own what the topic sets itself; defaults are left out */
+type Configured = { readonly own: Map<string, string>; readonly minIsr: number };
+
+async function overrides(admin: AdminConnection, names: readonly string[]): Promise<Map<string, Configured>> {
   if (names.length === 0) return new Map();
   const { results } = await admin.call(ApiKey.DescribeConfigs, {
     resources: names.map((resourceName) => ({
@@ -99,7 +114,8 @@ async function overrides(admin: AdminConnection, names: readonly string[]): Prom
       const entries = own.map(
         ({ name, value, isSensitive }) => [name, isSensitive ? '(hidden)' : (value ?? '')] as const,
       );
-      return [resourceName, new Map(entries.toSorted(([left], [right]) => (left < right ? -1 : 1)))];
+      const minIsr = Number(configs.find(({ name }) => name === 'min.insync.replicas')?.value ?? 1);
+      return [resourceName, { own: new Map(entries.toSorted(([left], [right]) => (left < right ? -1 : 1))), minIsr }];
     }),
   );
 }
