@@ -18,8 +18,9 @@ import type { ReplacementNote } from './checkpoints.ts';
 import { createSegment } from './load.ts';
 import type { FoundLog } from './log-dir.ts';
 import type { LogDirs } from './log-dirs.ts';
+import { asideNameOf } from './log-parts.ts';
 import type { LogParts } from './log-parts.ts';
-import { Log, asideNameOf } from './log.ts';
+import { Log } from './log.ts';
 import { futureDirectoryName } from './names.ts';
 import type { LogKeeper, LogWorld } from './world.ts';
 

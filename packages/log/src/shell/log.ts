@@ -24,7 +24,7 @@ import type { LogState } from './load.ts';
 import type { LogBody } from './log-body.ts';
 import type { LogFlushing } from './log-flushing.ts';
 import type { LogHealth } from './log-health.ts';
-import { LogParts } from './log-parts.ts';
+import { LogParts, asideNameOf } from './log-parts.ts';
 import type { LogStart } from './log-parts.ts';
 import {
   NOTHING_READ,
@@ -34,7 +34,6 @@ import {
   abortedBetween,
   timestampAt,
 } from './log-reader.ts';
-import { asideDirectoryName } from './names.ts';
 import { timeOfBatch } from './timestamps.ts';
 import type { Segment } from './segment.ts';
 import type { CleanedSegment } from './swap.ts';
@@ -331,18 +330,9 @@ export class Log implements PartitionLog {
     this.#moveAside('stray');
   }
 
-  /**
-   * Makes durable at once what was appended since the last flush, when that is only the end of the active segment: for a moment in which
-   * nobody else may have a turn.
-   * @returns whether all of it is durable. Throws StorageFault
-   */
+  /** See {@link LogParts.syncTailNow}. */
   syncTailNow(): boolean {
-    const { body, health } = this.#parts;
-    if (body.recoveryPoint === body.logEndOffset) return true;
-    if (!body.lacksOnlyTail) return false;
-    health.cutting(() => body.active.handle().syncNow());
-    body.recoveryPoint = body.logEndOffset;
-    return true;
+    return this.#parts.syncTailNow();
   }
 
   /**
@@ -353,26 +343,16 @@ export class Log implements PartitionLog {
     const { future } = this;
     assert(future !== undefined && !future.isClosed && !this.isClosed, 'only a copy that is there takes over');
     const [replaced, copy] = [this.#parts, future.#parts];
-    assert(copy.body.logStartOffset === replaced.body.logStartOffset, 'a copy begins where its log does');
-    // Read before anything changes, if an orderly start has left it on file.
-    replaced.health.guard(() => replaced.body.state);
-    copy.health.guard(() => copy.body.state);
-    copy.rename(partitionKey(this.topic, this.partition));
-    copy.body.inherit(replaced.body);
+    copy.takeOver(replaced, partitionKey(this.topic, this.partition));
     this.#parts = copy;
     this.future = undefined;
     future.#parts = replaced;
-    replaced.letGo();
-    replaced.health.retire();
     return replaced;
   }
 
   /** The copy of a log that cannot be read any more becomes the log. Throws StorageFault. */
   standAlone(): void {
-    const { body } = this.#parts;
-    this.#parts.rename(partitionKey(this.topic, this.partition));
-    body.durability.newborn = true;
-    body.keepsTail = true;
+    this.#parts.standAlone(partitionKey(this.topic, this.partition));
   }
 
   get #body(): LogBody {
@@ -462,13 +442,4 @@ export class Log implements PartitionLog {
     parts.health.retire();
     return parts.body.directory;
   }
-}
-
-/** A name that no other log's directory has. */
-export function asideNameOf(
-  world: LogWorld,
-  { topic, partition }: { readonly topic: string; readonly partition: number },
-  why: 'delete' | 'stray',
-): string {
-  return asideDirectoryName(topic, partition, Buffer.from(world.random.bytes(16)).toString('hex'), why);
 }

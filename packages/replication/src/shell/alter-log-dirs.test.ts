@@ -185,7 +185,7 @@ async function inspect(files: SimFiles, history: History): Promise<string | unde
 
 test.for([1, 2, 8])(
   'log directories: power cut at every write point of moves, seed %i: nothing synced is lost, one log is left',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (seed) => {
     const files = new SimFiles();
     const workload = new Workload(seed, files, new History());
