@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { buildBatch } from '@odradek/protocol';
+import { ApiKey, buildBatch } from '@odradek/protocol';
 import { startCluster, type Cluster, type ClusterNode } from '../support/cluster.ts';
 import { RawFollower } from '../support/raw-follower.ts';
 import {
@@ -102,7 +102,27 @@ describe('a peer', () => {
     expect(await rash.refusal()).toMatch(/invalid: .*hello/);
     expect((await silent.ended).kind).not.toBe('refused');
   });
+
+  test('that says to have what it was never sent is cut, and none of it counts', async () => {
+    const [view] = await partitionsOf(some(), topic);
+    const follower = await aFollower();
+    using liar = dialled(await RawFollower.dial(cluster.node(view?.leader ?? -1), { nodeId: follower.id }));
+    // Nobody has registered with it yet: such a life may be one that this leader has not heard of.
+    liar.say({ kind: 'hello', brokerEpoch: 2 ** 40 });
+    const place = { topicId: await topicId(), partition: 0, leaderEpoch: view?.leaderEpoch ?? -1 };
+    const position = { slot: 1, fetchOffset: 0, lastFetchedEpoch: -1, logStartOffset: 0 };
+    liar.say({ kind: 'follow', partitions: [{ ...place, ...position }] });
+    await eventually('the leader sends', () => liar.heard.some(({ kind }) => kind === 'batches'));
+    liar.say({ kind: 'appended', positions: [{ slot: 1, endOffset: 1_000_000_000, logStartOffset: 0 }] });
+    expect(await liar.refusal()).toMatch(/invalid: .*up to 1000000000: it was sent offsets up to/);
+  });
 });
+
+async function topicId(): Promise<string> {
+  using wire = await Wire.open(some().address);
+  const { topics } = await wire.call(ApiKey.Metadata, { topics: [{ name: topic }], allowAutoTopicCreation: false });
+  return topics[0]?.topicId ?? '';
+}
 
 function dialled(follower: RawFollower | string): RawFollower {
   if (typeof follower === 'string') throw new Error(follower);
