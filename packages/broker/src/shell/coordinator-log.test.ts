@@ -145,6 +145,23 @@ test('coordinator log: loading waits until all that was in the log is committed'
   expect((await loading).offsets).toEqual([0, 1, 2, 3]);
 });
 
+test('coordinator log: a load that waits for replicas too long says so, and how much it waits for', async () => {
+  const replicas = new OnePartition();
+  const clock = new SimClock();
+  const log = logOn(replicas, CompressionType.NONE, clock);
+  for (let n = 0; n < 4; n += 1) await log.append(0, [record(n)], 1);
+  replicas.highWatermark = 1;
+  const loading = loaded(log);
+  await drain();
+  await clock.advance(9_000);
+  replicas.highWatermark = 2;
+  await clock.advance(11_000);
+  const { outcome, offsets } = await loading;
+  expect(offsets).toEqual([0, 1]);
+  expect(outcome).toMatchObject({ ok: false, code: ErrorCode.NOT_ENOUGH_REPLICAS });
+  if (!outcome.ok) expect(outcome.why).toContain('the last 2 offsets');
+});
+
 test('coordinator log: begins at the log start, inside a batch and over gaps that compaction left; control batches are no records', async () => {
   const replicas = new OnePartition();
   const log = logOn(replicas);

@@ -23,6 +23,8 @@ const SLICE_MS = 5;
 const LOAD_POLL_MS = 500;
 /** Pause after a read that brought nothing (too many wait already, or the high watermark stands still). */
 const LOAD_PAUSE_MS = 10;
+/** How long the high watermark may stand still before the load says why it does not end, and is begun anew. */
+const LOAD_STALLED_MS = 10_000;
 /** Chunks are smaller than the buffer that the user allows, so that one is decoded within a slice. */
 const LOAD_CHUNK_BYTES_MAX = 256 * 1024;
 const ALL_REPLICAS = -1;
@@ -68,6 +70,7 @@ export class ReplicaCoordinatorLog implements CoordinatorLog {
     const { logEndOffset: endOffset, leaderEpoch } = state;
     let offset = state.logStartOffset;
     let sliceEndMs = clock.monotonicMs() + SLICE_MS;
+    let movedMs = clock.monotonicMs();
     while (offset < endOffset) {
       const result = await this.#read(partition, offset, leaderEpoch);
       if (!result.ok) return result;
@@ -78,6 +81,9 @@ export class ReplicaCoordinatorLog implements CoordinatorLog {
         offset = applied.value;
       }
       const stands = offset === before;
+      if (!stands) movedMs = clock.monotonicMs();
+      else if (clock.monotonicMs() - movedMs >= LOAD_STALLED_MS)
+        return notCommitted(topic, partition, { offset, endOffset });
       if (!stands && clock.monotonicMs() < sliceEndMs) continue;
       await new Promise<void>((resolve) => void clock.after(stands ? LOAD_PAUSE_MS : 0, resolve));
       sliceEndMs = clock.monotonicMs() + SLICE_MS;
@@ -118,4 +124,16 @@ function applyChunk(chunk: Buffer, fromOffset: number, apply: Apply): Outcome<nu
 
 function notLed(topic: string, partition: number): Outcome<never> {
   return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, `this broker does not lead ${topic}-${partition}`);
+}
+
+function notCommitted(
+  topic: string,
+  partition: number,
+  { offset, endOffset }: { readonly offset: number; readonly endOffset: number },
+): Outcome<never> {
+  const left = `the last ${endOffset - offset} offsets of ${topic}-${partition} are not committed yet`;
+  return refuse(
+    ErrorCode.NOT_ENOUGH_REPLICAS,
+    `${left}: fewer replicas than min.insync.replicas are in sync, or one is slow`,
+  );
 }
