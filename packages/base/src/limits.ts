@@ -108,8 +108,6 @@ export type Limits = {
   readonly rpcStreamsPerConnectionMax: number;
   /** Streams of brokers that one controller has open. */
   readonly sessionsMax: number;
-  /** How often it is looked whether the node of a broker whose stream broke is gone. */
-  readonly sessionNodeLookMs: number;
   /** How long a controller that has become active waits for brokers before it looks whose node is gone, and between such looks. */
   readonly sessionRollCallMs: number;
   /** Requests of one broker that wait for the controller, and that a controller has under way for it. */
@@ -253,7 +251,6 @@ export const production: Limits = {
   peerAskPartitionsMax: 1_000,
   rpcStreamsPerConnectionMax: 8,
   sessionsMax: 1_000,
-  sessionNodeLookMs: 10,
   sessionRollCallMs: 50,
   sessionRequestsMax: 1_000,
   sessionStallMs: 10_000,
@@ -353,7 +350,6 @@ export const tiny: Limits = {
   peerAskPartitionsMax: 3,
   rpcStreamsPerConnectionMax: 2,
   sessionsMax: 16,
-  sessionNodeLookMs: 2,
   sessionRollCallMs: 40,
   sessionRequestsMax: 8,
   sessionStallMs: 1_000,

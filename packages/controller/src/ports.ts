@@ -38,7 +38,7 @@ export type KnownLeader = {
 export type LostBroker = {
   readonly brokerId: number;
   readonly brokerEpoch: number;
-  /** The controller of its process is gone as well: nobody will come back, and it is fenced at once. */
+  /** Its process is not there any more: nobody will come back, and it is fenced at once. */
   readonly isNodeDown?: boolean;
 };
 

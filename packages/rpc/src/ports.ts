@@ -48,6 +48,8 @@ export type Ending = {
   readonly by: 'us' | 'peer' | 'network';
   /** A sentence for a person. */
   readonly why: string;
+  /** Of `unreachable`: the host itself says that nobody listens there. */
+  readonly isAbsent?: boolean;
 };
 
 export type Dialled<S> = { readonly ok: true; readonly stream: S } | { readonly ok: false; readonly ending: Ending };

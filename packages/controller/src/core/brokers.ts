@@ -235,7 +235,7 @@ function msLeft({ settings }: ControllerContext, session: BrokerSession, nowMs: 
 
 function whyExpired({ settings }: ControllerContext, session: BrokerSession, nowMs: number): string {
   const id = session.brokerId;
-  if (session.isNodeDown) return `the stream of broker ${id} broke, and so did that of the controller of its node`;
+  if (session.isNodeDown) return `the stream of broker ${id} broke, and nobody is there any more`;
   if (session.lostAtMs !== undefined && session.lastHeardMs + settings.sessionTimeoutMs > nowMs)
     return `the stream of broker ${id} broke, and it did not come back within ${settings.reconnectGraceMs} ms`;
   const silence = `broker ${id} was not heard for ${Math.round(nowMs - session.lastHeardMs)} ms`;

@@ -53,7 +53,8 @@ export function openDoors(options: ControllerOptions, insides: Insides): Doors {
   const registering = new Registering({ ...common, transport, port, endpoints });
   sampleImage(metrics, () => runtime.image);
   const expected = (): Generator<Expected> => expectedBrokers(insides, identity.nodeId);
-  const sessions = new SessionHost({ controller: port, expected, identity, clock, limits, log, metrics });
+  const isGone = (brokerId: number): Promise<boolean> => isNobodyThere(options, insides, brokerId);
+  const sessions = new SessionHost({ controller: port, expected, isGone, identity, clock, limits, log, metrics });
   return {
     port,
     sessions,
@@ -71,6 +72,17 @@ export function openDoors(options: ControllerOptions, insides: Insides): Doors {
       runtime.close();
     },
   };
+}
+
+/** Dials the voter of that id. Who is reached hears of nothing: the stream ends before anything is said on it. */
+async function isNobodyThere({ streams }: ControllerOptions, { runtime }: Insides, nodeId: number): Promise<boolean> {
+  const [endpoint] = runtime.voters.find(({ id }) => id === nodeId)?.endpoints ?? [];
+  if (endpoint === undefined || streams === undefined) return false;
+  const target = { host: endpoint.host, port: endpoint.port, nodeId, directoryId: null };
+  const dialled = await streams.dial(brokerSessionService, target);
+  if (!dialled.ok) return dialled.ending.isAbsent === true;
+  dialled.stream.close();
+  return false;
 }
 
 /** A voter and a broker of one id are one process. */

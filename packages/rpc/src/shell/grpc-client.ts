@@ -137,7 +137,12 @@ function endingOfDial({ code, details }: Status, target: Target, service: string
     case grpc.status.UNIMPLEMENTED:
       return { kind: 'refused', by: 'peer', why: `${targetName(target)} does not serve ${service}` };
     default:
-      return { kind: 'unreachable', by: 'network', why: `${targetName(target)} cannot be reached: ${plain(details)}` };
+      return {
+        kind: 'unreachable',
+        by: 'network',
+        why: `${targetName(target)} cannot be reached: ${plain(details)}`,
+        isAbsent: details.includes('ECONNREFUSED'),
+      };
   }
 }
 

@@ -206,7 +206,7 @@ type Answered = { readonly ok: true; readonly value: Served } | { readonly ok: f
 function servedBy(node: SimNode, target: Target, { name, path }: Service<unknown, unknown>): Answered {
   if (!node.isListening(target.port)) {
     const why = `${targetName(target)} cannot be reached: connection refused`;
-    return { ok: false, ending: { kind: 'unreachable', by: 'network', why } };
+    return { ok: false, ending: { kind: 'unreachable', by: 'network', why, isAbsent: true } };
   }
   const served = node.servedAt(path);
   if (served !== undefined) return { ok: true, value: served };

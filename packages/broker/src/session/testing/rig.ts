@@ -85,6 +85,7 @@ export function rigOf(options: RigOptions = {}): Rig {
       log,
       metrics: new MetricsRegistry(),
       expected: () => [],
+      isGone: () => Promise.resolve(false),
     });
     hosts.set(controller.nodeId, host);
     return host;

@@ -15,6 +15,8 @@ export type SessionHostOptions = {
   readonly controller: ControllerPort;
   /** Brokers that are registered and not fenced: who is expected when this controller becomes active. */
   readonly expected: () => Iterable<Expected>;
+  /** Whether the host of a broker says that its process, a controller too, is not there. */
+  readonly isGone: (brokerId: number) => Promise<boolean>;
   readonly identity: Identity;
   readonly clock: Clock;
   readonly limits: Limits;

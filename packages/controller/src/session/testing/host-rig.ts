@@ -71,7 +71,9 @@ export function rigOf(limits: Limits = allLimits.production) {
   cluster.add(2, { host: 'c2', port: 9093 });
   const metrics = new MetricsRegistry();
   const expected: Expected[] = [];
-  const said = { clock, limits, log: silent, metrics, expected: () => expected };
+  const gone = new Set<number>();
+  const isGone = (brokerId: number): Promise<boolean> => Promise.resolve(gone.has(brokerId));
+  const said = { clock, limits, log: silent, metrics, expected: () => expected, isGone };
   const host = new SessionHost({ controller, identity: identity(1), ...said });
   const server = streams.node(identity(1), 'c1').server;
   server.serve(brokerSessionService, host);
@@ -92,7 +94,7 @@ export function rigOf(limits: Limits = allLimits.production) {
     return speaker;
   };
   const endedOf = (why: string): number => metrics.value('odradek_controller_sessions_ended_total', { why }) ?? 0;
-  return { clock, streams, cluster, controller, expected, host, metrics, pass, dial, endedOf };
+  return { clock, streams, cluster, controller, expected, gone, host, metrics, pass, dial, endedOf };
 }
 
 export const createTopics = (name: string) =>
