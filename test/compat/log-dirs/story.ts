@@ -56,7 +56,10 @@ export async function story(
     java(`${TOOLS}.reassign.ReassignPartitionsCommand`, ...server, '--execute', ...moves('/no')),
   );
   assert(refused.code !== 0, 'what cannot be is refused', { stdout: refused.stdout.toString() });
-  tell('nowhere', /\w+\.LogDirNotFoundException: .*/.exec(`${refused.stdout}${refused.stderr}`)?.[0] ?? 'not refused');
+  tell(
+    'nowhere',
+    /\w+\.LogDirNotFoundException: .*/.exec(refused.stdout.toString() + refused.stderr)?.[0] ?? 'not refused',
+  );
   for (let at = 0; at < BATCHES; at += 1) {
     const { records } = await fetchFrom(wire, TOPIC, at);
     assert(records?.includes(valueOf(at).slice(0, 100)) === true, 'every record is there', { at });
