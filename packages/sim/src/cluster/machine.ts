@@ -75,8 +75,6 @@ export class Machine {
   #directoryId: string;
   #process: Process | undefined;
   #isFull = false;
-  /** Once, in order. */
-  hasStopped = false;
   /** Its disk takes long. */
   isStalled = false;
   /** Its process has stopped by itself: it failed, or the cluster did not want it. */
@@ -291,7 +289,6 @@ export class Machine {
     await process.controller?.handOver(deadlineMs);
     await process.node.server.close(0);
     await process.controller?.close();
-    this.hasStopped = true;
     this.#tell('has stopped');
     if (this.#process === process) this.die('kill');
   }

@@ -148,8 +148,7 @@ export class Workload {
   #clientWorld(phase: Phase): ClientWorld {
     const { scheduler, random, sockets, claims, trace } = this.#world;
     const hosts = this.#brokers().map(({ id }) => hostOf(id));
-    const hasStopped = (): boolean => this.#machines.some((machine) => machine.hasStopped);
-    return { scheduler, random, sockets, claims, hosts, isOver: () => phase.isOver, hasStopped, trace };
+    return { scheduler, random, sockets, claims, hosts, isOver: () => phase.isOver, trace };
   }
 
   #brokers(): readonly Machine[] {

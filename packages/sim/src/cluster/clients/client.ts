@@ -18,8 +18,6 @@ export type ClientWorld = {
   readonly hosts: readonly string[];
   /** No more is asked for; what is under way is finished. */
   readonly isOver: () => boolean;
-  /** A broker was stopped in order once. */
-  readonly hasStopped: () => boolean;
   readonly trace: (line: string) => void;
 };
 

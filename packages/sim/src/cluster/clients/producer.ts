@@ -21,7 +21,7 @@ export type ProducerOptions = {
   readonly onAcknowledged: (leader: number) => void;
 };
 
-type Pending = SentBatch & { readonly bytes: (producerId: number) => Buffer; wasSent: boolean };
+type Pending = SentBatch & { readonly bytes: (producerId: number) => Buffer };
 type Answer = { readonly code: number; readonly baseOffset: number; readonly leader: number } | undefined;
 
 const PRODUCE = 0;
@@ -119,7 +119,6 @@ export class Producer {
         acks,
         isIdempotent,
         bytes,
-        wasSent: false,
       };
       claims.written.sent(batch);
       this.#pending.push(batch);
@@ -156,11 +155,6 @@ export class Producer {
     return this.#pending.length === 0;
   }
 
-  /** A log that was closed in order remembers the last batch of each producer only, as Kafka's snapshots do. */
-  #isForgotten({ wasSent }: Pending, code: number): boolean {
-    return wasSent && code === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && this.#client.world.hasStopped();
-  }
-
   #requestOf(batch: Pending, { topicId }: Led): RequestInput<typeof PRODUCE> {
     const { acks, partition } = this.#options;
     const partitionData = [{ index: partition, records: batch.bytes(this.#producerId) }];
@@ -173,10 +167,7 @@ export class Producer {
     const { isIdempotent, onAcknowledged } = this.#options;
     if (answer?.code !== ErrorCode.NONE) trace(`${batch.producer}: ${toldOf(batch, answer)}`);
     if (answer?.code !== ErrorCode.NONE) this.#client.forget();
-    if (answer === undefined) {
-      batch.wasSent = true;
-      return !isIdempotent;
-    }
+    if (answer === undefined) return !isIdempotent;
     const { code, baseOffset, leader } = answer;
     if (code === ErrorCode.NONE) {
       claims.written.acknowledged(batch, baseOffset, `broker ${leader}`);
@@ -184,8 +175,7 @@ export class Producer {
       onAcknowledged(leader);
       return true;
     }
-    if (isIdempotent && (code === ErrorCode.DUPLICATE_SEQUENCE_NUMBER || this.#isForgotten(batch, code))) return true;
-    batch.wasSent = true;
+    if (isIdempotent && code === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) return true;
     // Of those that were sent before and are not settled, one may have been refused: then this one is early.
     const isEarly = isIdempotent && code === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && this.#pending.length > 0;
     claims.judge.holds(MAY_PASS.has(code) || isEarly, 'what was sent in order is taken', () => {
