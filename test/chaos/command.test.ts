@@ -40,6 +40,7 @@ describe('odradek chaos run', () => {
     const flags = ['--bootstrap', suite.cluster.bootstrap, '--processes', '--json', '--html', page];
     const { code, stdout, stderr } = await run(odradek('chaos', 'run', 'kill', ...flags, ...SHORT), {
       withinMs: WITHIN_MS,
+      environment: { TMPDIR: suite.directory },
     });
     expect(code, stderr).toBe(0);
     const report = reportIn(stdout);
