@@ -27,6 +27,18 @@ async function latest(cluster: Cluster, topic: string): Promise<number | undefin
   return undefined;
 }
 
+/** Where an epoch ends, as a consumer is told that has read three records of it: by OffsetForLeaderEpoch, and by its next fetch. */
+async function endOfEpoch(address: string, topic: string, leaderEpoch: number) {
+  using wire = await Wire.open(address);
+  const asked = [{ partition: 0, currentLeaderEpoch: -1, leaderEpoch }];
+  const told = await wire.call(ApiKey.OffsetForLeaderEpoch, { replicaId: -1, topics: [{ topic, partitions: asked }] });
+  const end = told.topics[0]?.partitions[0];
+  const fetched = [{ partition: 0, fetchOffset: 3, lastFetchedEpoch: leaderEpoch, partitionMaxBytes: 1_000 }];
+  const limits = { maxWaitMs: 0, minBytes: 1, maxBytes: 1_000, isolationLevel: 0 };
+  const { responses } = await wire.call(ApiKey.Fetch, { ...limits, topics: [{ topic, partitions: fetched }] }, 12);
+  return { byEpoch: [end?.leaderEpoch, end?.endOffset], byFetch: responses[0]?.partitions[0]?.divergingEpoch };
+}
+
 test('the end of a log never moves back, and is never before what was acknowledged, however often its leader dies', async () => {
   await using cluster = await startCluster({ nodes: 3 });
   await Promise.all(cluster.nodes.map((node) => node.ready()));
@@ -109,6 +121,7 @@ test('odradek elect-leaders --election-type unclean: a replica that was out of s
     new RegExp(`may lack acknowledged records \\(unclean election\\): ${topic}-0`).test(controller.output()),
   );
   await write(two, 'after');
+  expect(await endOfEpoch(two.address, topic, 0)).toEqual({ byEpoch: [0, 1], byFetch: { epoch: 0, endOffset: 1 } });
   await one.start();
   await one.ready();
   await allInSync(cluster, topic);
