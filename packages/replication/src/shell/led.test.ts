@@ -76,12 +76,13 @@ test('a leader: followers read up to the log end, consumers up to what is commit
 });
 
 test.for<[string, Partial<Parameters<Rig['follow']>[2]>, number, number]>([
+  ['of no epoch', { leaderEpoch: -1 }, 2, ErrorCode.FENCED_LEADER_EPOCH],
   ['of an older epoch', { leaderEpoch: 4 }, 2, ErrorCode.FENCED_LEADER_EPOCH],
   ['of a newer epoch', { leaderEpoch: 6 }, 2, ErrorCode.UNKNOWN_LEADER_EPOCH],
   ['of a broker that is no replica', {}, 9, ErrorCode.UNKNOWN_LEADER_EPOCH],
   ['of the leader itself', {}, 1, ErrorCode.UNKNOWN_LEADER_EPOCH],
   ['of a life that is over', { brokerEpoch: 3 }, 2, ErrorCode.NOT_LEADER_OR_FOLLOWER],
-  ['beyond the end, of the same history', { fetchOffset: 9 }, 2, ErrorCode.OFFSET_OUT_OF_RANGE],
+  ['beyond the end, with nothing before it', { fetchOffset: 9, logStartOffset: 9 }, 2, ErrorCode.OFFSET_OUT_OF_RANGE],
   ['of an epoch that never was', { fetchOffset: 3, lastFetchedEpoch: 7 }, 2, ErrorCode.OFFSET_OUT_OF_RANGE],
 ])('a leader refuses a claim %s', async ([, claim, brokerId, code]) => {
   const { rig } = await leading({}, {});
@@ -113,6 +114,17 @@ test('a leader: who ends beyond it or with an epoch that it lacks is told where 
     endOffset: 3,
   });
   expect(rig.follow('t', 2, { fetchOffset: 3, lastFetchedEpoch: 0 })).toEqual({ kind: 'from', offset: 3 });
+});
+
+test('a leader: who does not know of which epoch its records are begins anew', async () => {
+  const { rig } = await leading();
+  now(rig.produce('t', { acks: 1, count: 5 }));
+  expect(rig.follow('t', 2, { fetchOffset: 4, logStartOffset: 1 })).toEqual({
+    kind: 'diverging',
+    epoch: -1,
+    endOffset: 1,
+  });
+  expect(rig.follow('t', 2, { fetchOffset: 1, logStartOffset: 1 })).toEqual({ kind: 'from', offset: 1 });
 });
 
 test('a leader: a claim below its log start is out of range, and the range is told', async () => {

@@ -71,6 +71,9 @@ export class Led implements Proposer, Lagging {
     const { brokerId, brokerEpoch, fetchOffset, logStartOffset } = claim;
     const stranger = this.#strangerProblem(claim);
     if (stranger !== undefined) return stranger;
+    // Records of which it does not know the epoch may be of any history: it gets all of it anew.
+    const isOfUnknownHistory = claim.lastFetchedEpoch < 0 && fetchOffset > logStartOffset;
+    if (isOfUnknownHistory) return { kind: 'diverging', epoch: claim.lastFetchedEpoch, endOffset: logStartOffset };
     try {
       const parted = divergenceOf(this.#owner, claim);
       if (parted.kind === 'diverging')

@@ -286,7 +286,8 @@ export class Partition implements LedPartition, FollowedPartition {
   }
 
   follow(claim: FollowerClaim, watcher: ReplicaWatcher): FollowAnswer {
-    const refused = this.checkEpoch(claim.leaderEpoch);
+    // Unlike a consumer, a replica always knows at which epoch it follows.
+    const refused = this.checkEpoch(claim.leaderEpoch === NO_EPOCH ? NO_EPOCH - 1 : claim.leaderEpoch);
     if (refused === undefined && this.#led !== undefined) return this.#led.follow(claim, watcher);
     const { code = ErrorCode.NOT_LEADER_OR_FOLLOWER, why = '' } = refused ?? {};
     return { kind: 'refused', code, why, logStartOffset: -1, logEndOffset: -1 };
