@@ -1,4 +1,5 @@
 /** The logs that groups consume, as lag needs them: those that are led here are looked at, leaders on other brokers are asked for theirs. */
+import { assert } from '@odradek/base';
 import type { ConsumedLogs, EndAsk, EndTold } from '@odradek/coordinator';
 import { NO_LEADER } from '@odradek/metadata';
 import type { MetadataImage } from '@odradek/metadata';
@@ -45,8 +46,13 @@ async function askLeader(asks: Pick<PeerAsks, 'logEnds'>, { leader, some, told }
   }));
   const answer = await asks.logEnds(leader, partitions);
   for (const [at, asked] of some.entries()) {
-    const end = answer.ok ? answer.value[at] : undefined;
-    told.set(asked, end === undefined ? { kind: 'unknown', why: answer.ok ? '' : answer.why } : endTold(end));
+    if (!answer.ok) {
+      told.set(asked, { kind: 'unknown', why: answer.why });
+      continue;
+    }
+    const end = answer.value[at];
+    assert(end !== undefined, 'as many ends are told as were asked for');
+    told.set(asked, endTold(end));
   }
 }
 
