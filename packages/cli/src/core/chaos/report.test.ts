@@ -1,4 +1,5 @@
 /** The verdict: what breaks it, how it reads in a terminal, and the page that draws it. */
+import { readFileSync } from 'node:fs';
 import { Script, createContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { Ledger } from './ledger.ts';
@@ -100,6 +101,20 @@ describe('the verdict', () => {
     ]);
     const late = reportOf(findings({ unmet: ['not within 60 s: every replica is in sync'] }));
     expect([late.verdict, late.violations]).toEqual(['broken', ['not within 60 s: every replica is in sync']]);
+  });
+
+  test('is documented: every field of the JSON has its place in docs/CHAOS.md', () => {
+    const text = readFileSync(new URL('../../../../../docs/CHAOS.md', import.meta.url), 'utf8');
+    const table = text.slice(text.indexOf('## The JSON'));
+    const fields = (value: unknown): string[] => {
+      if (Array.isArray(value)) return value.slice(0, 1).flatMap(fields);
+      if (typeof value !== 'object' || value === null) return [];
+      return Object.entries(value).flatMap(([name, inner]) => [name, ...fields(inner)]);
+    };
+    const { errors, partitions, ...rest } = reportOf(findings());
+    const judged = partitions.map((each) => ({ ...each, judgement: {} }));
+    for (const name of [...fields(rest), ...fields(judged), ...Object.keys(errors)])
+      expect(table).toContain(`\`${name}\``);
   });
 
   test('reads in a few lines', () => {
