@@ -231,6 +231,37 @@ describe('three nodes with two log directories each', () => {
         30_000,
       );
 
+      // Every replica of every partition moves to the other directory of its node, leaders and followers, while acks=all is written.
+      const acked = [0, 0, 0, 0];
+      const { topics } = await wire.call(ApiKey.Metadata, { topics: [{ name: 't' }] }, 12);
+      const placement = new Map(topics[0]?.partitions.map((each) => [each.partitionIndex, each]));
+      let isMoving = true;
+      const writing = Promise.all(
+        acked.map(async (_none, index) => {
+          using there = await Wire.open(cluster.node(placement.get(index)?.leaderId ?? 1).address);
+          for (; isMoving; acked[index] = (acked[index] ?? 0) + 1)
+            expect(await produceTo(there, 't', index, `value ${acked[index]} of 9999`)).toBe('NONE');
+        }),
+      );
+      const rows = Array.from(placement.values(), ({ partitionIndex: partition, replicaNodes: replicas }) => {
+        const isIn = (id: number, at: number): boolean => existsSync(join(dirsOf(id)[at] ?? '', `t-${partition}`));
+        return { topic: 't', partition, replicas, log_dirs: replicas.map((id) => dirsOf(id)[isIn(id, 0) ? 1 : 0]) };
+      });
+      writeFileSync(file, JSON.stringify({ version: 1, partitions: rows }));
+      await must(odradek('reassign', 'execute', ...path, ...server));
+      const hasMoved = (): boolean =>
+        rows.every(({ partition, log_dirs: dirs }) =>
+          dirs.every((one) => existsSync(join(one ?? '', `t-${partition}`))),
+        );
+      await eventually('all replicas have moved', () => Promise.resolve(hasMoved()), 60_000);
+      isMoving = false;
+      await writing;
+      for (const [index, count] of acked.entries()) {
+        using there = await Wire.open(cluster.node((await leadersOf(wire, 't'))[index] ?? 1).address);
+        const values = await valuesOf(there, 't', index, count);
+        expect(values).toEqual(Array.from({ length: count }, (_none, at) => `value ${at} of 9999`));
+      }
+
       // One directory of a node that leads something there vanishes.
       const led = await leadersOf(wire, 't');
       const lostIn = (id: number, at: number): number[] =>

@@ -110,6 +110,25 @@ test('future: of two logs that both replaced one the later counts, wherever it l
   expect([openLog(again).logDirectory, names(files)]).toEqual(['/a', ['/a/topic-0', '/b/topic-0-delete']]);
 });
 
+test('future: of two logs of one name one that never held anything goes, in whichever directory', async () => {
+  for (const empty of DIRS) {
+    const files = new SimFiles();
+    for (const directory of DIRS) {
+      const manager = await openManager({ files, logDirs: [directory] });
+      const log = openLog(manager);
+      if (directory !== empty) append(log, makeBatch({ values: ['kept'] }));
+      await manager.close();
+    }
+    const { manager } = await open(files, 2);
+    const log = openLog(manager);
+    expect([log.logDirectory === empty, log.logEndOffset, manager.directories.ids('online').length]).toEqual([
+      false,
+      1,
+      2,
+    ]);
+  }
+});
+
 test('future: when nobody can tell which of two logs counts, the second directory is offline and says which they are', async () => {
   const files = new SimFiles();
   const { manager } = await copied(files);

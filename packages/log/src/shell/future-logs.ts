@@ -65,33 +65,28 @@ export class FutureLogs {
   }
 
   /**
-   * Two logs of one name: a copy had taken over when the process died. The other one goes.
+   * Two logs of one name: a copy had taken over when the process died, or a log was begun anew while the directory of this one was away and
+   * has nothing yet. The other one goes.
    * @returns which of them counts; undefined: nobody can tell
    */
   judge(other: Log, found: FoundLog): 'other' | 'found' | undefined {
     const before = this.#notes.get(other);
     const isLater = (found.note?.atMs ?? 0) - (before?.atMs ?? 0);
-    if (isLater === 0) return undefined;
-    const how = (isLater > 0 ? found.note : before)?.how;
+    const counts = isLater > 0 ? 'found' : isLater < 0 ? 'other' : theOneWithRecords(other, found);
+    if (counts === undefined) return undefined;
+    const how = (counts === 'found' ? found.note : before)?.how ?? 'moved';
     const { topic, partition } = other;
-    const [kept, left] = isLater > 0 ? [found.identity, other] : [other, found.identity];
+    const [kept, left] = counts === 'found' ? [found.identity, other] : [other, found.identity];
     const fields = { topic, partition, directory: kept.logDirectory, replaced: left.logDirectory };
-    this.#world.logger.warn(
-      fields,
-      'of two logs of this partition the copy that took the place of the other one counts',
-    );
-    if (isLater < 0) {
-      this.#links.discard(
-        found.identity.directory,
-        asideNameOf(this.#world, other, how === 'moved' ? 'delete' : 'stray'),
-      );
+    this.#world.logger.warn(fields, 'of two logs of this partition one counts, and the other one goes');
+    if (counts === 'other') {
+      const aside = asideNameOf(this.#world, other, how === 'moved' ? 'delete' : 'stray');
+      this.#links.discard(found.identity.directory, aside);
       // It stays until a start finds no other log of this name.
       this.#notes.delete(other);
-      return 'other';
-    }
-    if (how === 'moved') other.delete();
+    } else if (how === 'moved') other.delete();
     else other.setAside();
-    return 'found';
+    return counts;
   }
 
   found({ identity, opening }: FoundLog, config: LogConfig): void {
@@ -295,6 +290,12 @@ export class FutureLogs {
       return false;
     }
   }
+}
+
+function theOneWithRecords(other: Log, { opening }: FoundLog): 'other' | 'found' | undefined {
+  const foundEnd = opening.kind === 'loaded' ? opening.loaded.logEndOffset : opening.logEndOffset;
+  if ((other.logEndOffset === 0) === (foundEnd === 0)) return undefined;
+  return foundEnd === 0 ? 'other' : 'found';
 }
 
 function own(log: PartitionLog): Log {
