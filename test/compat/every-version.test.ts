@@ -147,6 +147,9 @@ const requests: Requests = {
     ],
     validateOnly: true,
   }),
+  [ApiKey.AlterReplicaLogDirs]: () => ({
+    dirs: [{ path: '/nowhere', topics: [{ name: topic, partitions: [0] }] }],
+  }),
   [ApiKey.DescribeLogDirs]: () => ({ topics: [{ topic, partitions: [0] }] }),
   [ApiKey.CreatePartitions]: () => ({
     topics: [{ name: topic, count: 5, assignments: null }],
