@@ -4,7 +4,7 @@
  * that break, brokers that stop, are killed, lose what was not on the disk, or are cut off. A safety phase, then all is healed and it must
  * converge. The same seed gives the same run.
  */
-import { NodeConfig, Prng, refuse } from '@odradek/base';
+import { NodeConfig, Prng, refuse, StorageFault } from '@odradek/base';
 import { SimClock } from '@odradek/base/testing';
 import { Controller } from '@odradek/controller';
 import type { ControllerOp, ControllerReply } from '@odradek/controller';
@@ -149,6 +149,7 @@ class PartitionCluster {
     this.#note('everything heals');
     for (const machine of this.#machines) {
       machine.cutOff = false;
+      machine.fill(false);
       if (machine.rig === undefined) await this.#start(machine);
     }
     for (let round = 1; round <= LIVENESS_ROUNDS; round += 1) {
@@ -189,11 +190,12 @@ class PartitionCluster {
     if (draw < 900) return this.#pass(this.#random.below(100));
     if (draw < 915) return this.#pass(this.#pick([1_000, 4_000, 20_000, 50_000]) ?? 0);
     if (draw < 930) return link?.break();
-    if (draw < 945) return machine?.rig?.replicas.byId(this.#topicId, 0)?.log.flush();
+    if (draw < 945) return this.#flush(machine);
     if (draw < 955) return machine?.checkpoint();
     if (draw < 970) return this.#down(machine);
     if (draw < 985) return this.#back(machine);
-    if (draw < 993) return this.#cut(machine);
+    if (draw < 990) return this.#cut(machine);
+    if (draw < 993) return this.#fill(machine);
     if (draw < 996) return this.#reassign();
     return this.#deleteRecords(machine);
   }
@@ -307,6 +309,7 @@ class PartitionCluster {
     if (how === 'power' && this.#lossy !== undefined && this.#lossy !== machine) return;
     if (how === 'power') this.#lossy = machine;
     this.#note(`${machine.id} goes down: ${how}`);
+    machine.fill(false);
     const { id: brokerId, epoch: brokerEpoch } = machine;
     await machine.end(how);
     for (const link of this.#links.values()) if (link.followed.leader === brokerId) link.break();
@@ -327,6 +330,7 @@ class PartitionCluster {
   }
 
   async #start(machine: Machine): Promise<void> {
+    machine.fill(false);
     const reply = this.#handle({ kind: 'registered', registration: machine.registration() });
     if (reply.kind !== 'registered' || !reply.outcome.ok) return;
     await machine.start(reply.outcome.value.brokerEpoch, this.#batches);
@@ -339,6 +343,23 @@ class PartitionCluster {
     this.#note(`${machine.id} is cut off`);
     for (const link of this.#links.values())
       if (link.follower === machine || link.followed.leader === machine.id) link.break();
+  }
+
+  async #flush(machine: Machine | undefined): Promise<void> {
+    try {
+      await machine?.rig?.replicas.byId(this.#topicId, 0)?.log.flush();
+    } catch (cause) {
+      if (!(cause instanceof StorageFault)) throw cause;
+    }
+  }
+
+  /** A disk is full, or all have room again. */
+  #fill(machine: Machine | undefined): void {
+    if (this.#random.chance(1, 2)) for (const each of this.#machines) each.fill(false);
+    else if (machine?.rig !== undefined) {
+      machine.fill(true);
+      this.#note(`the disk of ${machine.id} is full`);
+    }
   }
 
   #reassign(): void {

@@ -83,6 +83,11 @@ export class Machine {
     });
   }
 
+  /** Until there is room again nothing can be written. */
+  fill(isFull: boolean): void {
+    this.files.failWhen(isFull ? (point) => (point === 'write' ? 'ENOSPC' : undefined) : undefined);
+  }
+
   /** As the file that is written from time to time. */
   checkpoint(): void {
     for (const { topic, partition, highWatermark } of this.rig?.replicas.partitions() ?? [])
