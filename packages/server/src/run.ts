@@ -11,6 +11,7 @@ import type { StartArguments } from './arguments.ts';
 import { serveHttp } from './http.ts';
 import { startNode } from './node.ts';
 import type { NodeLogger, StartingNode } from './node.ts';
+import { collectSeldom } from './shell/collections.ts';
 
 export const exitCodes = { stopped: 0, cannotStart: 1, wrongUsage: 2, bug: 70 } as const;
 
@@ -88,6 +89,7 @@ async function start(given: StartArguments): Promise<void> {
   if (!started.ok) cannotStart(started.why);
   // Next to nothing when it is there already; the next start need not compile.
   flushCompileCache();
+  collectSeldom();
 }
 
 /** A node that is not ready after so long waits for others. */
