@@ -168,6 +168,8 @@ export type Limits = {
   readonly replicaReadsAtOnceMax: number;
   /** How long it takes at most until the end of a stream is heard that ended before a request came: answers that name leaders wait so long. */
   readonly metadataListenMs: number;
+  /** For how long a leader whose stream to this broker broke is not told to clients, which is enough to fence it if it died. */
+  readonly leaderDoubtMs: number;
   /** For how long clients are told that a partition has no leader when its broker was fenced and another leads: see `LeaderChanges`. */
   readonly leaderSettleMs: number;
   /** How long a high watermark waits for batches to go with before it is told to a follower alone. */
@@ -282,6 +284,7 @@ export const production: Limits = {
   replicaTailBusyMs: 1_000,
   replicaReadsAtOnceMax: 4,
   metadataListenMs: 2,
+  leaderDoubtMs: 1_000,
   leaderSettleMs: 50,
   replicaProgressMs: 3,
   replicaNamesPerMessageMax: 1_000,
@@ -381,6 +384,7 @@ export const tiny: Limits = {
   replicaTailBusyMs: 20,
   replicaReadsAtOnceMax: 2,
   metadataListenMs: 1,
+  leaderDoubtMs: 50,
   leaderSettleMs: 5,
   replicaProgressMs: 3,
   replicaNamesPerMessageMax: 4,

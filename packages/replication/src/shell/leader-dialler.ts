@@ -20,8 +20,8 @@ export class LeaderDialler {
   #aimedAt: ReplicaPeer | undefined;
   #aimedWith: number | undefined;
   #isDialling = false;
-  /** The last stream broke: nothing was heard of the broker since. */
-  #isCutOff = false;
+  /** When the last stream broke, unless there is another one since. */
+  #brokenAtMs: number | undefined;
   #redial: TimerHandle | undefined;
   /** Dials and streams that came to nothing since something was last heard. */
   #failures = 0;
@@ -35,9 +35,10 @@ export class LeaderDialler {
     this.#opened = opened;
   }
 
-  /** The broker died, or the way to it broke, and it cannot be dialled. */
+  /** The stream broke a moment ago and there is no other yet. Who is not fenced soon lives: only the way from here to there is cut. */
   get isCutOff(): boolean {
-    return this.#isCutOff;
+    const { clock, limits } = this.#room;
+    return this.#brokenAtMs !== undefined && clock.monotonicMs() - this.#brokenAtMs < limits.leaderDoubtMs;
   }
 
   /** There is no stream, and one is needed. */
@@ -56,7 +57,7 @@ export class LeaderDialler {
       if (this.#isOver) {
         if (dialled.ok) dialled.stream.close();
       } else if (dialled.ok) {
-        this.#isCutOff = false;
+        this.#brokenAtMs = undefined;
         this.#opened(dialled.stream, brokerEpoch() ?? epoch);
       } else {
         this.#tell(dialled.ending);
@@ -75,7 +76,7 @@ export class LeaderDialler {
 
   /** The stream has ended. */
   lost(ending: Ending): void {
-    this.#isCutOff = ending.kind === 'broken';
+    this.#brokenAtMs = ending.kind === 'broken' ? this.#room.clock.monotonicMs() : undefined;
     this.#tell(ending);
     this.#later();
   }

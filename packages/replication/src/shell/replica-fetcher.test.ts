@@ -1,5 +1,6 @@
 /** The follower's side of replica streams, spoken to by hand: what a leader that says this hears, and when. */
 import { expect, test } from 'vitest';
+import { limits } from '@odradek/base';
 import type { Limits } from '@odradek/base';
 import { buildBatch, ErrorCode } from '@odradek/protocol';
 import { replicaFetchService } from '@odradek/rpc';
@@ -270,3 +271,33 @@ test('a quota holds back acknowledgements of what is behind, and nothing else', 
 function part(slot: number, fetchOffset: number): Extract<FromLeader, { kind: 'batches' }>['parts'][number] {
   return { slot, fetchOffset, highWatermark: fetchOffset, logStartOffset: 0, records: [batchAt(fetchOffset)] };
 }
+
+test('a leader is in doubt from when its stream breaks until there is another, and not for long', async () => {
+  const { leaderDoubtMs } = limits.production;
+  const hand = await Hand.follow(1, { leaderDoubtMs });
+  const { fetcher } = hand.follower;
+  const { clock, streams } = hand.cluster;
+  expect([fetcher.isFollowing, fetcher.isCutOff(LEADER)]).toEqual([true, false]);
+  for (const [from, to] of [
+    [LEADER, 2],
+    [2, LEADER],
+  ] as const)
+    streams.cut(from, to);
+  streams.reset(LEADER, 2);
+  await clock.advance(2);
+  expect(fetcher.isCutOff(LEADER)).toBe(true);
+  streams.heal(LEADER, 2);
+  streams.heal(2, LEADER);
+  await clock.advance(leaderDoubtMs / 2);
+  expect(fetcher.isCutOff(LEADER), 'there is a stream again').toBe(false);
+  for (const [from, to] of [
+    [LEADER, 2],
+    [2, LEADER],
+  ] as const)
+    streams.cut(from, to);
+  streams.reset(LEADER, 2);
+  await clock.advance(2);
+  expect(fetcher.isCutOff(LEADER)).toBe(true);
+  await clock.advance(leaderDoubtMs);
+  expect(fetcher.isCutOff(LEADER), 'it was not fenced').toBe(false);
+});
