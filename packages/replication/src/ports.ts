@@ -30,7 +30,7 @@ export interface FuturesPort {
   /** May throw StorageFault. */
   create(log: PartitionLog, logDirectory: string): PartitionLog;
   drop(log: PartitionLog): void;
-  refusesCopies(logDirectory: string): string | undefined;
+  refusesCopies(logDirectory: string, bytes: number): string | undefined;
   /** May fail with StorageFault. */
   prepare(log: PartitionLog): Promise<void>;
   /** May throw StorageFault. @returns undefined: not now; otherwise what resolves once the replaced files are out of the way */

@@ -75,6 +75,22 @@ test('faults: who writes fast gets no further into the reserve than one look in 
   expect(free).toBeGreaterThan(diskReserveBytes - diskReserveBytes / 16 - 200);
 });
 
+test('faults: a disk that cannot be asked for its room while clients write takes its directory offline, and refuses them', async () => {
+  const files = sharedDisk();
+  files.setCapacity(files.usedBytes + 20_000);
+  const manager = await openManager({ files, logDirs: ['/one', '/two'] });
+  const log = openLog(manager, { segmentBytes: 100_000 });
+  files.freeBytes = (path) => {
+    throw new StorageFault(path, Object.assign(new Error('gone'), { code: 'EIO' }));
+  };
+  let refused = '';
+  while (refused === '') {
+    const outcome = tryAppend(log, one('x'.repeat(500)));
+    if (!outcome.ok) refused = outcome.why;
+  }
+  expect(refused).toContain(`${log.logDirectory} is offline`);
+});
+
 test('faults: a new log goes where there is room, and whoever has to make room learns what takes it', async () => {
   const files = sharedDisk();
   const clock = new SimClock(NOW_MS);

@@ -194,9 +194,9 @@ export class FutureLogs {
     }
   }
 
-  /** Why nothing should be copied into a directory at the moment; undefined: it may be. Copies stop where clients are refused. */
-  refusesCopies(logDirectory: string): string | undefined {
-    return this.#links.dirs.of(logDirectory)?.refusal(true);
+  /** Why so much should not be copied into a directory at the moment; undefined: it may be. Copies stop where clients are refused. */
+  refusesCopies(logDirectory: string, bytes: number): string | undefined {
+    return this.#links.dirs.refusesClients(logDirectory, bytes);
   }
 
   /** The move is given up: what was copied goes. */

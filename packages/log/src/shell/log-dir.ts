@@ -107,10 +107,10 @@ export class LogDir {
     return this.#full !== undefined;
   }
 
-  /** Clients are about to write so much: who writes fast must not get past the reserve between two looks. */
-  takes(bytes: number): void {
+  /** So much is about to be written. @returns whether the disk must be looked at first: who writes fast must not get past the reserve */
+  takes(bytes: number): boolean {
     this.#unseenBytes += bytes;
-    if (this.#unseenBytes > this.#lookAfterBytes) this.checkSpace();
+    return this.#unseenBytes > this.#lookAfterBytes;
   }
 
   /**

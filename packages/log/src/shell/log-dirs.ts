@@ -179,11 +179,7 @@ export class LogDirs implements Iterable<LogDir> {
   }
 
   checkSpace(): void {
-    for (const dir of this.#dirs) {
-      this.within(dir, () => {
-        if (dir.checkSpace()) this.#tellEaters(dir);
-      });
-    }
+    for (const dir of this.#dirs) this.#look(dir);
   }
 
   /** A new log lies in a directory whose checkpoints may still tell of an earlier one of its name. Throws StorageFault. */
@@ -237,6 +233,19 @@ export class LogDirs implements Iterable<LogDir> {
       });
       dir.unlock();
     }
+  }
+
+  /** Why so much may not be written for clients now, or copied (KIP-113); undefined: it may. */
+  refusesClients(path: string, bytes: number): string | undefined {
+    const dir = this.of(path);
+    if (dir?.takes(bytes) === true) this.#look(dir);
+    return dir?.refusal(true);
+  }
+
+  #look(dir: LogDir): void {
+    this.within(dir, () => {
+      if (dir.checkSpace()) this.#tellEaters(dir);
+    });
   }
 
   /** Who has to make room is told what takes it. */

@@ -244,9 +244,8 @@ export class LogManager implements LogKeeper {
   // What a log tells.
 
   refusesWrites(logDirectory: string, { origin, records }: AppendRequest): string | undefined {
-    const dir = this.directories.of(logDirectory);
-    if (origin === 'client') dir?.takes(records.length);
-    return dir?.refusal(origin === 'client');
+    if (origin === 'client') return this.directories.refusesClients(logDirectory, records.length);
+    return this.directories.of(logDirectory)?.refusal(false);
   }
 
   recoveryPointLowered(logDirectory: string): void {

@@ -256,7 +256,7 @@ export class AlterLogDirs {
     const rate = rateOf(this.#options.settings());
     // What is taken at once costs a second at most, so that whoever gives up a move, or raises the rate, is heard soon.
     const chunkBytes = Math.min(this.#options.chunkBytes, rate);
-    const whyNot = logs.futures.refusesCopies(copy.logDirectory);
+    const whyNot = logs.futures.refusesCopies(copy.logDirectory, Math.min(chunkBytes, log.sizeBytes));
     if (whyNot !== undefined) return this.#wait(move, whyNot);
     const { cutCount } = log;
     const asked = { fromOffset, maxBytes: chunkBytes, upToOffset: log.logEndOffset, minOneBatch: true };
