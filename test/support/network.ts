@@ -46,6 +46,7 @@ export class PrivateNetwork implements AsyncDisposable {
       `ip link add ${bridge} type bridge`,
       `ip addr add ${network.#prefix}.1/24 dev ${bridge}`,
       `ip link set ${bridge} up`,
+      ...(network.#hasIptables ? [network.#passage('-I')] : []),
     );
     return network;
   }
@@ -93,7 +94,13 @@ export class PrivateNetwork implements AsyncDisposable {
   /** The processes on the hosts must have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     const hosts = Array.from({ length: this.#hosts }, (_, index) => this.#namespace(index + 1));
-    await shell(...hosts.map((namespace) => `ip netns del ${namespace}`), `ip link del ${this.#bridge}`);
+    const passage = this.#hasIptables ? [this.#passage('-D')] : [];
+    await shell(...hosts.map((namespace) => `ip netns del ${namespace}`), ...passage, `ip link del ${this.#bridge}`);
+  }
+
+  /** Docker has bridged packets go through a chain that drops what is not its own. */
+  #passage(verb: '-I' | '-D'): string {
+    return `iptables -w ${verb} FORWARD -i ${this.#bridge} -o ${this.#bridge} -j ACCEPT`;
   }
 
   get #bridge(): string {
