@@ -42,6 +42,8 @@ export type Report = {
   readonly violation: string | undefined;
   readonly acknowledged: number;
   readonly epochs: number;
+  /** Leaders that said that they had recovered from an unclean election. */
+  readonly recovered: number;
   /** What happened, one line a step that mattered. */
   readonly story: readonly string[];
 };
@@ -65,11 +67,13 @@ export async function runPartitions(seed: number, module: ReplicasModule, steps 
   } catch (cause) {
     violation = cause instanceof Error ? cause.message : String(cause);
   }
-  return { violation, acknowledged: cluster.acknowledged.size, epochs: cluster.epochCount, story: cluster.story };
+  const { story, recovered, epochCount: epochs } = cluster;
+  return { violation, acknowledged: cluster.acknowledged.size, epochs, recovered, story };
 }
 
 class PartitionCluster {
   readonly story: string[] = [];
+  recovered = 0;
   readonly acknowledged = new Map<number, { readonly end: number; readonly crc: number }>();
   readonly #random: Prng;
   readonly #clock = new SimClock();
@@ -80,6 +84,8 @@ class PartitionCluster {
   readonly #asks: Ask[] = [];
   readonly #leaders = new Map<number, number>();
   #looks = new Map<Machine, Look>();
+  /** Who lacks what was acknowledged may lead when nobody else is there: then only coming to rest, alike, is owed. */
+  readonly #mayLose: boolean;
   /** Lost what was not on its disk, and is not in sync again: nobody else may lose anything meanwhile. */
   #lossy: Machine | undefined;
   #steps = 0;
@@ -87,6 +93,7 @@ class PartitionCluster {
 
   constructor(seed: number, module: ReplicasModule) {
     this.#random = new Prng(seed);
+    this.#mayLose = this.#random.chance(1, 6);
     const settings = {
       clusterId: CLUSTER_ID,
       nodeId: 1,
@@ -129,7 +136,10 @@ class PartitionCluster {
       numPartitions: -1,
       replicationFactor: -1,
       assignments: [{ partitionIndex: 0, brokerIds }],
-      configs: [{ name: 'min.insync.replicas', value: String(MIN_ISR) }],
+      configs: [
+        { name: 'min.insync.replicas', value: String(MIN_ISR) },
+        { name: 'unclean.leader.election.enable', value: String(this.#mayLose) },
+      ],
     };
     const request = { topics: [topic], timeoutMs: 1_000, validateOnly: false };
     this.#handle({ kind: 'admin', request: { kind: 'createTopics', request } });
@@ -159,7 +169,10 @@ class PartitionCluster {
       await this.#pass(BEAT_MS);
       await drain();
       await this.#look();
-      if (round % REST_EVERY === 0 && this.#rests) return;
+      if (round % REST_EVERY > 0 || !this.#rests) continue;
+      const looks = this.#replicaLooks;
+      for (const look of looks) for (const other of looks) if (other !== look) logsAgreeWhereCommitted(look, other);
+      return;
     }
     const { isr, leader, leaderEpoch } = this.#partition;
     const ends = Array.from(this.#looks.values(), (look) => {
@@ -190,10 +203,10 @@ class PartitionCluster {
     if (draw < 900) return this.#pass(this.#random.below(100));
     if (draw < 915) return this.#pass(this.#pick([1_000, 4_000, 20_000, 50_000]) ?? 0);
     if (draw < 930) return link?.break();
-    if (draw < 945) return this.#flush(machine);
-    if (draw < 955) return machine?.checkpoint();
-    if (draw < 970) return this.#down(machine);
-    if (draw < 985) return this.#back(machine);
+    if (draw < 938) return this.#flush(machine);
+    if (draw < 943) return machine?.checkpoint();
+    if (draw < 963) return this.#down(machine);
+    if (draw < 984) return this.#back(machine);
     if (draw < 990) return this.#cut(machine);
     if (draw < 993) return this.#fill(machine);
     if (draw < 996) return this.#reassign();
@@ -278,8 +291,10 @@ class PartitionCluster {
     if (how === 'lost' || machine.rig === undefined || machine.life !== ask.life || machine.cutOff)
       return ask.answer(lost);
     const request = { brokerId: machine.id, brokerEpoch: machine.epoch, ...ask.request };
+    const before = this.#partition.leaderRecoveryState;
     const reply = this.#handle({ kind: 'admin', request: { kind: 'alterPartition', request } });
     if (reply.kind !== 'admin') throw new Error(`an admin request is answered as such, not as ${reply.kind}`);
+    if (before !== this.#partition.leaderRecoveryState) this.recovered += 1;
     this.#note(`the controller hears ${machine.id} (${how}): in sync are ${this.#partition.isr.join(',')}`);
     ask.answer(how === 'unheard' ? lost : { ok: true, value: reply.reply as AlterPartitionResponse });
   }
@@ -305,7 +320,7 @@ class PartitionCluster {
 
   async #down(machine: Machine | undefined): Promise<void> {
     if (machine?.rig === undefined || !this.#isSpare(machine)) return;
-    const how = this.#pick(['stop', 'kill', 'power'] as const) ?? 'stop';
+    const how = this.#pick(['stop', 'kill', 'power', 'power'] as const) ?? 'stop';
     if (how === 'power' && this.#lossy !== undefined && this.#lossy !== machine) return;
     if (how === 'power') this.#lossy = machine;
     this.#note(`${machine.id} goes down: ${how}`);
@@ -318,6 +333,7 @@ class PartitionCluster {
 
   /** Somebody else has all that was acknowledged, and is up: without that no cluster can keep what it promised and go on. */
   #isSpare(machine: Machine): boolean {
+    if (this.#mayLose) return true;
     const { isr, elr } = this.#partition;
     return [...isr, ...elr].some((id) => id !== machine.id && this.#up(id)?.cutOff === false);
   }
@@ -408,9 +424,10 @@ class PartitionCluster {
     const { cluster } = this.#controller.image;
     const known = looks.filter(({ machine }) => cluster.broker(machine.id)?.epoch === machine.epoch);
     for (const look of looks) {
+      for (const other of looks) if (other !== look && !this.#mayLose) logsAgreeWhereCommitted(look, other);
+      if (this.#mayLose) continue;
       highWatermarkMonotone(look, this.#looks.get(look.machine));
       acknowledgedSurvives(look, leaderEpoch, this.acknowledged);
-      for (const other of looks) if (other !== look) logsAgreeWhereCommitted(look, other);
       if (look.isLeader && look.leaderEpoch === leaderEpoch) inSyncHasCommitted(look, isr, known);
     }
     oneLeaderPerEpoch(looks, this.#leaders);
@@ -422,9 +439,14 @@ class PartitionCluster {
   get #rests(): boolean {
     const { isr, replicas, addingReplicas, removingReplicas } = this.#partition;
     if (isr.length !== replicas.length || addingReplicas.length + removingReplicas.length > 0) return false;
-    const looks = Array.from(this.#looks.values()).filter(({ machine }) => replicas.includes(machine.id));
+    const looks = this.#replicaLooks;
     const ends = new Set(looks.map(({ logEnd, highWatermark }) => `${logEnd} ${highWatermark}`));
     return looks.length === replicas.length && ends.size === 1;
+  }
+
+  get #replicaLooks(): readonly Look[] {
+    const { replicas } = this.#partition;
+    return Array.from(this.#looks.values()).filter(({ machine }) => replicas.includes(machine.id));
   }
 
   #pick<T>(from: readonly T[]): T | undefined {
