@@ -3,11 +3,13 @@
  * appended as it comes, and acknowledged at the end of the turn, together. A partition that is refused is named again after a while; when the
  * stream breaks it is dialled again, the first time at once, and every partition is named anew from its log end.
  */
+import { StorageFault } from '@odradek/base';
 import type { Clock, Counter, Limits, Logger, Random, Refusal, TimerHandle } from '@odradek/base';
 import { ErrorCode, errorName } from '@odradek/protocol';
 import type {
   Diverging,
   Ending,
+  FollowPosition,
   FollowRefused,
   FromLeader,
   ReplicaPart,
@@ -220,9 +222,7 @@ export class LeaderLink {
     const acks = this.#ackDue;
     this.#ackDue = [];
     for (let from = 0; from < acks.length; from += most) this.#acknowledge(stream, acks.slice(from, from + most));
-    const names = this.#nameDue;
-    this.#nameDue = [];
-    for (let from = 0; from < names.length; from += most) this.#name(stream, names.slice(from, from + most));
+    this.#name(stream);
   }
 
   #acknowledge(stream: Outgoing, due: readonly Followed[]): void {
@@ -236,19 +236,42 @@ export class LeaderLink {
     if (positions.length > 0) stream.send({ kind: 'appended', positions });
   }
 
-  #name(stream: Outgoing, due: readonly Followed[]): void {
-    const partitions = [];
+  /** The first look at a log may read files: what takes longer than a turn is named in the next ones. */
+  #name(stream: Outgoing): void {
+    const { clock, limits } = this.#room;
+    const endMs = clock.monotonicMs() + limits.turnMs;
+    const due = this.#nameDue;
+    const partitions: FollowPosition[] = [];
+    let count = 0;
     for (const followed of due) {
+      count += 1;
       followed.isNameDue = false;
       const { partition } = followed;
       if (this.#followed.get(partition) !== followed) continue;
+      const position = this.#positionOf(followed);
+      if (position === undefined) continue;
       this.#lastSlot += 1;
       followed.slot = this.#lastSlot;
       this.#bySlot.set(followed.slot, followed);
       const { topicId, partition: index, leaderEpoch } = partition;
-      partitions.push({ slot: followed.slot, topicId, partition: index, leaderEpoch, ...partition.position() });
+      partitions.push({ slot: followed.slot, topicId, partition: index, leaderEpoch, ...position });
+      if (partitions.length >= limits.replicaNamesPerMessageMax || clock.monotonicMs() >= endMs) break;
     }
+    this.#nameDue = count === due.length ? [] : due.slice(count);
+    if (this.#nameDue.length > 0) this.#schedule();
     if (partitions.length > 0) stream.send({ kind: 'follow', partitions });
+  }
+
+  /** @returns undefined when its files cannot be read */
+  #positionOf(followed: Followed): ReturnType<FollowedPartition['position']> | undefined {
+    try {
+      return followed.partition.position();
+    } catch (cause) {
+      if (!(cause instanceof StorageFault)) throw cause;
+      this.#warn(followed, { ok: false, code: ErrorCode.KAFKA_STORAGE_ERROR, why: cause.message });
+      this.#nameLater(followed);
+      return undefined;
+    }
   }
 
   // What comes.

@@ -1,6 +1,6 @@
 /** The follower's side of replica streams, spoken to by hand: what a leader that says this hears, and when. */
 import { expect, test } from 'vitest';
-import { limits } from '@odradek/base';
+import { limits, StorageFault } from '@odradek/base';
 import type { Limits } from '@odradek/base';
 import { buildBatch, ErrorCode } from '@odradek/protocol';
 import { replicaFetchService } from '@odradek/rpc';
@@ -101,6 +101,14 @@ test('all partitions of a leader go over one stream, named once, together', asyn
   ]);
 });
 
+test('more partitions than one turn has time to look at are named in several', async () => {
+  const hand = await Hand.follow(8, { turnMs: 0 });
+  expect(hand.last.heard.filter(({ kind }) => kind === 'follow')).toHaveLength(8);
+  expect(hand.named().map(({ slot, partition }) => [slot, partition])).toEqual(
+    Array.from({ length: 8 }, (_, index) => [index + 1, index]),
+  );
+});
+
 test('what came in one turn is acknowledged in one message, at once', async () => {
   const hand = await Hand.follow(3);
   hand.last.stream.send({ kind: 'batches', parts: [part(1, 0), part(2, 0)], progress: [] });
@@ -188,6 +196,23 @@ test('a full disk ends nothing: the partition is named again, and goes on when t
   expect(slot).toBeGreaterThan(1);
   await hand.batches([slot, 1]);
   expect(hand.follower.replica().logEndOffset).toBe(2);
+});
+
+test('a log that cannot be looked at is no trouble of the others, and is named when it can', async () => {
+  const hand = await Hand.follow(2);
+  const replica = hand.follower.replica(0);
+  let isBroken = true;
+  const position = replica.position.bind(replica);
+  replica.position = () => {
+    if (isBroken) throw new StorageFault('/data/topic-0', 'EIO');
+    return position();
+  };
+  hand.last.stream.destroy('a test breaks it');
+  await hand.cluster.clock.advance(30);
+  expect(hand.named()).toMatchObject([{ slot: 1, partition: 1 }]);
+  isBroken = false;
+  await hand.cluster.clock.advance(200);
+  expect(hand.named().at(-1)).toMatchObject({ partition: 0 });
 });
 
 test('a partition that diverges is cut and named again at once', async () => {
