@@ -53,6 +53,7 @@ export class Faults {
     this.#every(options.wipeEveryMs, () => this.#wipe());
     this.#every(options.stallEveryMs, () => this.#stall());
     this.#every(options.fullDiskEveryMs, () => this.#fill());
+    this.#every(options.diskFailureEveryMs, () => this.#breakDisk());
   }
 
   /** All is mended, and nothing breaks any more. */
@@ -63,6 +64,7 @@ export class Faults {
     for (const machine of this.#machines) {
       machine.isStalled = false;
       machine.empty();
+      machine.mendDisk();
       machine.resume();
       if (machine.isStopping) machine.die('kill');
       this.#startIfDown(machine);
@@ -251,6 +253,14 @@ export class Faults {
       this.#tell(`the disk of ${machine.id} has room`);
       machine.empty();
     });
+  }
+
+  /** The process stops for it, once it has something to write. */
+  #breakDisk(): void {
+    const machine = this.#victim();
+    if (!machine.roles.isBroker || !this.#mayDie(machine)) return;
+    this.#tell(`the disk of ${machine.id} fails`);
+    machine.breakDisk();
   }
 
   #tell(what: string): void {

@@ -1,9 +1,17 @@
 /** The configuration of simulated brokers, beyond what every machine has: times are short, so that a run meets them. */
 import type { ClusterOptions } from './options.ts';
 
-export function brokerKeys(options: ClusterOptions): Record<string, string> {
+const SELECTOR = 'org.apache.kafka.common.replica.RackAwareReplicaSelector';
+
+/** Each machine stands in a rack of its own. */
+export function rackOf(id: number): string {
+  return `rack-${id}`;
+}
+
+export function brokerKeys(options: ClusterOptions, id: number): Record<string, string> {
   const { replicaLagMs, replicationFactor, minInsyncReplicas } = options;
   return {
+    ...(options.isRackAware ? { 'broker.rack': rackOf(id), 'replica.selector.class': SELECTOR } : {}),
     'min.insync.replicas': String(minInsyncReplicas),
     'default.replication.factor': String(replicationFactor),
     'offsets.topic.replication.factor': String(replicationFactor),

@@ -93,18 +93,20 @@ export class Liveness {
     for (const { name, partitions } of claims.metadata.ledger.image.topics.all())
       for (const { partition, replicas } of partitions) {
         const where = `${name}-${partition}`;
-        const logs = replicas.map((id) => this.#logOf(id, where));
+        const state = this.#machineOf(replicas[0])?.broker?.replicas.partitionState(name, partition);
+        const start = state?.logStartOffset ?? 0;
+        // What was deleted may lie on a disk still, or not.
+        const logs = replicas.map((id) => this.#logOf(id, where).filter(({ lastOffset }) => lastOffset >= start));
         const [first = []] = logs;
         for (const [at, log] of logs.entries())
           judge.holds(isSame(first, log), 'logs agree at the end', () => {
             return `${where} of broker ${replicas[at]} is not that of broker ${replicas[0]}`;
           });
         if (name !== this.#workload.topicName) continue;
-        const state = this.#machineOf(replicas[0])?.broker?.replicas.partitionState(name, partition);
         judge.watch(() => {
-          const records = first.flatMap(({ bytes }) => recordsOf(bytes));
-          claims.written.settle(where, records);
-          claims.reads.settle(where, records, state?.logStartOffset ?? 0);
+          const records = first.flatMap(({ bytes }) => recordsOf(bytes)).filter(({ offset }) => offset >= start);
+          claims.written.settle(where, records, start);
+          claims.reads.settle(where, records, start);
         });
       }
   }

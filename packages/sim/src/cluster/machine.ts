@@ -144,6 +144,7 @@ export class Machine {
       hasFault: this.#isFull,
     };
     this.#process = process;
+    this.mendDisk();
     this.#tell('starts');
     this.#run(process, clock).catch((error: unknown) => {
       if (gate.isOver) return;
@@ -155,7 +156,7 @@ export class Machine {
   async #run(process: Process, clock: Clocked): Promise<void> {
     const { node } = process;
     const { sockets, random, options } = this.#world;
-    const config = configOf(this.#world, this.id, this.roles, brokerKeys(options));
+    const config = configOf(this.#world, this.id, this.roles, brokerKeys(options, this.id));
     const ports = { clock, random, files: this.#files, network: sockets.networkOf(process) };
     if (this.roles.isController) await this.#runController(process, { ports, config });
     if (this.roles.isController) await node.server.listen('', CONTROLLER_PORT);
@@ -314,6 +315,17 @@ export class Machine {
     assert(this.#process === undefined, 'only the disk of a machine that is off is replaced');
     this.#tell('has an empty disk');
     this.#files = this.#emptyDisk();
+  }
+
+  /** Whatever is written is refused, until the process has stopped for it. */
+  breakDisk(): void {
+    if (this.#process === undefined) return;
+    this.#process.hasFault = true;
+    this.#files.failWhen((point) => (point === 'write' || point === 'sync' ? 'EIO' : undefined));
+  }
+
+  mendDisk(): void {
+    this.#files.failWhen(undefined);
   }
 
   /** The disk takes so many bytes more, and no others. */

@@ -42,6 +42,12 @@ export type ClusterOptions = {
   readonly wipeEveryMs: number;
   readonly stallEveryMs: number;
   readonly fullDiskEveryMs: number;
+  /** A disk refuses to be written. */
+  readonly diskFailureEveryMs: number;
+  /** Consumers are sent to the replica in their rack (KIP-392). */
+  readonly isRackAware: boolean;
+  /** Records are deleted from the beginnings of partitions. */
+  readonly mayDelete: boolean;
   /** Out of 1000 acknowledged batches: the leader that said so dies at that moment. */
   readonly killOnAckPerMille: number;
 };
@@ -83,6 +89,9 @@ export function drawCluster(seed: number): ClusterOptions {
     wipeEveryMs: one(0, 0, 0, 2_000),
     stallEveryMs: one(0, 0, 1_500),
     fullDiskEveryMs: one(0, 0, 0, 2_000),
+    diskFailureEveryMs: one(0, 0, 0, 2_000),
+    isRackAware: one(true, false),
+    mayDelete: one(true, false, false),
     killOnAckPerMille: one(0, 0, 5, 20),
   };
 }

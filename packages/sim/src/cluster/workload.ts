@@ -7,6 +7,7 @@ import { Committer } from './clients/committer.ts';
 import { Consumer } from './clients/consumer.ts';
 import { Producer } from './clients/producer.ts';
 import type { ProducerOptions } from './clients/producer.ts';
+import { rackOf } from './keys.ts';
 import type { Machine, World } from './machine.ts';
 
 type Phase = { isOver: boolean };
@@ -51,6 +52,7 @@ export class Workload {
       topics: [this.#topic],
       brokerIds,
       mayMove: options.replicationFactor > 1,
+      mayDelete: options.mayDelete,
     });
     for (let partition = 0; partition < options.partitionCount; partition += 1) this.#usePartition(partition);
     if (options.commitEveryMs > 0)
@@ -127,7 +129,9 @@ export class Workload {
     const other = { ...this.#producerOptions(`p${partition}`, partition), acks, isIdempotent: false };
     for (const options of [idempotent, other])
       this.#producers.push(new Producer(this.#clientWorld(this.#asking), options));
-    const reader = { name: `c${partition}`, topic, partition, listPerTen: LIST_PER_TEN };
+    const brokerIds = this.#brokers().map(({ id }) => id);
+    const rack = this.#world.options.isRackAware ? rackOf(brokerIds[partition % brokerIds.length] ?? 0) : '';
+    const reader = { name: `c${partition}`, topic, partition, listPerTen: LIST_PER_TEN, rack };
     this.#consumers.push(new Consumer(this.#clientWorld(this.#reading), reader));
   }
 

@@ -33,6 +33,11 @@ export class Reads {
     });
   }
 
+  /** One past the last offset that was read. */
+  endOf(where: string): number {
+    return Math.max(-1, ...(this.#seen.get(where)?.keys() ?? [])) + 1;
+  }
+
   settle(where: string, records: readonly LogRecord[], logStartOffset: number): void {
     const byOffset = new Map(records.map(({ offset, value }) => [offset, value]));
     for (const [offset, { value, by }] of this.#seen.get(where) ?? []) {

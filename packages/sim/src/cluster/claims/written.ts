@@ -56,10 +56,18 @@ export class Written {
     this.#starts.set(where, Math.max(this.#starts.get(where) ?? 0, offset));
   }
 
+  /** Up to where records may have been deleted. */
+  startOf(where: string): number {
+    return this.#starts.get(where) ?? 0;
+  }
+
   /** Of a partition where everybody has the same: all that is committed in it. */
-  settle(where: string, records: readonly LogRecord[]): void {
+  settle(where: string, records: readonly LogRecord[], logStartOffset: number): void {
     const byOffset = new Map(records.map(({ offset, value }) => [offset, value]));
-    const start = this.#starts.get(where) ?? 0;
+    const start = this.startOf(where);
+    this.#judge.holds(logStartOffset <= start, 'nothing is deleted unless somebody asks', () => {
+      return `${where} begins at ${logStartOffset}, and what was deleted ends at ${start}`;
+    });
     for (const { batch, offset, by } of this.#acknowledged.get(where) ?? []) {
       if (batch.acks !== -1) continue;
       for (let at = 0; at < batch.count; at += 1) {

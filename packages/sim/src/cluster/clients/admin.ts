@@ -17,10 +17,13 @@ export type AdminOptions = {
   readonly brokerIds: readonly number[];
   /** Replicas are moved between brokers. */
   readonly mayMove: boolean;
+  readonly mayDelete: boolean;
 };
 
 const CREATE_TOPICS = 19;
 const INCREMENTAL_ALTER_CONFIGS = 44;
+const DELETE_RECORDS = 21;
+const DELETE_RECORDS_VERSION = 2;
 const ELECT_LEADERS = 43;
 const ALTER_REASSIGNMENTS = 45;
 const TIMEOUT_MS = 1_000;
@@ -63,6 +66,7 @@ export class Admin {
     const roll = this.#random.below(10);
     if (roll < 2) return this.#mark();
     if (roll < 4) return this.#create({ ...this.#any(), name: `more-${(this.#marks += 1)}`, partitionCount: 1 });
+    if (roll < 5 && this.#options.mayDelete) return this.#delete();
     return roll < 6 || !this.#options.mayMove ? this.#elect() : this.#reassign();
   }
 
@@ -99,6 +103,24 @@ export class Admin {
       CHANGE_MS,
     );
     if (answer?.responses[0]?.errorCode === ErrorCode.NONE) claims.metadata.changes.acknowledged(mark, host);
+  }
+
+  /** Of what has been read, so that it is known to be there. */
+  async #delete(): Promise<void> {
+    const { claims } = this.#client.world;
+    const { name, partitionCount } = this.#any();
+    const partitionIndex = this.#random.below(partitionCount);
+    const where = `${name}-${partitionIndex}`;
+    const offset = this.#random.below(claims.reads.endOf(where) + 1);
+    const led = await this.#client.leaderOf(name, partitionIndex);
+    const connection = led && (await this.#client.connectionTo(led));
+    if (connection === undefined) return;
+    claims.written.deletedBefore(where, offset);
+    const body = { topics: [{ name, partitions: [{ partitionIndex, offset }] }], timeoutMs: TIMEOUT_MS };
+    const answer = await connection.ask({ key: DELETE_RECORDS, version: DELETE_RECORDS_VERSION, body }, CHANGE_MS);
+    const code = answer?.topics[0]?.partitions[0]?.errorCode;
+    if (code !== ErrorCode.NONE) this.#client.forget();
+    if (code !== undefined) this.#tell(`${where} is deleted before ${offset}: ${errorName(code)}`);
   }
 
   async #elect(): Promise<void> {

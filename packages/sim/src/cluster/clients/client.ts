@@ -69,6 +69,11 @@ export class Client {
     return { topicId: found.topicId, leader, leaderEpoch, host: broker.host, port: broker.port };
   }
 
+  /** Where a broker is, as far as this client knows. */
+  placeOf(brokerId: number): Pick<Led, 'host' | 'port'> | undefined {
+    return this.#topics?.brokers.find(({ nodeId }) => nodeId === brokerId);
+  }
+
   /** What it believed was wrong. */
   forget(): void {
     this.#topics = undefined;

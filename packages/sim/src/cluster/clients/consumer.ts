@@ -1,5 +1,9 @@
-/** A consumer of one partition, from its beginning on: it fetches from the leader that it knows, and asks now and then where the partition ends. */
+/**
+ * A consumer of one partition, from its beginning on: it fetches from the leader that it knows, or for a while from the replica that the leader
+ * sends it to (KIP-392), and asks the leader now and then where the partition begins and ends.
+ */
 import { ErrorCode, errorName } from '@odradek/protocol';
+import type { RequestInput, ResponseOf } from '@odradek/protocol';
 import { recordsOf } from '../claims/disk-log.ts';
 import { Client, PATIENCE_MS } from './client.ts';
 import type { ClientWorld, Led } from './client.ts';
@@ -10,6 +14,8 @@ export type ConsumerOptions = {
   readonly partition: number;
   /** How often it asks where the partition begins and ends, out of 10 rounds. */
   readonly listPerTen: number;
+  /** Where it stands; '': nowhere. */
+  readonly rack: string;
 };
 
 const FETCH = 1;
@@ -20,6 +26,10 @@ const LATEST = -1;
 const EARLIEST = -2;
 const MAX_WAIT_MS = 100;
 const MAX_BYTES = 2_000;
+/** Fetches from another replica before the leader is asked again. */
+const FETCHES_ELSEWHERE = 5;
+type Found = ResponseOf<typeof FETCH>['responses'][number]['partitions'][number];
+
 /** Of questions to somebody who does not lead, or does not know yet how far the one before it was. */
 const MAY_PASS = new Set<number>([
   ErrorCode.NOT_LEADER_OR_FOLLOWER,
@@ -37,6 +47,8 @@ export class Consumer {
   readonly #options: ConsumerOptions;
   /** What comes next. */
   position = 0;
+  /** Which other replica it reads from, and how often still. */
+  #elsewhere: { readonly replica: number; left: number } | undefined;
 
   constructor(world: ClientWorld, options: ConsumerOptions) {
     this.#options = options;
@@ -73,18 +85,32 @@ export class Consumer {
 
   async #fetch(led: Led): Promise<boolean> {
     const { claims } = this.#client.world;
-    const connection = await this.#client.connectionTo(led);
-    const { leader, leaderEpoch, topicId } = led;
-    const told = claims.watermarks.fetching({ where: this.#where, leaderEpoch });
-    const partitions = [
-      {
-        partition: this.partition,
-        currentLeaderEpoch: leaderEpoch,
-        fetchOffset: this.position,
-        partitionMaxBytes: MAX_BYTES,
-      },
-    ];
-    const body = {
+    const elsewhere = this.#elsewhere;
+    const place = elsewhere && this.#client.placeOf(elsewhere.replica);
+    const by = place === undefined ? led.leader : (elsewhere?.replica ?? led.leader);
+    const told = claims.watermarks.fetching({ where: this.#where, leaderEpoch: led.leaderEpoch });
+    const connection = await this.#client.connectionTo(place ?? led);
+    const asked = { key: FETCH, version: FETCH_VERSION, body: this.#requestOf(led) } as const;
+    const answer = await connection?.ask(asked, PATIENCE_MS);
+    const found = answer?.responses[0]?.partitions[0];
+    const code = found?.errorCode ?? answer?.errorCode;
+    if (elsewhere !== undefined) elsewhere.left -= 1;
+    if (elsewhere?.left === 0 || code !== ErrorCode.NONE) this.#elsewhere = undefined;
+    if (code === undefined) return false;
+    // Another replica may have less than the leader.
+    if (code !== ErrorCode.NONE) return by === led.leader ? this.#refused(code, led) : false;
+    if (found === undefined) return false;
+    if (by === led.leader) told(found.highWatermark, `broker ${by}`);
+    if (found.preferredReadReplica >= 0)
+      this.#elsewhere = { replica: found.preferredReadReplica, left: FETCHES_ELSEWHERE };
+    this.#take(found.records, by);
+    return true;
+  }
+
+  #requestOf({ topicId, leaderEpoch: currentLeaderEpoch }: Led): RequestInput<typeof FETCH> {
+    const { partition, position: fetchOffset } = this;
+    const partitions = [{ partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes: MAX_BYTES }];
+    return {
       maxWaitMs: MAX_WAIT_MS,
       minBytes: 1,
       maxBytes: MAX_BYTES,
@@ -93,23 +119,19 @@ export class Consumer {
       sessionEpoch: -1,
       topics: [{ topicId, partitions }],
       forgottenTopicsData: [],
-      rackId: '',
+      rackId: this.#options.rack,
     };
-    const answer = await connection?.ask({ key: FETCH, version: FETCH_VERSION, body }, PATIENCE_MS);
-    if (answer === undefined) return false;
-    const found = answer.responses[0]?.partitions[0];
-    const code = found?.errorCode ?? answer.errorCode;
-    if (found === undefined || code !== ErrorCode.NONE) return this.#refused(code, led);
-    told(found.highWatermark, `broker ${leader}`);
-    const { records } = found;
-    if (records === null) return true;
+  }
+
+  #take(records: Found['records'], by: number): void {
+    if (records === null) return;
+    const { reads } = this.#client.world.claims;
     for (const record of recordsOf(Buffer.isBuffer(records) ? records : Buffer.concat(records))) {
       if (record.offset < this.position) continue;
       const expected = this.position;
-      claims.reads.read(`${this.#options.name} (broker ${leader})`, this.#where, { expected, record });
+      reads.read(`${this.#options.name} (broker ${by})`, this.#where, { expected, record });
       this.position = record.offset + 1;
     }
-    return true;
   }
 
   async #list(led: Led, isStart: boolean): Promise<boolean> {
@@ -130,12 +152,13 @@ export class Consumer {
     return true;
   }
 
-  /** A place that was committed stays within the log. */
-  #refused(code: number, { leader }: Led): boolean {
+  /** A place that was committed stays within the log, unless it is deleted. */
+  async #refused(code: number, led: Led): Promise<boolean> {
     const { claims } = this.#client.world;
-    claims.judge.holds(MAY_PASS.has(code), 'what is read stays', () => {
-      return `broker ${leader} answered ${errorName(code)} to ${this.#options.name}, which had read ${this.#where} up to ${this.position}`;
+    const isDeleted = code === ErrorCode.OFFSET_OUT_OF_RANGE && this.position < claims.written.startOf(this.#where);
+    claims.judge.holds(MAY_PASS.has(code) || isDeleted, 'what is read stays', () => {
+      return `broker ${led.leader} answered ${errorName(code)} to ${this.#options.name}, which had read ${this.#where} up to ${this.position}`;
     });
-    return false;
+    return isDeleted && (await this.#list(led, true));
   }
 }
