@@ -10,6 +10,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { processes, type Report, type Target } from '@odradek/cli/chaos';
 import { ApiKey } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
+import { READY_WITHIN_MS } from '../support/chaos/play.ts';
 import { odradek, run } from '../support/run.ts';
 import { suiteCluster } from '../support/suite-cluster.ts';
 import { eventually } from '../support/target.ts';
@@ -26,7 +27,7 @@ async function topicsOf(address: string): Promise<string[]> {
 }
 
 describe('odradek chaos run', () => {
-  const suite = suiteCluster();
+  const suite = suiteCluster({ readyWithinMs: READY_WITHIN_MS });
   const targets = (): Target[] =>
     suite.cluster.nodes.map(({ id, address }) => ({ id, host: '127.0.0.1', port: Number(address.split(':')[1]) }));
 

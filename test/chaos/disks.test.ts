@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { faultsOn } from '../support/chaos/faults.ts';
-import { expectKept, play } from '../support/chaos/play.ts';
+import { expectKept, play, READY_WITHIN_MS } from '../support/chaos/play.ts';
 import { startCluster } from '../support/cluster.ts';
 import { title } from '../support/run.ts';
 import { slowDisks } from '../support/slow-disk.ts';
@@ -39,6 +39,7 @@ describe('one disk of three', () => {
       await using disk = await slow.use?.(join(directory, 'slow'), DISK_MEGABYTES);
       if (disk === undefined) return;
       await using cluster = await startCluster({
+        readyWithinMs: READY_WITHIN_MS,
         configOf: (id) => configOf(disk.path, id),
         launcherOf: ({ id }) => (id === VICTIM ? disk.launcher() : []),
       });
@@ -55,6 +56,7 @@ describe('one disk of three', () => {
       await using disk = await small.use?.(join(directory, 'small'), DISK_MEGABYTES);
       if (disk === undefined) return;
       await using cluster = await startCluster({
+        readyWithinMs: READY_WITHIN_MS,
         configOf: (id) => configOf(disk.path, id),
         launcherOf: ({ id }) => (id === VICTIM ? disk.launcher() : []),
       });

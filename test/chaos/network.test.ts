@@ -1,7 +1,7 @@
 /** Three real nodes, each a host of its own, of which one is cut off from the others under idempotent writes, both ways or one. */
 import { expect, test } from 'vitest';
 import { faultsOn } from '../support/chaos/faults.ts';
-import { expectKept, play } from '../support/chaos/play.ts';
+import { expectKept, play, READY_WITHIN_MS } from '../support/chaos/play.ts';
 import { startCluster } from '../support/cluster.ts';
 import { networkNamespaces } from '../support/network.ts';
 import { title } from '../support/run.ts';
@@ -17,7 +17,7 @@ test.skipIf(network.missing !== undefined)(
   async () => {
     await using cables = await network.use?.();
     if (cables === undefined) return;
-    await using cluster = await startCluster({ network: cables });
+    await using cluster = await startCluster({ network: cables, readyWithinMs: READY_WITHIN_MS });
     await Promise.all(cluster.nodes.map((node) => node.ready()));
     const driver = faultsOn(cluster, { network: cables });
     const { bootstrap } = cluster;

@@ -4,14 +4,14 @@
  */
 import { describe, expect, test } from 'vitest';
 import { faultsOn } from '../support/chaos/faults.ts';
-import { expectKept, play } from '../support/chaos/play.ts';
+import { expectKept, play, READY_WITHIN_MS } from '../support/chaos/play.ts';
 import { suiteCluster } from '../support/suite-cluster.ts';
 
 /** Well beyond `broker.session.timeout.ms`, also on a busy machine: the others go on without the one that hangs. */
 const LONGER_THAN_A_SESSION_MS = 7_000;
 
 describe('three nodes under writes', () => {
-  const suite = suiteCluster();
+  const suite = suiteCluster({ readyWithinMs: READY_WITHIN_MS });
   const run = (scenario: string, more: { holdMs?: number; repetitions?: number } = {}) =>
     play({ scenario, bootstrap: suite.cluster.bootstrap, driver: faultsOn(suite.cluster), ...more });
 
