@@ -4,14 +4,10 @@
  * that break, brokers that stop, are killed, lose what was not on the disk, or are cut off. A safety phase, then all is healed and it must
  * converge. The same seed gives the same run.
  */
-import { NodeConfig, Prng, refuse, StorageFault } from '@odradek/base';
+import { Prng, StorageFault } from '@odradek/base';
 import { SimClock } from '@odradek/base/testing';
-import { Controller } from '@odradek/controller';
-import type { ControllerOp, ControllerReply } from '@odradek/controller';
-import type { CommittedRecords, PartitionImage } from '@odradek/metadata';
 import { batch, ErrorCode } from '@odradek/protocol';
-import type { AlterPartitionResponse } from '@odradek/protocol';
-import type { FollowedPartition, IsrPort } from '@odradek/replication';
+import type { FollowedPartition } from '@odradek/replication';
 import { batchOf } from '@odradek/replication/testing';
 import {
   acknowledgedSurvives,
@@ -23,12 +19,12 @@ import {
   oneLeaderPerEpoch,
 } from './claims.ts';
 import type { Look } from './claims.ts';
+import { CLUSTER_ID, ControllerSide, TOPIC } from './controller-side.ts';
+import type { Hearing } from './controller-side.ts';
 import { Link } from './link.ts';
 import { Machine } from './machine.ts';
 import type { ReplicasModule } from './machine.ts';
 
-const TOPIC = 't';
-const CLUSTER_ID = 'abcdefghijklmnopqrstug';
 const MIN_ISR = 2;
 const REPLICAS = 3;
 const BEAT_MS = 500;
@@ -48,15 +44,6 @@ export type Report = {
   readonly story: readonly string[];
 };
 
-type Ask = {
-  readonly machine: Machine;
-  readonly life: number;
-  readonly request: Parameters<IsrPort['alterPartition']>[0];
-  readonly answer: (outcome: Awaited<ReturnType<IsrPort['alterPartition']>>) => void;
-};
-/** `unheard`: the controller has heard the request, its answer is lost. */
-type Hearing = 'heard' | 'lost' | 'unheard';
-
 export async function runPartitions(seed: number, module: ReplicasModule, steps = 600): Promise<Report> {
   const cluster = new PartitionCluster(seed, module);
   let violation: string | undefined;
@@ -67,21 +54,19 @@ export async function runPartitions(seed: number, module: ReplicasModule, steps 
   } catch (cause) {
     violation = cause instanceof Error ? cause.message : String(cause);
   }
-  const { story, recovered, epochCount: epochs } = cluster;
+  const { story, controller, epochCount: epochs } = cluster;
+  const { recovered } = controller;
   return { violation, acknowledged: cluster.acknowledged.size, epochs, recovered, story };
 }
 
 class PartitionCluster {
   readonly story: string[] = [];
-  recovered = 0;
+  readonly controller: ControllerSide;
   readonly acknowledged = new Map<number, { readonly end: number; readonly crc: number }>();
   readonly #random: Prng;
   readonly #clock = new SimClock();
-  readonly #controller: Controller;
-  readonly #batches: CommittedRecords[] = [];
   readonly #machines: readonly Machine[];
   readonly #links = new Map<Machine, Link>();
-  readonly #asks: Ask[] = [];
   readonly #leaders = new Map<number, number>();
   #looks = new Map<Machine, Look>();
   /** Who lacks what was acknowledged may lead when nobody else is there: then only coming to rest, alike, is owed. */
@@ -94,19 +79,7 @@ class PartitionCluster {
   constructor(seed: number, module: ReplicasModule) {
     this.#random = new Prng(seed);
     this.#mayLose = this.#random.chance(1, 6);
-    const settings = {
-      clusterId: CLUSTER_ID,
-      nodeId: 1,
-      config: new NodeConfig(new Map([['node.id', '1']])),
-      kraftVersion: 0,
-      sessionTimeoutMs: 3_000,
-      reconnectGraceMs: 100,
-      recordsPerSliceMax: 1_000,
-      partitionsPerRequestMax: 100,
-      recordsPerRequestMax: 100,
-      electionsPerBalanceMax: 100,
-    };
-    this.#controller = new Controller(settings, this.#random);
+    this.controller = new ControllerSide(this.#random, this.#clock);
     const machineOf = (id: number): Machine =>
       new Machine({
         id,
@@ -114,7 +87,7 @@ class PartitionCluster {
         clock: this.#clock,
         random: this.#random,
         module,
-        isr: (machine) => ({ alterPartition: (request) => this.#ask(machine, request) }),
+        isr: (machine) => ({ alterPartition: (request) => this.controller.ask(machine, request) }),
         followed: (machine, partition) => this.#follow(machine, partition),
         unfollowed: (machine) => this.#unfollow(machine),
       });
@@ -126,10 +99,9 @@ class PartitionCluster {
   }
 
   async begin(): Promise<void> {
-    this.#handle({ kind: 'activated' });
     for (const machine of this.#machines) await this.#start(machine);
     for (const machine of this.#machines) while (await this.#metadata(machine));
-    this.#beat();
+    this.controller.beat(this.#machines);
     const brokerIds = this.#machines.slice(0, REPLICAS).map(({ id }) => id);
     const topic = {
       name: TOPIC,
@@ -142,7 +114,7 @@ class PartitionCluster {
       ],
     };
     const request = { topics: [topic], timeoutMs: 1_000, validateOnly: false };
-    this.#handle({ kind: 'admin', request: { kind: 'createTopics', request } });
+    this.controller.handle({ kind: 'admin', request: { kind: 'createTopics', request } });
     for (const machine of this.#machines) await this.#catchUp(machine);
   }
 
@@ -164,7 +136,7 @@ class PartitionCluster {
     }
     for (let round = 1; round <= LIVENESS_ROUNDS; round += 1) {
       for (const machine of this.#machines) while (await this.#metadata(machine));
-      while (this.#asks.length > 0) this.#answer('heard');
+      while (this.controller.hasAsks) this.#answer('heard');
       for (const link of Array.from(this.#links.values())) await exchange(link);
       await this.#pass(BEAT_MS);
       await drain();
@@ -174,22 +146,12 @@ class PartitionCluster {
       for (const look of looks) for (const other of looks) if (other !== look) logsAgreeWhereCommitted(look, other);
       return;
     }
-    const { isr, leader, leaderEpoch } = this.#partition;
+    const { isr, leader, leaderEpoch } = this.controller.partition;
     const ends = Array.from(this.#looks.values(), (look) => {
       return `${look.machine.id} has ${look.logStart}-${look.highWatermark}-${look.logEnd} at ${look.leaderEpoch}`;
     });
     const why = `leader ${leader} at ${leaderEpoch} has ${isr.join(',')} in sync; ${ends.join('; ')}`;
     throw new BrokenClaim(`it comes to rest: ${why}`);
-  }
-
-  get #partition(): PartitionImage {
-    const found = this.#controller.image.topics.partition(TOPIC, 0);
-    if (found === undefined) throw new Error('the topic was created');
-    return found;
-  }
-
-  get #topicId(): string {
-    return this.#controller.image.topics.byName(TOPIC)?.id ?? '';
   }
 
   async #something(): Promise<void> {
@@ -234,7 +196,7 @@ class PartitionCluster {
 
   /** Whoever takes itself for the leader. */
   #leader(): Machine | undefined {
-    const leads = ({ rig }: Machine): boolean => rig?.replicas.byId(this.#topicId, 0)?.isLeader === true;
+    const leads = ({ rig }: Machine): boolean => rig?.replicas.byId(this.controller.topicId, 0)?.isLeader === true;
     return this.#pick(this.#machines.filter(leads));
   }
 
@@ -270,52 +232,24 @@ class PartitionCluster {
   /** @returns whether there was any */
   async #metadata(machine: Machine | undefined): Promise<boolean> {
     if (machine?.rig === undefined || machine.cutOff) return false;
-    const next = this.#batches[machine.applied];
+    const next = this.controller.batches[machine.applied];
     if (next === undefined) return false;
     machine.applied += 1;
     await machine.rig.apply(next);
     return true;
   }
 
-  #ask(machine: Machine, request: Ask['request']): ReturnType<IsrPort['alterPartition']> {
-    return new Promise((resolve) => {
-      this.#asks.push({ machine, life: machine.life, request, answer: resolve });
-    });
-  }
-
   #answer(how: Hearing): void {
-    const ask = this.#asks.shift();
-    if (ask === undefined) return;
-    const { machine } = ask;
-    const lost = refuse(ErrorCode.NOT_CONTROLLER, 'nobody has answered');
-    if (how === 'lost' || machine.rig === undefined || machine.life !== ask.life || machine.cutOff)
-      return ask.answer(lost);
-    const request = { brokerId: machine.id, brokerEpoch: machine.epoch, ...ask.request };
-    const before = this.#partition.leaderRecoveryState;
-    const reply = this.#handle({ kind: 'admin', request: { kind: 'alterPartition', request } });
-    if (reply.kind !== 'admin') throw new Error(`an admin request is answered as such, not as ${reply.kind}`);
-    if (before !== this.#partition.leaderRecoveryState) this.recovered += 1;
-    this.#note(`the controller hears ${machine.id} (${how}): in sync are ${this.#partition.isr.join(',')}`);
-    ask.answer(how === 'unheard' ? lost : { ok: true, value: reply.reply as AlterPartitionResponse });
+    const told = this.controller.answer(how);
+    if (told !== undefined) this.#note(told);
   }
 
   /** Time passes, and whoever is up and connected is heard by the controller. */
   async #pass(durationMs: number): Promise<void> {
     for (let left = durationMs; left > 0; left -= BEAT_MS) {
       await this.#clock.advance(Math.min(BEAT_MS, left));
-      this.#beat();
+      this.controller.beat(this.#machines);
     }
-  }
-
-  #beat(): void {
-    for (const { id: brokerId, epoch: brokerEpoch, rig, cutOff } of this.#machines) {
-      if (rig === undefined || cutOff) continue;
-      const metadataOffset = rig.image.endOffset;
-      const wants = { wantFence: false, wantShutDown: false, offlineLogDirs: [] };
-      this.#handle({ kind: 'heartbeat', beat: { brokerId, brokerEpoch, metadataOffset, ...wants } });
-    }
-    for (let turn = 0; this.#controller.nextWakeMs(this.#clock.monotonicMs()) === 0 && turn < 100; turn += 1)
-      this.#handle({ kind: 'tick' });
   }
 
   async #down(machine: Machine | undefined): Promise<void> {
@@ -328,13 +262,13 @@ class PartitionCluster {
     const { id: brokerId, epoch: brokerEpoch } = machine;
     await machine.end(how);
     for (const link of this.#links.values()) if (link.followed.leader === brokerId) link.break();
-    this.#handle({ kind: 'sessionLost', brokerId, brokerEpoch });
+    this.controller.handle({ kind: 'sessionLost', brokerId, brokerEpoch });
   }
 
   /** Somebody else has all that was acknowledged, and is up: without that no cluster can keep what it promised and go on. */
   #isSpare(machine: Machine): boolean {
     if (this.#mayLose) return true;
-    const { isr, elr } = this.#partition;
+    const { isr, elr } = this.controller.partition;
     return [...isr, ...elr].some((id) => id !== machine.id && this.#up(id)?.cutOff === false);
   }
 
@@ -347,9 +281,9 @@ class PartitionCluster {
 
   async #start(machine: Machine): Promise<void> {
     machine.fill(false);
-    const reply = this.#handle({ kind: 'registered', registration: machine.registration() });
+    const reply = this.controller.handle({ kind: 'registered', registration: machine.registration() });
     if (reply.kind !== 'registered' || !reply.outcome.ok) return;
-    await machine.start(reply.outcome.value.brokerEpoch, this.#batches);
+    await machine.start(reply.outcome.value.brokerEpoch, this.controller.batches);
     this.#note(`${machine.id} comes up at broker epoch ${machine.epoch}`);
   }
 
@@ -363,7 +297,7 @@ class PartitionCluster {
 
   async #flush(machine: Machine | undefined): Promise<void> {
     try {
-      await machine?.rig?.replicas.byId(this.#topicId, 0)?.log.flush();
+      await machine?.rig?.replicas.byId(this.controller.topicId, 0)?.log.flush();
     } catch (cause) {
       if (!(cause instanceof StorageFault)) throw cause;
     }
@@ -383,12 +317,12 @@ class PartitionCluster {
     while (ids.length > REPLICAS) ids.splice(this.#random.below(ids.length), 1);
     const partitions = [{ partitionIndex: 0, replicas: ids }];
     const request = { timeoutMs: 1_000, allowReplicationFactorChange: true, topics: [{ name: TOPIC, partitions }] };
-    this.#handle({ kind: 'admin', request: { kind: 'alterPartitionReassignments', request } });
+    this.controller.handle({ kind: 'admin', request: { kind: 'alterPartitionReassignments', request } });
     this.#note(`replicas are to be ${ids.join(',')}`);
   }
 
   #deleteRecords(machine: Machine | undefined): void {
-    const partition = machine?.rig?.replicas.byId(this.#topicId, 0);
+    const partition = machine?.rig?.replicas.byId(this.controller.topicId, 0);
     if (machine?.rig === undefined || partition?.isLeader !== true) return;
     const offset = this.#random.below(partition.highWatermark + 1);
     void machine.rig.replicas.deleteRecords({ topic: TOPIC, partition: 0, offset, timeoutMs: 1_000 });
@@ -408,20 +342,14 @@ class PartitionCluster {
     return this.#machines.find((machine) => machine.id === id && machine.rig !== undefined);
   }
 
-  #handle(op: ControllerOp): ControllerReply {
-    const { batch: committed, reply } = this.#controller.handle(op, this.#clock.monotonicMs());
-    if (committed !== undefined) this.#batches.push(committed);
-    return reply;
-  }
-
   async #look(): Promise<void> {
     const looks: Look[] = [];
     for (const machine of this.#machines) {
       const look = await lookAt(machine, TOPIC);
       if (look !== undefined) looks.push(look);
     }
-    const { leaderEpoch, isr } = this.#partition;
-    const { cluster } = this.#controller.image;
+    const { leaderEpoch, isr } = this.controller.partition;
+    const { cluster } = this.controller.image;
     const known = looks.filter(({ machine }) => cluster.broker(machine.id)?.epoch === machine.epoch);
     for (const look of looks) {
       for (const other of looks) if (other !== look && !this.#mayLose) logsAgreeWhereCommitted(look, other);
@@ -437,7 +365,7 @@ class PartitionCluster {
 
   /** All replicas are in sync, none is to come or go, and they end alike. A log start that only one has heard of stays ahead. */
   get #rests(): boolean {
-    const { isr, replicas, addingReplicas, removingReplicas } = this.#partition;
+    const { isr, replicas, addingReplicas, removingReplicas } = this.controller.partition;
     if (isr.length !== replicas.length || addingReplicas.length + removingReplicas.length > 0) return false;
     const looks = this.#replicaLooks;
     const ends = new Set(looks.map(({ logEnd, highWatermark }) => `${logEnd} ${highWatermark}`));
@@ -445,7 +373,7 @@ class PartitionCluster {
   }
 
   get #replicaLooks(): readonly Look[] {
-    const { replicas } = this.#partition;
+    const { replicas } = this.controller.partition;
     return Array.from(this.#looks.values()).filter(({ machine }) => replicas.includes(machine.id));
   }
 
