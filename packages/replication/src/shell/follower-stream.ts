@@ -169,7 +169,8 @@ export class FollowerStream implements SlotOwner {
   }
 
   slotLost(slot: ReplicaSlot, code: number, why: string): void {
-    this.#refuse(slot.number, { code, why });
+    const { logStartOffset, logEndOffset } = slot.partition;
+    this.#refuse(slot.number, { code, why, logStartOffset, logEndOffset });
     this.#forget(slot);
     this.#schedule();
   }
@@ -210,7 +211,7 @@ export class FollowerStream implements SlotOwner {
     const partition = this.#options.partitionOf(topicId, index);
     if (partition === undefined) {
       const why = `this broker has no partition ${index} of the topic with id ${topicId}`;
-      return this.#refuse(number, { code: ErrorCode.UNKNOWN_TOPIC_ID, why });
+      return this.#refuse(number, { code: ErrorCode.UNKNOWN_TOPIC_ID, why, logStartOffset: 0, logEndOffset: 0 });
     }
     const { brokerId, brokerEpoch } = this;
     const { leaderEpoch, fetchOffset, lastFetchedEpoch, logStartOffset } = position;
@@ -390,12 +391,14 @@ export class FollowerStream implements SlotOwner {
     const { topic, partition } = slot.partition;
     this.#options.log.warn({ topic, partition, broker: this.brokerId }, `a follower is not sent more: ${why.why}`);
     slot.partition.unfollow(slot);
-    this.#refuse(slot.number, why);
+    const { logStartOffset, logEndOffset } = slot.partition;
+    this.#refuse(slot.number, { ...why, logStartOffset, logEndOffset });
     this.#forget(slot);
     this.#schedule();
   }
 
-  #refuse(slot: number, { code, why, logStartOffset = 0, logEndOffset = 0 }: Refusing): void {
+  /** @param why.logStartOffset and why.logEndOffset are the leader's log: a follower that is out of range is cut to it */
+  #refuse(slot: number, { code, why, logStartOffset, logEndOffset }: Refusing): void {
     const range = { logStartOffset: Math.max(0, logStartOffset), logEndOffset: Math.max(0, logEndOffset) };
     this.#refused.push({ slot, code, why, ...range });
   }
@@ -419,8 +422,8 @@ export class FollowerStream implements SlotOwner {
 type Refusing = {
   readonly code: number;
   readonly why: string;
-  readonly logStartOffset?: number;
-  readonly logEndOffset?: number;
+  readonly logStartOffset: number;
+  readonly logEndOffset: number;
 };
 
 function sizeOf(chunks: readonly Buffer[]): number {

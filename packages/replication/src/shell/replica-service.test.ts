@@ -257,6 +257,19 @@ describe('what is sent', () => {
   });
 });
 
+test('a follower that retention has overtaken is told where the log of its leader begins and ends', async () => {
+  const hand = await Hand.reach(1, { replicaPartitionWindowBytes: 1_000, replicaPartBytes: 250 });
+  await hand.greet(0);
+  const leader = hand.cluster.broker(1).replica();
+  for (let count = 0; count < 20; count += 1) hand.cluster.append(1, 0, 130);
+  await hand.cluster.clock.advance(10);
+  leader.replicaHas({ brokerId: FOLLOWER, brokerEpoch: 20, endOffset: 20, logStartOffset: 0 });
+  leader.deleteBefore(15);
+  await hand.say(has(1, 1));
+  const refused = hand.heard.flatMap((message) => (message.kind === 'answers' ? message.refused : []));
+  expect(refused).toMatchObject([{ code: ErrorCode.OFFSET_OUT_OF_RANGE, logStartOffset: 15, logEndOffset: 20 }]);
+});
+
 describe('a quota', () => {
   test('slows one that lacks what is committed, and nobody who has it', async () => {
     const windows = { replicaPartitionWindowBytes: 1 << 20, replicaStreamWindowBytes: 1 << 20 };
