@@ -98,6 +98,7 @@ type Step =
   | { readonly kind: 'append'; readonly partition: number; readonly sizeBytes: number }
   | { readonly kind: 'elect'; readonly partition: number; readonly leader: number; readonly late: number }
   | { readonly kind: 'cut' | 'heal' | 'reset'; readonly from: number; readonly to: number }
+  | { readonly kind: 'delete'; readonly partition: number; readonly percent: number }
   | { readonly kind: 'register'; readonly broker: number }
   | { readonly kind: 'wait'; readonly ms: number };
 
@@ -117,6 +118,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constantFrom('cut' as const, 'heal' as const, 'reset' as const), ...link }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('delete' as const),
+      partition,
+      percent: fc.integer({ min: 0, max: 100 }),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('register' as const), broker }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(40) }) },
@@ -139,6 +148,13 @@ class Script {
         const leader = this.#leaders[each.partition] ?? 1;
         if (cluster.broker(leader).replica(each.partition).leader !== leader) return;
         return cluster.append(leader, each.partition, each.sizeBytes);
+      }
+      case 'delete': {
+        const id = this.#leaders[each.partition] ?? 1;
+        const leader = cluster.broker(id).replica(each.partition);
+        const before = Math.floor((leader.highWatermark * each.percent) / 100);
+        if (leader.leader === id && before > leader.logStartOffset) leader.deleteBefore(before);
+        return;
       }
       case 'elect': {
         this.tellAll();
