@@ -27,6 +27,32 @@ test('faults: a full disk refuses the append, keeps the end, cuts the torn bytes
   expect(await readAll(openLog(await openManager({ files })))).toHaveLength(2);
 });
 
+test.for([40, 560])(
+  'faults: what a full disk took of a write, %i bytes, is not found again after a stop in order',
+  async (spareBytes) => {
+    const files = new SimFiles();
+    const manager = await openManager({ files });
+    const log = openLog(manager);
+    append(log, one('a'));
+    files.setCapacity(files.usedBytes + spareBytes);
+    // Two batches in one write: the first of them may fit.
+    const records = [1, 2].map((offset) => {
+      const bytes = Buffer.from(one('b'.repeat(400)));
+      batch.setBaseOffset(bytes, 0, offset);
+      return bytes;
+    });
+    const asked = { records: Buffer.concat(records), origin: 'replication', leaderEpoch: 0, nowMs: NOW_MS } as const;
+    expect(log.append(asked)).toMatchObject({ ok: false, code: ErrorCode.KAFKA_STORAGE_ERROR });
+    files.setCapacity(1_000_000);
+    await manager.close();
+    const again = openLog(await openManager({ files }));
+    expect(append(again, one('c')).firstOffset).toBe(1);
+    expect(await readAll(again)).toHaveLength(2);
+    files.killProcess();
+    expect(await readAll(openLog(await openManager({ files })))).toHaveLength(2);
+  },
+);
+
 /** As a leader that has acknowledged it sends it. */
 function follow(log: PartitionLog, value: string): Buffer {
   const records = Buffer.from(one(value));

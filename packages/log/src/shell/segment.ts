@@ -145,8 +145,11 @@ export class Segment {
     if (!this.#gone) this.indexes.save();
   }
 
-  /** The segment will not grow: its last time entry tells the largest timestamp, and a preallocated tail is cut. */
+  /** The segment will not grow: its last time entry tells the largest timestamp, and a torn or preallocated tail is cut. */
   seal(): void {
+    // Whoever opens it next takes all that the file holds for written.
+    if (this.#torn) this.cutAt(this.sizeBytes);
+    this.#torn = false;
     this.noteLargestTimestamp();
     this.saveIndexes();
     if (this.#cutUnsynced) {
