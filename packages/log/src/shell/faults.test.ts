@@ -27,6 +27,34 @@ test('faults: a full disk refuses the append, keeps the end, cuts the torn bytes
   expect(await readAll(openLog(await openManager({ files })))).toHaveLength(2);
 });
 
+test.for<[string, (log: PartitionLog) => void, number]>([
+  ['a cut', (log) => log.truncateTo(2), 2],
+  ['a new beginning', (log) => log.truncateFullyAndStartAt(1), 1],
+])(
+  'faults: %s that finds a full disk before it begins changes nothing, and goes well when there is room',
+  async (row) => {
+    const [, cut, end] = row;
+    const files = new SimFiles();
+    const clock = new SimClock(NOW_MS);
+    const manager = await openManager({ files, clock });
+    const log = openLog(manager);
+    for (const value of ['a', 'b', 'c']) append(log, one(value));
+    await log.flush();
+    files.failWhen((point) => (point === 'write' ? 'ENOSPC' : undefined));
+    expect(() => cut(log)).toThrow(StorageFault);
+    expect([log.logEndOffset, log.recoveryPoint]).toEqual([3, 3]);
+    expect(await readAll(log)).toHaveLength(3);
+    files.failWhen(undefined);
+    manager.start(() => 0);
+    await clock.advance(1_000);
+    cut(log);
+    expect(append(log, one('d')).firstOffset).toBe(end);
+    files.killProcess();
+    const again = openLog(await openManager({ files }));
+    expect([again.logEndOffset, again.recoveryPoint]).toEqual([end + 1, end]);
+  },
+);
+
 test.for([40, 560])(
   'faults: what a full disk took of a write, %i bytes, is not found again after a stop in order',
   async (spareBytes) => {

@@ -166,10 +166,10 @@ export class Log implements PartitionLog {
   truncateTo(offset: number): void {
     if (offset >= this.#body.logEndOffset) return;
     this.cutCount += 1;
+    this.#lowerTo(offset);
     this.#health.cutting(() => {
       const firstOffset = this.#body.segments[0]?.baseOffset ?? 0;
       if (offset <= this.#body.logStartOffset && offset <= firstOffset) return this.#startAnew(offset);
-      this.#lowerTo(offset);
       this.#body.cutTo(offset);
       this.#keeper.cleanedLowered(this);
       this.#flushing.truncated(this.#body.logEndOffset);
@@ -179,6 +179,7 @@ export class Log implements PartitionLog {
 
   truncateFullyAndStartAt(offset: number): void {
     this.cutCount += 1;
+    this.#lowerTo(offset);
     this.#health.cutting(() => this.#startAnew(offset));
     this.#cutFuture((future) => future.truncateFullyAndStartAt(offset));
   }
@@ -421,13 +422,20 @@ export class Log implements PartitionLog {
   }
 
   /** The end moves down: nothing above may be claimed any more, neither in memory, nor by a flush, nor by the checkpoint on file. */
+  /** Before anything is cut: when that finds a full disk, nothing has happened, and it may be tried again. */
   #lowerTo(offset: number): void {
-    this.#flushing.truncated(offset);
-    if (this.#body.lowerTo(offset)) this.#keeper.recoveryPointLowered(this.logDirectory);
+    const { recoveryPoint } = this.#body;
+    this.#flushing.truncated(Math.min(offset, this.logEndOffset));
+    if (!this.#body.lowerTo(Math.min(offset, this.logEndOffset))) return;
+    try {
+      this.#health.guard(() => this.#keeper.recoveryPointLowered(this.logDirectory));
+    } catch (cause) {
+      this.#body.recoveryPoint = recoveryPoint;
+      throw cause;
+    }
   }
 
   #startAnew(offset: number): void {
-    this.#lowerTo(Math.min(offset, this.logEndOffset));
     this.#body.startAnew(offset);
     this.#keeper.cleanedLowered(this);
     this.#keeper.logStartAdvanced(this.logDirectory);
