@@ -1,5 +1,5 @@
 /** Copies of logs as a start finds them: which of two logs of one name counts, and what becomes of a copy without its log. */
-import { SimClock, SimFiles } from '@odradek/base/testing';
+import { SimClock, SimFiles, drain } from '@odradek/base/testing';
 import { expect, test } from 'vitest';
 import { NOW_MS, append, makeBatch, openLog, openManager, readAll } from '../testing/harness.ts';
 import type { PartitionLog } from '../types.ts';
@@ -203,4 +203,38 @@ test('future: of the directories wished for logs that never come, the oldest wis
   const directories = [0, 1, 2, 3, 4].map((partition) => openLog(manager, {}, partition).logDirectory);
   expect(directories).toEqual(['/a', '/b', '/b', '/b', '/b']);
   expect(openLog(manager, {}, 9).logDirectory, 'a wish counts once').toBe('/a');
+});
+
+/** The names in /b become durable only when the test lets them. */
+class GatedFiles extends SimFiles {
+  readonly gate = Promise.withResolvers<void>();
+
+  override async syncDirectoryLater(path: string): Promise<void> {
+    if (path === '/b') await this.gate.promise;
+    return super.syncDirectoryLater(path);
+  }
+}
+
+test('future: after a swap nothing is claimed to be durable before the new name is', async () => {
+  const files = new GatedFiles();
+  const { manager, log, copy } = await copied(files);
+  await copyAll(log, copy);
+  // The first flush of the copy names its directory in /b.
+  const prepared = manager.futures.prepare(log);
+  files.gate.resolve();
+  await prepared;
+  expect([log.recoveryPoint, copy.recoveryPoint]).toEqual([0, 3]);
+  const gate = Promise.withResolvers<void>();
+  Object.assign(files, { gate });
+  const settled = manager.futures.swap(log);
+  expect([log.logDirectory, log.recoveryPoint]).toEqual(['/b', 0]);
+  append(log, makeBatch({ values: ['d'] }));
+  let isFlushed = false;
+  const flushed = log.flush().then(() => (isFlushed = true));
+  await drain();
+  expect([isFlushed, log.recoveryPoint, names(files)]).toEqual([false, 0, ['/a/topic-0', '/b/topic-0']]);
+  gate.resolve();
+  await flushed;
+  await settled;
+  expect([isFlushed, log.recoveryPoint, names(files)]).toEqual([true, 4, ['/a/topic-0-delete', '/b/topic-0']]);
 });

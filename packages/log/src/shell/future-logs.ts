@@ -250,7 +250,6 @@ export class FutureLogs {
     const { files } = this.#world;
     const { keeper, dirs } = this.#links;
     const target = log.logDirectory;
-    await dirs.checkpointCleanedLater(target);
     if (!(await this.#tryLater(target, () => files.syncDirectoryLater(target)))) return;
     // What is under way with the old files ends before their name may be anybody else's.
     await replaced.flushing.quiet();
@@ -266,6 +265,7 @@ export class FutureLogs {
       removeReplacementNote(files, log.directory);
       await files.syncDirectoryLater(log.directory);
     });
+    await dirs.checkpointCleanedLater(target);
     await dirs.checkpointRecoveryPointsLater();
     await dirs.checkpointLogStartsLater();
   }
