@@ -311,6 +311,11 @@ export class FollowerStream implements SlotOwner {
       this.#giveUp(slot, { code: ErrorCode.MESSAGE_TOO_LARGE, why });
       return 0;
     }
+    if (sizeBytes === 0 && fetchOffset < partition.logEndOffset) {
+      const why = `nothing can be read at offset ${fetchOffset} of a log that ends at ${partition.logEndOffset}`;
+      this.#giveUp(slot, { code: ErrorCode.KAFKA_STORAGE_ERROR, why });
+      return 0;
+    }
     if (sizeBytes > 0) {
       const { highWatermark, logStartOffset } = partition;
       parts.push({ slot: slot.number, fetchOffset, highWatermark, logStartOffset, records: chunks });
@@ -438,8 +443,9 @@ function endOf(chunks: readonly Buffer[]): number {
   assert(last !== undefined && last.length > 0, 'what is sent holds a batch');
   let at = 0;
   for (;;) {
-    const next = at + batch.sizeInBytes(last, at);
-    if (next >= last.length) return batch.lastOffset(last, at) + 1;
-    at = next;
+    const sizeBytes = batch.sizeInBytes(last, at);
+    assert(sizeBytes >= batch.HEADER_BYTES, 'a log gives whole batches', { at, sizeBytes });
+    if (at + sizeBytes >= last.length) return batch.lastOffset(last, at) + 1;
+    at += sizeBytes;
   }
 }

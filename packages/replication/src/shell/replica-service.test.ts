@@ -270,6 +270,24 @@ test('a follower that retention has overtaken is told where the log of its leade
   expect(refused).toMatchObject([{ code: ErrorCode.OFFSET_OUT_OF_RANGE, logStartOffset: 15, logEndOffset: 20 }]);
 });
 
+test('a log of which nothing can be read is not read again and again: its follower is told, and asks anew', async () => {
+  const hand = await Hand.reach(2);
+  const leader = hand.cluster.broker(1).replica();
+  let reads = 0;
+  leader.readForReplica = () => {
+    reads += 1;
+    return Promise.resolve({ ok: true, value: { chunks: [], sizeBytes: 0 } });
+  };
+  hand.cluster.append(1);
+  await hand.greet(0, 1);
+  await hand.cluster.clock.advance(1_000);
+  expect(reads).toBe(1);
+  expect(hand.refusals()).toEqual([ErrorCode.KAFKA_STORAGE_ERROR]);
+  hand.cluster.append(1, 1);
+  await hand.cluster.clock.advance(5);
+  expect(hand.parts(2)).toHaveLength(1);
+});
+
 describe('a quota', () => {
   test('slows one that lacks what is committed, and nobody who has it', async () => {
     const windows = { replicaPartitionWindowBytes: 1 << 20, replicaStreamWindowBytes: 1 << 20 };
