@@ -272,7 +272,7 @@ export class FollowerStream implements SlotOwner {
     }
     if (this.#isHeldBack(slot)) return 0;
     const isSmall = slot.isTail || this.#lanes.isTailBusy(this.#options.clock.monotonicMs());
-    const maxBytes = Math.min(roomBytes, isSmall ? limits.replicaPartBytes : limits.replicaMessageBytes);
+    const maxBytes = Math.min(roomBytes, isSmall ? limits.replicaPartBytes : limits.readChunkBytes);
     const read = slot.partition.readForReplica(slot.nextOffset, maxBytes);
     if (read instanceof Promise) {
       this.#await(slot, read, maxBytes);
