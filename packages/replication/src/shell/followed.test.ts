@@ -133,6 +133,19 @@ test('a follower gives consumers what is committed, and wakes those who wait whe
   expect(codeAt(6)).toMatchObject({ code: ErrorCode.OFFSET_OUT_OF_RANGE });
 });
 
+test('a follower that has come back gives nothing before its leader has agreed with what it holds', async () => {
+  const before = await following();
+  replicate(before.rig, sent(0, 3), 0, { highWatermark: 3 });
+  before.rig.replicas.close();
+  await before.rig.logs.close();
+  const { files, clock, image } = before.rig;
+  const rig = await Rig.open({ files, clock, image, highWatermarks: new Map([['t-0', 3]]) });
+  const asked = { fromAnyReplica: true };
+  expect(now(rig.fetch([{ topic: 't' }], asked))).toMatchObject([{ code: ErrorCode.OFFSET_NOT_AVAILABLE }]);
+  rig.partition('t').progress({ highWatermark: 3, logStartOffset: 0 });
+  expect(await rig.fetch([{ topic: 't' }], asked)).toMatchObject([{ code: 0, highWatermark: 3 }]);
+});
+
 test('a follower whose disk fails stops following, and does not fall over', async () => {
   const { rig } = await following();
   replicate(rig, sent(0, 3), 0);

@@ -16,6 +16,8 @@ export interface FollowedOwner {
   readonly leader: number;
   readonly leaderEpoch: number;
   readonly highWatermark: number;
+  /** false: the high watermark is only what a checkpoint says. */
+  readonly knowsCommitted: boolean;
   /** Appended, and not readable yet. */
   noteBytes(sizeBytes: number): void;
   /** Forward, or to the end of a log that was cut. */
@@ -101,7 +103,7 @@ function cutLog(of: FollowedOwner, room: PartitionRoom, cut: Cut): void {
   else log.truncateFullyAndStartAt(cut.at);
   const to = log.logEndOffset;
   const fields = { topic, partition, leader, leaderEpoch, from, to, highWatermark };
-  if (cut.losesCommitted) {
+  if (cut.losesCommitted && of.knowsCommitted) {
     room.isrCounters.committedLost.inc();
     room.log.warn(
       fields,

@@ -53,6 +53,8 @@ export class Partition implements LedPartition, FollowedPartition {
   #leaderEpoch = NO_EPOCH;
   /** A fetcher keeps it up to date. */
   #follows = false;
+  /** A leader has agreed in this life with what the log holds. A cut that the power has undone may lie below the high watermark before. */
+  #isVouched = false;
   /** While this broker does not lead: committed as far as it has heard. */
   #highWatermark: number;
   #bytesSinceAdvance = 0;
@@ -105,6 +107,11 @@ export class Partition implements LedPartition, FollowedPartition {
 
   get highWatermark(): number {
     return this.#led?.state.highWatermark ?? this.#highWatermark;
+  }
+
+  /** Whether what lies below the high watermark is known to be committed: not yet for what only a checkpoint says. */
+  get knowsCommitted(): boolean {
+    return this.#isVouched || this.#led !== undefined || this.log.logStartOffset === this.log.logEndOffset;
   }
 
   get lastStableOffset(): number {
@@ -317,11 +324,15 @@ export class Partition implements LedPartition, FollowedPartition {
   }
 
   replicate(records: Buffer, from: LeaderProgress & { readonly fetchOffset: number }): Outcome<number> {
-    return this.#whyNotFollowing() ?? replicate(this, this.#room, records, from);
+    const appended = this.#whyNotFollowing() ?? replicate(this, this.#room, records, from);
+    this.#isVouched ||= appended.ok;
+    return appended;
   }
 
   progress(told: LeaderProgress): void {
-    if (this.#whyNotFollowing() === undefined) progress(this, this.#room, told);
+    if (this.#whyNotFollowing() !== undefined) return;
+    this.#isVouched = true;
+    progress(this, this.#room, told);
   }
 
   diverging(epoch: number, endOffset: number): Outcome<void> {
@@ -361,6 +372,7 @@ export class Partition implements LedPartition, FollowedPartition {
 
   #lead(to: Assignment, minInsyncReplicas: number): void {
     this.#unfollow();
+    this.#isVouched = true;
     const former = this.#led;
     const { logEndOffset } = this.log;
     const { leaderEpoch, replicas, isr, partitionEpoch } = to;

@@ -28,6 +28,7 @@ export interface Readable extends EpochHistory {
   readonly hint: LeaderHint;
   readonly highWatermark: number;
   readonly lastStableOffset: number;
+  readonly knowsCommitted: boolean;
   checkEpoch(currentLeaderEpoch: number, fromAnyReplica: boolean): { readonly code: number } | undefined;
   preferredReplica(fetchOffset: number, nearby: readonly number[]): number | undefined;
 }
@@ -41,6 +42,8 @@ export function readFor(of: Readable, asked: FetchPartition, share: FetchShare):
   if (asked.topicId !== undefined && asked.topicId !== '' && asked.topicId !== of.log.topicId) {
     return refuseRead(of, ErrorCode.INCONSISTENT_TOPIC_ID);
   }
+  // The consumer asks for metadata and goes back to the leader.
+  if (!of.knowsCommitted) return refuseRead(of, ErrorCode.OFFSET_NOT_AVAILABLE);
   const { fetchOffset } = asked;
   try {
     const preferred =

@@ -17,6 +17,8 @@ export type Look = {
   readonly leaderEpoch: number;
   readonly logStart: number;
   readonly highWatermark: number;
+  /** false: the high watermark is only what a checkpoint says, and nobody is given anything. */
+  readonly knowsCommitted: boolean;
   readonly logEnd: number;
   readonly contents: Contents;
 };
@@ -25,7 +27,7 @@ export type Look = {
 export async function lookAt(machine: Machine, topic: string): Promise<Look | undefined> {
   const partition = Array.from(machine.rig?.replicas.partitions() ?? []).find((each) => each.topic === topic);
   if (partition === undefined) return undefined;
-  const { log, isLeader, leaderEpoch, highWatermark } = partition;
+  const { log, isLeader, leaderEpoch, highWatermark, knowsCommitted } = partition;
   const { logStartOffset: logStart, logEndOffset: logEnd } = log;
   const contents = new Map<number, KeptBatch>();
   for (let at = logStart; at < logEnd;) {
@@ -39,14 +41,15 @@ export async function lookAt(machine: Machine, topic: string): Promise<Look | un
       at = end;
     }
   }
-  return { machine, partition, isLeader, leaderEpoch, logStart, highWatermark, logEnd, contents };
+  return { machine, partition, isLeader, leaderEpoch, logStart, highWatermark, knowsCommitted, logEnd, contents };
 }
 
 /** Whoever leads at the newest epoch has all that was ever acknowledged and not deleted. */
 export function acknowledgedSurvives(look: Look, newestEpoch: number, acknowledged: Acknowledged): void {
   const isOfCluster = look.isLeader && look.leaderEpoch === newestEpoch;
   for (const [offset, { end, crc }] of acknowledged) {
-    if (end <= look.logStart || (!isOfCluster && end > look.highWatermark)) continue;
+    const isOwed = isOfCluster || (look.knowsCommitted && end <= look.highWatermark);
+    if (!isOwed || end <= look.logStart) continue;
     if (look.contents.get(offset)?.crc === crc) continue;
     throw new BrokenClaim(
       `acknowledged survives: broker ${look.machine.id} (epoch ${look.leaderEpoch}, high watermark ${look.highWatermark}, end ${look.logEnd}) lacks what was acknowledged at ${offset}`,
@@ -55,6 +58,7 @@ export function acknowledgedSurvives(look: Look, newestEpoch: number, acknowledg
 }
 
 export function logsAgreeWhereCommitted(one: Look, other: Look): void {
+  if (!one.knowsCommitted || !other.knowsCommitted) return;
   const from = Math.max(one.logStart, other.logStart);
   const to = Math.min(one.highWatermark, other.highWatermark);
   for (const [offset, { end, epoch, crc }] of one.contents) {
@@ -67,9 +71,14 @@ export function logsAgreeWhereCommitted(one: Look, other: Look): void {
   }
 }
 
-/** Within a life of a replica; the checkpoint from which the next one begins may be older than the truth. */
+/** Within a life of a replica, from when it knows: the checkpoint with which it begins is older than the truth, or newer than its log. */
 export function highWatermarkMonotone(look: Look, before: Look | undefined): void {
-  if (before === undefined || before.partition !== look.partition || before.highWatermark <= look.highWatermark) return;
+  if (
+    before?.knowsCommitted !== true ||
+    before.partition !== look.partition ||
+    before.highWatermark <= look.highWatermark
+  )
+    return;
   throw new BrokenClaim(
     `high watermark monotone: that of broker ${look.machine.id} went from ${before.highWatermark} to ${look.highWatermark}`,
   );
