@@ -216,10 +216,10 @@ export async function openLogs({
   return Array.from({ length: partitions }, (_, index) => manager.open('topic', index, CLUSTER_ID, defaults));
 }
 
-/** All batches of a log, as they lie in it. */
-export async function bytesOf(log: PartitionLog): Promise<Buffer> {
+/** All batches of a log from an offset on, as they lie in it. */
+export async function bytesOf(log: PartitionLog, fromOffset: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  let at = log.logStartOffset;
+  let at = fromOffset;
   while (at < log.logEndOffset) {
     const read = await log.read({ fromOffset: at, maxBytes: 1, upToOffset: log.logEndOffset, minOneBatch: true });
     if (!read.ok) throw new Error(read.why);
