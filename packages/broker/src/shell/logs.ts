@@ -106,7 +106,7 @@ export class BrokerLogs implements MetadataFollower {
 
   /** Begins retention, flushes and checkpoints. */
   start(replicas: Replicas): void {
-    this.manager.start((topic, partition) => replicas.partitionState(topic, partition)?.highWatermark);
+    this.manager.start((topic, partition) => replicas.committedEnd(topic, partition));
     this.#checkpoint = new HighWatermarks({
       ...this.#checkpointOf(),
       intervalMs: this.#options.config.get('replica.high.watermark.checkpoint.interval.ms'),

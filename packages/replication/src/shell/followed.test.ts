@@ -142,8 +142,10 @@ test('a follower that has come back gives nothing before its leader has agreed w
   const rig = await Rig.open({ files, clock, image, highWatermarks: new Map([['t-0', 3]]) });
   const asked = { fromAnyReplica: true };
   expect(now(rig.fetch([{ topic: 't' }], asked))).toMatchObject([{ code: ErrorCode.OFFSET_NOT_AVAILABLE }]);
+  expect(rig.replicas.committedEnd('t', 0)).toBeUndefined();
   rig.partition('t').progress({ highWatermark: 3, logStartOffset: 0 });
   expect(await rig.fetch([{ topic: 't' }], asked)).toMatchObject([{ code: 0, highWatermark: 3 }]);
+  expect(rig.replicas.committedEnd('t', 0)).toBe(3);
 });
 
 test('a follower whose disk fails stops following, and does not fall over', async () => {

@@ -241,6 +241,12 @@ export class Replicas implements ReplicasPort {
     };
   }
 
+  /** Up to where retention and compaction may go: undefined while that is not known for sure. */
+  committedEnd(topic: string, partition: number): number | undefined {
+    const hosted = this.#hosting.find(topic, partition);
+    return hosted?.knowsCommitted === true ? hosted.highWatermark : undefined;
+  }
+
   endOf(topic: string, partition: number, stable: boolean): ReturnType<ReplicasPort['endOf']> {
     const hosted = this.#hosting.find(topic, partition);
     if (hosted === undefined) return this.#hosting.refuse({ topic, partition });
