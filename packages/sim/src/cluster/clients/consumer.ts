@@ -103,6 +103,8 @@ export class Consumer {
     if (by === led.leader) told(found.highWatermark, `broker ${by}`);
     if (found.preferredReadReplica >= 0)
       this.#elsewhere = { replica: found.preferredReadReplica, left: FETCHES_ELSEWHERE };
+    // It may live again since this client asked who does.
+    if (elsewhere !== undefined && place === undefined) this.#client.forget();
     this.#take(found.records, by);
     return true;
   }
