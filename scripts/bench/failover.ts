@@ -26,7 +26,7 @@ const PAUSES = 3;
 const ROLLS = 2;
 const LOOK_MS = 20;
 /** A node that hangs closes nothing: only a client that misses its answer looks elsewhere, by default after a minute. */
-const PAUSE_SOCKET_TIMEOUT_MS = 1_000;
+const PAUSE_SOCKET_TIMEOUT_MS = 300;
 /** `broker.session.timeout.ms` of ours, and what may come on top. */
 const PAUSE_GOAL_MS = 3_300;
 const MEDIAN_GOAL_MS = 500;
@@ -171,7 +171,7 @@ function described({ victim, isActive, gaps, returnMs, backMs }: Round): string 
 
 const named: Readonly<Record<Fault, string>> = {
   kill: 'SIGKILL, then started again',
-  pause: 'SIGSTOP, then SIGCONT (socket.timeout.ms=1000)',
+  pause: 'SIGSTOP, then SIGCONT (socket.timeout.ms=300)',
   restart: 'rolling restart (SIGTERM, start)',
 };
 
