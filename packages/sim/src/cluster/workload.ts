@@ -82,14 +82,14 @@ export class Workload {
     for (const committer of this.#committers) this.#run(committer.run());
   }
 
-  /** Nothing is changed any more. */
+  /** Nothing is changed any more, and no more batches are made: those that are under way are settled. */
   calm(): void {
     this.#changing.isOver = true;
+    this.#asking.isOver = true;
   }
 
-  /** No more batches are made; those that are under way are settled, and each partition takes one more from somebody new. */
+  /** Each partition takes one more batch from somebody new. */
   prove(): void {
-    this.#asking.isOver = true;
     for (let partition = 0; partition < this.#topic.partitionCount; partition += 1) {
       const phase: Phase = { isOver: false };
       const onAcknowledged = (): void => void (phase.isOver = true);
