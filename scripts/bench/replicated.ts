@@ -49,7 +49,7 @@ async function throughput(
     for (const fleet of inTurn(fleets, run)) {
       const topic = `replicated-${batch}-${run + WARM_UP_RUNS}`;
       await fleet.createTopic(topic, { partitions: PARTITIONS });
-      const records = run < 0 ? Math.ceil(options.records / 3) : options.records;
+      const { records } = options;
       const { seconds, bytes, failed, cpuSeconds, peakRssMb } = await produced(fleet, topic, {
         ...options,
         records,
