@@ -29,12 +29,6 @@ const ofReplication: readonly Bug[] = [
     to: 'if (!follower.inIsr) continue;',
   },
   {
-    bug: 'records become committed while fewer than min.insync.replicas have them',
-    file: 'core/leader.ts',
-    from: 'if (!hasEnoughReplicas(s)) return;',
-    to: '',
-  },
-  {
     bug: 'a new leader takes all that it has for committed',
     file: 'core/leader.ts',
     from: 'highWatermark: start.highWatermark,',
