@@ -74,8 +74,6 @@ export type Limits = {
   readonly controllerRecordsPerSliceMax: number;
   /** Replicas of which a broker tells in one request in which directory they lie. */
   readonly directoryAssignmentsPerRequestMax: number;
-  /** How long a broker whose stream to the controller broke may take to come back before it is fenced. */
-  readonly brokerReconnectGraceMs: number;
   /** Records after which the controller commits what it has, rather than take more requests into the same batch. */
   readonly controllerBatchRecordsMax: number;
   /** Records since the last metadata snapshot that a start may replay whatever they add up to; beyond it, twice the snapshot's. */
@@ -235,7 +233,6 @@ export const production: Limits = {
   controllerElectionsPerBalanceMax: 1_000,
   controllerRecordsPerSliceMax: 1_000,
   directoryAssignmentsPerRequestMax: 2_000,
-  brokerReconnectGraceMs: 100,
   controllerBatchRecordsMax: 10_000,
   metadataReplayRecords: 20_000,
   rpcMessageBytesMax: 64 * MIB,
@@ -335,7 +332,6 @@ export const tiny: Limits = {
   controllerElectionsPerBalanceMax: 4,
   controllerRecordsPerSliceMax: 4,
   directoryAssignmentsPerRequestMax: 4,
-  brokerReconnectGraceMs: 20,
   controllerBatchRecordsMax: 16,
   metadataReplayRecords: 64,
   rpcMessageBytesMax: 1 * MIB,

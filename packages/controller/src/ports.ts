@@ -34,7 +34,7 @@ export type KnownLeader = {
   readonly endpoint: { readonly host: string; readonly port: number } | undefined;
 };
 
-/** A broker whose stream broke: it is fenced unless it is heard again within `brokerReconnectGraceMs`. */
+/** A broker whose stream broke: it is fenced unless it is heard again within `odradek.broker.reconnect.grace.ms`. */
 export type LostBroker = {
   readonly brokerId: number;
   readonly brokerEpoch: number;

@@ -145,7 +145,7 @@ function runtimeOf({ ports, config, identity, log }: ControllerOptions, limits: 
       recordsPerRequestMax: limits.controllerRecordsPerRequestMax,
       electionsPerBalanceMax: limits.controllerElectionsPerBalanceMax,
       recordsPerSliceMax: limits.controllerRecordsPerSliceMax,
-      reconnectGraceMs: limits.brokerReconnectGraceMs,
+      reconnectGraceMs: config.get('odradek.broker.reconnect.grace.ms'),
     },
     random: ports.random,
     clock: ports.clock,

@@ -13,6 +13,8 @@ export type ClusterOptions = {
   readonly safetyMs: number;
   readonly electionTimeoutMs: number;
   readonly sessionTimeoutMs: number;
+  /** Within which a broker whose stream broke must be back. */
+  readonly graceMs: number;
   readonly replicaLagMs: number;
   readonly messageDelayMs: number;
   readonly diskDelayMs: number;
@@ -66,6 +68,7 @@ export function drawCluster(seed: number): ClusterOptions {
     safetyMs: one(2_000, 3_000, 5_000),
     electionTimeoutMs: one(200, 400),
     sessionTimeoutMs: one(600, 1_500),
+    graceMs: 20,
     replicaLagMs: one(300, 1_000, 3_000),
     messageDelayMs: one(1, 5, 20),
     diskDelayMs: one(0, 2, 20),

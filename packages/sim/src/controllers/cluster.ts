@@ -155,6 +155,6 @@ class ControllersRun {
 }
 
 /** Every edge is near, and some of them nearer. */
-function limitsOf({ graceMs, recordsPerSliceMax }: ControllersOptions): Limits {
-  return { ...presets.tiny, brokerReconnectGraceMs: graceMs, controllerRecordsPerSliceMax: recordsPerSliceMax };
+function limitsOf({ recordsPerSliceMax }: ControllersOptions): Limits {
+  return { ...presets.tiny, controllerRecordsPerSliceMax: recordsPerSliceMax };
 }

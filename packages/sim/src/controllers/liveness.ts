@@ -47,10 +47,10 @@ export class Liveness {
 
   /** A reset that is mended within the grace fences nobody. */
   async #forgives(): Promise<void> {
-    const { streams, limits, options } = this.#world;
+    const { streams, options } = this.#world;
     const active = this.#machines.find(({ isActive }) => isActive);
     const machine = this.#anyBroker((each) => each !== active && !each.hadTwin);
-    const graceMs = limits.brokerReconnectGraceMs;
+    const { graceMs } = options;
     if (active === undefined || machine?.broker === undefined) return;
     if (graceMs < REDIAL_WAYS * (options.messageDelayMs + 1) + 2 * options.diskDelayMs) return;
     const { brokerEpoch } = machine.broker;
@@ -67,10 +67,10 @@ export class Liveness {
 
   /** A death is seen by the stream. */
   async #replaces(): Promise<void> {
-    const { limits, options, claims, scheduler } = this.#world;
+    const { options, claims, scheduler } = this.#world;
     const machine = this.#anyBroker(({ isActive, roles }) => !isActive && !roles.isController);
     const roundTripMs = 2 * options.messageDelayMs + options.diskDelayMs + 2;
-    const boundMs = limits.brokerReconnectGraceMs + ROUND_TRIPS_PER_FENCE * roundTripMs;
+    const boundMs = options.graceMs + ROUND_TRIPS_PER_FENCE * roundTripMs;
     if (machine === undefined || 2 * boundMs >= options.sessionTimeoutMs) return;
     const active = this.#machines.find(({ isActive }) => isActive);
     machine.staysDown = true;

@@ -12,7 +12,7 @@ export type Roles = { readonly isController: boolean; readonly isBroker: boolean
 export type Quorum = {
   readonly options: Pick<
     ControllersOptions,
-    'isDynamic' | 'isAutoJoin' | 'electionTimeoutMs' | 'sessionTimeoutMs' | 'snapshotBytes'
+    'isDynamic' | 'isAutoJoin' | 'electionTimeoutMs' | 'sessionTimeoutMs' | 'snapshotBytes' | 'graceMs'
   >;
   /** The machines with a controller, from the first on. */
   readonly controllerIds: readonly number[];
@@ -63,6 +63,7 @@ export function configOf(
       ['log.dirs', '/data'],
       ['controller.quorum.fetch.timeout.ms', String(options.electionTimeoutMs)],
       ['broker.session.timeout.ms', String(options.sessionTimeoutMs)],
+      ['odradek.broker.reconnect.grace.ms', String(options.graceMs)],
       ['broker.heartbeat.interval.ms', String(Math.floor(options.sessionTimeoutMs / HEARTBEATS_PER_SESSION))],
       ['metadata.log.max.record.bytes.between.snapshots', String(options.snapshotBytes)],
       ['leader.imbalance.check.interval.seconds', '5'],

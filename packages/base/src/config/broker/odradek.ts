@@ -21,6 +21,15 @@ export const odradekKeys = {
       'Address of the HTTP server. The default is reached from this machine only; an empty value listens on every address, which ' +
       'a container needs whose probes and scrapers come from outside.',
   }),
+  'odradek.broker.reconnect.grace.ms': key({
+    type: 'int',
+    default: 100,
+    min: 0,
+    importance: 'low',
+    doc:
+      'How long a broker whose stream to the active controller broke, while its process lives, may take to come back before others lead its ' +
+      'partitions. A broker whose process is gone is not waited for, one that is silent has broker.session.timeout.ms. Set on controllers.',
+  }),
   'odradek.log.level': key({
     type: 'string',
     default: 'info',
