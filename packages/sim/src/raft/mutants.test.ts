@@ -23,8 +23,8 @@ const mutants: readonly Bug[] = [
   {
     bug: 'a vote of an earlier election counts',
     file: 'candidate.ts',
-    from: 'if (message.asked !== (isPre ? s.epoch + 1 : s.epoch)) return;',
-    to: '',
+    from: 'if (message.asked !== (isPre ? s.epoch + 1 : s.epoch) || message.askedBy !== s.self.directoryId) return;',
+    to: 'if (message.askedBy !== s.self.directoryId) return;',
   },
   {
     bug: 'an entry of an earlier epoch is committed by counting',

@@ -95,7 +95,7 @@ export function onVoteAsked(turn: Turn, from: ReplicaKey, message: Ask): void {
   const isPre = message.kind === 'preVote';
   const kind = isPre ? 'preVoteReply' : 'voteReply';
   const answer = (granted: boolean): void =>
-    send(turn, from.id, { kind, epoch: s.epoch, asked: message.epoch, granted });
+    send(turn, from.id, { kind, epoch: s.epoch, asked: message.epoch, askedBy: from.directoryId, granted });
   if (message.epoch < s.epoch || !isEligible(s, message.last) || (!message.isTransfer && hearsLeader(s, from, nowMs))) {
     // A refusal of what is heard with a later epoch is a refusal in the own one: a live leader is not unseated by it.
     answer(false);
@@ -150,7 +150,7 @@ export function onVoteAnswered(turn: Turn, from: ReplicaKey, message: Answer): v
   const { role } = s;
   const isPre = message.kind === 'preVoteReply';
   if (role.kind !== 'candidate' || role.isPre !== isPre || !s.members.isVoter(from)) return;
-  if (message.asked !== (isPre ? s.epoch + 1 : s.epoch)) return;
+  if (message.asked !== (isPre ? s.epoch + 1 : s.epoch) || message.askedBy !== s.self.directoryId) return;
   (message.granted ? role.granted : role.refused).add(from.id);
   countVotes(turn);
 }

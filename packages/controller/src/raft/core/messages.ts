@@ -42,7 +42,13 @@ type VoteRequest = {
   /** The leader itself asked for this election: it goes ahead although a leader is alive. */
   readonly isTransfer: boolean;
 };
-type VoteReply = { readonly epoch: number; readonly asked: number; readonly granted: boolean };
+type VoteReply = {
+  readonly epoch: number;
+  readonly asked: number;
+  /** The directory of whoever asked: a replica of the same id with another disk has not. */
+  readonly askedBy: string;
+  readonly granted: boolean;
+};
 
 export type Message =
   /** Would you vote for me? `epoch` is the one that the sender would begin. */

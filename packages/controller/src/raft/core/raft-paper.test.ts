@@ -1,6 +1,7 @@
 /** The claims of the Raft paper (Ongaro, Ousterhout 2014) as scenarios, by its sections; then those of Ongaro's thesis and KIP-853. */
 import { describe, expect, test } from 'vitest';
 import { Script } from '../testing/script.ts';
+import { step } from './raft.ts';
 
 describe('election safety (5.2)', () => {
   test('at most one leader is elected in an epoch: two that stand at once, one wins', () => {
@@ -347,5 +348,23 @@ describe('a static voter with an empty disk', () => {
       wait 500
     `);
     expect(script.state('C').recoverTo).toBe(0);
+  });
+
+  test('votes that were given to the replica that had its id before are none of its own', () => {
+    const script = new Script('A B C');
+    script.play(`
+      cut C from A B
+      C stands
+    `);
+    const c = script.state('C');
+    const a = script.state('A').self;
+    const answered = (askedBy: string): void => {
+      const message = { kind: 'preVoteReply', epoch: 0, asked: 1, askedBy, granted: true } as const;
+      step(c, { kind: 'received', from: a, message }, 1, []);
+    };
+    answered('a disk that was lost');
+    expect(c).toMatchObject({ epoch: 0, recoverTo: -1 });
+    answered(c.self.directoryId);
+    expect(c).toMatchObject({ epoch: 1, votedFor: c.self });
   });
 });

@@ -17,9 +17,9 @@ const voters = [{ id: 1, directoryId: UUID_ZERO, endpoints: [{ name: 'CONTROLLER
 const span = { offset: 3, endOffset: 5, epoch: 2 };
 const every: { readonly [K in Message['kind']]: Message & { readonly kind: K } } = {
   preVote: { kind: 'preVote', epoch: 3, last: position, isTransfer: false },
-  preVoteReply: { kind: 'preVoteReply', epoch: 3, asked: 3, granted: true },
+  preVoteReply: { kind: 'preVoteReply', epoch: 3, asked: 3, askedBy: UUID_ZERO, granted: true },
   vote: { kind: 'vote', epoch: 3, last: position, isTransfer: true },
-  voteReply: { kind: 'voteReply', epoch: 3, asked: 3, granted: false },
+  voteReply: { kind: 'voteReply', epoch: 3, asked: 3, askedBy: UUID_ZERO, granted: false },
   append: {
     kind: 'append',
     epoch: 3,

@@ -25,7 +25,12 @@ const VoteRequest = message('VoteRequest', {
   last: field.nested(2, Position),
   isTransfer: field.bool(3),
 });
-const VoteReply = message('VoteReply', { epoch: field.sint32(1), asked: field.sint32(2), granted: field.bool(3) });
+const VoteReply = message('VoteReply', {
+  epoch: field.sint32(1),
+  asked: field.sint32(2),
+  granted: field.bool(3),
+  askedBy: field.uuid(4),
+});
 
 const Append = message('Append', {
   epoch: field.sint32(1),
