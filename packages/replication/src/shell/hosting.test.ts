@@ -172,9 +172,12 @@ test('hosting: what cannot be made is offline, refused as such, and said so', as
   expect(lines.some((line) => line.includes('offline'))).toBe(true);
 });
 
-test('hosting: what a full disk kept from being made is made when there is room again', async () => {
+test('hosting: what a full disk kept from being made is made when there is room again, and said to lie where it does', async () => {
   const { lines, log } = listening();
-  const rig = await Rig.open({ log });
+  const told: string[] = [];
+  const teller = { moving: () => Promise.resolve(false), settled: (topic: string) => void told.push(topic) };
+  const moves = { teller, settings: () => ({ bytesPerSecond: Infinity, movesAtOnce: 1 }) };
+  const rig = await Rig.open({ log, moves });
   rig.logs.start(() => undefined);
   rig.files.setCapacity(rig.files.usedBytes);
   await rig.createTopic('t');
@@ -184,6 +187,7 @@ test('hosting: what a full disk kept from being made is made when there is room 
   await rig.clock.advance(2_000);
   expect(now(rig.produce('t'))).toMatchObject([{ code: ErrorCode.NONE, baseOffset: 0 }]);
   expect(rig.metrics.value('odradek_partitions', { state: 'offline' })).toBe(0);
+  expect(told).toEqual(['t']);
   // Said once, however often it is tried.
   expect(lines.filter((line) => line.includes('a partition cannot be opened'))).toHaveLength(1);
 });

@@ -25,6 +25,8 @@ export type HostingOptions = {
   readonly settingsOf: (topic: string) => TopicSettings;
   /** High watermarks as they were checkpointed before the start, by `topic-partition`. */
   readonly highWatermarks: ReadonlyMap<string, number>;
+  /** A partition that was offline is opened: the controller may believe that it lies nowhere. */
+  readonly onOpened: (at: At) => void;
 };
 
 export type At = { readonly topic: string; readonly partition: number };
@@ -222,8 +224,11 @@ export class Hosting {
       const counters = this.#options.counters.ofTopic(topic.name);
       const partition = new Partition(log, { highWatermark, counters }, this.#room);
       this.#host(topic.name, index, partition);
-      if (this.#unopened.delete(partitionKey(topic.name, index)))
-        this.#options.log.info({ topic: topic.name, partition: index }, 'a partition that was offline is opened');
+      if (this.#unopened.delete(partitionKey(topic.name, index))) {
+        const at = { topic: topic.name, partition: index };
+        this.#options.log.info(at, 'a partition that was offline is opened');
+        this.#options.onOpened(at);
+      }
       return partition;
     } catch (cause) {
       if (!(cause instanceof StorageFault)) throw cause;

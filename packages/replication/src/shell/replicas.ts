@@ -109,12 +109,13 @@ export class Replicas implements ReplicasPort {
       lagCheck: this.#lagCheck,
       effects: [],
     };
-    const hosting = new Hosting({ ...options, counters, room: partitionRoom });
-    const find = (topic: string, partition: number): Partition | undefined => hosting.find(topic, partition);
-    const shared = { clock, room, counters, find };
     this.#nodeId = options.nodeId;
     this.#logs = options.logs;
     const { teller = NOBODY_TO_TELL, settings = () => UNLIMITED } = options.moves ?? {};
+    const onOpened = ({ topic, partition }: At): void => teller.settled(topic, partition);
+    const hosting = new Hosting({ ...options, counters, room: partitionRoom, onOpened });
+    const find = (topic: string, partition: number): Partition | undefined => hosting.find(topic, partition);
+    const shared = { clock, room, counters, find };
     this.#moves = new AlterLogDirs({ ...options, teller, settings, chunkBytes: MOVED_AT_ONCE_BYTES, bug: raise });
     this.#adoptOrphans = (image) => promoteOrphans(options, image);
     this.#waitingRoom = room;

@@ -19,6 +19,7 @@ import type {
 } from '../replica-types.ts';
 import type { Partition } from '../shell/partition.ts';
 import { Replicas } from '../shell/replicas.ts';
+import type { ReplicasOptions } from '../shell/replicas.ts';
 import type { FetchPartition, FetchRequestInput, FetchResult, ProduceResult } from '../types.ts';
 
 const MINUTE_MS = 60_000;
@@ -43,6 +44,7 @@ export type RigOptions = {
   readonly brokerEpoch?: number;
   readonly isr?: IsrPort;
   readonly fetchers?: ReplicaFetchers;
+  readonly moves?: ReplicasOptions['moves'];
   readonly log?: Logger;
 };
 
@@ -82,6 +84,7 @@ export class Rig {
       brokerEpoch: () => options.brokerEpoch ?? this.image.cluster.broker(options.nodeId ?? NODE)?.epoch ?? -1,
       isr: options.isr ?? noController,
       fetchers: options.fetchers ?? noReplicaFetchers,
+      ...(options.moves === undefined ? {} : { moves: options.moves }),
     });
   }
 

@@ -1,7 +1,8 @@
 /**
  * What clients are told of how far a partition goes never goes back. A leader answers for its epoch: whoever has not heard of its successor yet may
  * tell less than that one has told. Within one epoch it holds for every answer, the high watermark of a fetch included; from one epoch to the
- * next for ListOffsets, which waits until a new leader knows what the one before it had told (KIP-207).
+ * next for the end that ListOffsets tells, which waits until a new leader knows what the one before it had told (KIP-207). A start that a leader
+ * has told and its followers have not heard of is forgotten with it, as in Kafka: DeleteRecords is answered once they have.
  */
 import type { Judge } from '../../controllers/claims/judge.ts';
 
@@ -28,7 +29,7 @@ export class Watermarks {
   }
 
   starting({ where, leaderEpoch }: Asked): Told {
-    return this.#asking(`the start of ${where}`, leaderEpoch, 'the log start never goes back');
+    return this.#asking(`the start of ${where} in epoch ${leaderEpoch}`, leaderEpoch, 'the log start never goes back');
   }
 
   /** What was answered before the question was sent is what counts: answers overtake each other. */
