@@ -5,6 +5,8 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { found, missing, must, type Found } from './run.ts';
 
 const MOUNTED_WITHIN_MS = 20_000;
@@ -33,7 +35,7 @@ done
 
 /** Whether this user may make such a disk, tried out. */
 export function slowDisks(): Found<(path: string, megabytes: number) => Promise<SlowDisk>> {
-  const image = `/tmp/odradek-slow-disk-${process.pid}`;
+  const image = join(tmpdir(), `odradek-slow-disk-${process.pid}`);
   const script =
     'truncate -s 4m "$0" && mkfs.ext4 -q "$0" && mount -o loop "$0" /mnt && fsfreeze -f /mnt && fsfreeze -u /mnt';
   const tried = spawnSync('unshare', ['-m', 'sh', '-c', script, image]);
