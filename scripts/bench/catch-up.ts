@@ -1,4 +1,5 @@
 /** A follower is off while much is written. How fast it catches up when it is back, and what those who write meanwhile notice of it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,7 +38,6 @@ type Measured = {
 };
 type Waits = { readonly p50: number; readonly p99: number; readonly count: number };
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 export async function benchCatchUp(options: CatchUpOptions): Promise<void> {

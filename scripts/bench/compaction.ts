@@ -2,6 +2,7 @@
  * What the compaction of a large topic costs those who write beside it, through the network. One compaction is held and let go again in short
  * slices, by its rate, while records go to another topic at a steady pace: what else the machine does meets slices of both kinds alike.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { ApiKey } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
@@ -236,10 +237,6 @@ function report(runs: readonly Run[]): string {
     `${latencies}\n\n${runs.length} topics, ${slices.length} slices. Compaction, while it was let go: ${median(rates).toFixed(0)} MB/s of the topic ` +
     `(each byte is read twice), ${left.toFixed(0)} MB left. Goal: p99 not doubled: ${ratio < 2 ? 'met' : '**missed**'} (${ratio.toFixed(2)}x).`
   );
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function freePort(): Promise<number> {

@@ -2,6 +2,7 @@
  * What writers notice when a node of three dies, hangs, or is restarted: idempotent writes at a steady pace to partitions of three replicas,
  * and the longest time in which any partition acknowledged nothing. In the end every record is looked for.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { apacheFleet, NODES, ourFleet, type Fleet, type FleetNode } from './fleet.ts';
 import { median } from './load.ts';
 import { circumstances, markdownTable, writeSection } from './report.ts';
@@ -48,7 +49,6 @@ type Round = {
 type Report = { readonly rounds: readonly Round[]; readonly verdict: Verdict; readonly errors: readonly string[] };
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function benchFailover(options: FailoverOptions): Promise<void> {
   const rows: string[][] = [];

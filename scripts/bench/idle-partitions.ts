@@ -2,6 +2,7 @@
  * Thousands of partitions of three replicas that nobody writes to: what they cost each node, and how soon all that a node led can be written
  * again when it dies. The writes are requests of one record for each partition, over connections that were there before.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiKey, buildBatch, ErrorCode } from '@odradek/protocol';
 import { Pipeline } from '../../test/support/pipeline.ts';
 import { rssMb } from './apache-kafka.ts';
@@ -43,7 +44,6 @@ type Measured = {
   readonly rounds: readonly Round[];
 };
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 export async function benchIdlePartitions(options: IdleOptions): Promise<void> {

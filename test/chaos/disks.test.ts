@@ -31,6 +31,25 @@ const configOf = (path: string, id: number): Record<string, string> => {
   return { 'log.dirs': join(path, 'data'), 'metadata.log.dir': metadata, 'log.index.size.max.bytes': '65536' };
 };
 
+/** Three nodes, one of which has its data on that disk. */
+async function clusterWith(disk: {
+  readonly path: string;
+  launcher(): readonly string[];
+}): Promise<Awaited<ReturnType<typeof startCluster>>> {
+  const cluster = await startCluster({
+    readyWithinMs: READY_WITHIN_MS,
+    configOf: (id) => configOf(disk.path, id),
+    launcherOf: ({ id }) => (id === VICTIM ? disk.launcher() : []),
+  });
+  try {
+    await Promise.all(cluster.nodes.map((node) => node.ready()));
+    return cluster;
+  } catch (cause) {
+    await cluster[Symbol.asyncDispose]();
+    throw cause;
+  }
+}
+
 describe('one disk of three', () => {
   const slow = slowDisks();
   test.skipIf(slow.missing !== undefined)(
@@ -38,12 +57,7 @@ describe('one disk of three', () => {
     async () => {
       await using disk = await slow.use?.(join(directory, 'slow'), DISK_MEGABYTES);
       if (disk === undefined) return;
-      await using cluster = await startCluster({
-        readyWithinMs: READY_WITHIN_MS,
-        configOf: (id) => configOf(disk.path, id),
-        launcherOf: ({ id }) => (id === VICTIM ? disk.launcher() : []),
-      });
-      await Promise.all(cluster.nodes.map((node) => node.ready()));
+      await using cluster = await clusterWith(disk);
       const driver = faultsOn(cluster, { slowDisks: new Map([[VICTIM, disk]]) });
       expectKept(await play({ scenario: 'slow-disk', bootstrap: cluster.bootstrap, driver, holdMs: 4_000 }), 1);
     },
@@ -55,12 +69,7 @@ describe('one disk of three', () => {
     async () => {
       await using disk = await small.use?.(join(directory, 'small'), DISK_MEGABYTES);
       if (disk === undefined) return;
-      await using cluster = await startCluster({
-        readyWithinMs: READY_WITHIN_MS,
-        configOf: (id) => configOf(disk.path, id),
-        launcherOf: ({ id }) => (id === VICTIM ? disk.launcher() : []),
-      });
-      await Promise.all(cluster.nodes.map((node) => node.ready()));
+      await using cluster = await clusterWith(disk);
       const driver = faultsOn(cluster, { smallDisks: new Map([[VICTIM, disk]]) });
       expectKept(await play({ scenario: 'full-disk', bootstrap: cluster.bootstrap, driver, holdMs: 4_000 }), 1);
       expect(cluster.node(VICTIM).isRunning).toBe(true);

@@ -423,7 +423,10 @@ export class LeaderLink {
     const { topic, partition } = followed.partition;
     const fields = { topic, partition, leader: this.leaderId, error: errorName(code) };
     const isUsual = USUAL_WHILE_LEADERS_MOVE.has(code);
-    this.#room.log[isUsual ? 'debug' : 'warn'](fields, `a partition is not replicated for now: ${why}`);
+    this.#room.log[isUsual ? 'debug' : 'warn'](
+      fields,
+      `a partition is not replicated until its leader takes it: ${why}`,
+    );
   }
 }
 
