@@ -1,5 +1,5 @@
 /** A member of a group that commits what it reads, and records whose times a test knows. */
-import { Consumer } from '@platformatic/kafka';
+import { Consumer, MultipleErrors } from '@platformatic/kafka';
 import { buildBatch, ErrorCode, errorName, isRetriable } from '@odradek/protocol';
 import { eventually } from './target.ts';
 import { produce, type Wire } from './wire.ts';
@@ -47,16 +47,25 @@ export async function openReader(bootstrap: string, options: ReaderOptions): Pro
 
 /**
  * What a member leaves with. One that is in the middle of joining anew is told by an 'error' event in the midst of its own close, and never
- * ends it when nobody listens; an error at any other time stays one.
+ * ends it when nobody listens; an error at any other time stays one. A close asks the coordinator that was known last, and once: when that
+ * one has moved since, the member asks who it is now.
  */
-export function leaving<K, V, HK, HV>(consumer: Pick<Consumer<K, V, HK, HV>, 'on' | 'close'>): () => Promise<void> {
+export function leaving<K, V, HK, HV>(
+  consumer: Pick<Consumer<K, V, HK, HV>, 'on' | 'close' | 'leaveGroup'>,
+): () => Promise<void> {
   let closing = false;
   consumer.on('error', (error: Error) => {
     if (!closing) throw error;
   });
   return async () => {
     closing = true;
-    await consumer.close(true);
+    try {
+      await consumer.close(true);
+    } catch (error) {
+      if (!(error instanceof MultipleErrors) || error.findBy('apiId', 'NOT_COORDINATOR') === null) throw error;
+      await consumer.leaveGroup(true);
+      await consumer.close(true);
+    }
   };
 }
 
