@@ -38,6 +38,11 @@ const homes: Record<string, readonly string[]> = {
 /** What only shells may import from the runtime. */
 const worldly = ['fs', 'net', 'http', 'http2', 'https', 'tls', 'dgram', 'dns', 'child_process', 'worker_threads'];
 
+/** The name that a package is imported by: the command line's is what `npx` is given. */
+function published(name: string): string {
+  return name === 'cli' ? 'odradek' : `@odradek/${name}`;
+}
+
 type Path = { name: string; message: string };
 type Pattern = { group: string[]; message: string };
 type Options = { paths: Path[]; patterns: Pattern[] };
@@ -53,7 +58,7 @@ function restrictions(packageName: string, room: 'core' | 'shell' | 'other', pre
   }
   const patterns: Pattern[] = [];
   if (forbidden.length > 0) {
-    const group = forbidden.flatMap((name) => [`@odradek/${name}`, `@odradek/${name}/*`]);
+    const group = forbidden.map(published).flatMap((name) => [name, `${name}/*`]);
     patterns.push({
       group,
       message: `${packageName} may import ${allowed.join(', ') || 'no other package'}: see the layers`,

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { processes, type Report, type Target } from '@odradek/cli/chaos';
+import { processes, type Report, type Target } from 'odradek/chaos';
 import { ApiKey } from '@odradek/protocol';
 import { Wire } from '@odradek/testkit';
 import { READY_WITHIN_MS } from '../support/chaos/play.ts';
@@ -74,7 +74,7 @@ describe('odradek chaos run', () => {
     );
     writeFileSync(
       stop,
-      `import { processes } from ${JSON.stringify(import.meta.resolve('@odradek/cli/chaos'))};
+      `import { processes } from ${JSON.stringify(import.meta.resolve('odradek/chaos'))};
        import { readdirSync, rmSync } from 'node:fs';
        const [node, host, port, data] = process.argv.slice(2);
        await processes(new Map()).act('kill', { id: Number(node), host, port: Number(port) });

@@ -1,5 +1,5 @@
 /** The faults of `odradek chaos` on the processes of a test's own cluster, its private network and its disks. */
-import { driverOf, type Driver, type Target } from '@odradek/cli/chaos';
+import { driverOf, type Driver, type Target } from 'odradek/chaos';
 import type { Cluster, ClusterNode } from '../cluster.ts';
 import type { PrivateNetwork } from '../network.ts';
 import type { SlowDisk } from '../slow-disk.ts';

@@ -1,5 +1,5 @@
 /** Plays a scenario of `odradek chaos` on a test's cluster, and what a test claims of every one of them. */
-import { runChaos, scenarios, type Driver, type Report } from '@odradek/cli/chaos';
+import { runChaos, scenarios, type Driver, type Report } from 'odradek/chaos';
 import { expect } from 'vitest';
 import { freshName } from '../target.ts';
 
