@@ -1,12 +1,13 @@
 /**
- * `pnpm run docs`: writes docs/CONFIG.md, docs/APIS.md, docs/ERRORS.md and docs/METRICS.md from the tables that the code runs on, so that
- * they cannot say anything else. `--check` writes nothing and fails when a file differs.
+ * `pnpm run docs`: writes docs/CONFIG.md, docs/APIS.md, docs/ERRORS.md, docs/METRICS.md and the Grafana dashboard from the tables that the
+ * code runs on, so that they cannot say anything else. `--check` writes nothing and fails when a file differs.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { config, metricCatalogue } from '@odradek/base';
 import { advertisedApis, advertisedControllerApis } from '@odradek/broker';
 import { apis, errors } from '@odradek/protocol';
+import { dashboardDocument } from './grafana.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -18,6 +19,7 @@ export function documents(): Document[] {
     { path: 'docs/APIS.md', text: apisDocument() },
     { path: 'docs/ERRORS.md', text: errorsDocument() },
     { path: 'docs/METRICS.md', text: metricsDocument() },
+    { path: 'deploy/compose/grafana/odradek.json', text: dashboardDocument() },
   ];
 }
 
