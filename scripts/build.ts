@@ -1,14 +1,18 @@
 /**
  * Builds the packages for npm: sources run by type stripping in the workspace, but Node strips no types below node_modules, so what is
- * published is JavaScript with declarations. Each package is staged whole in `dist/NAME`, ready for `npm publish`.
+ * published is JavaScript with declarations, and of that only what the doors of the packages lead to.
  *
- * `--check` stages into a temporary directory, installs the staged packages side by side as a user would have them, and runs the
- * command line and a node from there.
+ * `node scripts/build.ts [DIRECTORY]` stages each package whole in `DIRECTORY/NAME` (`dist/`, if none is named) and packs it beside, as
+ * `npm pack` does: `npm install dist/*.tgz` in an empty directory is an installation.
+ *
+ * `--check` stages into a temporary directory, links the libraries of the workspace beside (no registry is asked), and runs the command
+ * line, a node and three from there. `test/system/npm.test.ts` does it with npm itself.
  */
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -17,15 +21,36 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 const root = new URL('..', import.meta.url).pathname;
 
-type Json = { [key: string]: unknown };
+type Texts = Readonly<Record<string, string>>;
+type Manifest = {
+  readonly name: string;
+  readonly version: string;
+  readonly private?: boolean;
+  readonly exports?: Texts;
+  readonly bin?: Texts;
+  readonly dependencies?: Texts;
+  readonly devDependencies?: Texts;
+};
+type Package = { readonly folder: string; readonly manifest: Manifest };
 
-function packages(): string[] {
-  return readdirSync(join(root, 'packages')).filter((name) => existsSync(join(root, 'packages', name, 'package.json')));
+/** A door for tests is published only if something else that is published stands in it. */
+const TESTING_DOOR = './testing';
+/** Any version that the user has: two copies of these declarations in one program contradict each other. */
+const NODE_TYPES = { name: '@types/node', range: '>=24' };
+
+function packages(): Package[] {
+  return readdirSync(join(root, 'packages')).flatMap((folder) => {
+    const file = join(root, 'packages', folder, 'package.json');
+    if (!existsSync(file)) return [];
+    const manifest = JSON.parse(readFileSync(file, 'utf8')) as Manifest;
+    return manifest.private === true ? [] : [{ folder, manifest }];
+  });
 }
 
 function must(command: string, args: readonly string[], cwd: string): string {
@@ -37,7 +62,19 @@ function must(command: string, args: readonly string[], cwd: string): string {
   return done.stdout;
 }
 
+/** Compiles what the doors and commands of all packages lead to, and nothing else. */
 function compile(into: string): void {
+  const roots: string[] = [];
+  // What is found through node_modules would be taken for somebody else's and not be compiled.
+  const paths: Record<string, string[]> = {};
+  for (const { folder, manifest } of packages()) {
+    const source = (path: string): string => join(root, 'packages', folder, path);
+    for (const [door, path] of Object.entries(manifest.exports ?? {})) {
+      paths[`${manifest.name}${door.slice(1)}`] = [source(path)];
+      if (door !== TESTING_DOOR) roots.push(source(path));
+    }
+    roots.push(...Object.values(manifest.bin ?? {}).map(source));
+  }
   const config = {
     extends: join(root, 'tsconfig.base.json'),
     compilerOptions: {
@@ -47,40 +84,55 @@ function compile(into: string): void {
       rootDir: join(root, 'packages'),
       outDir: into,
       typeRoots: [join(root, 'node_modules/@types')],
+      paths,
     },
-    include: [join(root, 'packages/*/src/**/*.ts')],
-    exclude: [join(root, 'packages/*/src/**/*.test.ts')],
+    files: [...new Set(roots)],
   };
   const file = `${into}.tsconfig.json`;
   writeFileSync(file, JSON.stringify(config));
   must('tsc', ['-p', file], root);
 }
 
+/**
+ * Declarations for compilers of any age and with any `types`: files are named as they lie there, and one that speaks of Node's types says
+ * where they come from. @returns whether any does
+ */
+function finishDeclarations(directory: string): boolean {
+  let speaksOfNode = false;
+  for (const file of globSync('**/*.d.ts', { cwd: directory })) {
+    const path = join(directory, file);
+    const written = readFileSync(path, 'utf8');
+    const text = written.replace(/((?:\bfrom |\bimport\(|\bimport )['"]\.{1,2}\/[^'"\n]*)\.ts(['"])/g, '$1.js$2');
+    const isOfNode = /\b(?:Buffer|NodeJS|AbortSignal)\b|['"]node:/.test(text);
+    speaksOfNode ||= isOfNode;
+    writeFileSync(path, isOfNode ? `/// <reference types="node" />\n${text}` : text);
+  }
+  return speaksOfNode;
+}
+
 /** `./src/x.ts` in a manifest becomes what the compiler made of it. */
-function built(path: string): Json {
+function built(path: string): { readonly types: string; readonly default: string } {
   const stem = path.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, '');
   return { types: `${stem}.d.ts`, default: `${stem}.js` };
 }
 
-function manifest(name: string): Json {
-  const source = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as Json;
-  const exports = Object.entries((source['exports'] ?? {}) as Record<string, string>);
-  const bin = Object.entries((source['bin'] ?? {}) as Record<string, string>);
+function published({ manifest }: Package, target: string, speaksOfNode: boolean): Manifest {
+  const { devDependencies: _, ...kept } = manifest;
+  const doors = Object.entries(manifest.exports ?? {}).map(([door, path]) => [door, built(path)] as const);
+  const open = doors.filter(([, door]) => existsSync(join(target, door.default)));
+  const bin = Object.entries(manifest.bin ?? {}).map(([command, path]) => [command, built(path).default]);
   const versions = catalog();
-  const dependencies = Object.entries((source['dependencies'] ?? {}) as Record<string, string>).map(
-    ([library, range]) => [
-      library,
-      range === 'catalog:' ? (versions.get(library) ?? '*') : range.replace('workspace:*', String(source['version'])),
-    ],
-  );
+  const dependencies = Object.entries(manifest.dependencies ?? {}).map(([library, range]) => [
+    library,
+    range === 'catalog:' ? (versions.get(library) ?? '*') : range.replace('workspace:*', manifest.version),
+  ]);
+  if (speaksOfNode) dependencies.push([NODE_TYPES.name, NODE_TYPES.range]);
   return {
-    ...source,
-    exports: Object.fromEntries(exports.map(([door, path]) => [door, built(path)])),
-    ...(bin.length > 0
-      ? { bin: Object.fromEntries(bin.map(([command, path]) => [command, built(path)['default']])) }
-      : {}),
+    ...kept,
+    ...{ exports: Object.fromEntries(open) },
+    ...(bin.length > 0 ? { bin: Object.fromEntries(bin) } : {}),
     dependencies: Object.fromEntries(dependencies),
-    files: ['dist'],
+    ...{ files: ['dist'], publishConfig: { access: 'public' } },
   };
 }
 
@@ -95,27 +147,61 @@ function catalog(): Map<string, string> {
   return found;
 }
 
-function stage(into: string): void {
+/** In the workspace a library is found that a neighbour depends on; in an installation it need not be. */
+function refuseUndeclared(directory: string, { name, dependencies = {} }: Manifest): void {
+  for (const file of globSync('dist/**/*.{js,d.ts}', { cwd: directory })) {
+    const text = readFileSync(join(directory, file), 'utf8');
+    for (const [, specifier = ''] of text.matchAll(/^(?:import|export|\}).*?\bfrom ['"]([^.'"][^'"]*)['"]/gm)) {
+      const library = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? '';
+      if (library === name || library in dependencies || specifier.startsWith('node:')) continue;
+      const why = builtinModules.includes(library) ? 'write node: before it' : 'declare it in its package.json';
+      throw new Error(`${name}: ${file} imports ${specifier}: ${why}`);
+    }
+  }
+}
+
+/** @returns the directories of the staged packages */
+function stage(into: string): string[] {
   const compiled = mkdtempSync(join(tmpdir(), 'odradek-build-'));
   try {
     compile(join(compiled, 'out'));
-    for (const name of packages()) {
-      const target = join(into, name);
+    return packages().map((each) => {
+      const target = join(into, each.folder);
       rmSync(target, { recursive: true, force: true });
       mkdirSync(target, { recursive: true });
-      cpSync(join(compiled, 'out', name, 'src'), join(target, 'dist'), { recursive: true });
-      writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest(name), null, 2)}\n`);
-      cpSync(join(root, 'packages', name, 'README.md'), join(target, 'README.md'));
+      cpSync(join(compiled, 'out', each.folder, 'src'), join(target, 'dist'), { recursive: true });
+      const manifest = published(each, target, finishDeclarations(join(target, 'dist')));
+      refuseUndeclared(target, manifest);
+      writeFileSync(join(target, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+      cpSync(join(root, 'packages', each.folder, 'README.md'), join(target, 'README.md'));
       cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'));
-    }
+      return target;
+    });
   } finally {
     rmSync(compiled, { recursive: true, force: true });
   }
 }
 
+type Packed = { readonly filename: string; readonly size: number; readonly unpackedSize: number };
+
+function pack(into: string): void {
+  for (const old of globSync('*.tgz', { cwd: into })) rmSync(join(into, old));
+  const staged = stage(into);
+  const told = must('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', into, ...staged], into);
+  const packed = JSON.parse(told) as readonly Packed[];
+  const line = ({ filename, size, unpackedSize }: Packed): string =>
+    `${filename.padEnd(36)} ${String(Math.ceil(size / 1_024)).padStart(5)} KiB, unpacked ${Math.ceil(unpackedSize / 1_024)} KiB\n`;
+  for (const each of packed) process.stdout.write(line(each));
+  const filename = `${packed.length} tarballs in ${into}`;
+  const [size, unpackedSize] = (['size', 'unpackedSize'] as const).map((key) =>
+    packed.reduce((sum, each) => sum + each[key], 0),
+  );
+  process.stdout.write(line({ filename, size: size ?? 0, unpackedSize: unpackedSize ?? 0 }));
+}
+
 /** Third-party libraries of a package, linked beside its staged copy. */
-function linkLibraries(name: string, into: string): void {
-  const from = join(root, 'packages', name, 'node_modules');
+function linkLibraries(folder: string, into: string): void {
+  const from = join(root, 'packages', folder, 'node_modules');
   if (!existsSync(from)) return;
   const entries = readdirSync(from).flatMap((entry) =>
     entry.startsWith('@') ? readdirSync(join(from, entry)).map((scoped) => `${entry}/${scoped}`) : [entry],
@@ -132,7 +218,7 @@ function check(): void {
   try {
     const modules = join(directory, 'node_modules', '@odradek');
     stage(modules);
-    for (const name of packages()) linkLibraries(name, join(modules, name, 'node_modules'));
+    for (const { folder } of packages()) linkLibraries(folder, join(modules, folder, 'node_modules'));
     writeFileSync(join(directory, 'try.mjs'), TRY);
     must('node', ['try.mjs'], directory);
     must('node', [join(modules, 'cli/dist/main.js'), '--version'], directory);
@@ -151,9 +237,5 @@ await using three = await startKafka({ nodes: 3 });
 await three.createTopic('built', { partitions: 3 });
 `;
 
-if (process.argv.includes('--check')) {
-  check();
-} else {
-  stage(join(root, 'dist'));
-  process.stdout.write(`staged ${packages().length} packages in dist/\n`);
-}
+if (process.argv[2] === '--check') check();
+else pack(resolve(process.argv[2] ?? join(root, 'dist')));

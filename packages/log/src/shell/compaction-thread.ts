@@ -17,9 +17,6 @@ export type ThreadAnswer =
   | { readonly kind: 'fault'; readonly path: string; readonly why: string; readonly systemCode: string | undefined }
   | { readonly kind: 'bug'; readonly error: Error };
 
-/** Sources run as they are; a published package has been built. */
-const ENDING = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-
 type Waiting = { readonly resolve: (answer: ThreadAnswer) => void; readonly reject: (cause: Error) => void };
 
 export class CompactionThread implements CompactionRunner {
@@ -65,7 +62,9 @@ export class CompactionThread implements CompactionRunner {
   }
 
   #open(): Worker {
-    const worker = new Worker(new URL(`./compaction-worker.${ENDING}`, import.meta.url), { name: 'compaction' });
+    // By its door: sources run as they are, a published package has been built.
+    const file = new URL(import.meta.resolve('@odradek/log/compaction-worker'));
+    const worker = new Worker(file, { name: 'compaction' });
     // An idle compaction must not keep the process alive.
     worker.unref();
     worker.postMessage(this.#limitOrder);
