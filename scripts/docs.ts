@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { config, metricCatalogue } from '@odradek/base';
+import { config, metricCatalogue, panelGroups } from '@odradek/base';
 import { advertisedApis, advertisedControllerApis } from '@odradek/broker';
 import { apis, errors } from '@odradek/protocol';
 import { dashboardDocument } from './grafana.ts';
@@ -162,14 +162,19 @@ function errorsDocument(): string {
 function metricsDocument(): string {
   const about =
     'What `/metrics` serves in the Prometheus text format, besides the `process_*` and `nodejs_*` metrics of the runtime. ' +
-    '`odradek.http.port` says where: 9644 on localhost by default.';
-  const rows = Object.entries(metricCatalogue).map(([name, row]) => [
-    `\`${name}\``,
-    row.kind,
-    row.labels.map((label) => `\`${label}\``).join(', '),
-    row.help,
-  ]);
-  return page('Metrics', about, [table(['name', 'kind', 'labels', 'meaning'], rows)]);
+    '`odradek.http.port` says where: 9644 on localhost by default. The last column names the MBean of Kafka whose meaning a metric has; ' +
+    'where Kafka tells a rate, here is a counter to take the rate of.';
+  const parts = panelGroups.flatMap((group) => {
+    const rows = Object.entries(metricCatalogue).filter(([, { panel }]) => panel.group === group);
+    const heads = ['name', 'kind', 'labels', 'meaning', 'Kafka'];
+    return [`## ${group}`, table(heads, rows.map(metricRow))];
+  });
+  return page('Metrics', about, parts);
+}
+
+function metricRow([name, row]: [string, (typeof metricCatalogue)[keyof typeof metricCatalogue]]): string[] {
+  const labels = row.labels.map((label) => `\`${label}\``).join(', ');
+  return [`\`${name}\``, row.kind, labels, row.help, row.kafka === '' ? '' : `\`${row.kafka}\``];
 }
 
 function main(): void {

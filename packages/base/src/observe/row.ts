@@ -1,0 +1,51 @@
+/** What a row of the catalogue of metrics says; rows/ has them by subject. */
+
+export type MetricKind = 'counter' | 'gauge' | 'histogram';
+export type MetricRow = {
+  readonly kind: MetricKind;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds, ascending; the one for all the rest is implied. */
+  readonly buckets?: readonly number[];
+  /** The MBean of Kafka whose meaning it has, `domain:type=…,name=…` or its attribute behind a space; '': Kafka tells nothing like it. */
+  readonly kafka: string;
+  /** Where a dashboard shows it (panels.ts). */
+  readonly panel: Panel;
+};
+
+/** The rows of a dashboard, in this order. */
+export const panelGroups = [
+  'Health',
+  'Traffic',
+  'Requests',
+  'Connections',
+  'Replication',
+  'Logs',
+  'Compaction',
+  'Groups',
+  'Controllers',
+  'Sessions',
+  'Process',
+] as const;
+export type PanelGroup = (typeof panelGroups)[number];
+
+export type Panel = {
+  readonly group: PanelGroup;
+  /** Metrics of one group with the same title share a panel. */
+  readonly title: string;
+  /** Labels that tell lines apart; left out: all of the metric. */
+  readonly by?: readonly string[];
+  /** How the values of several nodes become one line. Left out: each node has its own line if it is a gauge, else they are added up. */
+  readonly nodes?: 'each' | 'sum' | 'max';
+  /** What its lines are called; needed where several metrics share a panel. */
+  readonly line?: string;
+  /** It has no series before it happens for the first time; until then a panel shows 0. */
+  readonly rare?: true;
+};
+
+export function metric<const R extends MetricRow>(row: R): R {
+  return row;
+}
+
+export const latencySeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10] as const;
+export const waitSeconds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;

@@ -1,0 +1,166 @@
+/** The metadata of the cluster: the quorum of controllers, what the active one decides, and brokers' sessions with it. */
+import { latencySeconds, metric } from '../row.ts';
+
+export const controllerMetrics = {
+  odradek_controller_active: metric({
+    kind: 'gauge',
+    labels: [],
+    help: '1 while this node is the active controller.',
+    kafka: 'kafka.controller:type=KafkaController,name=ActiveControllerCount',
+    panel: { group: 'Health', title: 'Active controllers', nodes: 'sum' },
+  }),
+  odradek_controller_brokers: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Registered brokers as this controller knows them: active, stopping (about to leave in order), fenced.',
+    kafka:
+      'kafka.controller:type=KafkaController,name=ActiveBrokerCount, ControlledShutdownBrokerCount, FencedBrokerCount',
+    panel: { group: 'Health', title: 'Brokers by state', nodes: 'max' },
+  }),
+  odradek_controller_partitions: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Partitions as this controller knows them: all, leaderless (nobody serves them), not_preferred (not led by their first replica), reassigning.',
+    kafka:
+      'kafka.controller:type=KafkaController,name=GlobalPartitionCount, OfflinePartitionsCount, PreferredReplicaImbalanceCount',
+    panel: { group: 'Health', title: 'Partitions by state', nodes: 'max' },
+  }),
+  odradek_raft_leader: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Node id of the active controller as this controller knows it; -1: nobody.',
+    kafka: 'kafka.server:type=raft-metrics current-leader',
+    panel: { group: 'Controllers', title: 'Leader as each knows it' },
+  }),
+  odradek_raft_epoch: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Epoch of the quorum of controllers.',
+    kafka: 'kafka.server:type=raft-metrics current-epoch',
+    panel: { group: 'Controllers', title: 'Epoch' },
+  }),
+  odradek_raft_high_watermark: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Offset of the metadata log before which everything is committed.',
+    kafka: 'kafka.server:type=raft-metrics high-watermark',
+    panel: { group: 'Controllers', title: 'Metadata log', line: 'high watermark' },
+  }),
+  odradek_raft_log_end_offset: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Offset at which the metadata log of this controller ends.',
+    kafka: 'kafka.server:type=raft-metrics log-end-offset',
+    panel: { group: 'Controllers', title: 'Metadata log', line: 'end' },
+  }),
+  odradek_raft_roles_total: metric({
+    kind: 'counter',
+    labels: ['role'],
+    help: 'How often this controller stood for election (candidate), won (leader) and gave the lead up (resigned).',
+    kafka: 'kafka.controller:type=KafkaController,name=NewActiveControllersCount (leader)',
+    panel: { group: 'Controllers', title: 'Elections' },
+  }),
+  odradek_raft_persist_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: latencySeconds,
+    help: 'Time of one synced write of the metadata log; all that waits is written together.',
+    kafka: '',
+    panel: { group: 'Controllers', title: 'Time of a synced write' },
+  }),
+  odradek_raft_commit_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: latencySeconds,
+    help: 'Time from a proposal of the active controller to its application, once a majority has it on disk.',
+    kafka: 'kafka.server:type=raft-metrics commit-latency-avg, commit-latency-max',
+    panel: { group: 'Controllers', title: 'Time to commit' },
+  }),
+  odradek_raft_snapshots_total: metric({
+    kind: 'counter',
+    labels: ['kind'],
+    help: 'Snapshots of the metadata taken, installed (received from the active controller) and sent.',
+    kafka: 'kafka.server:type=MetadataLoader,name=HandleLoadSnapshotCount (installed)',
+    panel: { group: 'Controllers', title: 'Snapshots' },
+  }),
+  odradek_raft_snapshot_bytes: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Size of the last snapshot of the metadata that this controller has taken; 0: none since it started.',
+    kafka: 'kafka.server:type=SnapshotEmitter,name=LatestSnapshotGeneratedBytes',
+    panel: { group: 'Controllers', title: 'Size of the last snapshot' },
+  }),
+  odradek_raft_dropped_total: metric({
+    kind: 'counter',
+    labels: ['why'],
+    help: 'Messages between controllers dropped at a bound: received faster than handled (received), behind a slow disk (unsent), or to a peer that takes them too slowly (peer).',
+    kafka: '',
+    panel: { group: 'Controllers', title: 'Messages dropped' },
+  }),
+  odradek_admin_requests_total: metric({
+    kind: 'counter',
+    labels: ['kind'],
+    help: 'Requests that the controller decided, such as createTopics.',
+    kafka: '',
+    panel: { group: 'Controllers', title: 'Requests decided', rare: true },
+  }),
+} as const;
+
+export const sessionMetrics = {
+  odradek_metadata_offset: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Metadata log offset up to which this broker has applied.',
+    kafka: 'kafka.server:type=broker-metadata-metrics last-applied-record-offset',
+    panel: { group: 'Sessions', title: 'Metadata applied by brokers' },
+  }),
+  odradek_topics: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Topics of the cluster.',
+    kafka: 'kafka.controller:type=KafkaController,name=GlobalTopicCount',
+    panel: { group: 'Sessions', title: 'Topics', nodes: 'max' },
+  }),
+  odradek_controller_sessions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Streams of brokers that this controller has open.',
+    kafka: '',
+    panel: { group: 'Sessions', title: 'Sessions at controllers' },
+  }),
+  odradek_controller_sessions_ended_total: metric({
+    kind: 'counter',
+    labels: ['why'],
+    help: 'Streams of brokers that ended at this controller: closed (in order), moved (another controller is active), slow (the broker took the metadata too slowly), lost (broken, so the broker is fenced unless it comes again).',
+    kafka: 'kafka.controller:type=KafkaController,name=TimedOutBrokerHeartbeatCount (lost)',
+    panel: { group: 'Sessions', title: 'Sessions begun and ended', line: 'ended at the controller', rare: true },
+  }),
+  odradek_controller_session_open: metric({
+    kind: 'gauge',
+    labels: [],
+    help: '1 while this broker has a session with the active controller.',
+    kafka: '',
+    panel: { group: 'Sessions', title: 'Brokers with a session' },
+  }),
+  odradek_controller_session_opens_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Sessions that this broker has opened with active controllers: 1 for the start, 1 for each reconnect.',
+    kafka: '',
+    panel: { group: 'Sessions', title: 'Sessions begun and ended', line: 'begun by brokers' },
+  }),
+  odradek_controller_session_dials_total: metric({
+    kind: 'counter',
+    labels: ['outcome'],
+    help: 'Controllers that this broker has asked for a session: active, not active, silent (it did not know who is), refused, unreachable.',
+    kafka: '',
+    panel: { group: 'Sessions', title: 'Controllers asked', rare: true },
+  }),
+  odradek_controller_session_heard_seconds: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Time since the active controller was last heard: the age of the metadata by which this broker works.',
+    kafka: 'kafka.server:type=broker-metadata-metrics last-applied-record-lag-ms',
+    panel: { group: 'Sessions', title: 'Age of the metadata' },
+  }),
+} as const;

@@ -1,0 +1,106 @@
+/** Groups that this broker coordinates, and how far they are behind. */
+import { metric, waitSeconds } from '../row.ts';
+
+export const groupMetrics = {
+  odradek_group_operations_waiting: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Group requests that wait for their turn or for what they wrote to be committed.',
+    kafka: 'kafka.server:type=group-coordinator-metrics event-queue-size',
+    panel: { group: 'Groups', title: 'Operations that wait' },
+  }),
+  odradek_group_load_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: waitSeconds,
+    help: 'Time to load one partition of __consumer_offsets; its groups are not served before.',
+    kafka: 'kafka.server:type=group-coordinator-metrics partition-load-time-max',
+    panel: { group: 'Groups', title: 'Time to load a partition of __consumer_offsets', rare: true },
+  }),
+  odradek_group_loaded_records_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Records of groups and offsets that were loaded from __consumer_offsets.',
+    kafka: '',
+    panel: { group: 'Groups', title: 'Records loaded', rare: true },
+  }),
+  odradek_group_rebalances_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Rebalances that groups have finished.',
+    kafka:
+      'kafka.server:type=group-coordinator-metrics group-completed-rebalance-count, consumer-group-rebalance-count',
+    panel: { group: 'Groups', title: 'Rebalances', line: 'finished', rare: true },
+  }),
+  odradek_group_rebalance_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: waitSeconds,
+    help: 'Time from the first reason of a rebalance until its group is stable or empty, or the next one begins.',
+    kafka: '',
+    panel: { group: 'Groups', title: 'Time of a rebalance', rare: true },
+  }),
+  odradek_group_rebalance_causes_total: metric({
+    kind: 'counter',
+    labels: ['cause'],
+    help: 'Reasons of rebalances (joined, left, silent, late, subscription, …); `odradek groups explain` tells them one by one.',
+    kafka: '',
+    panel: { group: 'Groups', title: 'Rebalances', line: 'because', rare: true },
+  }),
+  odradek_group_lag_records: metric({
+    kind: 'gauge',
+    labels: ['group', 'topic', 'partition'],
+    help: 'Records between the committed offset (or the log start, if that is higher) and the high watermark; measured every 10 s.',
+    kafka: '',
+    panel: { group: 'Groups', title: 'Lag by topic in records', by: ['group', 'topic'], nodes: 'sum', rare: true },
+  }),
+  odradek_group_lag_seconds: metric({
+    kind: 'gauge',
+    labels: ['group', 'topic', 'partition'],
+    help: 'Age of the first record that the group has not consumed; 0 without lag.',
+    kafka: '',
+    panel: { group: 'Groups', title: 'Lag by topic in seconds', by: ['group', 'topic'], nodes: 'max', rare: true },
+  }),
+  odradek_group_total_lag_records: metric({
+    kind: 'gauge',
+    labels: ['group'],
+    help: 'Lag of a group in records, over all its partitions whose lag is known.',
+    kafka: '',
+    panel: { group: 'Groups', title: 'Lag in records', nodes: 'sum', rare: true },
+  }),
+  odradek_group_max_lag_seconds: metric({
+    kind: 'gauge',
+    labels: ['group'],
+    help: 'Largest lag of a group in seconds, over all its partitions whose lag is known.',
+    kafka: '',
+    panel: { group: 'Groups', title: 'Lag in seconds', nodes: 'max', rare: true },
+  }),
+  odradek_group_lag_unknown_partitions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Partitions of groups whose lag is not known: led by another broker, offline, gone, or nothing is committed.',
+    kafka: '',
+    panel: { group: 'Groups', title: 'Partitions without lag', line: 'unknown', nodes: 'sum' },
+  }),
+  odradek_group_lag_untold_partitions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Partitions of groups whose lag has no series of its own because there would be too many; totals count them.',
+    kafka: '',
+    panel: { group: 'Groups', title: 'Partitions without lag', line: 'untold', nodes: 'sum' },
+  }),
+  odradek_offset_commits_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Offsets committed, counted by partition.',
+    kafka: 'kafka.server:type=group-coordinator-metrics offset-commit-count',
+    panel: { group: 'Groups', title: 'Offsets committed and expired', line: 'committed', rare: true },
+  }),
+  odradek_offsets_expired_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Committed offsets dropped by their retention.',
+    kafka: 'kafka.server:type=group-coordinator-metrics offset-expiration-count',
+    panel: { group: 'Groups', title: 'Offsets committed and expired', line: 'expired', rare: true },
+  }),
+} as const;

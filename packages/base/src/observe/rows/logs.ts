@@ -1,0 +1,141 @@
+/** Logs on disk: directories, segments, moves between directories, and the cleaner. */
+import { metric } from '../row.ts';
+
+export const logMetrics = {
+  odradek_log_bytes: metric({
+    kind: 'gauge',
+    labels: ['directory'],
+    help: 'Bytes of logs in a data directory.',
+    kafka: '',
+    panel: { group: 'Logs', title: 'Bytes of logs by directory' },
+  }),
+  odradek_log_directory_free_bytes: metric({
+    kind: 'gauge',
+    labels: ['directory'],
+    help: 'Bytes that may still be written to the file system of a data directory.',
+    kafka: '',
+    panel: { group: 'Health', title: 'Free bytes of data directories' },
+  }),
+  odradek_log_directory_online: metric({
+    kind: 'gauge',
+    labels: ['directory'],
+    help: '1 while a data directory works, 0 after it failed.',
+    kafka: 'kafka.log:type=LogManager,name=LogDirectoryOffline,logDirectory=* (1 - value)',
+    panel: { group: 'Logs', title: 'Data directories that work' },
+  }),
+  odradek_log_segments_deleted_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Segments removed by retention.',
+    kafka: '',
+    panel: { group: 'Logs', title: 'Segments removed by retention' },
+  }),
+  odradek_log_dir_moves: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Replicas that are on their way to another log directory of this broker: moving, waiting.',
+    kafka: 'kafka.server:type=ReplicaAlterLogDirsManager',
+    panel: { group: 'Logs', title: 'Moves between directories', nodes: 'sum' },
+  }),
+  odradek_log_dir_moved_bytes_total: metric({
+    kind: 'counter',
+    labels: [],
+    help: 'Bytes copied between log directories of this broker.',
+    kafka: '',
+    panel: { group: 'Logs', title: 'Bytes moved between directories', rare: true },
+  }),
+  odradek_log_dirs: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Log directories by what they take: online, full (clients are refused), offline.',
+    kafka: 'kafka.log:type=LogManager,name=OfflineLogDirectoryCount (offline)',
+    panel: { group: 'Health', title: 'Data directories by state', nodes: 'sum' },
+  }),
+  odradek_open_segment_files: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Open files of segments; the least recently used are closed.',
+    kafka: '',
+    panel: { group: 'Logs', title: 'Open files of segments' },
+  }),
+} as const;
+
+export const cleanerMetrics = {
+  odradek_cleaner_runs_total: metric({
+    kind: 'counter',
+    labels: ['outcome'],
+    help: 'Compactions of a log, by how they ended (done, stopped, failed).',
+    kafka: '',
+    panel: { group: 'Compaction', title: 'Compactions', rare: true },
+  }),
+  odradek_cleaner_bytes_total: metric({
+    kind: 'counter',
+    labels: ['direction'],
+    help: 'Bytes of segments that compaction has read and written.',
+    kafka: '',
+    panel: { group: 'Compaction', title: 'Bytes read and written', rare: true },
+  }),
+  odradek_cleaner_running: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Logs that are being compacted now.',
+    kafka: '',
+    panel: { group: 'Compaction', title: 'Logs being compacted' },
+  }),
+  odradek_cleaner_last_run_seconds: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'How long the last compaction of a log took.',
+    kafka: 'kafka.log:type=LogCleaner,name=max-clean-time-secs',
+    panel: { group: 'Compaction', title: 'Times', line: 'last compaction took', nodes: 'max' },
+  }),
+  odradek_cleaner_recopy_percent: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Bytes that the last compaction wrote of those it read; near 100: it had little to remove.',
+    kafka: 'kafka.log:type=LogCleaner,name=cleaner-recopy-percent',
+    panel: { group: 'Compaction', title: 'Shares', line: 'written again', nodes: 'max' },
+  }),
+  odradek_cleaner_table_percent: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'How full the table of keys was in the last compaction; 100: the log took another pass (log.cleaner.dedupe.buffer.size).',
+    kafka: 'kafka.log:type=LogCleaner,name=max-buffer-utilization-percent',
+    panel: { group: 'Compaction', title: 'Shares', line: 'table of keys', nodes: 'max' },
+  }),
+  odradek_cleaner_max_delay_seconds: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'By how much the most overdue log is past max.compaction.lag.ms, when the cleaner last looked.',
+    kafka: 'kafka.log:type=LogCleaner,name=max-compaction-delay-secs',
+    panel: { group: 'Compaction', title: 'Times', line: 'most overdue log', nodes: 'max' },
+  }),
+  odradek_cleaner_max_dirty_percent: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Share of the dirtiest compacted log that waits for compaction, when the cleaner last looked.',
+    kafka: 'kafka.log:type=LogCleanerManager,name=max-dirty-percent',
+    panel: { group: 'Compaction', title: 'Shares', line: 'dirtiest log', nodes: 'max' },
+  }),
+  odradek_cleaner_seconds_since_run: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Time since the cleaner last looked for work or finished some; growing without end: it is stuck or disabled.',
+    kafka: 'kafka.log:type=LogCleanerManager,name=time-since-last-run-ms',
+    panel: { group: 'Compaction', title: 'Times', line: 'since the last look', nodes: 'max' },
+  }),
+  odradek_cleaner_uncleanable_bytes: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Bytes of the partitions that compaction leaves alone.',
+    kafka: 'kafka.log:type=LogCleanerManager,name=uncleanable-bytes,logDirectory=*',
+    panel: { group: 'Compaction', title: 'Bytes that are left alone' },
+  }),
+  odradek_cleaner_uncleanable_partitions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Partitions that compaction leaves alone since their data turned out to be damaged.',
+    kafka: 'kafka.log:type=LogCleanerManager,name=uncleanable-partitions-count,logDirectory=*',
+    panel: { group: 'Compaction', title: 'Partitions that are left alone' },
+  }),
+} as const;
