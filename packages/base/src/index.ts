@@ -4,6 +4,7 @@ export * as config from './config/index.ts';
 export { NodeConfig } from './config/index.ts';
 export * from './crc32c.ts';
 export * from './ids.ts';
+export * from './ip.ts';
 export * as limits from './limits.ts';
 export type { Limits } from './limits.ts';
 export { silent } from './observe/log.ts';

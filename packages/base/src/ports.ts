@@ -115,9 +115,37 @@ export interface Network {
   connect(host: string, port: number, deadlineMs: number): Promise<Socket>;
 }
 
+/** @property prefixLength of the network that the interface is on */
+export type InterfaceAddress = {
+  readonly interface: string;
+  readonly address: string;
+  readonly prefixLength: number;
+};
+
+/** Where a machine stands in its networks. */
+export type NetworkFacts = {
+  /** Of interfaces that are up, loopback among them, in the system's order. */
+  readonly addresses: readonly InterfaceAddress[];
+  /** Default gateways. */
+  readonly gateways: readonly { readonly interface: string; readonly address: string }[];
+  /** `container`: ports that an engine publishes are reached through the gateway. `pod`: Kubernetes, where they are not. */
+  readonly kind: 'machine' | 'container' | 'pod';
+};
+
+/** What the machine can say of the networks around it. They change while it runs: an answer counts for a moment. */
+export interface Surroundings {
+  facts(): NetworkFacts;
+  /** The addresses that connections to this name would go to, from here: hosts files count. Empty: none, or not within `deadlineMs`. */
+  lookup(name: string, deadlineMs: number): Promise<readonly string[]>;
+  /** The addresses that the name servers tell, which others hear too: hosts files do not count. Empty as for {@link lookup}. */
+  askNameServers(name: string, deadlineMs: number): Promise<readonly string[]>;
+}
+
 export type Ports = {
   readonly clock: Clock;
   readonly random: Random;
   readonly files: Files;
   readonly network: Network;
+  /** Left out: nothing is known of the networks around. */
+  readonly surroundings?: Surroundings;
 };

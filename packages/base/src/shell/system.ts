@@ -1,15 +1,22 @@
-/** The real world behind the ports: the machine's clock, luck, files and sockets. */
+/** The real world behind the ports: the machine's clock, luck, files, sockets and networks. */
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Clock, Ports, Random, TimerHandle } from '../ports.ts';
 import { systemFiles } from './files.ts';
 import { systemNetwork } from './network.ts';
+import { systemSurroundings } from './surroundings.ts';
 
 /** Node's timers fire at once beyond this delay (int32), so longer ones are waited for in pieces. */
 const TIMER_DELAY_MAX_MS = 0x7fff_ffff;
 
 /** The ports that a real process runs on. Cheap: nothing is opened before it is asked for. */
 export function systemPorts(): Ports {
-  return { clock: systemClock, random: systemRandom, files: systemFiles(), network: systemNetwork() };
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    files: systemFiles(),
+    network: systemNetwork(),
+    surroundings: systemSurroundings(),
+  };
 }
 
 export const systemClock: Clock = {
