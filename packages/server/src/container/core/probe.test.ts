@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { metadataRequest, readMetadataAnswer } from './probe.ts';
+
+/** An answer of v4 with so many brokers; of their bytes only the count is read. */
+function answer(brokers: number): Buffer {
+  const bytes = Buffer.alloc(40);
+  bytes.writeInt32BE(36, 0);
+  bytes.writeInt32BE(7, 4);
+  bytes.writeInt32BE(brokers, 12);
+  return bytes;
+}
+
+test('probe: the length of the request is that of its frame', () => {
+  const request = metadataRequest('odradek-health');
+  expect(request.readInt32BE(0)).toBe(request.length - 4);
+});
+
+test('probe: an answer in pieces is waited for, whole it says how many brokers serve', () => {
+  const whole = answer(3);
+  for (let length = 0; length < whole.length; length += 1) {
+    expect(readMetadataAnswer(whole.subarray(0, length))).toEqual({ kind: 'incomplete' });
+  }
+  expect(readMetadataAnswer(whole)).toEqual({ kind: 'healthy', brokers: 3 });
+});
+
+test('probe: no broker, another answer and another protocol are not health', () => {
+  expect(readMetadataAnswer(answer(0)).kind).toBe('unhealthy');
+  const other = answer(1);
+  other.writeInt32BE(8, 4);
+  expect(readMetadataAnswer(other).kind).toBe('unhealthy');
+  expect(readMetadataAnswer(Buffer.from('HTTP/1.1 400 Bad Request\r\n')).kind).toBe('unhealthy');
+});

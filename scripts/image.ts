@@ -1,0 +1,98 @@
+/**
+ * `pnpm run image`: the container image `odradek:dev` (another name: `pnpm run image NAME`). Gathers what the image holds in a directory
+ * of its own, so that the build needs neither network nor compiler: the packages as they are published (`scripts/build.ts`), the
+ * libraries that the lock file names, as installed here, and what lies in `deploy/docker`.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+
+const root = new URL('..', import.meta.url).pathname;
+
+/** Whose dependencies, and theirs, make up the image: the command line brings the server with it. */
+const START = join(root, 'packages/cli');
+
+/** What libraries carry and no program reads; licences stay. */
+const unread = /\.(?:[cm]?ts|map|md|markdown|flow|gyp|cc?|h|tsbuildinfo)$/i;
+const unreadDirectories = new Set(['test', 'tests', '__tests__', 'docs', 'example', 'examples', 'benchmark', 'deps']);
+
+type Manifest = {
+  readonly name: string;
+  readonly version: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+};
+
+/** Where a package lies now, and where it goes. */
+type Place = { readonly from: string; readonly to: string };
+
+function must(command: string, args: readonly string[]): void {
+  const done = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (done.error !== undefined) throw done.error;
+  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')}: exit ${done.status ?? done.signal}`);
+}
+
+function manifestOf(directory: string): Manifest {
+  return JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest;
+}
+
+/** The directory of a library as the package at `from` would find it; undefined for an optional one of another platform. */
+function find(name: string, from: string): string | undefined {
+  for (let at = from; at !== dirname(at); at = dirname(at)) {
+    const candidate = join(at, 'node_modules', name);
+    if (existsSync(join(candidate, 'package.json'))) return realpathSync(candidate);
+  }
+  return undefined;
+}
+
+/** Every package that the first one needs; one directory a name, a second version of a name below who asked for it. */
+function places(modules: string): Place[] {
+  const found: Place[] = [];
+  const top = new Map<string, string>();
+  const visit = (name: string, asker: Place | undefined): void => {
+    const from = asker === undefined ? START : find(name, asker.from);
+    if (from === undefined) return;
+    const there = top.get(name);
+    if (there === from) return;
+    const to = there === undefined || asker === undefined ? join(modules, name) : join(asker.to, 'node_modules', name);
+    if (there === undefined) top.set(name, from);
+    const place = { from, to };
+    found.push(place);
+    const { dependencies, optionalDependencies } = manifestOf(from);
+    for (const each of Object.keys({ ...dependencies, ...optionalDependencies })) visit(each, place);
+  };
+  visit(manifestOf(START).name, undefined);
+  return found;
+}
+
+function copy({ from, to }: Place): void {
+  const staged = from.startsWith(join(root, 'packages/')) ? join(root, 'dist', basename(from)) : from;
+  cpSync(staged, to, { recursive: true, filter: (path) => path === staged || isRead(path.slice(staged.length)) });
+}
+
+function isRead(path: string): boolean {
+  const name = basename(path);
+  if (name === 'node_modules' || unreadDirectories.has(name)) return false;
+  if (/^\/prebuilds\/./.test(path))
+    return path.includes(`${process.platform}-${process.arch}`) && !name.includes('musl');
+  return !unread.test(name) || /^(?:licen[cs]e|notice)/i.test(name);
+}
+
+function gather(into: string): void {
+  must('node', ['scripts/build.ts']);
+  for (const place of places(join(into, 'app/node_modules'))) copy(place);
+  for (const name of readdirSync(join(root, 'deploy/docker'))) {
+    cpSync(join(root, 'deploy/docker', name), join(into, name), { recursive: true });
+  }
+  cpSync(join(root, 'LICENSE'), join(into, 'app/LICENSE'));
+}
+
+const tag = process.argv[2] ?? 'odradek:dev';
+const context = mkdtempSync(join(tmpdir(), 'odradek-image-'));
+try {
+  gather(context);
+  must('docker', ['build', '--quiet', '--network', 'none', '--tag', tag, context]);
+} finally {
+  rmSync(context, { recursive: true, force: true });
+}
