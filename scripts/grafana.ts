@@ -46,7 +46,7 @@ function placesOf(
 }
 
 function drawn(panel: Panel, id: number, gridPos: Place | undefined): object {
-  const { title, about, unit, stat, queries } = panel;
+  const { title, help, unit, stat, queries } = panel;
   const targets = queries.map(({ expr, legend }, at) => ({
     refId: REFERENCES[at],
     datasource: DATASOURCE,
@@ -57,7 +57,7 @@ function drawn(panel: Panel, id: number, gridPos: Place | undefined): object {
     id,
     type: stat === undefined ? 'timeseries' : 'stat',
     title,
-    description: about,
+    description: help,
     datasource: DATASOURCE,
     gridPos,
     fieldConfig: { defaults: { unit, min: 0, ...colours(stat) }, overrides: [] },
