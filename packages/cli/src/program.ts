@@ -54,6 +54,10 @@ const commands: Record<string, Loader> = {
     summary: 'kill, pause, cut off nodes while records are written, and judge what was kept',
     load: async () => (await import('./commands/chaos.ts')).chaosCommand(),
   },
+  completion: {
+    summary: 'complete commands and options in bash, zsh or fish',
+    load: async () => (await import('./commands/completion.ts')).completionCommand(wholeProgram),
+  },
 };
 
 const EXAMPLES = `
@@ -75,20 +79,28 @@ export async function run(args: readonly string[]): Promise<void> {
     throw error;
   });
   try {
-    const program = await build(args[0]);
+    const program = await build((name) => name === args[0]);
     await program.parseAsync(commandFirst(actionFirst(args)), { from: 'user' });
   } catch (error) {
     process.exitCode = tell(error, args);
   }
 }
 
-async function build(wanted: string | undefined): Promise<Command> {
+/** Every command loaded, for the manual and for completion. */
+export function wholeProgram(): Promise<Command> {
+  return build(() => true);
+}
+
+/** @param isWanted whose module is loaded; the others are names with a summary */
+async function build(isWanted: (name: string) => boolean): Promise<Command> {
   const program = new Command('odradek')
     .description('Apache Kafka anew: one node, its topics, their records, and the groups that read them')
     .version(description.version, '-V, --version')
     .addHelpText('after', EXAMPLES);
   for (const [name, { summary, load }] of Object.entries(commands)) {
-    program.addCommand(name === wanted ? await load() : new Command(name).description(summary).helpOption(false));
+    program.addCommand(
+      isWanted(name) ? (await load()).summary(summary) : new Command(name).description(summary).helpOption(false),
+    );
   }
   settle(program);
   return program;

@@ -8,6 +8,7 @@ export function listCommand(): Command {
   return new Command('list')
     .description('list the scenarios')
     .option('--json', 'print JSON')
+    .addHelpText('after', '\nExamples:\n  $ odradek chaos list\n  $ odradek chaos list --json')
     .action((options: { json?: boolean }) => list(options.json === true));
 }
 
