@@ -194,6 +194,14 @@ export type Limits = {
   readonly controllerDrainMs: number;
   /** How long an orderly stop may take before it is cut short. */
   readonly shutdownDeadlineMs: number;
+  /** How long a running node may be without a leader of the quorum, or unanswered by one, until it is not ready: longer than any failover takes. */
+  readonly quorumPatienceMs: number;
+  /** The longest that one who asks whether this node may stop is kept waiting for the moment. */
+  readonly stopWaitMsMax: number;
+  /** How many may wait so at once. */
+  readonly stopWaitersMax: number;
+  /** At which pace it is looked at whether the node may stop. */
+  readonly stopLookMs: number;
 };
 
 const MIB = 1024 * 1024;
@@ -295,6 +303,10 @@ export const production: Limits = {
   metricLabelCharsMax: 256,
   controllerDrainMs: 200,
   shutdownDeadlineMs: 1_800,
+  quorumPatienceMs: 10_000,
+  stopWaitMsMax: 600_000,
+  stopWaitersMax: 16,
+  stopLookMs: 200,
 };
 
 export const tiny: Limits = {
@@ -394,4 +406,8 @@ export const tiny: Limits = {
   metricLabelCharsMax: 64,
   controllerDrainMs: 100,
   shutdownDeadlineMs: 1_800,
+  quorumPatienceMs: 500,
+  stopWaitMsMax: 1_000,
+  stopWaitersMax: 2,
+  stopLookMs: 10,
 };

@@ -1,5 +1,7 @@
 export { createBroker } from './shell/create-broker.ts';
 export type { BrokerState, RunningBroker } from './shell/create-broker.ts';
+export type { BrokerStanding } from './shell/standing.ts';
+export type { SomePartitions } from './core/copies.ts';
 export type { BrokerOptions } from './shell/options.ts';
 export { createControllerLink } from './session/shell/link.ts';
 export type { ControllerLinkOptions, OpenLink } from './session/shell/link.ts';

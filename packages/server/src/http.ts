@@ -1,6 +1,6 @@
 /** Where the HTTP port is opened, and what happens when its port is taken. */
 import { ok, refuse } from '@odradek/base';
-import type { Logger, MetricsRegistry, NodeConfig, Outcome } from '@odradek/base';
+import type { Clock, Limits, Logger, MetricsRegistry, NodeConfig, Outcome } from '@odradek/base';
 import type { GroupInsight, HttpServer, Health } from '@odradek/broker';
 import { ErrorCode } from '@odradek/protocol';
 
@@ -9,6 +9,9 @@ export type ServeHttpOptions = {
   readonly log: Logger;
   readonly metrics: MetricsRegistry;
   readonly health: () => Health;
+  readonly whyNotStop: () => string | undefined;
+  readonly clock: Clock;
+  readonly limits: Limits;
   readonly groups: () => GroupInsight | undefined;
 };
 
@@ -18,19 +21,19 @@ export type ServeHttpOptions = {
  * @returns undefined when the configuration wants none
  */
 export async function serveHttp(options: ServeHttpOptions): Promise<Outcome<HttpServer | undefined>> {
-  const { config, log, metrics, health, groups } = options;
+  const { config, log, ...served } = options;
   const port = config.get('odradek.http.port');
   if (port < 0) return ok(undefined);
   const host = config.get('odradek.http.host');
   const { startHttp } = await import('@odradek/broker/http');
-  const listen = (at: number): Promise<HttpServer> => startHttp({ host, port: at, metrics, health, groups });
+  const listen = (at: number): Promise<HttpServer> => startHttp({ host, port: at, ...served });
   try {
     const server = await listen(port).catch((cause: unknown) => {
       if (config.isSet('odradek.http.port') || systemCode(cause) !== 'EADDRINUSE') throw cause;
       return listen(0);
     });
     const url = `http://${host === '' ? '*' : host}:${server.port}`;
-    log.info({ host, port: server.port }, `health and metrics: ${url}/livez /readyz /metrics`);
+    log.info({ host, port: server.port }, `health and metrics: ${url}/livez /readyz /stopz /metrics`);
     return ok(server);
   } catch (cause) {
     const code = systemCode(cause);

@@ -18,6 +18,8 @@ import { watchNode } from './node-metrics.ts';
 import { controllersOf, quorumStart, unsaidCluster } from './quorum.ts';
 import type { QuorumStart } from './quorum.ts';
 import { NodeStreams } from './shell/streams.ts';
+import { whyNotReady, whyNotStop } from './core/readiness.ts';
+import type { BrokerView, ControllerStanding } from './core/readiness.ts';
 import { votersDiffer, whatIsMissing } from './waiting.ts';
 
 export type NodeLogger = Logger & LogLevels;
@@ -49,6 +51,8 @@ export type StartingNode = {
   readonly failed: Promise<Error>;
   /** Whether the node works, and whether it can be used now: what probes ask. */
   health(): Health;
+  /** Why it should not stop just now, because something is missing elsewhere already; undefined: it may. */
+  whyNotStop(): string | undefined;
   /** What its broker knows of groups; undefined without one. */
   groups(): GroupInsight | undefined;
   /**
@@ -161,6 +165,8 @@ class Node implements RunningNode {
   /** A stop waits for it: what it still opens is to be closed. */
   #starting: Promise<Outcome<RunningNode>> | undefined;
   #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting';
+  /** Monotonic; undefined while the controller of this node knows who is active. */
+  #leaderlessSinceMs: number | undefined;
   #fault: Error | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -220,22 +226,37 @@ class Node implements RunningNode {
     if (this.#fault !== undefined) return { live: false, ready: false, why: this.#fault.message };
     if (this.#state === 'starting') return { live: true, ready: false, why: this.#missing() ?? 'starting' };
     if (this.#state !== 'running') return { live: true, ready: false, why: this.#state };
-    if (this.broker !== undefined) return this.#brokerHealth(this.broker);
-    const missing = this.#missing();
-    return { live: true, ready: missing === undefined, why: missing ?? 'running' };
+    const why = whyNotReady({
+      broker: brokerView(this.broker),
+      controller: this.#controllerStanding(),
+      missing: this.#missing(),
+      patienceMs: this.#limits.quorumPatienceMs,
+    });
+    return { live: true, ready: why === undefined, why: why ?? 'running' };
   }
 
-  /** A broker that cannot reach the controllers serves what it leads; one that was fenced serves nothing. */
-  #brokerHealth(broker: RunningBroker): Health {
-    const state = broker.state();
-    if (state !== 'running') return { live: true, ready: false, why: state };
-    if (broker.image().cluster.broker(this.nodeId)?.fenced === true) {
-      const why =
-        this.#missing() ??
-        'the controller has fenced this broker, and takes it back once it is heard and has caught up';
-      return { live: true, ready: false, why };
-    }
-    return { live: true, ready: true, why: state };
+  whyNotStop(): string | undefined {
+    if (this.#state !== 'running') return undefined;
+    const status = this.controller?.status();
+    const isVoter = status?.voters.some(({ id }) => id === this.nodeId) === true;
+    const others = status?.voters.filter(({ id }) => id !== this.nodeId && status.connected.includes(id)) ?? [];
+    const quorum =
+      status === undefined || !isVoter
+        ? undefined
+        : { voters: status.voters.length, othersConnected: others.length, hasLeader: status.leaderId !== null };
+    return whyNotStop({ shortOfOthers: this.broker?.standing.shortOfOthers(), quorum });
+  }
+
+  #controllerStanding(): ControllerStanding | undefined {
+    const status = this.controller?.status();
+    if (status === undefined) return undefined;
+    const own = status.voters.find(({ id }) => id === this.nodeId);
+    const nowMs = this.#options.ports.clock.monotonicMs();
+    return {
+      leaderlessMs: this.#leaderlessSinceMs === undefined ? 0 : nowMs - this.#leaderlessSinceMs,
+      isRecovering: own?.isRecovering === true,
+      highWatermark: status.highWatermark,
+    };
   }
 
   groups(): GroupInsight | undefined {
@@ -275,7 +296,9 @@ class Node implements RunningNode {
       voters: () => controller.voters(),
     });
     const known = (): void => {
-      if (controller.leader().nodeId !== null) this.#quorum.resolve(true);
+      if (controller.leader().nodeId === null) return void (this.#leaderlessSinceMs ??= ports.clock.monotonicMs());
+      this.#leaderlessSinceMs = undefined;
+      this.#quorum.resolve(true);
     };
     controller.port.onLeader(known);
     known();
@@ -418,4 +441,10 @@ class Node implements RunningNode {
     // Whoever waits for the start is told of its faults.
     await this.#starting?.catch(() => undefined);
   }
+}
+
+function brokerView(broker: RunningBroker | undefined): BrokerView | undefined {
+  if (broker === undefined) return undefined;
+  const { registeredAt, isFenced, silentMs, behind } = broker.standing;
+  return { state: broker.state(), isFenced: isFenced(), registeredAt, silentMs: silentMs(), behind: behind() };
 }

@@ -2,7 +2,7 @@
 import { flushCompileCache } from 'node:module';
 import { hostname } from 'node:os';
 import { AssertionError, config as configuration, limits, MetricsRegistry, StorageFault } from '@odradek/base';
-import type { Files, NodeConfig } from '@odradek/base';
+import type { Clock, Files, NodeConfig } from '@odradek/base';
 import { createLogger } from '@odradek/base/logger';
 import { systemPorts } from '@odradek/base/system';
 import packageJson from '../package.json' with { type: 'json' };
@@ -80,7 +80,7 @@ async function start(given: StartArguments): Promise<void> {
   const early = await Promise.race([starting, passed(PATIENCE_MS)]);
   if (early?.ok === false && !stop.isStopping()) cannotStart(early.why);
   // Who waits for other nodes is asked how it is meanwhile; who does not loads this once it serves.
-  const http = openHttp(stop.node(), { config: loaded.config, log, metrics });
+  const http = openHttp(stop.node(), { config: loaded.config, log, metrics, clock: ports.clock });
   const started = await starting;
   if (started.ok && !stop.isStopping()) announce(log, metrics);
   const httpWhy = await http;
@@ -102,10 +102,19 @@ function passed(ms: number): Promise<undefined> {
 /** @returns why there is no HTTP port although there should be one; the node is stopped then */
 async function openHttp(
   node: StartingNode | undefined,
-  { config, log, metrics }: { config: NodeConfig; log: NodeLogger; metrics: MetricsRegistry },
+  { config, log, metrics, clock }: { config: NodeConfig; log: NodeLogger; metrics: MetricsRegistry; clock: Clock },
 ): Promise<string | undefined> {
   if (node === undefined) return undefined;
-  const http = await serveHttp({ config, log, metrics, health: () => node.health(), groups: () => node.groups() });
+  const http = await serveHttp({
+    config,
+    log,
+    metrics,
+    clock,
+    limits: limits.production,
+    health: () => node.health(),
+    whyNotStop: () => node.whyNotStop(),
+    groups: () => node.groups(),
+  });
   if (http.ok) return undefined;
   await node.stop();
   return http.why;

@@ -186,3 +186,28 @@ test('controller session: metadata that cannot be applied stops the process', as
   await drain();
   expect(bugs.map(String).join()).toContain('a removed topic exists');
 });
+
+test('controller session: how long no active controller has answered counts from its last answer, a refusal included', async () => {
+  const { at, controller, clock } = session();
+  await clock.advance(700);
+  expect(at.silentMs).toBe(700);
+  const joining = at.join(registration);
+  await drain();
+  expect(at.silentMs).toBe(0);
+  controller.snapshot([registered, record('UnfenceBrokerRecord', { id: 1, epoch: 0 })]);
+  await joining;
+  controller.beatReply = () => refuse(ErrorCode.INVALID_REQUEST, 'said by somebody who decides');
+  await at.unfence(5_000);
+  await clock.advance(1_900);
+  expect(at.silentMs).toBeLessThan(1_000);
+  for (const code of [ErrorCode.NOT_CONTROLLER, ErrorCode.REQUEST_TIMED_OUT]) {
+    const before = at.silentMs;
+    controller.beatReply = () => refuse(code, 'nobody answers');
+    await clock.advance(3_000);
+    expect(at.silentMs).toBe(before + 3_000);
+  }
+  controller.beatReply = () => ok({ fenced: false, shouldShutDown: false });
+  await clock.advance(1_000);
+  expect(at.silentMs).toBeLessThan(1_000);
+  at.close();
+});

@@ -66,10 +66,13 @@ export class ControllerSession {
   #offlineTimer: TimerHandle | undefined;
   /** Why the last heartbeat was refused; it is told once, not at every beat. */
   #refusedWhy = '';
+  /** Monotonic: when an active controller answered last, whatever it said. */
+  #answeredMs: number;
 
   constructor(options: ControllerSessionOptions) {
     this.#options = options;
     const { clock, bug, metrics } = options;
+    this.#answeredMs = clock.monotonicMs();
     this.#metadata = new AppliedMetadata({
       clock,
       followers: options.followers,
@@ -90,11 +93,17 @@ export class ControllerSession {
     return this.#registered?.brokerEpoch ?? -1;
   }
 
+  /** Milliseconds since an active controller answered this broker; from its start on while none has. */
+  get silentMs(): number {
+    return this.#options.clock.monotonicMs() - this.#answeredMs;
+  }
+
   /** Registers and takes in all that was committed before. Refused when the controller does not want this broker. */
   async join(registration: BrokerRegistration): Promise<Outcome<void>> {
     this.#registration = registration;
     const outcome = await this.#options.link.register(registration, this.#options.registerMs);
     if (!outcome.ok) return outcome;
+    this.#answered();
     this.#registered = { brokerId: registration.brokerId, brokerEpoch: outcome.value.brokerEpoch };
     this.#subscription = this.#options.link.subscribe({
       hasRoom: () => this.#metadata.hasRoom(),
@@ -206,6 +215,10 @@ export class ControllerSession {
     this.#awaitOfflineTold();
   }
 
+  #answered(): void {
+    this.#answeredMs = this.#options.clock.monotonicMs();
+  }
+
   /** There is another session: the controller that was asked in the one before may take its time, or never answer. */
   #opened(): void {
     if (this.#awaits === 'answer') this.#awaits = undefined;
@@ -227,6 +240,7 @@ export class ControllerSession {
       cordonedLogDirs: this.#options.cordonedLogDirs(),
     });
     if (number !== this.#beatCount) return;
+    if (beat.ok || isDecided(beat.code)) this.#answered();
     if (beat.ok) this.#toldOffline(offlineLogDirs.length);
     this.#tellRefused(beat);
     this.#awaits = 'registration';
@@ -250,7 +264,7 @@ export class ControllerSession {
       this.#registered = { brokerId, brokerEpoch: outcome.value.brokerEpoch };
       log.warn({ ...this.#registered }, 'this broker has registered again');
       this.#options.registeredAgain?.();
-    } else if (outcome.code !== ErrorCode.NOT_CONTROLLER && outcome.code !== ErrorCode.REQUEST_TIMED_OUT)
+    } else if (isDecided(outcome.code))
       fault(new Error(`the cluster does not take broker ${brokerId} any more: ${outcome.why}`));
     return outcome.ok;
   }
@@ -263,6 +277,11 @@ export class ControllerSession {
     if (beat.ok && this.#refusedWhy !== '') this.#options.log.info({}, 'heartbeats are taken again');
     this.#refusedWhy = why;
   }
+}
+
+/** An active controller has said so itself: it is not that nobody answers. */
+function isDecided(code: number): boolean {
+  return code !== ErrorCode.NOT_CONTROLLER && code !== ErrorCode.REQUEST_TIMED_OUT;
 }
 
 function isForgotten(beat: Beat): boolean {

@@ -34,6 +34,8 @@ import { PeerAsks } from './peer-asks.ts';
 import { ReplicaStreams } from './replica-streams.ts';
 import { Requests } from './requests.ts';
 import { servicesOf } from './services.ts';
+import { standingOf } from './standing.ts';
+import type { BrokerStanding } from './standing.ts';
 import { Turns } from './turns.ts';
 
 export type BrokerState = 'starting' | 'running' | 'stopping' | 'stopped';
@@ -49,6 +51,7 @@ export type RunningBroker = {
   /** What is told of groups over HTTP. */
   readonly groups: GroupInsight;
   readonly connectionCount: () => number;
+  readonly standing: BrokerStanding;
   /** Leaves the cluster in order, answers what is under way, closes every connection, flushes and closes the logs. */
   close(deadlineMs: number): Promise<void>;
 };
@@ -167,6 +170,7 @@ class Broker {
       replicas,
       groups,
       connectionCount: () => this.#listeners.connectionCount,
+      standing: standingOf(config.nodeId, session, replicas),
       close: (deadlineMs) => this.close(deadlineMs),
     });
   }

@@ -1,4 +1,5 @@
-import { MetricsRegistry, refuse } from '@odradek/base';
+import { limits, MetricsRegistry, refuse } from '@odradek/base';
+import { systemPorts } from '@odradek/base/system';
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { startHttp } from './http.ts';
@@ -9,8 +10,14 @@ const noGroups: GroupInsight = {
   explain: () => Promise.resolve(refuse(ErrorCode.GROUP_ID_NOT_FOUND, 'there is none')),
 };
 
-async function served(health: Health, metrics = new MetricsRegistry()) {
-  const server = await startHttp({ host: '127.0.0.1', port: 0, metrics, health: () => health, groups: () => noGroups });
+const common = { host: '127.0.0.1', clock: systemPorts().clock, limits: limits.tiny, groups: () => noGroups };
+
+async function served(
+  health: Health,
+  metrics = new MetricsRegistry(),
+  whyNotStop: () => string | undefined = () => undefined,
+) {
+  const server = await startHttp({ ...common, port: 0, metrics, health: () => health, whyNotStop });
   return {
     get: (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`),
     port: server.port,
@@ -45,15 +52,30 @@ test('http: /metrics shows what was counted, in the Prometheus text form, with t
   expect(await (await node.get('/metrics')).text()).toContain('odradek_partitions{state="leading"} 7');
 });
 
+test('http: /stopz keeps who asks waiting until the node may stop, and says why it may not', async () => {
+  let looks = 0;
+  const third = (): string | undefined => ((looks += 1) < 3 ? 't-0 is under-replicated' : undefined);
+  await using node = await served({ live: true, ready: true, why: '' }, new MetricsRegistry(), third);
+  const now = await node.get('/stopz');
+  expect([now.status, await now.json()]).toEqual([503, { mayStop: false, why: 't-0 is under-replicated' }]);
+  const later = await node.get('/stopz?waitMs=1000');
+  expect([later.status, await later.json(), looks]).toEqual([
+    200,
+    { mayStop: true, why: 'nothing is missing elsewhere' },
+    3,
+  ]);
+  expect((await node.get('/stopz?waitMs=soon')).status).toBe(400);
+});
+
 test('http: a port in use is told with its code, an unknown path is a 404', async () => {
   await using node = await served({ live: true, ready: true, why: '' });
   expect((await node.get('/')).status).toBe(404);
   const again = startHttp({
-    host: '127.0.0.1',
+    ...common,
     port: node.port,
     metrics: new MetricsRegistry(),
     health: () => ({ live: true, ready: true, why: '' }),
-    groups: () => noGroups,
+    whyNotStop: () => undefined,
   });
   await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

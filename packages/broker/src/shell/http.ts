@@ -1,14 +1,15 @@
 /**
- * The HTTP port: /livez, /readyz, /metrics, and what the node knows of groups that it coordinates. It changes nothing. The port is open
+ * The HTTP port: /livez, /readyz, /stopz, /metrics, and what the node knows of groups that it coordinates. It changes nothing. The port is open
  * from the start; fastify and prom-client (a sixth of an idle node's memory, and more time than all of its start may take) are loaded by
  * the first request.
  */
 import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import { ok, refuse } from '@odradek/base';
-import type { MetricsRegistry, Outcome } from '@odradek/base';
+import type { Clock, Limits, MetricsRegistry, Outcome } from '@odradek/base';
 import type { GroupsPort } from '@odradek/coordinator';
 import { ErrorCode, errorName } from '@odradek/protocol';
+import { StopAsks } from './stop-asks.ts';
 
 export type HttpOptions = {
   /** '' listens on every address. */
@@ -18,6 +19,10 @@ export type HttpOptions = {
   readonly metrics: MetricsRegistry;
   /** Asked at each probe; the reason is for people. */
   readonly health: () => Health;
+  /** Why the node should not stop just now; undefined: it may. */
+  readonly whyNotStop: () => string | undefined;
+  readonly clock: Clock;
+  readonly limits: Pick<Limits, 'stopWaitMsMax' | 'stopWaitersMax' | 'stopLookMs'>;
   /** Undefined while there is no broker in this node: nothing is known of groups then. */
   readonly groups: () => GroupInsight | undefined;
 };
@@ -74,6 +79,13 @@ async function routes(options: HttpOptions): Promise<RequestListener> {
   app.get('/readyz', (_request, reply) => {
     const { ready, why } = options.health();
     return reply.code(ready ? 200 : 503).send({ ready, why });
+  });
+  const stops = new StopAsks(options);
+  app.get<{ Querystring: { waitMs?: string | string[] } }>('/stopz', async ({ query }, reply) => {
+    const asked = await stops.ask(query.waitMs, (gone) => reply.raw.once('close', gone));
+    if (!asked.ok) return reply.code(400).send({ error: errorName(asked.code), why: asked.why });
+    const { mayStop, why } = asked.value;
+    return reply.code(mayStop ? 200 : 503).send({ mayStop, why });
   });
   app.get('/metrics', async (_request, reply) => {
     const text = await shown.render();
