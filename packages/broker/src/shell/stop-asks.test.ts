@@ -1,10 +1,10 @@
-import { limits } from '@odradek/base';
+import type { Limits } from '@odradek/base';
 import { drain, SimClock } from '@odradek/base/testing';
 import { ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { StopAsks } from './stop-asks.ts';
 
-const bounds = { stopWaitMsMax: 1_000, stopWaitersMax: 2, stopLookMs: 100 } satisfies Partial<typeof limits.tiny>;
+const bounds = { stopWaitMsMax: 1_000, stopWaitersMax: 2, stopLookMs: 100 } satisfies Partial<Limits>;
 const nobody = (): void => undefined;
 
 function asks(whyNotStop: () => string | undefined) {
