@@ -45,6 +45,10 @@ describe('a scenario that cannot be played', () => {
     expect(lackOf(named('isolate'), can(...builtIn.processes.can))).toBe(
       "'isolate' needs --isolate-command '… {node} …' and --rejoin-command '… {node} …', or --containers",
     );
+    expect(lackOf(named('half-partition'), can(...builtIn.containers.can))).toBe(
+      "'half-partition' needs --mute-command '… {node} …' and --deafen-command '… {node} …', " +
+        'or --containers as root where the nodes run',
+    );
     expect(lackOf(named('full-disk'), can(...builtIn.containers.can))).toBe(
       "'full-disk' needs --fill-disk-command '… {node} …' and --free-disk-command '… {node} …'",
     );

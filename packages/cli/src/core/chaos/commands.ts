@@ -75,17 +75,30 @@ export function parseSpan(option: string, text: string): number {
 /** The drivers that come with the command, by their flags. */
 export const builtIn = {
   processes: { flag: '--processes', can: ['kill', 'start', 'stop', 'pause', 'resume'] },
-  containers: { flag: '--containers', can: ['kill', 'start', 'stop', 'pause', 'resume', 'isolate', 'rejoin'] },
-} as const satisfies Readonly<Record<string, { readonly flag: string; readonly can: readonly Action[] }>>;
+  containers: {
+    flag: '--containers',
+    can: ['kill', 'start', 'stop', 'pause', 'resume', 'isolate', 'rejoin'],
+    asRoot: ['mute', 'deafen'],
+  },
+} as const satisfies Readonly<Record<string, BuiltIn>>;
+
+type BuiltIn = {
+  readonly flag: string;
+  readonly can: readonly Action[];
+  /** What else, where the user is root on the machine of the nodes. */
+  readonly asRoot?: readonly Action[];
+};
 
 /** What a user may give so that a scenario can be played, when it cannot. @param can what is possible as it is */
 export function lackOf(scenario: Scenario, can: (action: Action) => boolean): string | undefined {
   const lacking = scenario.needs.filter((action) => !can(action));
   if (lacking.length === 0) return undefined;
   const flags = lacking.map((action) => `${flagOf(action)} '… {node} …'`);
-  const drivers = Object.values(builtIn)
-    .filter((driver) => lacking.every((action) => (driver.can as readonly Action[]).includes(action)))
-    .map(({ flag }) => flag);
+  const drivers = Object.values<BuiltIn>(builtIn).flatMap(({ flag, can: plainly, asRoot = [] }) => {
+    if (lacking.every((action) => plainly.includes(action))) return [flag];
+    const known = lacking.every((action) => plainly.includes(action) || asRoot.includes(action));
+    return known ? [`${flag} as root where the nodes run`] : [];
+  });
   const or = drivers.length === 0 ? '' : `, or ${drivers.join(', or ')}`;
   return `'${scenario.name}' needs ${flags.join(' and ')}${or}`;
 }
