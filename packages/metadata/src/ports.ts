@@ -30,11 +30,24 @@ export interface SessionObserver extends MetadataObserver {
   fenced(brokerEpoch: number, why: string): void;
 }
 
+/** Where a broker is reached by one of its listeners: other brokers always, clients unless `auto` says otherwise. */
 export type Endpoint = {
   readonly name: string;
   readonly host: string;
   readonly port: number;
   readonly securityProtocol: number;
+  /** null or left out: the host was given, and everybody is told it. */
+  readonly auto?: AutoAddresses | null;
+};
+
+/** Of a listener that names no host (`advertised.listeners=NAME://auto`): what a client may be told instead, by the way it came. */
+export type AutoAddresses = {
+  /** What the machine calls itself: brokers of one name that have an address in common are on one machine. */
+  readonly machine: string;
+  /** Its addresses on each network (`172.18.0.3/16`), without loopback. */
+  readonly networks: readonly string[];
+  /** Where it is reached from outside; null: nobody has said it. */
+  readonly outside: { readonly host: string; readonly port: number } | null;
 };
 
 export type BrokerRegistration = {

@@ -50,7 +50,7 @@ function broker(brokerId: number, rack: string | null): MetadataRecord {
     isMigratingZkBroker: false,
     incarnationId: ORDERS,
     brokerEpoch: brokerId,
-    endPoints: [{ name: 'PLAINTEXT', host: 'localhost', port: 9092, securityProtocol: 0 }],
+    endPoints: [{ name: 'PLAINTEXT', host: 'localhost', port: 9092, securityProtocol: 0, auto: null }],
     features: [],
     rack,
     fenced: false,

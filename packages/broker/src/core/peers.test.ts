@@ -8,6 +8,7 @@ function registered(brokerId: number, brokerEpoch: number, port: number): Metada
     host: `b${brokerId}.${name.toLowerCase()}`,
     port: port + at,
     securityProtocol: 0,
+    auto: null,
   }));
   return record('RegisterBrokerRecord', {
     brokerId,

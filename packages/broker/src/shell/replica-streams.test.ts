@@ -18,7 +18,7 @@ function registered(brokerId: number, brokerEpoch: number, port: number): Metada
     isMigratingZkBroker: false,
     incarnationId: 'IIIIIIIIIIIIIIIIIIIIIA',
     brokerEpoch,
-    endPoints: [{ name: 'PLAINTEXT', host: `b${brokerId}`, port, securityProtocol: 0 }],
+    endPoints: [{ name: 'PLAINTEXT', host: `b${brokerId}`, port, securityProtocol: 0, auto: null }],
     features: [],
     rack: null,
     fenced: false,

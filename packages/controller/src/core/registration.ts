@@ -66,7 +66,7 @@ function registrationRecord(
     isMigratingZkBroker: false,
     incarnationId: registration.incarnationId,
     brokerEpoch,
-    endPoints: registration.endpoints,
+    endPoints: registration.endpoints.map((endpoint) => ({ ...endpoint, auto: endpoint.auto ?? null })),
     features: registration.features.map(({ name, min, max }) => ({
       name,
       minSupportedVersion: min,

@@ -144,7 +144,7 @@ export function registrationRecordOf(broker: BrokerImage): RegisterBrokerRecord 
     isMigratingZkBroker: false,
     incarnationId: broker.incarnationId,
     brokerEpoch: broker.epoch,
-    endPoints: broker.endpoints,
+    endPoints: broker.endpoints.map((endpoint) => ({ ...endpoint, auto: endpoint.auto ?? null })),
     features: broker.features.map(({ name, min, max }) => ({
       name,
       minSupportedVersion: min,

@@ -56,7 +56,7 @@ function broker(brokerId: number, brokerEpoch: number, fenced = true): MetadataR
     isMigratingZkBroker: false,
     incarnationId: ORDERS,
     brokerEpoch,
-    endPoints: [{ name: 'PLAINTEXT', host: 'localhost', port: 9092, securityProtocol: 0 }],
+    endPoints: [{ name: 'PLAINTEXT', host: 'localhost', port: 9092, securityProtocol: 0, auto: null }],
     features: [{ name: 'metadata.version', minSupportedVersion: 7, maxSupportedVersion: 30 }],
     rack: 'a',
     fenced,

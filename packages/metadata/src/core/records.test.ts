@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import fc from 'fast-check';
 import { ErrorCode, PartitionRecord } from '@odradek/protocol';
 import { decodeRecord, encodeRecord, record } from './records.ts';
+import type { RecordOf } from './records.ts';
 
 test('records: framed byte for byte as Kafka frames them', () => {
   expect(encodeRecord(record('NoOpRecord', {})).toString('hex')).toBe('01140000');
@@ -38,6 +39,41 @@ test('records: what is encoded is decoded to the same', () => {
     fc.property(partition, (value) => {
       const written = record('PartitionRecord', value);
       expect(decodeRecord(encodeRecord(written))).toEqual({ ok: true, value: written });
+    }),
+  );
+});
+
+test('records: a listener that names no host keeps what its clients may be told, one that does is written as Kafka writes it', () => {
+  const uuid = 'AAAAAAAAAAEAAAAAAAAAAg';
+  const text = fc.string({ maxLength: 20 });
+  const port = fc.integer({ min: 0, max: 65_535 });
+  const auto = fc.record({
+    machine: text,
+    networks: fc.array(text, { maxLength: 4 }),
+    outside: fc.option(fc.record({ host: text, port }), { nil: null }),
+  });
+  const endpoint = fc.record({ name: text, host: text, port, securityProtocol: fc.nat(3) });
+  const registered = (endPoints: RecordOf<'RegisterBrokerRecord'>['value']['endPoints']) =>
+    record('RegisterBrokerRecord', {
+      brokerId: 1,
+      isMigratingZkBroker: false,
+      incarnationId: uuid,
+      brokerEpoch: 7,
+      endPoints,
+      features: [],
+      rack: null,
+      fenced: true,
+      inControlledShutdown: false,
+      logDirs: [uuid],
+      cordonedLogDirs: null,
+    });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(endpoint, fc.option(auto, { nil: null })), { maxLength: 3 }), (endpoints) => {
+      const written = registered(endpoints.map(([each, open]) => ({ ...each, auto: open })));
+      expect(decodeRecord(encodeRecord(written))).toEqual({ ok: true, value: written });
+      const plain = encodeRecord(registered(endpoints.map(([each]) => ({ ...each, auto: null }))));
+      const tags = endpoints.filter(([, open]) => open !== null).length;
+      expect(encodeRecord(written).length > plain.length).toBe(tags > 0);
     }),
   );
 });

@@ -190,25 +190,30 @@ describe('a registration', () => {
     expect(second.value).toEqual(duplicate);
   });
 
-  test.each([{}, { previousBrokerEpoch: 0 }, { previousBrokerEpoch: 41, rack: null }])(
-    'comes to the controller as it was said: %o',
-    async (more) => {
-      const rig = rigOf();
-      rig.cluster.elect(1);
-      const [one] = rig.controllers;
-      if (one === undefined) throw never();
-      const said = { ...registrationOf(rig), ...more };
-      let came: unknown;
-      one.registers = (registration) => {
-        came = registration;
-        return { ok: true, value: { brokerEpoch: 3 } };
-      };
-      const outcome = outcomeOf(rig.link().register(said, 60_000));
-      await rig.pass(100);
-      expect(came).toEqual(said);
-      expect(outcome.value).toEqual({ ok: true, value: { brokerEpoch: 3 } });
-    },
-  );
+  const open = { name: 'OPEN', host: '10.0.0.7', port: 9094, securityProtocol: 0 };
+  const auto = { machine: 'm', networks: ['10.0.0.7/24', 'fd00::7/64'], outside: null };
+  test.each([
+    {},
+    { previousBrokerEpoch: 0 },
+    { previousBrokerEpoch: 41, rack: null },
+    { endpoints: [{ ...open, auto }] },
+    { endpoints: [{ ...open, auto: { ...auto, networks: [], outside: { host: 'o', port: 65_535 } } }] },
+  ])('comes to the controller as it was said: %o', async (more) => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const [one] = rig.controllers;
+    if (one === undefined) throw never();
+    const said = { ...registrationOf(rig), ...more };
+    let came: unknown;
+    one.registers = (registration) => {
+      came = registration;
+      return { ok: true, value: { brokerEpoch: 3 } };
+    };
+    const outcome = outcomeOf(rig.link().register(said, 60_000));
+    await rig.pass(100);
+    expect(came).toEqual(said);
+    expect(outcome.value).toEqual({ ok: true, value: { brokerEpoch: 3 } });
+  });
 
   test('of a wrong kind is passed on at once', async () => {
     const rig = rigOf();

@@ -250,7 +250,8 @@ class Link implements OpenLink {
 
 function messageOf(registration: BrokerRegistration) {
   const { endpoints, features, logDirs, previousBrokerEpoch } = registration;
-  const lists = { endpoints: [...endpoints], features: [...features], logDirs: [...logDirs] };
+  const reached = endpoints.map((endpoint) => ({ ...endpoint, auto: endpoint.auto ?? null }));
+  const lists = { endpoints: reached, features: [...features], logDirs: [...logDirs] };
   const previous = { previousBrokerEpoch: previousBrokerEpoch ?? null };
   return { kind: 'register', registration: { ...registration, ...lists, ...previous } } as const;
 }

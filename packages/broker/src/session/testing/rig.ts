@@ -197,7 +197,7 @@ export function registrationOf(rig: Rig, brokerId = BROKER): BrokerRegistration 
     brokerId,
     clusterId: CLUSTER,
     incarnationId: randomUuid(rig.random),
-    endpoints: [{ name: 'PLAINTEXT', host: 'b', port: 9092, securityProtocol: 0 }],
+    endpoints: [{ name: 'PLAINTEXT', host: 'b', port: 9092, securityProtocol: 0, auto: null }],
     rack: 'r1',
     features: [{ name: 'metadata.version', min: 7, max: 27 }],
     logDirs: [randomUuid(rig.random)],

@@ -19,6 +19,16 @@ export const RegisterBrokerRecord = message({
         host: f.string('0+'),
         port: f.uint16('0+'),
         securityProtocol: f.int16('0+'),
+        // Not Kafka's: a listener that names no host. Readers that do not know the tag leave it out.
+        auto: f.struct(
+          {
+            machine: f.string('0+'),
+            networks: f.array('string', '0+'),
+            outside: f.struct({ host: f.string('0+'), port: f.uint16('0+') }, '0+', { nullable: '0+', default: null }),
+          },
+          '0+',
+          { nullable: '0+', default: null, tag: 10_000, tagged: '0+' },
+        ),
       },
       '0+',
     ),

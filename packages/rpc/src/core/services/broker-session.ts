@@ -4,12 +4,23 @@ import type { Infer } from '../schema.ts';
 import { serviceOf } from '../service.ts';
 import { Answer, Ask, Refused } from './common.ts';
 
+const OutsideAddress = message('OutsideAddress', { host: field.text(1), port: field.sint32(2) });
+/** What clients of a listener that names no host are told, by the way they came. */
+const AutoAddresses = message('AutoAddresses', {
+  machine: field.text(1),
+  /** Its addresses on each network (172.18.0.3/16), without loopback. */
+  networks: field.texts(2),
+  /** null: nobody has said where it is reached from outside. */
+  outside: field.nullableNested(3, OutsideAddress),
+});
 const Endpoint = message('Endpoint', {
   name: field.text(1),
   host: field.text(2),
   port: field.sint32(3),
   /** Kafka's id: 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL. */
   securityProtocol: field.sint32(4),
+  /** null: the host was given, and everybody is told it. */
+  auto: field.nullableNested(5, AutoAddresses),
 });
 const SupportedFeature = message('SupportedFeature', {
   name: field.text(1),
