@@ -55,6 +55,8 @@ export type Spec = {
     | 'throttledReplicas'
     | 'resetPolicy'
     | 'listeners'
+    | 'outsideAddresses'
+    | 'networks'
     | 'protocolMap'
     | 'ipLimits'
     | 'codecNumber'

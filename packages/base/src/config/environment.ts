@@ -32,6 +32,9 @@ export function propertyNameOf(variable: string): string {
     .replaceAll('..', '_');
 }
 
+/** Of Kafka, where none is given. */
+const DEFAULT_PORT = 9092;
+
 export type FromEnvironment = {
   readonly properties: readonly (Property & { readonly variable: string })[];
   readonly problems: readonly string[];
@@ -53,12 +56,19 @@ export function readEnvironment(environment: Environment): FromEnvironment {
   return { properties, problems, clusterId: clusterId === '' ? undefined : clusterId };
 }
 
-/** The image listens where it advertises, on every IPv4 address, when only advertised listeners are given. */
+/**
+ * The image listens where it advertises, on every IPv4 address, when only advertised listeners are given. An address that depends on the
+ * way by which a client comes (`auto`) takes every address of both families.
+ */
 function withListeners(environment: Environment): Environment {
   const advertised = environment['KAFKA_ADVERTISED_LISTENERS'] ?? '';
   const given = environment['KAFKA_LISTENERS'] ?? '';
   if (given !== '' || advertised === '' || environment['KAFKA_PROCESS_ROLES'] === 'controller') return environment;
-  return { ...environment, KAFKA_LISTENERS: advertised.replaceAll(/:\/\/[^:]*:/g, '://0.0.0.0:') };
+  const listeners = advertised
+    .replaceAll(/:\/\/auto(?=\s*(,|$))/gi, `://:${DEFAULT_PORT}`)
+    .replaceAll(/:\/\/auto:/gi, '://:')
+    .replaceAll(/:\/\/[^:]+:/g, '://0.0.0.0:');
+  return { ...environment, KAFKA_LISTENERS: listeners };
 }
 
 function byName([left]: [string, unknown], [right]: [string, unknown]): number {

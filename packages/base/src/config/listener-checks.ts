@@ -1,5 +1,5 @@
 /** Listeners: which of them belong to which role, what is told of them, and whether they can be bound side by side. */
-import { formatListener, parseListeners, parseProtocolMap } from './listeners.ts';
+import { AUTO_HOST, formatListener, parseListeners, parseOutside, parseProtocolMap } from './listeners.ts';
 import type { ListenerAddress, SecurityProtocol } from './listeners.ts';
 import type { NodeConfig } from './node-config.ts';
 
@@ -17,6 +17,11 @@ export function checkListeners(config: NodeConfig, told: Told): void {
   if (!bound.ok || !advertised.ok || !map.ok) return; // told with the single values
   const given: Given = { bound: bound.listeners, advertised: advertised.listeners, map: map.map };
   const { problems } = told;
+  for (const listener of bound.listeners.filter(({ host }) => host === AUTO_HOST)) {
+    problems.push(
+      `listeners: ${listener.name}://${AUTO_HOST} is no address to listen on: auto belongs to advertised.listeners, here leave the host empty`,
+    );
+  }
   checkProtocols(config, given, problems);
   checkCollisions(config, given.bound, problems);
   if (config.hasRole('controller')) checkControllerListeners(config, given, problems);
@@ -28,6 +33,7 @@ export function checkListeners(config: NodeConfig, told: Told): void {
     return;
   }
   checkAdvertised(config, given, told);
+  checkOutside(config, given, told);
   if (config.hasRole('broker')) checkInterBroker(config, given.bound, problems);
 }
 
@@ -148,6 +154,28 @@ function checkAdvertised(config: NodeConfig, { bound, advertised }: Given, { pro
   if (config.hasRole('broker') && isMissing) {
     problems.push(`advertised.listeners: ${between} is missing, which other brokers use (inter.broker.listener.name)`);
   }
+}
+
+/** Outside addresses count for listeners that are advertised as `auto` (or without a host). */
+function checkOutside(config: NodeConfig, { bound }: Given, { problems, warnings }: Told): void {
+  const texts = config.get('odradek.advertised.outside');
+  if (texts.length === 0 || !config.hasRole('broker')) return;
+  const open = config.advertisedListeners.filter(({ host }) => host === '').map(({ name }) => name);
+  const addresses = texts.flatMap((text) => parseOutside(text) ?? []);
+  for (const { listener } of addresses) {
+    if (listener !== null && !bound.some(({ name }) => name === listener)) {
+      problems.push(`odradek.advertised.outside: ${listener} is not among listeners`);
+    } else if (listener === null ? open.length === 0 : !open.includes(listener)) {
+      warnings.push(
+        `odradek.advertised.outside = ${texts.join(',')}: it counts for listeners that are advertised as auto, and ` +
+          `${listener === null ? 'none is' : `${listener} is not`}`,
+      );
+    }
+  }
+  const listeners = addresses.map(({ listener }) => listener);
+  const twice = listeners.find((name, at) => listeners.indexOf(name) !== at);
+  if (twice !== undefined)
+    problems.push(`odradek.advertised.outside names ${twice ?? 'an address for all listeners'} twice: keep one`);
 }
 
 function checkInterBroker(config: NodeConfig, bound: readonly ListenerAddress[], problems: string[]): void {

@@ -5,8 +5,8 @@ import type { Value, ValueOf } from './declare.ts';
 import type { groupKeys } from './group.ts';
 import { groupTable, noOverrides, resolveBroker, resolveOverride, topicTable } from './layers.ts';
 import type { Layers, Overrides } from './layers.ts';
-import { formatListener, parseListeners, parseProtocolMap } from './listeners.ts';
-import type { ListenerAddress, SecurityProtocol } from './listeners.ts';
+import { AUTO_HOST, formatListener, parseListeners, parseOutside, parseProtocolMap } from './listeners.ts';
+import type { ListenerAddress, OutsideAddress, SecurityProtocol } from './listeners.ts';
 import { parseServer, parseVoter } from './quorum.ts';
 import type { QuorumView } from './quorum.ts';
 import type { topicKeys } from './topic.ts';
@@ -107,12 +107,19 @@ export class NodeConfig {
     return this.#listeners(this.get('listeners')).filter(({ name }) => this.isControllerListener(name));
   }
 
-  /** What clients are told, by listener name; an empty host means that of the connection or this machine's name. */
+  /** What clients are told, by listener name; an empty host (`auto`, or none) means that it depends on the way by which one came. */
   get advertisedListeners(): readonly Listener[] {
-    const told = this.#listeners(this.get('advertised.listeners'));
-    return told
-      .filter(({ name }) => !this.isControllerListener(name))
-      .map((listener) => (listener.host === '0.0.0.0' ? { ...listener, host: '' } : listener));
+    return this.#advertised().filter(({ name }) => !this.isControllerListener(name));
+  }
+
+  /** Where this node is reached from outside by a listener that is advertised as `auto`; undefined: nobody has said it. */
+  outsideOf(listener: string): OutsideAddress | undefined {
+    const told = this.get('odradek.advertised.outside').map((text) => {
+      const address = parseOutside(text);
+      assert(address !== undefined, 'outside addresses were checked before', { text });
+      return address;
+    });
+    return told.find((each) => each.listener === listener) ?? told.find((each) => each.listener === null);
   }
 
   /**
@@ -120,7 +127,7 @@ export class NodeConfig {
    * `listeners` (an empty host: this machine's name).
    */
   get advertisedControllerListeners(): readonly Listener[] {
-    const told = this.#listeners(this.get('advertised.listeners'));
+    const told = this.#advertised();
     return this.controllerListeners.map((bound) => told.find(({ name }) => name === bound.name) ?? bound);
   }
 
@@ -150,6 +157,13 @@ export class NodeConfig {
     if (named !== null) return named.toUpperCase();
     const protocol = this.get('security.inter.broker.protocol');
     return this.brokerListeners.find(({ securityProtocol }) => securityProtocol === protocol)?.name ?? protocol;
+  }
+
+  /** Hosts that name no machine are empty. */
+  #advertised(): Listener[] {
+    return this.#listeners(this.get('advertised.listeners')).map((listener) =>
+      listener.host === AUTO_HOST || listener.host === '0.0.0.0' ? { ...listener, host: '' } : listener,
+    );
   }
 
   #listeners(entries: readonly string[]): Listener[] {

@@ -1,7 +1,8 @@
 /** One key's value: from text, to text, and what is allowed, in words. */
 import type { Spec, Value } from './declare.ts';
 import { INT_MAX, LONG_MAX, LONG_MAX_TEXT, RACK_AWARE_REPLICA_SELECTOR } from './declare.ts';
-import { parseListeners, parseProtocolMap } from './listeners.ts';
+import { parseNetwork } from '../ip.ts';
+import { parseListeners, parseOutside, parseProtocolMap } from './listeners.ts';
 
 export type Parsed = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly allowed: string };
 
@@ -92,6 +93,10 @@ function wellFormed({ form }: Spec, value: Value): boolean {
     }
     case 'listeners':
       return isList(value) && parseListeners(value).ok;
+    case 'outsideAddresses':
+      return isList(value) && value.every((entry) => parseOutside(entry) !== undefined);
+    case 'networks':
+      return isList(value) && value.every((entry) => parseNetwork(entry) !== undefined);
     case 'protocolMap':
       return parseProtocolMap(String(value)).ok;
     case 'ipLimits':
@@ -145,6 +150,8 @@ const formTexts: Readonly<Record<NonNullable<Spec['form']>, string>> = {
   throttledReplicas: '* or a list of partition:broker pairs, such as 0:1,1:2',
   resetPolicy: 'latest, earliest or by_duration:PnDTnHnMn.nS',
   listeners: 'a list of NAME://host:port with distinct names, ports from 0 to 65535',
+  outsideAddresses: 'a list of host, host:port, NAME://host or NAME://host:port',
+  networks: 'a list of networks such as 10.0.0.0/8 or fd00::/8',
   protocolMap: 'a list of NAME:PROTOCOL, protocols being PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL',
   ipLimits: 'a list of address:count',
   codecNumber: '0 (none), 1 (gzip), 2 (snappy), 3 (lz4) or 4 (zstd)',

@@ -2,6 +2,25 @@
 import { key } from '../declare.ts';
 
 export const odradekKeys = {
+  'odradek.advertised.outside': key({
+    type: 'list',
+    default: [],
+    form: 'outsideAddresses',
+    importance: 'high',
+    doc:
+      'Where clients from outside reach this node, for listeners that are advertised as auto: host, host:port, or NAME://host:port for one ' +
+      "listener. Without a port it is the listener's. Not set: those that come through a published port of a container are told " +
+      'localhost, others the address that they have connected to.',
+  }),
+  'odradek.advertised.inside.networks': key({
+    type: 'list',
+    default: [],
+    form: 'networks',
+    importance: 'low',
+    doc:
+      'Networks beside those that this node is on (10.244.0.0/16, fd00::/8) whose clients reach the nodes directly: listeners that are ' +
+      'advertised as auto tell them the addresses inside. For networks that are routed, such as that of all pods in Kubernetes.',
+  }),
   'odradek.http.port': key({
     type: 'int',
     default: 9_644,
