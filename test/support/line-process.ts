@@ -28,6 +28,12 @@ export class LineProcess implements AsyncDisposable {
     this.#child.stdin?.write(`${line}\n`);
   }
 
+  /** As Ctrl-C does, to all of it; resolves when all of it has ended, however. */
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    if (this.#child.pid !== undefined) process.kill(-this.#child.pid, signal);
+    await this.#ended;
+  }
+
   /** Ends its input and waits until it has done what it was told. @throws when it fails */
   async finish(): Promise<void> {
     this.#child.stdin?.end();
