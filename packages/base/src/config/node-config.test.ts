@@ -82,3 +82,15 @@ test('node config: a port that was left open is the one that was bound', () => {
   expect(config.advertisedListeners.map(({ port }) => port)).toEqual([2]);
   expect(config.get('num.partitions')).toBe(7);
 });
+
+test('node config: a controller that is told to advertise what only brokers have gets its ports all the same', () => {
+  const controller = withProperties({
+    'process.roles': 'controller',
+    listeners: 'CONTROLLER://:0',
+    'advertised.listeners': 'PLAINTEXT://localhost:9092',
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT',
+  }).withPorts([{ name: 'CONTROLLER', port: 9093 }]);
+  expect(controller.controllerListeners.map(({ port }) => port)).toEqual([9093]);
+  expect(controller.advertisedListeners).toEqual([]);
+});

@@ -58,7 +58,7 @@ export class NodeConfig {
     const properties = new Map(this.layers.staticBroker);
     for (const key of ['listeners', 'advertised.listeners'] as const) {
       if (!properties.has(key) && key !== 'listeners') continue;
-      const listeners = this.#listeners(this.get(key)).map((listener) => {
+      const listeners = this.#addresses(this.get(key)).map((listener) => {
         const port = listener.port === 0 ? bound.find(({ name }) => name === listener.name)?.port : undefined;
         return formatListener(port === undefined ? listener : { ...listener, port });
       });
@@ -159,18 +159,29 @@ export class NodeConfig {
     return this.brokerListeners.find(({ securityProtocol }) => securityProtocol === protocol)?.name ?? protocol;
   }
 
-  /** Hosts that name no machine are empty. */
+  /** Hosts that name no machine are empty. What is of a role that this node does not have is left out, and may have no protocol. */
   #advertised(): Listener[] {
-    return this.#listeners(this.get('advertised.listeners')).map((listener) =>
+    const bound = new Set(this.#addresses(this.get('listeners')).map(({ name }) => name));
+    const told = this.#addresses(this.get('advertised.listeners')).filter(({ name }) => bound.has(name));
+    return this.#secured(told).map((listener) =>
       listener.host === AUTO_HOST || listener.host === '0.0.0.0' ? { ...listener, host: '' } : listener,
     );
   }
 
   #listeners(entries: readonly string[]): Listener[] {
+    return this.#secured(this.#addresses(entries));
+  }
+
+  #addresses(entries: readonly string[]): readonly ListenerAddress[] {
     const parsed = parseListeners(entries);
+    assert(parsed.ok, 'listeners were checked before', { entries });
+    return parsed.listeners;
+  }
+
+  #secured(listeners: readonly ListenerAddress[]): Listener[] {
     const map = parseProtocolMap(this.get('listener.security.protocol.map'));
-    assert(parsed.ok && map.ok, 'listeners were checked before', { entries });
-    return parsed.listeners.map((listener) => ({
+    assert(map.ok, 'listeners were checked before', { listeners });
+    return listeners.map((listener) => ({
       ...listener,
       securityProtocol:
         map.map.get(listener.name) ?? (this.isControllerListener(listener.name) ? 'PLAINTEXT' : unmapped(listener)),
