@@ -16,6 +16,24 @@ test('a virtual clock: runs with the machine, and goes on from where it was move
   expect([clock.nowMs() - wallMs, clock.monotonicMs() - fromMs]).toEqual([7 * DAY_MS + 500, 7 * DAY_MS + 500]);
 });
 
+test('a virtual clock: the time of day moves by all that was advanced, though the machine tells it in whole milliseconds', async () => {
+  let sinceStartMs = 123.9;
+  const sim = new SimClock();
+  const machine = {
+    nowMs: () => Math.floor(1_700_000_000_000.4 + sinceStartMs),
+    monotonicMs: () => sinceStartMs,
+    after: sim.after.bind(sim),
+  };
+  const clock = new VirtualClock(machine);
+  for (let round = 0; round < 20; round += 1) {
+    const before = clock.nowMs();
+    clock.after(DAY_MS, () => (sinceStartMs += 0.3));
+    await clock.advance('7d');
+    expect(clock.nowMs() - before).toBeGreaterThanOrEqual(7 * DAY_MS);
+    sinceStartMs += 0.37;
+  }
+});
+
 test('a virtual clock: without an advance, timers fire with the machine, once, in the order of their times', async () => {
   const machine = new SimClock();
   const clock = new VirtualClock(machine);

@@ -28,6 +28,8 @@ const TURNS_MAX = 1_000;
 
 export class VirtualClock implements Clock, TestClock {
   readonly #real: Clock;
+  /** The time of day at which monotonic time began: both go ahead by the same, to the millisecond. */
+  readonly #epochMs: number;
   /** Latest first, so that the next one is taken off the end. */
   readonly #timers: Timer[] = [];
   #order = 0;
@@ -42,11 +44,11 @@ export class VirtualClock implements Clock, TestClock {
 
   constructor(real: Clock) {
     this.#real = real;
+    this.#epochMs = real.nowMs() - real.monotonicMs();
   }
 
   nowMs(): number {
-    const ahead = this.#heldMs === undefined ? this.#aheadMs : this.#heldMs - this.#real.monotonicMs();
-    return Math.floor(this.#real.nowMs() + ahead);
+    return Math.floor(this.#epochMs + this.monotonicMs());
   }
 
   monotonicMs(): number {
