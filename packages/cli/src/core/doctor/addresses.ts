@@ -1,0 +1,262 @@
+/** Whether clients get where they are sent: the names they begin with, and the addresses that brokers advertise. */
+import { showAddress } from '../options.ts';
+import type { Check, Seen } from './check.ts';
+import type { BrokerFacts, Dialled, Facts, Met, Place } from './facts.ts';
+
+/** Everywhere that a client may be sent from here, with how to speak of it. */
+type Told = { readonly place: Place; readonly name: string; readonly broker: BrokerFacts | undefined };
+
+function everyPlace({ bootstrap, brokers }: Facts): Told[] {
+  return [
+    ...bootstrap.map((place) => ({ place, name: `the bootstrap address ${showAddress(place)}`, broker: undefined })),
+    ...brokers.map((broker) => ({ place: broker.place, name: advertised(broker), broker })),
+  ];
+}
+
+function advertised({ id, place }: BrokerFacts): string {
+  return `broker ${id}, advertised as ${showAddress(place)},`;
+}
+
+const isKafka = ({ met }: Dialled): boolean => met.kind === 'kafka';
+/** Someone is there, but nobody whom a client without TLS and SASL can speak with. */
+const isWrong = ({ met }: Dialled): boolean => met.kind !== 'kafka' && met.kind !== 'unreached';
+const isUnreached = ({ met }: Dialled): boolean => met.kind === 'unreached';
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.') || host.endsWith('.localhost');
+}
+
+function causeOf({ met }: Dialled): string {
+  return met.kind === 'unreached' ? met.cause : met.kind;
+}
+
+const causes: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ETIMEDOUT: 'nothing answers: a firewall drops it, or the address is of another network',
+  EHOSTUNREACH: 'there is no way to that host',
+  ENETUNREACH: 'there is no way to that network',
+};
+
+function why(cause: string): string {
+  return `${cause}${causes[cause] === undefined ? '' : `: ${causes[cause]}`}`;
+}
+
+const BOOTSTRAP_TODO =
+  'check that the broker runs, its port, and that its listener is bound to more than its own loopback';
+
+const listenersTodo = (id: number): string =>
+  `set advertised.listeners of broker ${id} to an address that clients here reach (containers: one listener for the ` +
+  'inside and one for the host, or PLAINTEXT://auto where the broker is Odradek), and look whether its port is published';
+
+function unknownNames(isAdvertised: boolean, todo: string): Check['find'] {
+  return (facts) =>
+    everyPlace(facts).flatMap(({ place, name, broker }) =>
+      place.unresolved !== undefined && (broker !== undefined) === isAdvertised
+        ? [{ what: `${name} has a name that this machine cannot look up (${place.unresolved})`, todo }]
+        : [],
+    );
+}
+
+/** A fenced broker is told of for itself. */
+function unreached(isAdvertised: boolean): Check['find'] {
+  return (facts) =>
+    everyPlace(facts)
+      .filter(({ broker }) => (broker !== undefined) === isAdvertised && broker?.isFenced !== true)
+      .flatMap(({ place: { dialled }, name, broker }): Seen[] => {
+        if (dialled.length === 0 || !dialled.every(isUnreached)) return [];
+        const ips = dialled.map((each) => `${each.ip} (${why(causeOf(each))})`).join(', ');
+        const todo = broker === undefined ? BOOTSTRAP_TODO : listenersTodo(broker.id);
+        return [{ what: `${name} cannot be reached from here: ${ips}`, todo }];
+      });
+}
+
+function oneFamily(facts: Facts): Seen[] {
+  return everyPlace(facts).flatMap(({ place, name }): Seen[] => {
+    const good = place.dialled.filter(isKafka);
+    const bad = place.dialled.filter((each) => !isKafka(each));
+    if (good.length === 0 || bad.length === 0) return [];
+    const todo =
+      `let the broker listen at every address of that name, or use ${good.map(({ ip }) => ip).join(' or ')} in its place: ` +
+      'clients that take the first address and no other fail, the rest connect later';
+    const told = bad.map((each) => `${each.ip} does not (${why(causeOf(each))})`).join(', ');
+    return [{ what: `${name} answers at ${good.map(({ ip }) => ip).join(', ')}, but ${told}`, todo }];
+  });
+}
+
+/** A finding for everywhere that someone of another kind was met. */
+function wrong<K extends Met['kind']>(
+  kind: K,
+  tell: (met: Extract<Met, { kind: K }>) => Omit<Seen, 'of'>,
+): Check['find'] {
+  return (facts) =>
+    everyPlace(facts).flatMap(({ place, name }): Seen[] => {
+      const found = place.dialled.find((each) => isWrong(each) && each.met.kind === kind);
+      if (found === undefined) return [];
+      const { what, todo } = tell(found.met as Extract<Met, { kind: K }>);
+      return [{ what: `${name} ${what}`, todo }];
+    });
+}
+
+function otherCluster(isAdvertised: boolean): Check['find'] {
+  return (facts) =>
+    everyPlace(facts)
+      .filter(({ broker }) => (broker !== undefined) === isAdvertised)
+      .flatMap(({ place, name }): Seen[] => {
+        const strangers = place.dialled.flatMap(({ met }) => (met.kind === 'kafka' ? [met.clusterId] : []));
+        const stranger = strangers.find((id) => id !== undefined && id !== facts.clusterId);
+        if (stranger === undefined || facts.clusterId === undefined) return [];
+        const what = `${name} leads to cluster ${stranger}, and the others are of cluster ${facts.clusterId}`;
+        const todo = isAdvertised
+          ? 'give each cluster addresses and ports of its own: records would go to the wrong one'
+          : 'name brokers of one cluster only in the bootstrap list';
+        return [{ what, todo }];
+      });
+}
+
+function otherBroker(facts: Facts): Seen[] {
+  return facts.brokers.flatMap((broker): Seen[] => {
+    const found = broker.place.dialled.flatMap(({ met }) => (met.kind === 'kafka' ? [met.brokerId] : []));
+    const other = found.find((id) => id !== undefined && id !== broker.id);
+    if (other === undefined) return [];
+    return [{ what: `${advertised(broker)} is where broker ${other} answers`, todo: listenersTodo(broker.id) }];
+  });
+}
+
+function shared({ brokers }: Facts): Seen[] {
+  const byAddress = new Map<string, number[]>();
+  for (const { id, place } of brokers) {
+    byAddress.set(showAddress(place), [...(byAddress.get(showAddress(place)) ?? []), id]);
+  }
+  return [...byAddress]
+    .filter(([, ids]) => ids.length > 1)
+    .map(([address, ids]) => ({
+      what: `brokers ${ids.join(', ')} are all advertised as ${address}: clients cannot tell them apart`,
+      todo: 'give each broker an address or a port of its own in advertised.listeners',
+    }));
+}
+
+function loopback({ bootstrap, brokers }: Facts): Seen[] {
+  const cameFromAfar = bootstrap.some((place) => place.dialled.some((each) => isKafka(each) && !isLoopback(each.ip)));
+  if (!cameFromAfar) return [];
+  return brokers
+    .filter(({ place }) => isLoopback(place.host))
+    .map((broker) => ({
+      what: `${advertised(broker)} sends every client to the client's own machine`,
+      todo: listenersTodo(broker.id),
+    }));
+}
+
+function wildcard({ brokers }: Facts): Seen[] {
+  return brokers
+    .filter(({ place }) => place.host === '0.0.0.0' || place.host === '::')
+    .map((broker) => ({
+      what: `${advertised(broker)} names no machine: that address means "everywhere" to who listens and nothing to who connects`,
+      todo: listenersTodo(broker.id),
+    }));
+}
+
+function fenced({ brokers }: Facts): Seen[] {
+  return brokers
+    .filter(({ isFenced }) => isFenced)
+    .map(({ id }) => ({
+      what: `broker ${id} is registered but fenced: it serves nobody`,
+      todo:
+        `look whether broker ${id} runs and reaches the active controller (its log says why it is fenced); if it is gone for good, ` +
+        `move its replicas (odradek reassign) and then: odradek cluster unregister --id ${id}`,
+    }));
+}
+
+const area = 'addresses';
+
+export const addressChecks: readonly Check[] = [
+  {
+    kind: 'bootstrap-name-unknown',
+    area,
+    severity: 'error',
+    find: unknownNames(false, 'check the spelling, /etc/hosts and the DNS of this machine'),
+  },
+  {
+    kind: 'bootstrap-unreached',
+    area,
+    severity: 'error',
+    find: unreached(false),
+  },
+  {
+    kind: 'advertised-name-unknown',
+    area,
+    severity: 'error',
+    find: unknownNames(
+      true,
+      'clients connect to the name that the broker advertises, whatever they were given: set advertised.listeners to a name that is ' +
+        'known here, or let this machine know the name',
+    ),
+  },
+  {
+    kind: 'advertised-unreached',
+    area,
+    severity: 'error',
+    find: unreached(true),
+  },
+  { kind: 'one-address-of-several', area, severity: 'warning', find: oneFamily },
+  {
+    kind: 'tls-there',
+    area,
+    severity: 'error',
+    find: wrong('tls', () => ({
+      what: 'speaks TLS there, and was spoken to without',
+      todo: 'use a PLAINTEXT listener, or set security.protocol=SSL (or SASL_SSL) in clients that can; this command connects without TLS only',
+    })),
+  },
+  {
+    kind: 'http-there',
+    area,
+    severity: 'error',
+    find: wrong('http', () => ({
+      what: 'is an HTTP server, not a Kafka listener',
+      todo: "take the port of a listener (listeners of the broker's configuration), not that of metrics, a REST proxy, a registry or a console",
+    })),
+  },
+  {
+    kind: 'sasl-there',
+    area,
+    severity: 'error',
+    find: wrong('sasl', ({ mechanisms }) => ({
+      what: `answers only to clients that authenticate (${mechanisms.length === 0 ? 'SASL' : `SASL ${mechanisms.join(', ')}`})`,
+      todo: 'use a PLAINTEXT listener for this command, and set security.protocol=SASL_PLAINTEXT and sasl.* in clients',
+    })),
+  },
+  {
+    kind: 'controller-there',
+    area,
+    severity: 'error',
+    find: wrong('controller', () => ({
+      what: "is a controller's listener: clients are served by brokers only",
+      todo: "take the port of a broker's listener, not the one that controller.listener.names names",
+    })),
+  },
+  {
+    kind: 'silence-there',
+    area,
+    severity: 'error',
+    find: wrong('silent', () => ({
+      what: 'takes connections and does not answer',
+      todo: 'look whether the broker hangs (its log, its processor time), or whether something else has that port: a proxy without a backend?',
+    })),
+  },
+  {
+    kind: 'stranger-there',
+    area,
+    severity: 'error',
+    find: wrong('foreign', ({ firstBytes }) => ({
+      what: `does not speak Kafka: its answer begins with ${firstBytes}`,
+      todo: 'take the port of a listener; something else listens there',
+    })),
+  },
+  { kind: 'bootstrap-other-cluster', area, severity: 'error', find: otherCluster(false) },
+  { kind: 'advertised-other-cluster', area, severity: 'error', find: otherCluster(true) },
+  { kind: 'advertised-other-broker', area, severity: 'error', find: otherBroker },
+  { kind: 'advertised-shared', area, severity: 'error', find: shared },
+  { kind: 'advertised-loopback', area, severity: 'error', find: loopback },
+  { kind: 'advertised-wildcard', area, severity: 'error', find: wildcard },
+  { kind: 'broker-fenced', area, severity: 'error', find: fenced },
+];

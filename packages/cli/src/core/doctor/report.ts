@@ -1,0 +1,107 @@
+/** All checks over all facts, and what a person and a script read of it. */
+import type { Painter } from '../groups/table.ts';
+import { tame } from '../tame.ts';
+import { addressChecks } from './addresses.ts';
+import type { Check, Finding, Severity } from './check.ts';
+import { counted } from './check.ts';
+import { clockChecks } from './clocks.ts';
+import { configChecks } from './configs.ts';
+import { diskChecks } from './disks.ts';
+import { areas, type Area, type Facts, type Untold } from './facts.ts';
+import { groupChecks } from './groups.ts';
+import { partitionChecks } from './partitions.ts';
+import { quorumChecks } from './quorum.ts';
+import { versionChecks } from './versions.ts';
+
+export const checks: readonly Check[] = [
+  ...addressChecks,
+  ...quorumChecks,
+  ...partitionChecks,
+  ...diskChecks,
+  ...clockChecks,
+  ...configChecks,
+  ...versionChecks,
+  ...groupChecks,
+];
+
+export type Report = {
+  readonly clusterId: string | undefined;
+  readonly verdict: 'sound' | 'worth a look' | 'ill';
+  readonly counts: Readonly<Record<Severity, number>>;
+  /** The worst first. */
+  readonly findings: readonly Finding[];
+  /** A sentence an area, of what was looked at. */
+  readonly looked: Readonly<Record<Area, string>>;
+  /** What could not be looked at: nothing is known of it, good or bad. */
+  readonly untold: readonly Untold[];
+};
+
+const order: Readonly<Record<Severity, number>> = { error: 0, warning: 1, note: 2 };
+
+export function examine(facts: Facts): Report {
+  const findings = checks
+    .flatMap(({ find, ...check }) => find(facts).map((seen): Finding => ({ ...check, ...seen })))
+    .toSorted((left, right) => order[left.severity] - order[right.severity]);
+  const count = (severity: Severity): number => findings.filter((each) => each.severity === severity).length;
+  const counts = { error: count('error'), warning: count('warning'), note: count('note') };
+  const verdict = counts.error > 0 ? 'ill' : counts.warning > 0 ? 'worth a look' : 'sound';
+  return { clusterId: facts.clusterId, verdict, counts, findings, looked: lookedAt(facts), untold: facts.untold };
+}
+
+function lookedAt(facts: Facts): Record<Area, string> {
+  const { bootstrap, brokers, quorum, topics, clocks, groups } = facts;
+  const partitions = topics.reduce((sum, topic) => sum + topic.partitions.length, 0);
+  const dialled = [...bootstrap, ...brokers.map(({ place }) => place)].reduce(
+    (sum, each) => sum + each.dialled.length,
+    0,
+  );
+  const dirs = brokers.reduce((sum, { logDirs }) => sum + (logDirs?.length ?? 0), 0);
+  const voters = quorum?.replicas.filter(({ isVoter }) => isVoter).length ?? 0;
+  const configured = brokers.filter(({ configs }) => configs !== undefined).length;
+  const versioned = brokers.filter(({ apis }) => apis !== undefined).length;
+  return {
+    addresses: `${counted(dialled, 'address', 'addresses')} dialled, ${counted(brokers.length, 'broker')}`.replace(
+      'addresss',
+      'addresses',
+    ),
+    quorum:
+      quorum === undefined
+        ? 'not told'
+        : `controller ${quorum.leaderId} leads at epoch ${quorum.epoch}, ${counted(voters, 'voter')}`,
+    partitions: `${counted(partitions, 'partition')} of ${counted(topics.length, 'topic')}`,
+    disks: dirs === 0 ? 'none told' : counted(dirs, 'directory', 'directories'),
+    clocks: clocks.length === 0 ? 'none told' : clocks.map(({ node }) => node).join(', '),
+    configs: `of ${counted(configured, 'broker')} and ${counted(topics.length, 'topic')}`,
+    versions: `of ${counted(versioned, 'broker')}`,
+    groups: counted(groups.length, 'group'),
+  };
+}
+
+const marks: Readonly<Record<Severity, string>> = { error: 'ERROR', warning: 'WARN', note: 'note' };
+const styles = { error: 'red', warning: 'yellow', note: 'dim' } as const;
+
+/** Findings first, then a line for each area that has none. */
+export function reportLines(report: Report, paint: Painter): string[] {
+  const lines: string[] = [];
+  for (const { severity, area, what, todo, kind } of report.findings) {
+    const mark = paint(styles[severity], marks[severity].padEnd(5));
+    lines.push(`${mark} ${area}: ${tame(what)} ${paint('dim', `[${kind}]`)}`, `      → ${tame(todo)}`);
+  }
+  if (lines.length > 0) lines.push('');
+  const ill = new Set(report.findings.map(({ area }) => area));
+  const dark = new Set(report.untold.map(({ area }) => area));
+  for (const area of areas) {
+    if (!ill.has(area) && !dark.has(area))
+      lines.push(`${paint('green', 'ok   ')} ${area}: ${tame(report.looked[area])}`);
+  }
+  for (const { area, what, why } of report.untold) {
+    lines.push(`${paint('yellow', '?    ')} ${area}: ${tame(what)} was not looked at: ${tame(why)}`);
+  }
+  return [...lines, '', verdictLine(report)];
+}
+
+function verdictLine({ clusterId, verdict, counts }: Report): string {
+  const of = clusterId === undefined ? 'no cluster was reached' : `cluster ${tame(clusterId)} is ${verdict}`;
+  const told = [counted(counts.error, 'error'), counted(counts.warning, 'warning'), counted(counts.note, 'note')];
+  return `${of}: ${told.join(', ')}`;
+}
