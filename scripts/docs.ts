@@ -7,9 +7,13 @@ import { join } from 'node:path';
 import { config, metricCatalogue, panelGroups } from '@odradek/base';
 import { advertisedApis, advertisedControllerApis } from '@odradek/broker';
 import { apis, errors } from '@odradek/protocol';
+import { treeOf } from '../packages/cli/src/commands/tree.ts';
+import { manualPage } from '../packages/cli/src/core/manual/markdown.ts';
+import { wholeProgram } from '../packages/cli/src/program.ts';
 import { dashboardDocument } from './grafana.ts';
 
 const root = new URL('..', import.meta.url).pathname;
+const commands = treeOf(await wholeProgram());
 
 export type Document = { readonly path: string; readonly text: string };
 
@@ -19,6 +23,7 @@ export function documents(): Document[] {
     { path: 'docs/APIS.md', text: apisDocument() },
     { path: 'docs/ERRORS.md', text: errorsDocument() },
     { path: 'docs/METRICS.md', text: metricsDocument() },
+    { path: 'docs/cli.md', text: commandsDocument() },
     { path: 'deploy/compose/grafana/odradek.json', text: dashboardDocument() },
   ];
 }
@@ -175,6 +180,14 @@ function metricsDocument(): string {
 function metricRow([name, row]: [string, (typeof metricCatalogue)[keyof typeof metricCatalogue]]): string[] {
   const labels = row.labels.map((label) => `\`${label}\``).join(', ');
   return [`\`${name}\``, row.kind, labels, row.help, row.kafka === '' ? '' : `\`${row.kafka}\``];
+}
+
+function commandsDocument(): string {
+  const about =
+    'The `odradek` command, as its `--help` tells it. Results go to standard output; notes, progress and errors to standard error. Flags have ' +
+    "the names of Kafka's own tools where Kafka has the command. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 cannot connect, " +
+    '4 timed out, 130 interrupted. `odradek completion` completes all of it in bash, zsh and fish.';
+  return page('The command line', about, [manualPage(commands)]);
 }
 
 function main(): void {
