@@ -9,6 +9,12 @@ export type Limits = {
   readonly decompressedBatchBytesMax: number;
   /** Requests of one connection that may be under way at once; beyond it the socket is paused. */
   readonly connectionInFlightMax: number;
+  /** Pairs of a client's address and the one that it came to of which is remembered what such clients are told. */
+  readonly waysInRememberedMax: number;
+  /** How often a node looks whether the addresses of its machine have changed. */
+  readonly surroundingsLookMs: number;
+  /** How long name servers may take to say whether they know the name of this machine; a start waits for it. */
+  readonly nameServerMs: number;
   /** How long one connection, or one long request, works before others get their turn. */
   readonly turnMs: number;
   /** Response bytes queued to one connection before its socket is paused. */
@@ -210,6 +216,9 @@ export const production: Limits = {
   requestArrayElementsMax: 1_000_000,
   decompressedBatchBytesMax: 256 * MIB,
   connectionInFlightMax: 64,
+  waysInRememberedMax: 1_024,
+  surroundingsLookMs: 5_000,
+  nameServerMs: 250,
   turnMs: 2,
   connectionQueuedBytesMax: 16 * MIB,
   brokerQueuedBytesMax: 128 * MIB,
@@ -313,6 +322,9 @@ export const tiny: Limits = {
   requestArrayElementsMax: 1_000,
   decompressedBatchBytesMax: 1 * MIB,
   connectionInFlightMax: 4,
+  waysInRememberedMax: 4,
+  surroundingsLookMs: 50,
+  nameServerMs: 50,
   turnMs: 2,
   connectionQueuedBytesMax: 64 * 1024,
   brokerQueuedBytesMax: 256 * 1024,

@@ -32,12 +32,21 @@ export function systemSurroundings(environment: NodeJS.ProcessEnv = process.env)
 }
 
 function addresses(): InterfaceAddress[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, rows]) =>
+  return Object.entries(interfaces()).flatMap(([name, rows]) =>
     (rows ?? []).map(({ address, cidr, family }) => {
       const whole = family === 'IPv6' ? 128 : 32;
       return { interface: name, address, prefixLength: cidr === null ? whole : Number(cidr.split('/')[1]) };
     }),
   );
+}
+
+/** Some sandboxes do not let a process ask. */
+function interfaces(): ReturnType<typeof networkInterfaces> {
+  try {
+    return networkInterfaces();
+  } catch {
+    return {};
+  }
 }
 
 function gateways(): NetworkFacts['gateways'] {

@@ -2,17 +2,10 @@
 import type { BrokerImage, Endpoint, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
 import { NO_LEADER, topicNameProblem } from '@odradek/metadata';
 import { ErrorCode, TopicName } from '@odradek/protocol';
+import { addressFor } from './addresses.ts';
+import type { Node, Reach } from './viewpoints.ts';
 
-export type Node = {
-  readonly id: number;
-  readonly host: string;
-  readonly port: number;
-  readonly rack: string | null;
-  readonly fenced: boolean;
-};
-
-/** Through which listener somebody looks, and by which host this broker itself is reached there when its listener names none. */
-export type Reach = { readonly listener: string; readonly nodeId: number; readonly ownHost: string | undefined };
+export type { Node, Reach } from './viewpoints.ts';
 
 const internalTopics: ReadonlySet<string> = new Set([
   TopicName.GROUP_METADATA,
@@ -54,11 +47,15 @@ export function aliveNode(image: MetadataImage, id: number, reach: Reach): Node 
   return broker === undefined || broker.fenced ? undefined : nodeOf(broker, reach);
 }
 
-function nodeOf(broker: BrokerImage, { listener, nodeId, ownHost }: Reach): Node | undefined {
-  const endpoint = endpointOf(broker, listener);
+function nodeOf(broker: BrokerImage, reach: Reach): Node | undefined {
+  const known = reach.nodes.get(broker);
+  if (known !== undefined) return known;
+  const endpoint = endpointOf(broker, reach.listener);
   if (endpoint === undefined) return undefined;
-  const host = broker.id === nodeId ? (ownHost ?? endpoint.host) : endpoint.host;
-  return { id: broker.id, host, port: endpoint.port, rack: broker.rack, fenced: broker.fenced };
+  const { host, port } = addressFor(endpoint, reach, broker.id === reach.nodeId);
+  const node = { id: broker.id, host, port, rack: broker.rack, fenced: broker.fenced };
+  reach.nodes.set(broker, node);
+  return node;
 }
 
 /** Whether clients of a listener can be sent to a broker. */

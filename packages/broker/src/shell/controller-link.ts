@@ -129,6 +129,20 @@ export class ControllerSession {
     return refuse(ErrorCode.REQUEST_TIMED_OUT, this.#refusedWhy === '' ? why : `${why}: ${this.#refusedWhy}`);
   }
 
+  /** Other nodes reach this broker elsewhere from now on: it registers anew, under the same epoch. @returns whether the cluster knows it */
+  async moved(endpoints: BrokerRegistration['endpoints']): Promise<boolean> {
+    const { link, registerMs, log, offlineLogDirs } = this.#options;
+    if (this.#registration === undefined || this.#heart !== 'beating') return false;
+    // A directory that has failed since it registered has not come back with that.
+    const logDirs = this.#registration.logDirs.filter((directory) => !offlineLogDirs().includes(directory));
+    this.#registration = { ...this.#registration, endpoints, logDirs };
+    const outcome = await link.register(this.#registration, registerMs);
+    if (!outcome.ok)
+      log.warn({ code: outcome.code }, `the new addresses of this broker are not known yet: ${outcome.why}`);
+    else if (outcome.value.brokerEpoch !== this.brokerEpoch) this.#registeredAs(outcome.value.brokerEpoch);
+    return outcome.ok;
+  }
+
   /** Asks to leave: resolves when the controller has moved what could be moved and agrees, or after `deadlineMs`. */
   leave(deadlineMs: number): Promise<boolean> {
     if (this.#registered === undefined || this.#heart === 'leaving' || this.#heart === 'stopped')
@@ -255,18 +269,23 @@ export class ControllerSession {
 
   /** The controller does not know this registration: it was unregistered, or another process had this id for a while. */
   async #registeredAgain(): Promise<boolean> {
-    const { link, log, registerMs, fault } = this.#options;
+    const { link, registerMs, fault } = this.#options;
     const registration = this.#registration;
     if (this.#heart !== 'beating' || registration === undefined) return false;
     const { brokerId } = registration;
     const outcome = await link.register(registration, registerMs);
     if (outcome.ok) {
-      this.#registered = { brokerId, brokerEpoch: outcome.value.brokerEpoch };
-      log.warn({ ...this.#registered }, 'this broker has registered again');
-      this.#options.registeredAgain?.();
+      this.#registeredAs(outcome.value.brokerEpoch);
     } else if (isDecided(outcome.code))
       fault(new Error(`the cluster does not take broker ${brokerId} any more: ${outcome.why}`));
     return outcome.ok;
+  }
+
+  #registeredAs(brokerEpoch: number): void {
+    assert(this.#registration !== undefined, 'who registers again has registered');
+    this.#registered = { brokerId: this.#registration.brokerId, brokerEpoch };
+    this.#options.log.warn({ ...this.#registered }, 'this broker has registered again');
+    this.#options.registeredAgain?.();
   }
 
   #tellRefused(beat: Beat): void {

@@ -15,7 +15,6 @@ import { allowAll } from '../core/authorizer.ts';
 import { placeOf, strangerProblem } from '../core/peers.ts';
 import { Gate } from '../gate.ts';
 import { handlers } from '../handlers/registry.ts';
-import { advertisedEndpoints } from './advertised.ts';
 import { connectionBoundsOf } from './connection-bounds.ts';
 import { consumedLogs } from './consumed-logs.ts';
 import { DirectoryAssignments, tellerOf } from './directory-assignments.ts';
@@ -29,6 +28,7 @@ import { isrPortOf } from './isr-port.ts';
 import { type BoundListener, Listeners } from './listener.ts';
 import { BrokerLogs, moveSettings } from './logs.ts';
 import type { BrokerOptions } from './options.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { peerAnswers } from './peer-answers.ts';
 import { PeerAsks } from './peer-asks.ts';
 import { ReplicaStreams } from './replica-streams.ts';
@@ -86,6 +86,7 @@ class Broker {
   readonly #config: DynamicConfig;
   readonly #turns: Turns;
   readonly #listeners: Listeners;
+  readonly #addresses: OwnAddresses;
   #state: BrokerState = 'starting';
   #requests: Requests | undefined;
   #logs: BrokerLogs | undefined;
@@ -103,6 +104,14 @@ class Broker {
     this.#config = config;
     const own = options.config;
     this.#turns = new Turns(options.ports.clock, this.#limits);
+    this.#addresses = new OwnAddresses({
+      config: own,
+      hostName: options.hostName,
+      surroundings: options.ports.surroundings,
+      clock: options.ports.clock,
+      limits: this.#limits,
+      log: options.log,
+    });
     this.#listeners = new Listeners({
       network: options.ports.network,
       clock: options.ports.clock,
@@ -122,6 +131,7 @@ class Broker {
   async start(): Promise<Outcome<RunningBroker>> {
     const { ports, config, clusterId, log } = this.#options;
     const listeners = await this.#listeners.bind();
+    const found = this.#addresses.find(listeners);
     const logs = await BrokerLogs.open({
       ports,
       config,
@@ -135,11 +145,11 @@ class Broker {
     });
     this.#logs = logs;
     const { replicas, session, groups } = this.#furnish(logs);
-    const advertised = advertisedEndpoints(listeners, config, this.#options.hostName);
     if ((await this.#options.quorum) === false) {
       return refuse(ErrorCode.NOT_CONTROLLER, 'the node stops before it has found a quorum of controllers');
     }
     const { stoppedUnder } = logs.manager;
+    const advertised = await found;
     const joined = await session.join({
       brokerId: config.nodeId,
       clusterId,
@@ -156,10 +166,12 @@ class Broker {
     if (!served.ok) return served;
     this.#listeners.serve();
     this.#state = 'running';
-    for (const { name, host, port } of advertised) {
+    this.#addresses.watch((endpoints) => session.moved(endpoints));
+    for (const { name, host, port, auto } of advertised) {
+      const how = auto === null ? '' : ', and told an address by the way they come';
       log.info(
         { listener: name, host, port },
-        `clients are served on ${configuration.formatAddress({ host, port })} (${name})`,
+        `clients are served on ${configuration.formatAddress({ host, port })} (${name})${how}`,
       );
     }
     return ok({
@@ -179,6 +191,7 @@ class Broker {
     if (this.#state === 'stopped' || this.#state === 'stopping') return;
     this.#state = 'stopping';
     const untilMs = this.#options.ports.clock.monotonicMs() + deadlineMs;
+    this.#addresses.close();
     // Until its partitions are led elsewhere, this broker serves whoever comes.
     await this.#session?.leave(deadlineMs * LEAVE_SHARE);
     await this.#listeners.stopAccepting();
@@ -226,6 +239,7 @@ class Broker {
       coordinator,
       internalTopics,
       config: this.#config,
+      addresses: this.#addresses,
       heard: () => {
         if (!streams.isFollowing) return undefined;
         return new Promise((resolve) => void clock.after(limits.metadataListenMs, resolve));

@@ -1,6 +1,5 @@
 /** What handlers may touch, made of the rooms of this broker. */
 import type { Limits } from '@odradek/base';
-import { hostFor, openListeners } from './advertised.ts';
 import { ANONYMOUS_PRINCIPAL } from '@odradek/protocol';
 import type { ReadMemory, Replicas } from '@odradek/replication';
 import { allowAll } from '../core/authorizer.ts';
@@ -11,6 +10,7 @@ import type { ControllerSession } from './controller-link.ts';
 import type { CoordinatorLink } from './coordinator-link.ts';
 import type { DynamicConfig } from './dynamic-config.ts';
 import type { InternalTopics } from './internal-topics.ts';
+import type { OwnAddresses } from './own-addresses.ts';
 import { ProducerIds } from './producer-ids.ts';
 import type { BrokerOptions } from './options.ts';
 import type { Turns } from './turns.ts';
@@ -24,6 +24,7 @@ export type Furniture = {
   readonly coordinator: CoordinatorLink;
   readonly internalTopics: InternalTopics;
   readonly config: DynamicConfig;
+  readonly addresses: OwnAddresses;
   readonly heard: Services['heard'];
   readonly isLeaderGone: Services['isLeaderGone'];
 };
@@ -32,7 +33,6 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
   const { limits, session, replicas, coordinator, config } = furniture;
   const { ports } = options;
   const nodeId = options.config.nodeId;
-  const open = openListeners(options.config);
   return {
     role: 'broker',
     nodeId,
@@ -55,11 +55,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     createInternalTopic: (topic) => furniture.internalTopics.create(topic),
     authorizer: options.authorizer ?? allowAll,
     logLevels: options.logLevels,
-    reach: ({ listener, localHost }) => ({
-      listener,
-      nodeId,
-      ownHost: open.has(listener) ? hostFor(localHost) : undefined,
-    }),
+    reach: ({ listener, clientHost, localHost }) => furniture.addresses.reach(listener, clientHost, localHost),
     advertised: () => advertised,
   };
 }

@@ -1,0 +1,143 @@
+/**
+ * Where this broker is reached: what it registers for its listeners, and from where each client sees the brokers. The machine is asked
+ * again and again, since its addresses may change while it runs: then the broker registers anew, so that others find it.
+ */
+import { config as configuration } from '@odradek/base';
+import type { Clock, Limits, Logger, NetworkFacts, NodeConfig, Surroundings, TimerHandle } from '@odradek/base';
+import type { Endpoint } from '@odradek/metadata';
+import { isOpen, ownEndpoint } from '../core/addresses.ts';
+import type { OwnListener } from '../core/addresses.ts';
+import { Viewpoints } from '../core/viewpoints.ts';
+import type { Reach } from '../core/viewpoints.ts';
+import { groundOf } from '../core/ways-in.ts';
+import type { WayIn } from '../core/ways-in.ts';
+import type { BoundListener } from './listener.ts';
+
+export type OwnAddressesOptions = {
+  readonly config: NodeConfig;
+  /** What the machine calls itself. */
+  readonly hostName: string;
+  /** Left out: nothing is known of the networks around, and nothing changes. */
+  readonly surroundings: Surroundings | undefined;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly log: Logger;
+};
+
+/** @returns whether the cluster knows it now; if not it is told again */
+export type Moved = (endpoints: readonly Endpoint[]) => Promise<boolean>;
+
+export class OwnAddresses {
+  readonly #options: OwnAddressesOptions;
+  readonly #viewpoints: Viewpoints;
+  #listeners: readonly OwnListener[] = [];
+  #facts: NetworkFacts | undefined;
+  #endpoints: readonly Endpoint[] = [];
+  /** What the cluster knows, as text. */
+  #registered = '';
+  #timer: TimerHandle | undefined;
+  #isClosed = false;
+
+  constructor(options: OwnAddressesOptions) {
+    this.#options = options;
+    this.#viewpoints = new Viewpoints({
+      nodeId: options.config.nodeId,
+      rememberedMax: options.limits.waysInRememberedMax,
+      isNew: (way, listener, clientHost) => this.#tellWay(way, listener, clientHost),
+    });
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
+  }
+
+  /** What is to be registered for the listeners that were bound. Takes as long as name servers may take for one answer, at most. */
+  async find(bound: readonly BoundListener[]): Promise<readonly Endpoint[]> {
+    const { config } = this.#options;
+    this.#listeners = bound.map((listener) => ({
+      bound: listener,
+      told: config.advertisedListeners.find(({ name }) => name === listener.name),
+      outside: config.outsideOf(listener.name),
+    }));
+    this.#facts = this.#look();
+    await this.#reckon();
+    this.#registered = JSON.stringify(this.#endpoints);
+    return this.#endpoints;
+  }
+
+  /** How a client sees the brokers. */
+  reach(listener: string, clientHost: string, localHost: string): Reach {
+    return this.#viewpoints.of(listener, clientHost, localHost);
+  }
+
+  /** From now on changes are told. */
+  watch(moved: Moved): void {
+    const { clock, limits, surroundings } = this.#options;
+    if (surroundings === undefined || !this.#listeners.some(isOpen)) return;
+    const arm = (): void => {
+      if (this.#isClosed) return;
+      this.#timer = clock.after(limits.surroundingsLookMs, () => void this.#lookAgain(moved).then(arm));
+    };
+    arm();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+  }
+
+  async #lookAgain(moved: Moved): Promise<void> {
+    const facts = this.#look();
+    if (JSON.stringify(facts) !== JSON.stringify(this.#facts)) {
+      this.#facts = facts;
+      await this.#reckon();
+    }
+    const endpoints = this.#endpoints;
+    const text = JSON.stringify(endpoints);
+    if (text === this.#registered || this.#isClosed) return;
+    if (!(await moved(endpoints))) return;
+    this.#registered = text;
+    const told = endpoints.map((each) => `${each.name}://${configuration.formatAddress(each)}`).join(',');
+    this.#options.log.info({ endpoints: told }, `the addresses of this machine have changed: it is reached at ${told}`);
+  }
+
+  #look(): NetworkFacts | undefined {
+    return this.#listeners.some(isOpen) ? this.#options.surroundings?.facts() : undefined;
+  }
+
+  async #reckon(): Promise<void> {
+    const { hostName, config } = this.#options;
+    const facts = this.#facts;
+    const machine = { hostName, facts, isNameKnown: facts !== undefined && (await this.#isNameKnown(facts)) };
+    this.#endpoints = this.#listeners.map((listener) => ownEndpoint(listener, machine));
+    this.#viewpoints.stand(this.#endpoints, groundOf(facts, config.get('odradek.advertised.inside.networks')));
+  }
+
+  /** Others know this machine by its name when name servers do: its own hosts file tells the name to nobody else. */
+  async #isNameKnown({ addresses }: NetworkFacts): Promise<boolean> {
+    const { surroundings, hostName, limits } = this.#options;
+    const found = (await surroundings?.askNameServers(hostName, limits.nameServerMs)) ?? [];
+    return found.length > 0 && found.every((address) => addresses.some((own) => own.address === address));
+  }
+
+  /** What somebody may have to set is said when the first client comes that may need it. */
+  #tellWay(way: WayIn, listener: string, clientHost: string): void {
+    const { log } = this.#options;
+    const own = this.#endpoints.find(({ name }) => name === listener);
+    const auto = own?.auto ?? null;
+    if (own === undefined || auto === null || auto.outside !== null) return;
+    const advice = 'set odradek.advertised.outside=HOST or HOST:PORT';
+    if (way.kind === 'published') {
+      log.info(
+        { listener, host: clientHost },
+        `clients of ${listener} come through a published port: they are told localhost:${own.port}; if they come from other machines, ${advice}`,
+      );
+    } else if (way.kind === 'elsewhere' && this.#facts !== undefined && this.#facts.kind !== 'machine') {
+      const told = configuration.formatAddress({ host: way.localHost, port: own.port });
+      const where = this.#facts.kind;
+      const text = `a client of ${listener} at ${clientHost} is on no network of this ${where} and is told ${told}: if it cannot reach that, ${advice}`;
+      if (where === 'container') log.warn({ listener, host: clientHost }, text);
+      else log.info({ listener, host: clientHost }, text);
+    }
+  }
+}
