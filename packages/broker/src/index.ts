@@ -6,7 +6,6 @@ export type { BrokerOptions } from './shell/options.ts';
 export { createControllerLink } from './session/shell/link.ts';
 export type { ControllerLinkOptions, OpenLink } from './session/shell/link.ts';
 export type { BoundListener } from './shell/listener.ts';
-export type { LogLevels } from './core/broker-loggers.ts';
 export { createControllerFront } from './front/create-controller-front.ts';
 export type { ControllerFront, ControllerFrontOptions } from './front/create-controller-front.ts';
 export type { FrontController } from './front/services.ts';

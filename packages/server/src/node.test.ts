@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MetricsRegistry, NodeConfig, silent, StorageFault } from '@odradek/base';
+import { MetricsRegistry, NodeConfig, LoggerLevels, silent, StorageFault } from '@odradek/base';
 import type { Files } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { MemoryStore } from '@odradek/controller';
@@ -14,7 +14,7 @@ const root = mkdtempSync(join(tmpdir(), 'odradek-nodes-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const ports = systemPorts();
-const quiet: NodeLogger = { ...silent, level: () => 'error', setLevel() {} };
+const quiet: NodeLogger = { ...silent, levels: new LoggerLevels() };
 let named = 0;
 const fresh = (): string => join(root, `n${(named += 1)}`);
 

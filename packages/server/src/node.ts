@@ -3,11 +3,11 @@
  * needs the one before, and taken apart in the reverse. The same in a process and in the test kit: only the ports and the store differ.
  */
 import { createBroker, createControllerFront, createControllerLink } from '@odradek/broker';
-import type { ControllerFront, GroupInsight, Health, LogLevels, OpenLink, RunningBroker } from '@odradek/broker';
+import type { ControllerFront, GroupInsight, Health, OpenLink, RunningBroker } from '@odradek/broker';
 import { createController } from '@odradek/controller';
 import type { RaftStore, RunningController } from '@odradek/controller';
 import { config as configuration, limits as allLimits, ok, randomUuid, refuse } from '@odradek/base';
-import type { Limits, Logger, MetricsRegistry, NodeConfig, Outcome, Ports } from '@odradek/base';
+import type { Limits, Logger, LoggerLevels, MetricsRegistry, NodeConfig, Outcome, Ports } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { brokerPeerService, replicaFetchService } from '@odradek/rpc';
 import type { Identity } from '@odradek/rpc';
@@ -22,7 +22,7 @@ import { whyNotReady, whyNotStop } from './core/readiness.ts';
 import type { BrokerView, ControllerStanding } from './core/readiness.ts';
 import { votersDiffer, whatIsMissing } from './waiting.ts';
 
-export type NodeLogger = Logger & LogLevels;
+export type NodeLogger = Logger & { readonly levels: LoggerLevels };
 
 export type NodeOptions = {
   readonly ports: Ports;
@@ -315,7 +315,7 @@ class Node implements RunningNode {
       streamsOn: () => this.#streams,
       metrics,
       log,
-      logLevels: log,
+      logLevels: log.levels,
       limits: this.#limits,
       onBug,
     });
@@ -361,7 +361,7 @@ class Node implements RunningNode {
       peers: this.#streams,
       metrics,
       log,
-      logLevels: log,
+      logLevels: log.levels,
       hostName,
       limits: this.#limits,
       onBug,

@@ -1,12 +1,13 @@
 /** pino behind `Logger`: JSON lines, or lines for people on a terminal. */
 import pino from 'pino';
 import type { Logger } from './log.ts';
+import { levelled, LoggerLevels } from './loggers.ts';
+import type { LineLevel } from './loggers.ts';
 import type { Counter, Metrics } from './metrics.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-
 export type LoggerOptions = {
-  readonly level: LogLevel;
+  /** What `root` begins with. */
+  readonly level: LineLevel;
   /** `text` for people, `json` for machines. */
   readonly format: 'text' | 'json';
   /** Where lines go: a file descriptor (1: standard output). Written at once, so that the last words of a crash are not lost. */
@@ -15,13 +16,13 @@ export type LoggerOptions = {
   readonly metrics?: Metrics;
 };
 
-/** The level of the logger and of all its children may be changed while it is used. */
-export type AdjustableLogger = Logger & { level(): LogLevel; setLevel(level: LogLevel): void };
+/** The levels may be changed while it is used, and hold for all its children. */
+export type AdjustableLogger = Logger & { readonly levels: LoggerLevels };
 
 export async function createLogger(options: LoggerOptions): Promise<AdjustableLogger> {
   const root = pino(
     {
-      // Everything passes here: the level is ours to check, since pino's children would keep the one they were made with.
+      // Everything passes here: levels are ours to check, since pino's children would keep the one they were made with.
       level: 'debug',
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
@@ -32,41 +33,34 @@ export async function createLogger(options: LoggerOptions): Promise<AdjustableLo
     },
     options.format === 'json' ? pino.destination({ dest: options.descriptor, sync: true }) : await forPeople(options),
   );
-  const shared: Shared = {
-    level: options.level,
-    warnings: options.metrics?.counter('odradek_log_lines_total', { level: 'warn' }),
-    errors: options.metrics?.counter('odradek_log_lines_total', { level: 'error' }),
-  };
-  return {
-    ...adapted(root, shared),
-    level: () => shared.level,
-    setLevel: (level) => {
-      shared.level = level;
-    },
-  };
+  const levels = new LoggerLevels(kafkaLevelOf[options.level]);
+  const shown = levelled(root, levels);
+  return { ...(options.metrics === undefined ? shown : counted(shown, linesOf(options.metrics))), levels };
 }
 
-const ranks = { debug: 0, info: 1, warn: 2, error: 3 } as const;
+const kafkaLevelOf = { debug: 'DEBUG', info: 'INFO', warn: 'WARN', error: 'ERROR' } as const;
 
-type Shared = { level: LogLevel; readonly warnings: Counter | undefined; readonly errors: Counter | undefined };
+type Lines = { readonly warnings: Counter; readonly errors: Counter };
 
-function adapted(to: pino.Logger, shared: Shared): Logger {
+function linesOf(metrics: Metrics): Lines {
+  const counter = (level: string): Counter => metrics.counter('odradek_log_lines_total', { level });
+  return { warnings: counter('warn'), errors: counter('error') };
+}
+
+/** Counts what is said, whether it is shown or not. */
+function counted(to: Logger, lines: Lines): Logger {
   return {
-    debug(fields, message) {
-      if (ranks[shared.level] <= ranks.debug) to.debug(fields, message);
-    },
-    info(fields, message) {
-      if (ranks[shared.level] <= ranks.info) to.info(fields, message);
-    },
+    debug: (fields, message) => to.debug(fields, message),
+    info: (fields, message) => to.info(fields, message),
     warn(fields, message) {
-      shared.warnings?.inc();
-      if (ranks[shared.level] <= ranks.warn) to.warn(fields, message);
+      lines.warnings.inc();
+      to.warn(fields, message);
     },
     error(fields, message) {
-      shared.errors?.inc();
+      lines.errors.inc();
       to.error(fields, message);
     },
-    child: (fields) => adapted(to.child(fields), shared),
+    child: (fields) => counted(to.child(fields), lines),
   };
 }
 

@@ -198,7 +198,7 @@ test('front: a controller takes changes for every broker, and sets its own log l
     [BROKER_LOGGER, '7', ErrorCode.NONE],
     [BROKER_LOGGER, '1', ErrorCode.INVALID_REQUEST],
   ]);
-  expect(at.logLevel()).toBe('debug');
+  expect(at.logLevels.level('root')).toBe('DEBUG');
 });
 
 test('front: DescribeConfigs tells the values that this controller goes by, with what the cluster has set', async () => {

@@ -5,9 +5,8 @@
  *   listeners are bound (ports are known, wrong addresses told) → the controller is made → `serve`
  */
 import { assert, limits as allLimits } from '@odradek/base';
-import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
+import type { Limits, Logger, LoggerLevels, Metrics, NodeConfig, Ports } from '@odradek/base';
 import { allowAll, type Authorizer } from '../core/authorizer.ts';
-import type { LogLevels } from '../core/broker-loggers.ts';
 import { Gate } from '../gate.ts';
 import { connectionBoundsOf } from '../shell/connection-bounds.ts';
 import { type BoundListener, type ListenerConfig, Listeners, type ListenersOptions } from '../shell/listener.ts';
@@ -26,7 +25,7 @@ export type ControllerFrontOptions = {
   readonly streamsOn?: NonNullable<ListenersOptions['streamsOn']>;
   readonly metrics: Metrics;
   readonly log: Logger;
-  readonly logLevels: LogLevels;
+  readonly logLevels: LoggerLevels;
   readonly limits?: Limits;
   /** Left out: everybody may do everything. */
   readonly authorizer?: Authorizer;

@@ -1,9 +1,8 @@
 /** What the handlers at a controller's listener may touch, made of the controller beside it. */
-import type { Limits, Logger, NodeConfig, Outcome } from '@odradek/base';
+import type { Limits, Logger, LoggerLevels, NodeConfig, Outcome } from '@odradek/base';
 import type { AdminReply, AdminRequest, MetadataImage } from '@odradek/metadata';
 import { ConfigResourceType } from '@odradek/protocol';
 import type { Authorizer } from '../core/authorizer.ts';
-import type { LogLevels } from '../core/broker-loggers.ts';
 import type { AdminServices, AdvertisedApi, HandlerOf, TurnsPort } from '../handlers/context.ts';
 import type { ApiKey } from '@odradek/protocol';
 
@@ -45,7 +44,7 @@ export type FrontRooms = {
   readonly limits: Limits;
   readonly turns: TurnsPort;
   readonly authorizer: Authorizer;
-  readonly logLevels: LogLevels;
+  readonly logLevels: LoggerLevels;
   readonly advertised: readonly AdvertisedApi[];
 };
 

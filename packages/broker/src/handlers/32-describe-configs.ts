@@ -2,7 +2,7 @@
  * DescribeConfigs, key 32, v1-4: values with where they come from, what stands behind them, their types and what they mean, for topics,
  * brokers, groups, client metrics and log levels. Sources: KIP-133, KIP-226 (synonyms), KIP-412, KIP-569 (types and docs, v3), KIP-714.
  */
-import { config } from '@odradek/base';
+import { config, loggers, ROOT_LOGGER } from '@odradek/base';
 import { type MetadataImage, topicNameProblem } from '@odradek/metadata';
 import {
   ConfigResourceType,
@@ -13,7 +13,6 @@ import {
   type ResponseInput,
 } from '@odradek/protocol';
 import { missingTopicCode } from '../core/topic-view.ts';
-import { ROOT_LOGGER } from '../core/broker-loggers.ts';
 import { describeRefusal, foreignBrokerRefusal, type ResourceRefusal } from './config-access.ts';
 import type { AdminHandlerOf, AdminServices } from './context.ts';
 
@@ -78,11 +77,22 @@ function topicRefusal(name: string, image: MetadataImage): ResourceRefusal | und
 }
 
 function loggerEntries(services: AdminServices, keys: readonly string[] | null): config.ConfigEntry[] {
-  if (keys !== null && !keys.includes(ROOT_LOGGER)) return [];
-  const value = services.logLevels.level().toUpperCase();
-  return [
-    { ...PLAIN, name: ROOT_LOGGER, value, type: ConfigType.UNKNOWN, source: ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG },
-  ];
+  const source = ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG;
+  return services.logLevels
+    .all()
+    .filter(([name]) => keys === null || keys.includes(name))
+    .map(([name, value]) => ({
+      ...PLAIN,
+      name,
+      value,
+      type: ConfigType.UNKNOWN,
+      source,
+      documentation: loggerDoc(name),
+    }));
+}
+
+function loggerDoc(name: string): string {
+  return name === ROOT_LOGGER ? 'All that has no level of its own.' : loggers[name as keyof typeof loggers];
 }
 
 const PLAIN = { isSensitive: false, readOnly: false, synonyms: [], documentation: '' };

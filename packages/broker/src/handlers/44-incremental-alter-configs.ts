@@ -4,7 +4,7 @@
  * Sources: KIP-339, KIP-412 (log levels).
  */
 import { AlterConfigOp, ErrorCode, ConfigResourceType, type RequestOf, type ResponseInput } from '@odradek/protocol';
-import { changedLevel } from '../core/broker-loggers.ts';
+import { levelChanges } from '../core/broker-loggers.ts';
 import {
   alterRefusal,
   directoriesRefusal,
@@ -30,7 +30,7 @@ export const incrementalAlterConfigs: AdminHandlerOf<44> = {
       const refusal = refusalOf(resource, twice, services, caller);
       if (refusal !== undefined) responses.push(result(resource, refusal));
       else if (resource.resourceType === ConfigResourceType.BROKER_LOGGER) {
-        responses.push(result(resource, setLevel(resource, request.validateOnly, services)));
+        responses.push(result(resource, setLevels(resource, request.validateOnly, { services, caller })));
       } else forwarded.push(resource);
     }
     if (forwarded.length === 0) return { throttleTimeMs: 0, responses };
@@ -72,13 +72,20 @@ function refusalOf(
   return refusal ?? directoriesRefusal(resource, added, services);
 }
 
-function setLevel(resource: Resource, validateOnly: boolean, services: AdminServices): ResourceRefusal | undefined {
-  if (new Set(resource.configs.map(({ name }) => name)).size < resource.configs.length) {
-    return { code: ErrorCode.INVALID_REQUEST, why: 'Error due to duplicate config keys' };
+function setLevels(
+  resource: Resource,
+  validateOnly: boolean,
+  { services, caller }: { readonly services: AdminServices; readonly caller: Caller },
+): ResourceRefusal | undefined {
+  const { logLevels, log } = services;
+  const changes = levelChanges(resource.configs, logLevels);
+  if (!changes.ok) return changes;
+  if (validateOnly) return undefined;
+  for (const { name, level } of changes.value) {
+    logLevels.set(name, level);
+    const what = level === null ? 'goes by the one above it again' : `is set to ${level}`;
+    log.warn({ principal: caller.principal, clientId: caller.clientId }, `the level of logger ${name} ${what}`);
   }
-  const changed = changedLevel(resource.configs);
-  if (!changed.ok) return changed;
-  if (!validateOnly && changed.value !== undefined) services.logLevels.setLevel(changed.value);
   return undefined;
 }
 

@@ -1,10 +1,11 @@
+import { loggers } from '@odradek/base';
 import { ApiKey, ConfigResourceType, ConfigSource, ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import type { KafkaClient } from '../testing/kafka-client.ts';
 import { startSimNode } from '../testing/node.ts';
 
 const { TOPIC, BROKER, BROKER_LOGGER, GROUP, CLIENT_METRICS } = ConfigResourceType;
-const [SET, DELETE, APPEND] = [0, 1, 2];
+const [SET, DELETE, APPEND, SUBTRACT] = [0, 1, 2, 3];
 
 async function createTopic(client: KafkaClient, name: string): Promise<void> {
   const topic = { name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
@@ -121,26 +122,81 @@ test.for([
   await node.close();
 });
 
-test('configs: log levels are read and set while the broker runs, and only in ways that make sense', async () => {
+const RAFT = 'org.apache.kafka.raft';
+const REQUESTS = 'kafka.request.logger';
+
+test('configs: loggers are told with the levels that they go by, in the form that Kafka tells them in', async () => {
   const node = await startSimNode();
   const client = node.connect();
-  const set = async (...changes: Change[]) => (await change(client, BROKER_LOGGER, '1', ...changes))?.errorCode;
-  expect((await describe(client, BROKER_LOGGER, '1', null))?.configs).toMatchObject([
-    { name: 'root', value: 'INFO', configSource: ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG },
+  const all = (await describe(client, BROKER_LOGGER, '1', null))?.configs ?? [];
+  expect(all.map(({ name }) => name)).toEqual([...Object.keys(loggers), 'root']);
+  expect(all.at(-1)).toEqual({
+    name: 'root',
+    value: 'INFO',
+    readOnly: false,
+    configSource: ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG,
+    isSensitive: false,
+    synonyms: [],
+    configType: 0,
+    documentation: 'All that has no level of its own.',
+  });
+  await change(client, BROKER_LOGGER, '1', ['org.apache.kafka', SET, 'ERROR'], [REQUESTS, SET, 'TRACE']);
+  const some = await describe(client, BROKER_LOGGER, '1', ['root', 'nope', REQUESTS, RAFT]);
+  expect(some?.configs.map(({ name, value }) => [name, value])).toEqual([
+    [REQUESTS, 'TRACE'],
+    [RAFT, 'ERROR'],
+    ['root', 'INFO'],
   ]);
-  expect(await set(['root', SET, 'debug'])).toBe(ErrorCode.NONE);
-  expect(node.logLevel()).toBe('debug');
-  expect(await set(['root', SET, 'FATAL'])).toBe(ErrorCode.NONE);
-  expect(node.logLevel()).toBe('error');
-  expect([await set(['root', SET, 'LOUD']), await set(['nope', SET, 'INFO'])]).toEqual([
-    ErrorCode.INVALID_CONFIG,
-    ErrorCode.INVALID_CONFIG,
-  ]);
-  expect([await set(['root', DELETE, null]), await set(['root', APPEND, 'INFO'])]).toEqual([
-    ErrorCode.INVALID_REQUEST,
-    ErrorCode.INVALID_REQUEST,
-  ]);
-  expect(node.logLevel()).toBe('error');
+  await node.close();
+});
+
+test('configs: a level that is taken away is the one above it again, and root has none above', async () => {
+  const node = await startSimNode();
+  const client = node.connect();
+  const { logLevels } = node;
+  await change(client, BROKER_LOGGER, '1', ['kafka', SET, 'WARN'], [REQUESTS, SET, 'DEBUG']);
+  expect([logLevels.level(REQUESTS), logLevels.level('kafka.log.LogManager')]).toEqual(['DEBUG', 'WARN']);
+  expect((await change(client, BROKER_LOGGER, '1', [REQUESTS, DELETE, null]))?.errorCode).toBe(ErrorCode.NONE);
+  expect(logLevels.level(REQUESTS)).toBe('WARN');
+  expect(await change(client, BROKER_LOGGER, '1', ['root', DELETE, null])).toMatchObject({
+    errorCode: ErrorCode.INVALID_REQUEST,
+    errorMessage: 'Removing the log level of the root logger is not allowed',
+  });
+  await node.close();
+});
+
+test.for([
+  ['a level in small letters', ErrorCode.INVALID_CONFIG, ['root', SET, 'debug']],
+  ['a level that does not exist', ErrorCode.INVALID_CONFIG, ['root', SET, 'LOUD']],
+  ['a logger that does not exist', ErrorCode.INVALID_CONFIG, ['nope', SET, 'INFO']],
+  ['root in capitals', ErrorCode.INVALID_CONFIG, ['ROOT', SET, 'INFO']],
+  ['to take the level of a logger that does not exist', ErrorCode.INVALID_CONFIG, ['nope', DELETE, null]],
+  ['no level', ErrorCode.INVALID_REQUEST, ['root', SET, null]],
+  ['to append to a level', ErrorCode.INVALID_REQUEST, ['root', APPEND, 'INFO']],
+  ['to subtract from a level', ErrorCode.INVALID_REQUEST, ['root', SUBTRACT, 'INFO']],
+  ['an operation that does not exist', ErrorCode.INVALID_REQUEST, ['root', 9, 'INFO']],
+] as const)('configs: of log levels %s is refused, and nothing of the request is done', async ([, code, wrong]) => {
+  const node = await startSimNode();
+  const result = await change(node.connect(), BROKER_LOGGER, '1', [RAFT, SET, 'DEBUG'], [...wrong]);
+  expect(result?.errorCode).toBe(code);
+  expect(result?.errorMessage?.length).toBeGreaterThan(10);
+  expect([node.logLevels.level('root'), node.logLevels.level(RAFT)]).toEqual(['INFO', 'INFO']);
+  await node.close();
+});
+
+test('configs: one logger twice is refused, and what is only validated is not done', async () => {
+  const node = await startSimNode();
+  const client = node.connect();
+  const twice = await change(client, BROKER_LOGGER, '1', ['root', SET, 'WARN'], ['root', SET, 'DEBUG']);
+  expect(twice).toMatchObject({
+    errorCode: ErrorCode.INVALID_REQUEST,
+    errorMessage: 'Error due to duplicate config keys',
+  });
+  const configs = [{ name: 'root', configOperation: SET, value: 'WARN' }];
+  const resources = [{ resourceType: BROKER_LOGGER, resourceName: '1', configs }];
+  const { responses } = await client.request(ApiKey.IncrementalAlterConfigs, 1, { resources, validateOnly: true });
+  expect(responses[0]?.errorCode).toBe(ErrorCode.NONE);
+  expect(node.logLevels.level('root')).toBe('INFO');
   await node.close();
 });
 
@@ -163,7 +219,7 @@ test('configs: the old AlterConfigs says all that a resource shall hold, and lea
     ['retention.ms', ConfigSource.TOPIC_CONFIG],
     ['segment.bytes', ConfigSource.DEFAULT_CONFIG],
   ]);
-  expect(node.logLevel()).toBe('info');
+  expect(node.logLevels.level('root')).toBe('INFO');
   await node.close();
 });
 
@@ -187,7 +243,7 @@ test('configs: a resource that appears twice is refused both times, and the othe
     ErrorCode.INVALID_REQUEST,
     ErrorCode.INVALID_REQUEST,
   ]);
-  expect(node.logLevel()).toBe('info');
+  expect(node.logLevels.level('root')).toBe('INFO');
   await node.close();
 });
 

@@ -1,5 +1,5 @@
 /** All that a handler may touch. */
-import type { Limits, Logger, NodeConfig, Outcome } from '@odradek/base';
+import type { Limits, Logger, LoggerLevels, NodeConfig, Outcome } from '@odradek/base';
 import type { GroupsPort } from '@odradek/coordinator';
 import type { MetadataImage, PartitionImage } from '@odradek/metadata';
 import type { AdminReply, AdminRequest } from '@odradek/metadata';
@@ -8,7 +8,6 @@ import type { ReadMemory, ReplicasPort } from '@odradek/replication';
 import type { Authorizer, Needs } from '../core/authorizer.ts';
 import type { Role } from '../gate.ts';
 import type { Reach } from '../core/topic-view.ts';
-import type { LogLevels } from '../core/broker-loggers.ts';
 import type { DataServices } from './data-services.ts';
 
 export type { Needs } from '../core/authorizer.ts';
@@ -59,7 +58,7 @@ export type AdminServices = {
   /** Asks the active controller; resolves after this node has applied the result itself. */
   readonly admin: <R extends AdminRequest>(request: R, principal: string) => Promise<Outcome<AdminReply<R>>>;
   readonly authorizer: Authorizer;
-  readonly logLevels: LogLevels;
+  readonly logLevels: LoggerLevels;
   /** What ApiVersions tells of this listener: the handlers it has, in the ranges of the API table. */
   readonly advertised: () => readonly AdvertisedApi[];
 };

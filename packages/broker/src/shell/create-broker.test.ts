@@ -1,4 +1,4 @@
-import { limits, MetricsRegistry, NodeConfig, Prng, silent } from '@odradek/base';
+import { limits, LoggerLevels, MetricsRegistry, NodeConfig, Prng, silent } from '@odradek/base';
 import { drain, SimClock, SimFiles, SimNetwork } from '@odradek/base/testing';
 import { createController, MemoryStore } from '@odradek/controller';
 import { writeMetaProperties } from '@odradek/log';
@@ -172,7 +172,7 @@ test('broker: an address in use is told with its listener, before any log is ope
   await network.listen('localhost', 9_092, () => {});
   const given = options(network, files);
   const controller = await createController({ ...given, store: new MemoryStore(), onFault: () => {} });
-  const logLevels = { level: () => 'info' as const, setLevel: () => {} };
+  const logLevels = new LoggerLevels();
   const metrics = new MetricsRegistry();
   const link = linkTo(controller, { ...given, limits: limits.production, metrics, bug: () => {} });
   const rest = { link, metrics, logLevels, hostName: 'h', onBug: () => {} };
@@ -188,7 +188,7 @@ test('broker: two brokers under one id: the second is refused while the first li
   const store = new MemoryStore();
   const given = options(network, new SimFiles());
   const controller = await createController({ ...given, store, onFault: () => {} });
-  const logLevels = { level: () => 'info' as const, setLevel: () => {} };
+  const logLevels = new LoggerLevels();
   const start = (files: SimFiles, port: number) => {
     const metrics = new MetricsRegistry();
     const process = options(network, files, { listeners: `PLAINTEXT://localhost:${port}` });

@@ -1,9 +1,8 @@
 /** What a broker is made of: all that a process, the test kit or the simulator hands in. */
-import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
+import type { Limits, Logger, LoggerLevels, Metrics, NodeConfig, Ports } from '@odradek/base';
 import type { ControllerLink } from '@odradek/metadata';
 import type { SharingStreamServer, StreamClient, StreamServer } from '@odradek/rpc';
 import type { Authorizer } from '../core/authorizer.ts';
-import type { LogLevels } from '../core/broker-loggers.ts';
 
 export type BrokerOptions = {
   readonly ports: Ports;
@@ -24,7 +23,7 @@ export type BrokerOptions = {
   readonly peers?: Pick<StreamClient, 'dial'> & Pick<StreamServer, 'serve'>;
   readonly metrics: Metrics;
   readonly log: Logger;
-  readonly logLevels: LogLevels;
+  readonly logLevels: LoggerLevels;
   /** What is advertised for a listener that names no host. */
   readonly hostName: string;
   readonly limits?: Limits;

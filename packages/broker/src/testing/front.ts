@@ -1,10 +1,9 @@
 /** A controller's listener on a simulated network, in front of a controller whose answers a test writes itself. */
-import { limits as allLimits, MetricsRegistry, NodeConfig, type Outcome, refuse } from '@odradek/base';
+import { limits as allLimits, LoggerLevels, MetricsRegistry, NodeConfig, type Outcome, refuse } from '@odradek/base';
 import { SimClock, SimNetwork } from '@odradek/base/testing';
 import { type AdminReply, type AdminRequest, MetadataImage } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import type { Authorizer } from '../core/authorizer.ts';
-import type { LogLevel } from '../core/broker-loggers.ts';
 import { type ControllerFront, createControllerFront } from '../front/create-controller-front.ts';
 import type { FrontController } from '../front/services.ts';
 import { KafkaClient } from './kafka-client.ts';
@@ -25,7 +24,7 @@ export type TestFront = {
   /** What came to the controller, in order, with the principal. */
   readonly asked: { readonly request: AdminRequest; readonly principal: string }[];
   readonly bugs: unknown[];
-  readonly logLevel: () => LogLevel;
+  readonly logLevels: LoggerLevels;
   connect(): KafkaClient;
   /** For those that were started with `serves: false`. */
   serve(): void;
@@ -53,7 +52,7 @@ export async function startFront(options: TestFrontOptions = {}): Promise<TestFr
   const metrics = new MetricsRegistry();
   const { log, lines } = collectingLog();
   const bugs: unknown[] = [];
-  let level: LogLevel = 'info';
+  const logLevels = new LoggerLevels();
   const config = new NodeConfig(
     new Map(
       Object.entries({
@@ -71,7 +70,7 @@ export async function startFront(options: TestFrontOptions = {}): Promise<TestFr
     clusterId: FRONT_CLUSTER,
     metrics,
     log,
-    logLevels: { level: () => level, setLevel: (next) => void (level = next) },
+    logLevels,
     limits: allLimits.tiny,
     ...(authorizer === undefined ? {} : { authorizer }),
     onBug: (error) => void bugs.push(error),
@@ -91,5 +90,5 @@ export async function startFront(options: TestFrontOptions = {}): Promise<TestFr
   if (options.serves !== false) serve();
   const port = front.listeners[0]?.port ?? 0;
   const connect = (): KafkaClient => new KafkaClient(network.open({ port }));
-  return { front, network, clock, metrics, lines, port, asked, bugs, logLevel: () => level, connect, serve };
+  return { front, network, clock, metrics, lines, port, asked, bugs, logLevels, connect, serve };
 }

@@ -1,5 +1,5 @@
 /** A whole node for tests of this package: a real controller and a real broker, on the ports that are handed in. */
-import { limits as allLimits, MetricsRegistry, NodeConfig, Prng, randomUuid, silent } from '@odradek/base';
+import { limits as allLimits, LoggerLevels, MetricsRegistry, NodeConfig, Prng, randomUuid, silent } from '@odradek/base';
 import { SimClock, SimFiles, SimNetwork, type SimNetworkOptions } from '@odradek/base/testing';
 import type { Limits, Logger, Ports } from '@odradek/base';
 import { createController, MemoryStore } from '@odradek/controller';
@@ -7,7 +7,6 @@ import type { RunningController } from '@odradek/controller';
 import type { RaftStore } from '@odradek/controller';
 import { writeMetaProperties } from '@odradek/log';
 import type { Authorizer } from '../core/authorizer.ts';
-import type { LogLevel } from '../core/broker-loggers.ts';
 import { KafkaClient } from './kafka-client.ts';
 import { collectingLog, type Line } from './listening.ts';
 import { createControllerLink } from '../session/shell/link.ts';
@@ -24,7 +23,7 @@ export type TestNode = {
   readonly store: RaftStore;
   /** Of the first listener. */
   readonly port: number;
-  readonly logLevel: () => LogLevel;
+  readonly logLevels: LoggerLevels;
   readonly bugs: unknown[];
   /** Why the broker asked to be stopped. */
   readonly faults: Error[];
@@ -99,7 +98,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   const metrics = new MetricsRegistry();
   const bugs: unknown[] = [];
   const faults: Error[] = [];
-  let level: LogLevel = 'info';
+  const logLevels = new LoggerLevels();
   const onBug = (error: unknown): void => void bugs.push(error);
   const identity = {
     clusterId: CLUSTER_ID,
@@ -116,7 +115,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     link,
     metrics,
     log,
-    logLevels: { level: () => level, setLevel: (next) => void (level = next) },
+    logLevels,
     hostName: 'localhost',
     limits,
     ...(options.authorizer === undefined ? {} : { authorizer: options.authorizer }),
@@ -130,7 +129,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     metrics,
     store,
     port: broker.listeners[0]?.port ?? 0,
-    logLevel: () => level,
+    logLevels,
     bugs,
     faults,
     async close() {

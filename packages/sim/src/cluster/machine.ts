@@ -1,5 +1,5 @@
 /** One machine: what outlives its processes (its name, its disks), and the whole node of production that runs on it, if any. */
-import { MetricsRegistry, StorageFault, assert, randomUuid } from '@odradek/base';
+import { LoggerLevels, MetricsRegistry, StorageFault, assert, randomUuid } from '@odradek/base';
 import type { Limits, Logger, Prng } from '@odradek/base';
 import { SimFiles } from '@odradek/base/testing';
 import type { OpenLink, RunningBroker } from '@odradek/broker';
@@ -223,7 +223,7 @@ export class Machine {
       link: claims.watchedLink(this.id, link),
       metrics,
       log,
-      logLevels: { level: () => 'info', setLevel: () => undefined },
+      logLevels: new LoggerLevels(),
       hostName: this.host,
       limits,
       onBug: bug,

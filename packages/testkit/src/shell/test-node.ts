@@ -1,6 +1,8 @@
 /** One node of a cluster within the test's process: started, stopped, killed and started again on what its disk holds. */
 import {
   config as configuration,
+  levelled,
+  LoggerLevels,
   MetricsRegistry,
   UUID_ZERO,
   type Clock,
@@ -86,11 +88,12 @@ export class TestNode {
   async start(): Promise<void> {
     if (this.#running !== undefined) throw new Error(`node ${this.id} runs already`);
     const { clock, network, log, onBug } = this.#options;
+    const levels = new LoggerLevels();
     const started = await awake(
       startNode({
         ports: { ...systemPorts(), files: this.#files, network, clock },
         config: this.#config(),
-        log: levelled(log),
+        log: { ...levelled(log, levels), levels },
         metrics: new MetricsRegistry(),
         hostName: HOST,
         onBug,
@@ -152,22 +155,4 @@ async function awake<T>(work: Promise<T>): Promise<T> {
   } finally {
     clearInterval(hold);
   }
-}
-
-type Level = 'debug' | 'info' | 'warn' | 'error';
-
-/** The caller's logger with a level that the admin API may change. */
-function levelled(log: Logger): Logger & { level(): Level; setLevel(level: Level): void } {
-  let level: Level = 'info';
-  return {
-    debug: (fields, message) => log.debug(fields, message),
-    info: (fields, message) => log.info(fields, message),
-    warn: (fields, message) => log.warn(fields, message),
-    error: (fields, message) => log.error(fields, message),
-    child: (fields) => log.child(fields),
-    level: () => level,
-    setLevel: (next) => {
-      level = next;
-    },
-  };
 }
