@@ -42,6 +42,26 @@ const commands: Record<string, Loader> = {
     summary: 'elect leaders of partitions anew',
     load: async () => (await import('./commands/elect-leaders.ts')).electLeadersCommand(),
   },
+  configs: {
+    summary: 'describe and alter what is configured while the cluster runs',
+    load: async () => (await import('./commands/configs.ts')).configsCommand(),
+  },
+  'log-dirs': {
+    summary: 'what lies in the log directories of brokers',
+    load: async () => (await import('./commands/log-dirs.ts')).logDirsCommand(),
+  },
+  'get-offsets': {
+    summary: 'where partitions begin and end',
+    load: async () => (await import('./commands/get-offsets.ts')).getOffsetsCommand(),
+  },
+  'delete-records': {
+    summary: 'delete the records of partitions before an offset',
+    load: async () => (await import('./commands/delete-records.ts')).deleteRecordsCommand(),
+  },
+  'api-versions': {
+    summary: 'which APIs the brokers speak, in which versions',
+    load: async () => (await import('./commands/api-versions.ts')).apiVersionsCommand(),
+  },
   produce: {
     summary: 'write lines of standard input to a topic',
     load: async () => (await import('./commands/produce.ts')).produceCommand(),

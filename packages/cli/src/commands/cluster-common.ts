@@ -1,9 +1,8 @@
 /** What the commands about the cluster share: where to connect, one connection for a command's life, errors of an answer. */
 import { Command } from 'commander';
-import { ErrorCode, errorName } from '@odradek/protocol';
 import { parseClientConfig } from '../core/groups/command-config.ts';
 import { parseWhole } from '../core/options.ts';
-import { CommandError, usageError } from '../core/refusal.ts';
+import { usageError } from '../core/refusal.ts';
 import { ClusterAdmin, type AdminTarget } from '../shell/cluster-admin.ts';
 import { note } from '../shell/terminal.ts';
 import { readTextFile } from '../shell/text-file.ts';
@@ -62,15 +61,4 @@ function targetOf({ bootstrapServer, bootstrapController, commandConfig }: Clust
   return { of: 'brokers', bootstrap: bootstrapServer ?? client.bootstrapServer ?? BOOTSTRAP_DEFAULT };
 }
 
-type Answer = { readonly errorCode: number; readonly errorMessage?: string | null };
-
-/** Throws one line when an answer refuses the whole. @param doing as in "cannot DOING" */
-export function requireDone(doing: string, answer: Answer): void {
-  if (answer.errorCode !== ErrorCode.NONE) throw new CommandError(`cannot ${doing}: ${toldError(answer)}`);
-}
-
-/** The name of a code, and the cluster's own words where there are some. */
-export function toldError({ errorCode, errorMessage }: Answer): string {
-  const words = errorMessage === undefined || errorMessage === null || errorMessage === '' ? '' : `: ${errorMessage}`;
-  return `${errorName(errorCode)}${words}`;
-}
+export { requireDone, toldError } from '../core/answers.ts';

@@ -1,5 +1,6 @@
 /** `odradek groups …`: the parent of the group commands, which are loaded with it: they are small and share the connections. */
 import { Command } from 'commander';
+import { allCommand } from './groups/all.ts';
 import { deleteCommand } from './groups/delete.ts';
 import { deleteOffsetsCommand } from './groups/delete-offsets.ts';
 import { describeCommand } from './groups/describe.ts';
@@ -13,6 +14,7 @@ export function groupsCommand(): Command {
   return new Command('groups')
     .description('list, describe, explain, reset and delete consumer groups')
     .addCommand(listCommand())
+    .addCommand(allCommand())
     .addCommand(describeCommand())
     .addCommand(membersCommand())
     .addCommand(explainCommand())

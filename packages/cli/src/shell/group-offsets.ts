@@ -108,25 +108,45 @@ export async function logOffsets(
   partitions: readonly TopicPartition[],
   timestampMs: number,
 ): Promise<Map<string, number>> {
+  const asked = await offsetsAt(cluster, partitions, timestampMs);
+  const offsets = new Map<string, number>();
+  for (const { topic, partition } of partitions) {
+    const outcome = asked.get(keyOf(topic, partition));
+    if (outcome === undefined) continue;
+    if (outcome.ok) offsets.set(keyOf(topic, partition), outcome.value);
+    else if (outcome.code !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+      const name = showPartition({ topic, partition });
+      throw new CommandError(`cannot read the offsets of ${name}: ${errorName(outcome.code)}`);
+    }
+  }
+  return offsets;
+}
+
+/** The same, with what each partition's leader refused. */
+export async function offsetsAt(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  timestampMs: number,
+): Promise<Map<string, Outcome<number>>> {
+  return askLeaders(cluster, partitions, (connection, some) => listOffsets(connection, some, timestampMs));
+}
+
+/** Asks each partition's leader, again where it is about to be another one. @returns what became of each, by key of partition */
+export async function askLeaders<T, P extends TopicPartition>(
+  cluster: Cluster,
+  partitions: readonly P[],
+  ask: (connection: AdminConnection, some: readonly P[]) => Promise<Map<string, Outcome<T>>>,
+): Promise<Map<string, Outcome<T>>> {
   const wanted = new Map(partitions.map((each) => [keyOf(each.topic, each.partition), each]));
-  const named = (keys: readonly string[]): TopicPartition[] =>
+  const named = (keys: readonly string[]): P[] =>
     keys.map((key) => wanted.get(key)).filter((each) => each !== undefined);
   const asked = await askUntilAnswered(cluster, [...wanted.keys()], {
     noun: 'partition',
     keysPerRequest: PARTITIONS_PER_REQUEST,
     find: (keys) => findLeaders(cluster, named(keys)),
-    ask: (connection, keys) => listOffsets(connection, named(keys), timestampMs),
+    ask: (connection, keys) => ask(connection, named(keys)),
   });
-  const offsets = new Map<string, number>();
-  for (const [key, { outcome }] of asked) {
-    if (outcome.ok) offsets.set(key, outcome.value);
-    else if (outcome.code !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
-      const at = wanted.get(key);
-      const name = at === undefined ? key : showPartition(at);
-      throw new CommandError(`cannot read the offsets of ${name}: ${errorName(outcome.code)}`);
-    }
-  }
-  return offsets;
+  return new Map([...asked].map(([key, { outcome }]) => [key, outcome]));
 }
 
 async function findLeaders(

@@ -1,5 +1,5 @@
 /** What the commands of reassignments share: their file, where partitions are now, what moves, and the limits on moves. */
-import { AlterConfigOp, ApiKey, ConfigResourceType, ErrorCode, errorName, type RequestInput } from '@odradek/protocol';
+import { ApiKey, ErrorCode, errorName, type RequestInput } from '@odradek/protocol';
 import {
   byPartition,
   parseReassignment,
@@ -125,23 +125,4 @@ function byTopic<Each extends Partition, T>(all: readonly Each[], row: (each: Ea
   return [...topics];
 }
 
-type Change = { readonly name: string; readonly value: string | null };
-export type ConfigChange = { readonly type: number; readonly name: string; readonly changes: readonly Change[] };
-
-/** A value of null goes back to the default. Brokers change their own configuration: each is asked itself where the controller is not. */
-export async function changeConfigs(admin: ClusterAdmin, all: readonly ConfigChange[]): Promise<void> {
-  for (const { type, name, changes } of all) {
-    const configs = changes.map((change) => ({
-      ...change,
-      configOperation: change.value === null ? AlterConfigOp.DELETE : AlterConfigOp.SET,
-    }));
-    const resources = [{ resourceType: type, resourceName: name, configs }];
-    const request = { resources, validateOnly: false };
-    const { responses } =
-      type === ConfigResourceType.BROKER
-        ? await admin.askBroker(Number(name), ApiKey.IncrementalAlterConfigs, request)
-        : await admin.decide(ApiKey.IncrementalAlterConfigs, request);
-    const [answer] = responses;
-    if (answer !== undefined) requireDone(`change the configuration of ${name}`, answer);
-  }
-}
+export { changeConfigs, type ConfigChange } from '../../shell/configs.ts';

@@ -1,6 +1,6 @@
 /**
  * Command lines written for Kafka's tools about the cluster: kafka-metadata-quorum and kafka-features take options before the name of what
- * to do, for kafka-reassign-partitions it is a flag. Here it comes first.
+ * to do, for kafka-reassign-partitions, kafka-configs and kafka-topics it is a flag. Here it comes first.
  */
 
 const actions: Readonly<Record<string, readonly string[]>> = {
@@ -8,7 +8,12 @@ const actions: Readonly<Record<string, readonly string[]>> = {
   features: ['describe', 'upgrade', 'downgrade', 'disable', 'version-mapping'],
   cluster: ['id', 'cluster-id', 'list-endpoints', 'unregister'],
 };
-const flags = ['generate', 'execute', 'verify', 'cancel', 'list'].map((action) => `--${action}`);
+/** Commands whose actions are flags of Kafka's tools. */
+const flagActions: Readonly<Record<string, readonly string[]>> = {
+  reassign: ['generate', 'execute', 'verify', 'cancel', 'list'],
+  configs: ['describe', 'alter'],
+  topics: ['create', 'list', 'describe', 'alter', 'delete'],
+};
 
 /**
  * `quorum --bootstrap-server b describe` as `quorum describe --bootstrap-server b`, `reassign --bootstrap-server b --list` as
@@ -18,7 +23,8 @@ export function commandFirst(args: readonly string[]): string[] {
   const [command = '', first = '', ...rest] = args;
   if (!first.startsWith('-')) return [...args];
   const all = [first, ...rest];
-  if (command === 'reassign') {
+  const flags = flagActions[command]?.map((action) => `--${action}`);
+  if (flags !== undefined) {
     const found = all.filter((word) => flags.includes(word));
     const [flag = ''] = found;
     return found.length === 1 ? [command, flag.slice(2), ...all.filter((word) => word !== flag)] : [...args];

@@ -27,3 +27,20 @@ export function parseFilter(option: string, given: string | true, allowed: reado
 export function showType(type: string): string {
   return type === '' ? '-' : `${type.charAt(0).toUpperCase()}${type.slice(1).toLowerCase()}`;
 }
+
+/** @property type as Kafka shows it; undefined: any */
+export type GroupFilter =
+  | { readonly kind: 'consumers' }
+  | { readonly kind: 'exactly'; readonly type: string | undefined; readonly protocol: string | undefined };
+
+/** @param group its type as Kafka shows it */
+export function isWantedGroup(
+  { type, protocolType }: { readonly type: string; readonly protocolType: string },
+  filter: GroupFilter,
+): boolean {
+  if (filter.kind === 'consumers') {
+    return type === 'Consumer' || (type === 'Classic' && (protocolType === '' || protocolType === 'consumer'));
+  }
+  const { type: wanted, protocol } = filter;
+  return (wanted === undefined || type === wanted) && (protocol === undefined || protocolType === protocol);
+}
