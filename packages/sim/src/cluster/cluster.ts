@@ -4,8 +4,9 @@
  */
 import { Prng, limits as presets } from '@odradek/base';
 import { SimStreams } from '@odradek/rpc/testing';
-import { worldClock } from '../controllers/process.ts';
-import type { Broken } from '../controllers/claims/judge.ts';
+import { patienceMsOf, rolesOf } from '../nodes/machine-config.ts';
+import { worldClock } from '../nodes/process.ts';
+import type { Broken } from '../nodes/judge.ts';
 import { Scheduler } from '../scheduler.ts';
 import { watchUncaught } from '../shell/uncaught.ts';
 import { ClusterClaims } from './claims/claims.ts';
@@ -34,10 +35,6 @@ export type ClusterReport = {
   readonly readCount: number;
 };
 
-/** Machines with brokers only have ids from here on. */
-const FIRST_BROKER_ID = 101;
-const STALE_ELECTION_TIMEOUTS = 3;
-const STALE_MS = 1_000;
 /** How often all replicas are looked at, and whether a claim is broken. */
 const LOOK_EVERY_MS = 200;
 const EVENTS_MAX = 600_000;
@@ -73,7 +70,7 @@ class ClusterRun {
     this.#claims = new ClusterClaims({
       nowMs: () => scheduler.nowMs,
       limits,
-      patienceMs: STALE_ELECTION_TIMEOUTS * options.electionTimeoutMs + STALE_MS,
+      patienceMs: patienceMsOf(options),
       majority: Math.floor(options.controllerCount / 2) + 1,
       dataDirectory: DATA_DIRECTORY,
       trace: told,
@@ -90,11 +87,7 @@ class ClusterRun {
       controllerIds,
       trace: told,
     };
-    const combinedCount = options.isCombined ? Math.min(options.brokerCount, options.controllerCount) : 0;
-    for (const id of controllerIds)
-      this.#machines.push(new Machine(world, id, { isController: true, isBroker: id <= combinedCount }));
-    for (let at = combinedCount; at < options.brokerCount; at += 1)
-      this.#machines.push(new Machine(world, FIRST_BROKER_ID + at, { isController: false, isBroker: true }));
+    for (const [id, roles] of rolesOf(options)) this.#machines.push(new Machine(world, id, roles));
     this.#workload = new Workload(world, this.#machines);
     this.#faults = new Faults(world, this.#machines, this.#workload.clientHosts);
     this.#workload.onAcknowledged = (leader) => this.#faults.acknowledged(leader);

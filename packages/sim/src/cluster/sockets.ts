@@ -4,7 +4,7 @@
  */
 import { assert } from '@odradek/base';
 import type { Listening, Network, Socket } from '@odradek/base';
-import type { Gate } from '../controllers/process.ts';
+import type { Gate } from '../nodes/process.ts';
 import type { Scheduler } from '../scheduler.ts';
 
 /** Who has sockets: a process, or a client, whose gate is never shut. */

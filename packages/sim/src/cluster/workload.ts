@@ -1,5 +1,5 @@
 /** Who uses the cluster: producers of every manner and consumers on each partition, and an administrator. */
-import { hostOf } from '../controllers/machine-config.ts';
+import { hostOf } from '../nodes/machine-config.ts';
 import { Admin } from './clients/admin.ts';
 import type { TopicWish } from './clients/admin.ts';
 import type { ClientWorld } from './clients/client.ts';

@@ -8,7 +8,7 @@ import { SimStreams } from '@odradek/rpc/testing';
 import { Scheduler } from '../scheduler.ts';
 import { watchUncaught } from '../shell/uncaught.ts';
 import { Claims } from './claims/claims.ts';
-import type { Broken } from './claims/judge.ts';
+import type { Broken } from '../nodes/judge.ts';
 import { production } from './composition.ts';
 import type { Composition } from './composition.ts';
 import { Faults } from './faults.ts';
@@ -17,7 +17,8 @@ import { Machine } from './machine.ts';
 import type { World } from './machine.ts';
 import { drawControllers } from './options.ts';
 import type { ControllersOptions } from './options.ts';
-import { worldClock } from './process.ts';
+import { patienceMsOf, rolesOf } from '../nodes/machine-config.ts';
+import { worldClock } from '../nodes/process.ts';
 import { Workload } from './workload.ts';
 
 export type ControllersReport = {
@@ -33,11 +34,6 @@ export type ControllersReport = {
   readonly committedOffset: number;
 };
 
-/** Machines with brokers only have ids from here on. */
-const FIRST_BROKER_ID = 101;
-/** A controller that has lost its majority may believe for so long that it leads. */
-const STALE_ELECTION_TIMEOUTS = 3;
-const STALE_MS = 1_000;
 /** How long the safety phase goes on before it is looked whether a claim is broken. */
 const LOOK_EVERY_MS = 100;
 /** Events of one run: no machine needs so many. */
@@ -70,7 +66,7 @@ class ControllersRun {
     const streams = new SimStreams({ clock: worldClock(this.#scheduler), limits, delayMs });
     const controllerIds = Array.from({ length: options.controllerCount }, (_, at) => at + 1);
     const scheduler = this.#scheduler;
-    const patienceMs = STALE_ELECTION_TIMEOUTS * options.electionTimeoutMs + STALE_MS;
+    const patienceMs = patienceMsOf(options);
     const majority = options.isDynamic ? 1 : Math.floor(options.controllerCount / 2) + 1;
     const told = (line: string): void => trace(`${scheduler.nowMs.toFixed(1)} ${line}`);
     this.#claims = new Claims({ nowMs: () => scheduler.nowMs, limits, patienceMs, majority, trace: told });
@@ -86,11 +82,7 @@ class ControllersRun {
       controllerIds,
       trace: told,
     };
-    const combinedCount = options.isCombined ? Math.min(options.brokerCount, options.controllerCount) : 0;
-    for (const id of controllerIds)
-      this.#machines.push(new Machine(world, id, { isController: true, isBroker: id <= combinedCount }));
-    for (let at = combinedCount; at < options.brokerCount; at += 1)
-      this.#machines.push(new Machine(world, FIRST_BROKER_ID + at, { isController: false, isBroker: true }));
+    for (const [id, roles] of rolesOf(options)) this.#machines.push(new Machine(world, id, roles));
     this.#faults = new Faults(world, this.#machines);
     this.#workload = new Workload({
       random,

@@ -10,7 +10,7 @@ import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import type { SimBroker } from './broker.ts';
 import { MARK_CONFIG, markOf } from './claims/changes.ts';
 import type { Claims } from './claims/claims.ts';
-import { endpointsOf } from './machine-config.ts';
+import { endpointsOf } from '../nodes/machine-config.ts';
 
 /** A topic as its one writer knows it. `unclear`: what became of the last change is not known, so nothing more is asked of it. */
 type Topic = { readonly name: string; id: string; partitionCount: number; state: 'free' | 'busy' | 'unclear' };

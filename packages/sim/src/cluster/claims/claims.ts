@@ -2,7 +2,7 @@
 import type { Limits } from '@odradek/base';
 import type { ControllerLink, PartitionImage } from '@odradek/metadata';
 import { Claims } from '../../controllers/claims/claims.ts';
-import type { Judge } from '../../controllers/claims/judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 import { watchedLink } from '../../controllers/claims/watched-link.ts';
 import { InSync } from './in-sync.ts';
 import { Reads } from './reads.ts';

@@ -1,7 +1,7 @@
 /** Who is in an ISR may be there: it lives under the epoch under which it was taken in, and hosts the partition. */
 import { NO_LEADER } from '@odradek/metadata';
 import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
-import type { Judge } from '../../controllers/claims/judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 
 export class InSync {
   readonly #judge: Judge;

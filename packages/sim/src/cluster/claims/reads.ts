@@ -1,5 +1,5 @@
 /** What consumers were given: what one has read stays at its offset for everybody, and offsets follow one another. */
-import type { Judge } from '../../controllers/claims/judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 import type { LogRecord } from './written.ts';
 
 export class Reads {

@@ -5,7 +5,7 @@
 import type { MetadataImage } from '@odradek/metadata';
 import type { RunningBroker } from '@odradek/broker';
 import type { SimFiles } from '@odradek/base/testing';
-import type { Judge } from '../../controllers/claims/judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 import { diskLog } from './disk-log.ts';
 import type { DiskBatch } from './disk-log.ts';
 

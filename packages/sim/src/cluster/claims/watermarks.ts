@@ -4,7 +4,7 @@
  * next for the end that ListOffsets tells, which waits until a new leader knows what the one before it had told (KIP-207). A start that a leader
  * has told and its followers have not heard of is forgotten with it, as in Kafka: DeleteRecords is answered once they have.
  */
-import type { Judge } from '../../controllers/claims/judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 
 /** Somebody asked a leader of this epoch. */
 export type Asked = { readonly where: string; readonly leaderEpoch: number };

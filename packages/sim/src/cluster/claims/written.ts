@@ -2,7 +2,7 @@
  * What producers sent and what they were told of it. Every record's value names its producer and counts up, so that a log tells by itself
  * whether something is missing, there twice, or in another order than it was sent in.
  */
-import type { Judge } from '../../controllers/claims/judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 
 export type SentBatch = {
   readonly producer: string;

@@ -2,7 +2,7 @@
 import type { Prng } from '@odradek/base';
 import { apiByKey } from '@odradek/protocol';
 import type { ApiKey, RequestInput, ResponseOf } from '@odradek/protocol';
-import { BROKER_PORT } from '../../controllers/machine-config.ts';
+import { BROKER_PORT } from '../../nodes/machine-config.ts';
 import type { Scheduler } from '../../scheduler.ts';
 import type { ClusterClaims } from '../claims/claims.ts';
 import type { Sockets } from '../sockets.ts';

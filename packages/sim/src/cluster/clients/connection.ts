@@ -2,7 +2,7 @@
 import type { Network, Socket } from '@odradek/base';
 import { FrameSplitter, decodeResponse, encodeRequest } from '@odradek/protocol';
 import type { ApiKey, RequestInput, ResponseOf } from '@odradek/protocol';
-import { Gate } from '../../controllers/process.ts';
+import { Gate } from '../../nodes/process.ts';
 import type { Scheduler } from '../../scheduler.ts';
 import type { Owner, Sockets } from '../sockets.ts';
 

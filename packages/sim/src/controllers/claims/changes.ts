@@ -5,7 +5,7 @@
 import { ConfigResourceType } from '@odradek/protocol';
 import type { ReplicaKey } from '@odradek/controller/raft';
 import type { MetadataRecord } from '@odradek/metadata';
-import type { Judge } from './judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 
 /** The config that marks are written to. */
 export const MARK_CONFIG = 'retention.ms';

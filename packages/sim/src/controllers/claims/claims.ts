@@ -3,7 +3,7 @@ import type { Limits } from '@odradek/base';
 import type { BrokerImage, MetadataDelta, MetadataImage } from '@odradek/metadata';
 import { Changes } from './changes.ts';
 import { Leaders } from './images.ts';
-import { Judge } from './judge.ts';
+import { Judge } from '../../nodes/judge.ts';
 import { Ledger } from './ledger.ts';
 import { RaftLog } from './raft-log.ts';
 import { Registrations } from './registrations.ts';

@@ -1,7 +1,7 @@
 /** What must hold of every image of the committed state, whoever holds it, and of one image from each moment to the next. */
 import { NO_LEADER } from '@odradek/metadata';
 import type { MetadataDelta, MetadataImage, PartitionImage, TopicImage } from '@odradek/metadata';
-import type { Judge } from './judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 
 const CLAIM = 'a fenced broker leads nothing';
 

@@ -7,7 +7,7 @@ import { unpackRecords } from '@odradek/controller/testing';
 import type { Entry, Position, ReplicaKey } from '@odradek/controller/raft';
 import { MetadataDelta, MetadataImage, decodeRecord, encodeRecord } from '@odradek/metadata';
 import type { CommittedRecords, MetadataRecord } from '@odradek/metadata';
-import type { Judge } from './judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 
 type Row = { readonly bytes: Buffer; readonly record: MetadataRecord; readonly epoch: number };
 type Batch = { readonly endOffset: number; readonly epoch: number; readonly records: readonly MetadataRecord[] };

@@ -4,7 +4,7 @@
  */
 import type { Entry, PersistOrder, Position, RaftStore, Stored } from '@odradek/controller/raft';
 import { Claims } from '../../raft/claims.ts';
-import type { Judge } from './judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 import type { Ledger } from './ledger.ts';
 
 type Known = { readonly entry: Entry; readonly before: Position };

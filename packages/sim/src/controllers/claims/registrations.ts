@@ -1,6 +1,6 @@
 /** Under which epoch each broker is registered, and since when: whoever goes on under an older one is refused, soon. */
 import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
-import type { Judge } from './judge.ts';
+import type { Judge } from '../../nodes/judge.ts';
 
 type Registered = { readonly epoch: number; readonly sinceMs: number };
 

@@ -1,7 +1,6 @@
 /** What the configuration of a simulated machine says, and whom an empty disk of it takes for voters. */
 import { NodeConfig, UUID_ZERO } from '@odradek/base';
 import type { Voter, VoterEndpoint } from '@odradek/controller/raft';
-import type { ControllersOptions } from './options.ts';
 
 export const CONTROLLER_PORT = 9093;
 export const BROKER_PORT = 9092;
@@ -9,14 +8,49 @@ const LISTENER = 'CONTROLLER';
 const HEARTBEATS_PER_SESSION = 5;
 
 export type Roles = { readonly isController: boolean; readonly isBroker: boolean };
+export type QuorumOptions = {
+  /** Voters are added and removed while the cluster runs (KIP-853). */
+  readonly isDynamic: boolean;
+  /** Controllers that are no voters ask to be (KIP-1186); else an operator adds them. */
+  readonly isAutoJoin: boolean;
+  readonly electionTimeoutMs: number;
+  readonly sessionTimeoutMs: number;
+  /** Within which a broker whose stream broke must be back. */
+  readonly graceMs: number;
+  /** Bytes of log after which a snapshot is taken. */
+  readonly snapshotBytes: number;
+};
 export type Quorum = {
-  readonly options: Pick<
-    ControllersOptions,
-    'isDynamic' | 'isAutoJoin' | 'electionTimeoutMs' | 'sessionTimeoutMs' | 'snapshotBytes' | 'graceMs'
-  >;
+  readonly options: QuorumOptions;
   /** The machines with a controller, from the first on. */
   readonly controllerIds: readonly number[];
 };
+
+/** Machines with brokers only have ids from here on. */
+const FIRST_BROKER_ID = 101;
+/** A controller that has lost its majority may believe for so long that it leads. */
+const STALE_ELECTION_TIMEOUTS = 3;
+const STALE_MS = 1_000;
+
+/** Which machines there are, and what runs on each. */
+export function rolesOf(options: {
+  readonly controllerCount: number;
+  readonly brokerCount: number;
+  /** Brokers run in the processes of controllers, as far as there are any. */
+  readonly isCombined: boolean;
+}): ReadonlyMap<number, Roles> {
+  const { controllerCount, brokerCount, isCombined } = options;
+  const combinedCount = isCombined ? Math.min(brokerCount, controllerCount) : 0;
+  const roles = new Map<number, Roles>();
+  for (let id = 1; id <= controllerCount; id += 1) roles.set(id, { isController: true, isBroker: id <= combinedCount });
+  for (let at = combinedCount; at < brokerCount; at += 1)
+    roles.set(FIRST_BROKER_ID + at, { isController: false, isBroker: true });
+  return roles;
+}
+
+export function patienceMsOf({ electionTimeoutMs }: QuorumOptions): number {
+  return STALE_ELECTION_TIMEOUTS * electionTimeoutMs + STALE_MS;
+}
 
 export function hostOf(id: number): string {
   return `machine-${id}`;

@@ -1,5 +1,5 @@
 /** Collects the first claim that is broken. Nothing is thrown: who notices may be deep within the machine that it watches. */
-import { Violation } from '../../raft/claims.ts';
+import { Violation } from '../raft/claims.ts';
 
 export type Broken = { readonly claim: string; readonly what: string; readonly atMs: number };
 
