@@ -16,6 +16,12 @@ test.each([
     'reassign --execute --reassignment-json-file f --bootstrap-server b:1',
     'reassign execute --reassignment-json-file f --bootstrap-server b:1',
   ],
+  ['topics --bootstrap-server b:1 --create --topic t', 'topics create --bootstrap-server b:1 --topic t'],
+  ['topics --list', 'topics list'],
+  [
+    'configs --bootstrap-server b:1 --alter --entity-type topics --add-config a=1',
+    'configs alter --bootstrap-server b:1 --entity-type topics --add-config a=1',
+  ],
 ])('a line for Kafka: %s', (given, wanted) => {
   expect(commandFirst(words(given))).toEqual(words(wanted));
 });
@@ -26,7 +32,8 @@ test.each([
   'reassign --bootstrap-server b:1',
   'reassign --list --verify',
   'reassign list --json',
-  'topics --list',
+  'topics list',
+  'configs --describe --alter --topic t',
   'quorum --help',
 ])('left as it is: %s', (given) => {
   expect(commandFirst(words(given))).toEqual(words(given));
