@@ -2,6 +2,7 @@ export * from './assert.ts';
 export * from './bounded-queue.ts';
 export * as config from './config/index.ts';
 export { NodeConfig } from './config/index.ts';
+export type { Environment } from './config/index.ts';
 export * from './crc32c.ts';
 export * from './ids.ts';
 export * from './ip.ts';

@@ -2,7 +2,7 @@
 import { flushCompileCache } from 'node:module';
 import { hostname } from 'node:os';
 import { AssertionError, config as configuration, limits, MetricsRegistry, StorageFault } from '@odradek/base';
-import type { Clock, Files, NodeConfig } from '@odradek/base';
+import type { Environment, Clock, Files, NodeConfig } from '@odradek/base';
 import { createLogger } from '@odradek/base/logger';
 import { systemPorts } from '@odradek/base/system';
 import packageJson from '../package.json' with { type: 'json' };
@@ -12,11 +12,33 @@ import { serveHttp } from './http.ts';
 import { startNode } from './node.ts';
 import type { NodeLogger, StartingNode } from './node.ts';
 import { collectSeldom } from './shell/collections.ts';
+import { readText } from './shell/read-text.ts';
 
 export const exitCodes = { stopped: 0, cannotStart: 1, wrongUsage: 2, bug: 70 } as const;
 
+/** What the surroundings of a process say of its configuration, beside the command line; or sentences about what they contradict. */
+export type Told =
+  | {
+      readonly ok: true;
+      readonly environment: Environment;
+      readonly saidBy?: ReadonlyMap<string, string>;
+      readonly file?: { readonly path: string; readonly text: string } | undefined;
+      /** Lines for the log. */
+      readonly notes: readonly string[];
+    }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+export type ConfigSource = (configPath: string | undefined, files: Files) => Told;
+
+const ofProcess: ConfigSource = (configPath, files) => ({
+  ok: true,
+  environment: process.env,
+  file: configPath === undefined ? undefined : { path: configPath, text: propertiesOf(configPath, files) },
+  notes: [],
+});
+
 /** Does what the command line says; returns once the node runs or the process is told to exit. */
-export async function run(argv: readonly string[]): Promise<void> {
+export async function run(argv: readonly string[], source: ConfigSource = ofProcess): Promise<void> {
   const parsed = parseArguments(argv);
   switch (parsed.kind) {
     case 'help':
@@ -30,27 +52,25 @@ export async function run(argv: readonly string[]): Promise<void> {
       process.exitCode = exitCodes.wrongUsage;
       return;
     case 'start':
-      await start(parsed.arguments);
+      await start(parsed.arguments, source);
   }
 }
 
 /** Whose protocol, names and defaults these are. */
 const kafkaVersion = '4.3.1';
 
-async function start(given: StartArguments): Promise<void> {
+async function start(given: StartArguments, source: ConfigSource): Promise<void> {
   const ports = systemPorts();
+  const told = source(given.configPath, ports.files);
+  if (!told.ok) refuseMistakes(told.problems, []);
   const loaded = configuration.loadNodeConfig({
-    ...fileOf(given.configPath, ports.files),
-    environment: process.env,
+    ...(told.file === undefined ? {} : { file: told.file }),
+    ...(told.saidBy === undefined ? {} : { saidBy: told.saidBy }),
+    environment: told.environment,
     overrides: given.overrides,
     workingDirectory: process.cwd(),
   });
-  if (!loaded.ok) {
-    const count = loaded.problems.length === 1 ? 'a mistake' : `${loaded.problems.length} mistakes`;
-    const listed = (lines: readonly string[]): string => lines.map((line) => `\n  - ${line}`).join('');
-    const aside = loaded.warnings.length === 0 ? '' : `\nnot in the way of a start:${listed(loaded.warnings)}`;
-    cannotStart(`the configuration has ${count}:${listed(loaded.problems)}${aside}`);
-  }
+  if (!loaded.ok) refuseMistakes(loaded.problems, [...told.notes, ...loaded.warnings]);
   const metrics = new MetricsRegistry();
   metrics.gauge('odradek_build_info', { version: packageJson.version, kafka: kafkaVersion }).set(1);
   const log = await createLogger({
@@ -60,6 +80,7 @@ async function start(given: StartArguments): Promise<void> {
     metrics,
   });
   const die = dieLoudly(log);
+  for (const note of told.notes) log.info({}, note);
   for (const warning of loaded.warnings) log.warn({}, warning);
   for (const { why, keys } of loaded.withoutEffect)
     log.info({ keys }, `keys that Kafka knows have no effect here: ${why}`);
@@ -120,16 +141,17 @@ async function openHttp(
   return http.why;
 }
 
-function fileOf(path: string | undefined, files: Files): { file?: { path: string; text: string } } {
-  if (path === undefined) return {};
+function refuseMistakes(problems: readonly string[], aside: readonly string[]): never {
+  const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`;
+  const listed = (lines: readonly string[]): string => lines.map((line) => `\n  - ${line}`).join('');
+  const rest = aside.length === 0 ? '' : `\nnot in the way of a start:${listed(aside)}`;
+  cannotStart(`the configuration has ${count}:${listed(problems)}${rest}`);
+}
+
+/** A file that was asked for and cannot be read is the end. */
+function propertiesOf(path: string, files: Files): string {
   try {
-    const handle = files.open(path, 'read');
-    try {
-      const bytes = Buffer.alloc(handle.sizeBytes());
-      return { file: { path, text: bytes.toString('utf8', 0, handle.readSync(bytes, 0, bytes.length, 0)) } };
-    } finally {
-      handle.close();
-    }
+    return readText(files, path);
   } catch (fault) {
     if (!(fault instanceof StorageFault)) throw fault;
     cannotStart(`the properties file cannot be read: ${fault.message}`);

@@ -15,6 +15,8 @@ export type ConfigSources = {
   /** The properties file, already read. */
   readonly file?: { readonly path: string; readonly text: string };
   readonly environment: Environment;
+  /** Who said a variable, for messages, where that is not the variable itself. */
+  readonly saidBy?: ReadonlyMap<string, string>;
   /** `key=value` each, strongest of all. */
   readonly overrides: readonly string[];
   /** Absolute; relative directories of the configuration are below it. */
@@ -65,7 +67,7 @@ export function loadNodeConfig(sources: ConfigSources): Loaded {
     readFile(sources.file, given, { problems, warnings });
   }
   for (const { name, value, variable } of environment.properties)
-    given.set(name, { value, from: `environment ${variable}` });
+    given.set(name, { value, from: sources.saidBy?.get(variable) ?? `environment ${variable}` });
   readOverrides(sources.overrides, given, problems);
   if (sources.file !== undefined) {
     const { path } = sources.file;

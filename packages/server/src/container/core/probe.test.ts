@@ -1,3 +1,4 @@
+import { ApiKey, encodeRequest, encodeResponse } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { metadataRequest, readMetadataAnswer } from './probe.ts';
 
@@ -29,4 +30,13 @@ test('probe: no broker, another answer and another protocol are not health', () 
   other.writeInt32BE(8, 4);
   expect(readMetadataAnswer(other).kind).toBe('unhealthy');
   expect(readMetadataAnswer(Buffer.from('HTTP/1.1 400 Bad Request\r\n')).kind).toBe('unhealthy');
+});
+
+test('probe: its bytes are those that the codecs write, and it reads those that they make of an answer', () => {
+  const body = { topics: [], allowAutoTopicCreation: false };
+  const written = encodeRequest(ApiKey.Metadata, 4, { correlationId: 7, clientId: 'odradek-health' }, body);
+  expect(metadataRequest('odradek-health')).toEqual(Buffer.concat(written));
+  const brokers = [1, 2].map((nodeId) => ({ nodeId, host: 'localhost', port: 9092, rack: null }));
+  const parts = encodeResponse(ApiKey.Metadata, 4, 7, { brokers, clusterId: 'c', controllerId: 1, topics: [] });
+  expect(readMetadataAnswer(Buffer.concat(parts))).toEqual({ kind: 'healthy', brokers: 2 });
 });
