@@ -1,5 +1,6 @@
 /** `odradek cluster …`: what is true of the cluster as a whole. The parent of its commands. */
 import { Command } from 'commander';
+import { drainCommand } from './cluster/drain.ts';
 import { idCommand } from './cluster/id.ts';
 import { listEndpointsCommand } from './cluster/list-endpoints.ts';
 import { unregisterCommand } from './cluster/unregister.ts';
@@ -9,6 +10,7 @@ export function clusterCommand(): Command {
     .description('the id of the cluster, its brokers or controllers, and brokers that are gone for good')
     .addCommand(idCommand())
     .addCommand(listEndpointsCommand())
+    .addCommand(drainCommand())
     .addCommand(unregisterCommand())
     .addHelpText('after', EXAMPLES);
 }
@@ -20,4 +22,5 @@ Examples:
   $ odradek cluster id
   $ odradek cluster list-endpoints --include-fenced-brokers
   $ odradek cluster list-endpoints --bootstrap-controller localhost:9093
+  $ odradek cluster drain --broker 4
   $ odradek cluster unregister --id 4`;

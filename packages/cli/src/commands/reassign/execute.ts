@@ -69,7 +69,11 @@ async function execute(options: Options): Promise<void> {
     const current = await currentPlaces(admin, wanted);
     const before = dirMoves.length === 0 ? current : withDirectories(current, await findReplicas(admin, current));
     if (options.json !== true) printBefore(before);
-    if (throttle !== undefined) await setThrottle(admin, throttle, { wanted, current, ongoing });
+    if (throttle !== undefined) {
+      await setThrottle(admin, throttle, { wanted, current, ongoing });
+      print('Warning: run `odradek reassign verify` until the moves are completed: it takes the throttle away.');
+      print(`The inter-broker throttle limit was set to ${throttle} B/s`);
+    }
     const fixed = options.disallowReplicationFactorChange === true ? { allowReplicationFactorChange: false } : {};
     if (dirRate !== undefined && dirMoves.length > 0) await setDirThrottle(admin, dirMoves, dirRate);
     // A broker that is about to get a replica knows beforehand where it goes.
@@ -145,7 +149,12 @@ type Moves = {
   readonly ongoing: readonly Ongoing[];
 };
 
-async function setThrottle(admin: ClusterAdmin, rate: number, { wanted, current, ongoing }: Moves): Promise<void> {
+/** Limits what moves; whoever wants it taken away again says so to the user. */
+export async function setThrottle(
+  admin: ClusterAdmin,
+  rate: number,
+  { wanted, current, ongoing }: Moves,
+): Promise<void> {
   const { leaders, followers, brokers } = throttlesOf(wanted, current, ongoing);
   const topics = [...new Set([...leaders.keys(), ...followers.keys()])];
   await changeConfigs(admin, [
@@ -166,6 +175,4 @@ async function setThrottle(admin: ClusterAdmin, rate: number, { wanted, current,
       })),
     })),
   ]);
-  print('Warning: run `odradek reassign verify` until the moves are completed: it takes the throttle away.');
-  print(`The inter-broker throttle limit was set to ${rate} B/s`);
 }
