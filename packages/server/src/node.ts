@@ -6,7 +6,7 @@ import { createBroker, createControllerFront, createControllerLink } from '@odra
 import type { ControllerFront, GroupInsight, Health, OpenLink, RunningBroker } from '@odradek/broker';
 import { createController } from '@odradek/controller';
 import type { RaftStore, RunningController } from '@odradek/controller';
-import { config as configuration, limits as allLimits, ok, randomUuid, refuse } from '@odradek/base';
+import { config as configuration, limits as allLimits, named, ok, randomUuid, refuse } from '@odradek/base';
 import type { Limits, Logger, LoggerLevels, MetricsRegistry, NodeConfig, Outcome, Ports } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { brokerPeerService, replicaFetchService } from '@odradek/rpc';
@@ -101,7 +101,8 @@ export async function startNode(options: NodeOptions): Promise<Outcome<RunningNo
 }
 
 function prepare(options: NodeOptions, start: QuorumStart): Outcome<Directories> {
-  const { ports, config, log } = options;
+  const { ports, config } = options;
+  const log = said(options.log);
   const directories = Array.from(new Set([...config.logDirs, config.metadataLogDir]));
   const prepared = prepareDirectories(ports, {
     directories,
@@ -126,6 +127,11 @@ function prepare(options: NodeOptions, start: QuorumStart): Outcome<Directories>
     `node ${config.nodeId} of cluster ${clusterId}: ${config.get('process.roles').join(' and ')}, data in ${directories.join(', ')}`,
   );
   return prepared;
+}
+
+/** What is said of the node as a whole. */
+function said(log: Logger): Logger {
+  return named(log, 'kafka.server.KafkaRaftServer');
 }
 
 /** Whether other nodes are part of it from the start. */
@@ -321,7 +327,7 @@ class Node implements RunningNode {
     });
     this.#front = front;
     for (const { name, host, port } of front.listeners) {
-      log.info(
+      said(log).info(
         { listener: name, host, port },
         `the controller listens on ${configuration.formatAddress({ host: host === '' ? '*' : host, port })} (${name})`,
       );
@@ -381,7 +387,7 @@ class Node implements RunningNode {
       clock: ports.clock,
       random: ports.random,
       limits: this.#limits,
-      log,
+      log: named(log, 'org.apache.kafka.server.BrokerLifecycleManager'),
       metrics,
       bug: onBug,
     });
@@ -399,7 +405,7 @@ class Node implements RunningNode {
       if (missing === undefined || (missing === told && clock.monotonicMs() - toldMs < SAME_LINE_MS)) return;
       told = missing;
       toldMs = clock.monotonicMs();
-      log.info({}, missing);
+      said(log).info({}, missing);
     };
     let timer = clock.after(WAITING_LOOK_MS, look);
     return { end: () => timer.cancel() };

@@ -7,11 +7,13 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
-/** For pure tests and tools that have nobody to tell. */
+/** For tests and tools that have nobody to tell. One that is spread into another logger leaves that one's children with it. */
 export const silent: Logger = {
   debug() {},
   info() {},
   warn() {},
   error() {},
-  child: () => silent,
+  child() {
+    return this;
+  },
 };

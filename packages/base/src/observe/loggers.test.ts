@@ -6,7 +6,8 @@ import { kafkaLevels, levelled, LoggerLevels, loggers, named, ROOT_LOGGER } from
 function collecting(): { log: Logger; lines: string[] } {
   const lines: string[] = [];
   const at = (prefix: string): Logger => {
-    const say = (level: string) => (_fields: object, message: string) => void lines.push(`${prefix}${level} ${message}`);
+    const say = (level: string) => (_fields: object, message: string) =>
+      void lines.push(`${prefix}${level} ${message}`);
     const child = (fields: object) => at(`${prefix}${JSON.stringify(fields)} `);
     return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error'), child };
   };
@@ -22,7 +23,10 @@ test('loggers: one without a level of its own goes by the nearest above it, and 
   const levels = new LoggerLevels('WARN');
   levels.set('kafka', 'ERROR');
   levels.set('kafka.request.logger', 'DEBUG');
-  const told = () => ['kafka', 'kafka.request.logger', 'kafka.server.KafkaApis', 'org.apache.kafka.raft'].map((name) => levels.level(name));
+  const told = () =>
+    ['kafka', 'kafka.request.logger', 'kafka.server.KafkaApis', 'org.apache.kafka.raft'].map((name) =>
+      levels.level(name),
+    );
   expect(told()).toEqual(['ERROR', 'DEBUG', 'ERROR', 'WARN']);
   levels.set('kafka.request.logger', null);
   expect(told()).toEqual(['ERROR', 'ERROR', 'ERROR', 'WARN']);

@@ -4,7 +4,7 @@
  *   listeners are bound (ports are known, wrong addresses told) → logs are opened → there is a quorum → the broker registers → all
  *   committed metadata is applied (partitions open, coordinators load) → the controller unfences it → requests are served
  */
-import { config as configuration, limits as allLimits, ok, randomUuid, refuse } from '@odradek/base';
+import { config as configuration, limits as allLimits, named, ok, randomUuid, refuse } from '@odradek/base';
 import type { Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
 import type { Endpoint, MetadataImage } from '@odradek/metadata';
@@ -117,7 +117,7 @@ class Broker {
       clock: options.ports.clock,
       limits: this.#limits,
       turns: this.#turns,
-      log: options.log,
+      log: named(options.log, 'kafka.network.SocketServer'),
       metrics: options.metrics,
       listeners: own.brokerListeners,
       bounds: connectionBoundsOf(() => config.current),
@@ -284,7 +284,7 @@ class Broker {
       link,
       clock: ports.clock,
       limits: this.#limits,
-      log,
+      log: named(log, 'org.apache.kafka.server.BrokerLifecycleManager'),
       metrics,
       followers,
       heartbeatMs: config.get('broker.heartbeat.interval.ms'),
@@ -311,7 +311,7 @@ class Broker {
       clock,
       random,
       limits,
-      log,
+      log: named(log, 'kafka.server.ReplicaManager'),
       metrics,
       peers,
       config: () => dynamic.current,
@@ -321,7 +321,7 @@ class Broker {
     const replicas = new Replicas({
       nodeId,
       clock,
-      log,
+      log: named(log, 'kafka.server.ReplicaManager'),
       logs: logs.manager,
       moves: { teller: tellerOf(() => this.#directories), settings: () => moveSettings(dynamic.current) },
       settingsOf: (topic) => dynamic.settingsOf(topic),
@@ -350,7 +350,7 @@ class Broker {
     this.#directories = new DirectoryAssignments({
       nodeId: config.nodeId,
       clock: ports.clock,
-      log,
+      log: named(log, 'kafka.log.LogManager'),
       places: logs.places((topic, partition) => this.#replicas?.isOffline(topic, partition) === true),
       brokerEpoch: () => session().brokerEpoch,
       ask: (asked) => session().admin(asked, ''),
@@ -381,7 +381,7 @@ class Broker {
     this.#internalTopics = new InternalTopics({
       nodeId: config.nodeId,
       clock: ports.clock,
-      log,
+      log: named(log, 'kafka.server.KafkaApis'),
       config: () => this.#config.current,
       image: () => session().image,
       admin: (request, principal) => session().admin(request, principal),

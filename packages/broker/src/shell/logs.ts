@@ -1,4 +1,5 @@
 /** The logs of a broker by its configuration, and the checkpoint of high watermarks beside them: one file a directory, all partitions at once. */
+import { named } from '@odradek/base';
 import type { Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import { LogManager } from '@odradek/log';
 import type { CleanerConfig, LogDirStatus } from '@odradek/log';
@@ -83,7 +84,7 @@ export class BrokerLogs implements MetadataFollower {
       },
       ports,
       limits,
-      logger: log,
+      logger: named(log, 'kafka.log.LogManager'),
       metrics,
       defaults: topicSettings(config.topic(new Map())).log,
       cleaner: () => cleanerSettings(currentConfig()),
@@ -151,6 +152,6 @@ export class BrokerLogs implements MetadataFollower {
   #checkpointOf(): Pick<HighWatermarksOptions, 'clock' | 'files' | 'log' | 'directories'> {
     const { ports, log } = this.#options;
     const directories = (): string[] => this.manager.status().flatMap(({ path, online }) => (online ? [path] : []));
-    return { clock: ports.clock, files: ports.files, log, directories };
+    return { clock: ports.clock, files: ports.files, log: named(log, 'kafka.server.ReplicaManager'), directories };
   }
 }

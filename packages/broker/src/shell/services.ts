@@ -1,4 +1,5 @@
 /** What handlers may touch, made of the rooms of this broker. */
+import { named } from '@odradek/base';
 import type { Limits } from '@odradek/base';
 import { ANONYMOUS_PRINCIPAL } from '@odradek/protocol';
 import type { ReadMemory, Replicas } from '@odradek/replication';
@@ -38,7 +39,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     nodeId,
     clusterId: options.clusterId,
     nowMs: () => ports.clock.nowMs(),
-    log: options.log,
+    log: named(options.log, 'kafka.server.KafkaApis'),
     limits,
     turns: furniture.turns,
     config: () => config.current,

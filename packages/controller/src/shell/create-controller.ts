@@ -3,7 +3,7 @@
  * leads, and the doors through which brokers and other controllers come.
  */
 import { join } from 'node:path';
-import { MetricsRegistry, limits as allLimits } from '@odradek/base';
+import { MetricsRegistry, limits as allLimits, named } from '@odradek/base';
 import type { Clock, Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import type { MetadataImage } from '@odradek/metadata';
 import type {
@@ -82,7 +82,8 @@ export async function createController(options: ControllerOptions): Promise<Runn
   const how = { hostName: options.hostName ?? LOCAL_HOST, isStandalone: options.isStandalone ?? false };
   const voters = firstVoters(config, identity, how);
   const { files } = ports;
-  const store = options.store ?? (await openRaftStore({ directory, files, limits, log: options.log, voters }));
+  const log = named(options.log, 'org.apache.kafka.raft');
+  const store = options.store ?? (await openRaftStore({ directory, files, limits, log, voters }));
   try {
     return await run(options, { store, limits });
   } catch (cause) {
@@ -111,7 +112,8 @@ async function run(options: ControllerOptions, { store, limits }: Parts): Promis
   };
   const self = { id: identity.nodeId, directoryId: identity.directoryId };
   const { clock, random } = ports;
-  const shell = { clock, random, store, transport, machine: runtime, limits, log: options.log, metrics, onFault };
+  const log = named(options.log, 'org.apache.kafka.raft');
+  const shell = { clock, random, store, transport, machine: runtime, limits, log, metrics, onFault };
   const driver = new RaftDriver({ self, raft: raftOptionsOf(options.config, limits), ...shell }, stored);
   runtime.attach(driver);
   transport.votersAre(driver.voters);
@@ -150,7 +152,7 @@ function runtimeOf({ ports, config, identity, log }: ControllerOptions, limits: 
     random: ports.random,
     clock: ports.clock,
     limits,
-    log,
+    log: named(log, 'org.apache.kafka.controller'),
     snapshotBytes: config.get('metadata.log.max.record.bytes.between.snapshots'),
     snapshotIntervalMs: config.get('metadata.log.max.snapshot.interval.ms'),
   });
@@ -213,7 +215,7 @@ function transportOf(options: ControllerOptions, limits: Limits, metrics: Metric
     clock: ports.clock,
     random: ports.random,
     limits,
-    log,
+    log: named(log, 'org.apache.kafka.raft'),
     metrics,
     ...(streams === undefined ? {} : { streams }),
   });

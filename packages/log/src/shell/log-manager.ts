@@ -2,7 +2,7 @@
  * All logs of a node, over all its log directories: opens them at the start, makes and forgets them, and does for all of them what time
  * asks for: retention, flushes, checkpoints, expiry of producers, removal of what was deleted. A directory that fails goes offline alone.
  */
-import { AssertionError, StorageFault, partitionKey } from '@odradek/base';
+import { AssertionError, StorageFault, named, partitionKey } from '@odradek/base';
 import type { Limits, Logger, Metrics } from '@odradek/base';
 import { Epochs } from '../core/epochs.ts';
 import { Producers } from '../core/producers.ts';
@@ -91,7 +91,11 @@ export class LogManager implements LogKeeper {
       enter: (log) => void this.#logs.set(partitionKey(log.topic, log.partition), log),
       discard: (directory, aside) => this.#discard(directory, aside),
     });
-    this.#cleaner = new Cleaner(this.#world, options.metrics, {
+    const cleaning = {
+      ...this.#world,
+      logger: named(options.logger, 'org.apache.kafka.storage.internals.log.LogCleaner'),
+    };
+    this.#cleaner = new Cleaner(cleaning, options.metrics, {
       logs: () => this.#cleanableLogs(),
       breathe: () => this.#agenda.breathe(),
       faulted: (log, fault) => this.faulted(log, fault),

@@ -2,7 +2,7 @@
  * The group coordinator of one node: finds the shard of a group, draws member ids, and writes down why groups move.
  * Broker handlers talk to it through `GroupsPort`.
  */
-import { randomUuid, refuse } from '@odradek/base';
+import { named, randomUuid, refuse } from '@odradek/base';
 import type { Clock, Counter, Limits, Logger, Metrics, Outcome, Random } from '@odradek/base';
 import { ErrorCode } from '@odradek/protocol';
 import { CoordinatorRuntime } from '../../runtime/shell/runtime.ts';
@@ -96,7 +96,7 @@ export class GroupCoordinator implements GroupsPort {
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
     const { log, clock, limits, config, topics, metrics, logs = NO_LOGS } = options;
-    const logger = options.logger.child({ room: 'groups' });
+    const logger = named(options.logger, 'org.apache.kafka.coordinator.group');
     const chronicle = new Chronicle({ clock, logger, limits, metrics });
     this.#chronicle = chronicle;
     this.#runtime = new CoordinatorRuntime<GroupKinds>({
