@@ -211,3 +211,32 @@ test('controller session: how long no active controller has answered counts from
   expect(at.silentMs).toBeLessThan(1_000);
   at.close();
 });
+
+test('controller session: a broker that has moved registers its new addresses under its epoch, without directories that failed since', async () => {
+  const { at, controller, offline, epochs } = await serving([], { ...registration, logDirs: ['kept', 'failed'] });
+  const endpoints = [{ name: 'PLAINTEXT', host: '10.0.0.9', port: 9092, securityProtocol: 0, auto: null }];
+  const registeredBefore = controller.registrations.length;
+  controller.registers = () => refuse(ErrorCode.NOT_CONTROLLER, 'there is no session');
+  expect(await at.moved(endpoints)).toBe(false);
+  controller.registers = () => ok({ brokerEpoch: at.brokerEpoch });
+  offline.push('failed');
+  expect(await at.moved(endpoints)).toBe(true);
+  const [, last] = controller.registrations.slice(registeredBefore);
+  expect(last).toMatchObject({ endpoints, logDirs: ['kept'], incarnationId: registration.incarnationId });
+  expect(epochs).toEqual([]);
+});
+
+test('controller session: whoever was forgotten when it moved lives on under the epoch that it gets', async () => {
+  const { at, controller, epochs } = await serving();
+  controller.registers = () => ok({ brokerEpoch: 77 });
+  expect(await at.moved([])).toBe(true);
+  expect([at.brokerEpoch, epochs]).toEqual([77, [77]]);
+});
+
+test('controller session: who leaves does not register anew', async () => {
+  const { at, controller } = await serving();
+  const before = controller.registrations.length;
+  void at.leave(1_000);
+  expect(await at.moved([])).toBe(false);
+  expect(controller.registrations).toHaveLength(before);
+});

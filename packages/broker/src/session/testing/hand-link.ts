@@ -15,7 +15,7 @@ import { collectingLog } from '../../testing/listening.ts';
 import { ControllerSession } from '../../shell/controller-link.ts';
 import type { MetadataFollower } from '../../shell/controller-link.ts';
 
-export const registration = {
+export const registration: BrokerRegistration = {
   brokerId: 1,
   clusterId: 'c',
   incarnationId: UUID_ZERO,
@@ -115,10 +115,10 @@ export function session(followers: MetadataFollower[] = []) {
 }
 
 /** A session that has joined, of a broker that serves. */
-export async function serving(followers: MetadataFollower[] = []) {
+export async function serving(followers: MetadataFollower[] = [], asked = registration) {
   const made = session(followers);
   const { at, controller } = made;
-  const joining = at.join(registration);
+  const joining = at.join(asked);
   await drain();
   controller.snapshot([registered]);
   await joining;
