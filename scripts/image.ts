@@ -4,9 +4,20 @@
  * libraries that the lock file names, as installed here, and what lies in `deploy/docker`.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { kafkaTools } from '../packages/cli/src/kafka-tools.ts';
+import { shippedProperties } from '../packages/server/src/container/core/mounted-file.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -86,6 +97,16 @@ function gather(into: string): void {
     cpSync(join(root, 'deploy/docker', name), join(into, name), { recursive: true });
   }
   cpSync(join(root, 'LICENSE'), join(into, 'app/LICENSE'));
+  writeTools(join(into, 'bin'));
+  writeFileSync(join(into, 'server.properties'), shippedProperties);
+}
+
+/** Kafka's names of the commands. */
+function writeTools(into: string): void {
+  for (const [name, words] of Object.entries(kafkaTools)) {
+    const script = `#!/bin/sh\nexec node /opt/odradek/node_modules/odradek/dist/main.js ${words.join(' ')} "$@"\n`;
+    writeFileSync(join(into, name), script, { mode: 0o755 });
+  }
 }
 
 const tag = process.argv[2] ?? 'odradek:dev';

@@ -15,15 +15,16 @@ export function listeningSockets(table: string): ListeningSocket[] {
   });
 }
 
-/** Words of four bytes in the order of the machine, which is little-endian wherever this runs; "every address" is dialled by loopback. */
+/** Words of four bytes in the order of the machine, which is little-endian wherever this runs; "every address" is dialled as localhost: a
+ * socket of IPv6 may be the one of IPv4 too, and one of the two families may be missing. */
 function dialable(hex: string): string {
   const words = (hex.match(/.{8}/g) ?? []).map((word) => (word.match(/../g) ?? []).toReversed());
   if (words.length === 1) {
     const parts = (words[0] ?? []).map((byte) => Number.parseInt(byte, 16));
-    return parts.every((part) => part === 0) ? '127.0.0.1' : parts.join('.');
+    return parts.every((part) => part === 0) ? 'localhost' : parts.join('.');
   }
   const bytes = words.flat();
-  if (bytes.every((byte) => byte === '00')) return '::1';
+  if (bytes.every((byte) => byte === '00')) return 'localhost';
   return Array.from({ length: 8 }, (_, at) => `${bytes[2 * at]}${bytes[2 * at + 1]}`.toLowerCase()).join(':');
 }
 

@@ -4,10 +4,9 @@
  * and file. No client and no codec is loaded: it runs every few seconds.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { connect } from 'node:net';
 import { inOrder, listeningSockets } from '../core/listening.ts';
 import type { ListeningSocket } from '../core/listening.ts';
-import { metadataRequest, readMetadataAnswer } from '../core/probe.ts';
+import { askMetadata, exchange } from './exchange.ts';
 
 /** Each port has so long: together less than the time that Docker gives the check. */
 const PROBE_MS = 1_000;
@@ -56,48 +55,19 @@ function attempt<T>(read: () => T, otherwise: T): T {
 }
 
 async function metadata(at: ListeningSocket): Promise<Probed> {
-  const answer = await exchange(at, metadataRequest('odradek-health'), (received) => {
-    const told = readMetadataAnswer(received);
-    return told.kind === 'incomplete' ? undefined : told;
-  });
-  if (typeof answer === 'string') return { healthy: false, line: `${at.port}: ${answer}` };
+  const answer = await askMetadata(at, PROBE_MS);
   if (answer.kind === 'unhealthy') return { healthy: false, line: `${at.port}: ${answer.why}` };
   return { healthy: true, line: `${at.port}: serves clients, ${answer.brokers} brokers known` };
 }
 
 async function readiness(at: ListeningSocket): Promise<Probed> {
   const request = 'GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n';
-  const answer = await exchange(at, Buffer.from(request), (received) => {
+  const answer = await exchange(at, Buffer.from(request), PROBE_MS, (received) => {
     const text = received.toString('latin1');
     return text.includes('}') || !text.startsWith('HTTP/'.slice(0, text.length)) ? text : undefined;
   });
   const healthy = /^HTTP\/1\.1 200 .*"ready":true/s.test(answer);
   return { healthy, line: `${at.port}: ${healthy ? 'ready, without clients' : answer.split('\r\n\r\n').at(-1)}` };
-}
-
-/** @returns what `read` made of the bytes once it had enough, or why there are none */
-function exchange<T>(
-  at: ListeningSocket,
-  request: Buffer,
-  read: (received: Buffer) => T | undefined,
-): Promise<T | string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: at.address, port: at.port });
-    let received = Buffer.alloc(0);
-    const done = (result: T | string): void => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.setTimeout(PROBE_MS, () => done(`no answer within ${PROBE_MS} ms`));
-    socket.on('connect', () => socket.write(request));
-    socket.on('error', (error) => done(error.message));
-    socket.on('close', () => done('closed without an answer'));
-    socket.on('data', (part: Buffer) => {
-      received = Buffer.concat([received, part]);
-      const result = read(received);
-      if (result !== undefined) done(result);
-    });
-  });
 }
 
 function end(code: number, line: string): never {
