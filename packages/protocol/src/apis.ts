@@ -144,6 +144,7 @@ const rows = {
   DeleteShareGroupOffsets: { key: 92, versions: [0, 0], flexibleFrom: 0, on: broker },
   DescribeGroupLag: { key: 10000, versions: [0, 0], flexibleFrom: 0, on: broker, own: true },
   ExplainGroups: { key: 10001, versions: [0, 0], flexibleFrom: 0, on: broker, own: true },
+  DescribeNode: { key: 10002, versions: [0, 0], flexibleFrom: 0, on: broker, own: true },
 } as const satisfies Record<string, Row>;
 
 const schemas: typeof messages = messages;

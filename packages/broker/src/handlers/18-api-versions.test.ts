@@ -29,8 +29,8 @@ test('api versions: APIs of our own are told to our own clients alone, from the 
     const { apiKeys } = await node.connect().request(ApiKey.ApiVersions, version, software);
     return apiKeys.map(({ apiKey }) => apiKey).filter((key) => key > 1_000);
   };
-  expect(await told(4, 'odradek-cli')).toEqual([ApiKey.DescribeGroupLag, ApiKey.ExplainGroups]);
-  expect(await told(3, 'odradek')).toEqual([ApiKey.DescribeGroupLag, ApiKey.ExplainGroups]);
+  expect(await told(4, 'odradek-cli')).toEqual([ApiKey.DescribeGroupLag, ApiKey.ExplainGroups, ApiKey.DescribeNode]);
+  expect(await told(3, 'odradek')).toEqual([ApiKey.DescribeGroupLag, ApiKey.ExplainGroups, ApiKey.DescribeNode]);
   expect(await told(4, 'kafkajs')).toEqual([]);
   expect(await told(4, 'my-odradek')).toEqual([]);
   expect(await told(0, '')).toEqual([]);

@@ -46,11 +46,13 @@ import { addRaftVoter } from './80-add-raft-voter.ts';
 import { removeRaftVoter } from './81-remove-raft-voter.ts';
 import { describeGroupLag } from './10000-describe-group-lag.ts';
 import { explainGroups } from './10001-explain-groups.ts';
+import { describeNode } from './10002-describe-node.ts';
 import type { AdvertisedApi, HandlerOf } from './context.ts';
 
 export type SupportedKey =
   | 0 | 1 | 2 | 3 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 18 | 19 | 20 | 21 | 22 | 23 | 32 | 33 | 34 | 35 | 37 | 42 | 43
-  | 44 | 45 | 46 | 47 | 55 | 57 | 60 | 64 | 68 | 69 | 74 | 75 | 80 | 81 | 10000 | 10001; // prettier-ignore
+  | 44 | 45 | 46 | 47 | 55 | 57 | 60 | 64 | 68 | 69 | 74 | 75 | 80 | 81 | 10000 | 10001
+  | 10002; // prettier-ignore
 
 const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
   0: produce,
@@ -95,6 +97,7 @@ const byKey: { readonly [K in SupportedKey]: HandlerOf<K> } = {
   81: removeRaftVoter,
   10000: describeGroupLag,
   10001: explainGroups,
+  10002: describeNode,
 };
 
 /** The gate knows no API's types: it hands each handler what the codec of its own key has decoded. */

@@ -6,7 +6,7 @@ import { valueOf, type CommandNode, type OptionNode } from '../core/manual/tree.
 const WIDTH_MAX = 100_000;
 
 /** @param parents names of the commands above; none for the program itself */
-export function treeOf(command: Command, parents: readonly string[] | undefined = undefined): CommandNode {
+export function treeOf(command: Command, parents?: readonly string[]): CommandNode {
   const path = parents === undefined ? [] : [...parents, command.name()];
   const help = command.createHelp();
   const inner = help.visibleCommands(command).filter((each) => each.name() !== 'help');

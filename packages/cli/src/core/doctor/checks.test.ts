@@ -349,6 +349,21 @@ describe('checks', () => {
     expect(examine({ ...sound, ...one({ isr: [1, 2] }) }).verdict).toBe('worth a look');
   });
 
+  test('where no broker was reached nothing is called well', () => {
+    const alone = {
+      ...sound,
+      clusterId: undefined,
+      brokers: [],
+      quorum: undefined,
+      topics: [],
+      clocks: [],
+      groups: [],
+    };
+    const lines = reportLines(examine({ ...alone, bootstrap: [at(refused)] }), plain);
+    expect(lines.some((line) => line.startsWith('ok'))).toBe(false);
+    expect(lines.at(-1)).toBe('no cluster was reached: 1 error, 0 warnings, 0 notes');
+  });
+
   test('what was not told is said to be unknown, not well', () => {
     const untold = [{ area: 'disks', what: 'the disks of broker 2', why: 'it is too old' }] as const;
     const lines = reportLines(examine({ ...sound, untold }), plain);
@@ -386,6 +401,10 @@ describe('checks', () => {
     expect(kindsOf({ ...sound, quorum: quorum(voter(1), voter(2), voter(3), voter(9, { isVoter: false })) })).toEqual(
       [],
     );
+  });
+
+  test("Kafka's own defaults are no contradiction", () => {
+    expect(kindsOf({ ...sound, ...configured(['replica.fetch.max.bytes', '1048576']) })).toEqual([]);
   });
 
   test('Odradek makes internal topics with the copies that there are brokers for', () => {

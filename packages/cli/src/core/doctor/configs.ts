@@ -7,6 +7,9 @@ const MINUTE_MS = 60_000;
 /** What min.insync.replicas is meant for: with fewer copies there is nothing to choose. */
 const COPIES_FOR_MIN_ISR = 3;
 
+/** Of a batch in a log: what Kafka's own defaults of message.max.bytes and replica.fetch.max.bytes differ by. */
+const HEADER_BYTES = 12;
+
 /** What each broker has for itself. */
 const ownKeys: ReadonlySet<string> = new Set([
   'node.id',
@@ -111,7 +114,7 @@ function below(smaller: string, larger: string, todo: string): Check['find'] {
     running(facts).flatMap(({ id, configs }): Seen[] => {
       const few = numberOf(configs, smaller);
       const many = numberOf(configs, larger);
-      if (few === undefined || many === undefined || few >= many) return [];
+      if (few === undefined || many === undefined || few + HEADER_BYTES >= many) return [];
       return [{ what: `broker ${id}: ${smaller} (${showBytes(few)}) is below ${larger} (${showBytes(many)})`, todo }];
     });
 }

@@ -61,10 +61,12 @@ export type QuorumReplica = {
   readonly caughtUpAgoMs: number | undefined;
 };
 
+/** @property trouble why no leader is known, in the words of who was asked */
 export type QuorumFacts = {
   readonly leaderId: number;
   readonly epoch: number;
   readonly replicas: readonly QuorumReplica[];
+  readonly trouble?: string;
 };
 
 export type PartitionFacts = {

@@ -27,11 +27,9 @@ function ofQuorum(find: (quorum: QuorumFacts, facts: Facts) => readonly Seen[]):
   return (facts) => (facts.quorum === undefined || facts.quorum.leaderId < 0 ? [] : find(facts.quorum, facts));
 }
 
-function leaderless({ quorum, untold }: Facts): Seen[] {
-  const reason = untold.find(({ area: of }) => of === 'quorum');
-  if (quorum !== undefined && quorum.leaderId >= 0) return [];
-  if (quorum === undefined && reason?.what !== 'leader') return [];
-  const told = quorum === undefined ? (reason?.why ?? '') : `epoch ${quorum.epoch} has no leader`;
+function leaderless({ quorum }: Facts): Seen[] {
+  if (quorum === undefined || quorum.leaderId >= 0) return [];
+  const told = quorum.trouble ?? `epoch ${quorum.epoch} has no leader`;
   const todo =
     'start controllers until more than half of the voters run and reach each other; topics, leaders and configs cannot change until then. ' +
     'If most are lost for good: odradek quorum recover --from-survivor';

@@ -30,8 +30,8 @@ export type Report = {
   readonly counts: Readonly<Record<Severity, number>>;
   /** The worst first. */
   readonly findings: readonly Finding[];
-  /** A sentence an area, of what was looked at. */
-  readonly looked: Readonly<Record<Area, string>>;
+  /** Of each area, what was looked at; undefined: nothing. */
+  readonly looked: Readonly<Record<Area, string | undefined>>;
   /** What could not be looked at: nothing is known of it, good or bad. */
   readonly untold: readonly Untold[];
 };
@@ -48,8 +48,9 @@ export function examine(facts: Facts): Report {
   return { clusterId: facts.clusterId, verdict, counts, findings, looked: lookedAt(facts), untold: facts.untold };
 }
 
-function lookedAt(facts: Facts): Record<Area, string> {
+function lookedAt(facts: Facts): Report['looked'] {
   const { bootstrap, brokers, quorum, topics, clocks, groups } = facts;
+  const isReached = brokers.length > 0;
   const partitions = topics.reduce((sum, topic) => sum + topic.partitions.length, 0);
   const dialled = [...bootstrap, ...brokers.map(({ place }) => place)].reduce(
     (sum, each) => sum + each.dialled.length,
@@ -66,14 +67,14 @@ function lookedAt(facts: Facts): Record<Area, string> {
     ),
     quorum:
       quorum === undefined
-        ? 'not told'
+        ? undefined
         : `controller ${quorum.leaderId} leads at epoch ${quorum.epoch}, ${counted(voters, 'voter')}`,
-    partitions: `${counted(partitions, 'partition')} of ${counted(topics.length, 'topic')}`,
-    disks: dirs === 0 ? 'none told' : counted(dirs, 'directory', 'directories'),
-    clocks: clocks.length === 0 ? 'none told' : clocks.map(({ node }) => node).join(', '),
-    configs: `of ${counted(configured, 'broker')} and ${counted(topics.length, 'topic')}`,
-    versions: `of ${counted(versioned, 'broker')}`,
-    groups: counted(groups.length, 'group'),
+    partitions: isReached ? `${counted(partitions, 'partition')} of ${counted(topics.length, 'topic')}` : undefined,
+    disks: dirs === 0 ? undefined : counted(dirs, 'directory', 'directories'),
+    clocks: clocks.length === 0 ? undefined : clocks.map(({ node }) => node).join(', '),
+    configs: isReached ? `of ${counted(configured, 'broker')} and ${counted(topics.length, 'topic')}` : undefined,
+    versions: isReached ? `of ${counted(versioned, 'broker')}` : undefined,
+    groups: isReached ? counted(groups.length, 'group') : undefined,
   };
 }
 
@@ -91,8 +92,9 @@ export function reportLines(report: Report, paint: Painter): string[] {
   const ill = new Set(report.findings.map(({ area }) => area));
   const dark = new Set(report.untold.map(({ area }) => area));
   for (const area of areas) {
-    if (!ill.has(area) && !dark.has(area))
-      lines.push(`${paint('green', 'ok   ')} ${area}: ${tame(report.looked[area])}`);
+    const looked = report.looked[area];
+    if (looked === undefined || ill.has(area) || dark.has(area)) continue;
+    lines.push(`${paint('green', 'ok   ')} ${area}: ${tame(looked)}`);
   }
   for (const { area, what, why } of report.untold) {
     lines.push(`${paint('yellow', '?    ')} ${area}: ${tame(what)} was not looked at: ${tame(why)}`);

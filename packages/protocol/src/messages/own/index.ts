@@ -4,3 +4,4 @@
  */
 export * from './10000-describe-group-lag.ts';
 export * from './10001-explain-groups.ts';
+export * from './10002-describe-node.ts';
