@@ -26,6 +26,10 @@ const commands: Record<string, Loader> = {
     summary: 'the id of the cluster, its brokers and controllers',
     load: async () => (await import('./commands/cluster.ts')).clusterCommand(),
   },
+  doctor: {
+    summary: 'say what is wrong with a cluster, and what to do',
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+  },
   quorum: {
     summary: 'describe the controllers, add and remove voters',
     load: async () => (await import('./commands/quorum.ts')).quorumCommand(),
