@@ -62,6 +62,10 @@ const commands: Record<string, Loader> = {
     summary: 'delete the records of partitions before an offset',
     load: async () => (await import('./commands/delete-records.ts')).deleteRecordsCommand(),
   },
+  'dump-log': {
+    summary: 'what is in the files of a log directory',
+    load: async () => (await import('./commands/dump-log.ts')).dumpLogCommand(),
+  },
   'api-versions': {
     summary: 'which APIs the brokers speak, in which versions',
     load: async () => (await import('./commands/api-versions.ts')).apiVersionsCommand(),

@@ -127,6 +127,11 @@ const schemas: Schemas = messages;
 const keySchema = (name: CoordinatorRecordName): Message => schemas[`${name}Key`];
 const valueSchema = (name: CoordinatorRecordName): Message => schemas[`${name}Value`];
 
+/** The schemas of a record of a coordinator. */
+export function coordinatorSchemas(name: CoordinatorRecordName): { readonly key: Message; readonly value: Message } {
+  return { key: keySchema(name), value: valueSchema(name) };
+}
+
 /** Key: int16 record type, then the key in its version 0. Value: int16 version, then the value; null is a tombstone. */
 export function encodeCoordinatorRecord<N extends CoordinatorRecordName>(
   name: N,

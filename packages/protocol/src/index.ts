@@ -14,6 +14,7 @@ export * from './constants.ts';
 export * from './errors.ts';
 export * from './features.ts';
 export {
+  coordinatorSchemas,
   decodeAssignment,
   decodeControlRecord,
   decodeCoordinatorRecord,
@@ -38,5 +39,5 @@ export { isSafeInt64, readInt64, writeInt64 } from './int64.ts';
 export * from './messages/index.ts';
 export { f, holdsVersion, message } from './schema.ts';
 export { withShortMessages } from './short-messages.ts';
-export type { Field, Fields, Infer, Input, Message, MessageKind } from './schema.ts';
+export type { Field, Fields, Infer, Input, Message, MessageKind, PrimitiveType } from './schema.ts';
 export { EncodeError } from './writer.ts';

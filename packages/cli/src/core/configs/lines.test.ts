@@ -1,6 +1,6 @@
 import { ConfigSource } from '@odradek/protocol';
 import { describe, expect, test } from 'vitest';
-import { alteredLine, entryLine, headline, javaDouble, quotaLine } from './lines.ts';
+import { alteredLine, entryLine, headline, quotaLine } from './lines.ts';
 
 describe('lines of kafka-configs', () => {
   test('an entry with where its value comes from', () => {
@@ -41,16 +41,5 @@ describe('lines of kafka-configs', () => {
     expect(quotaLine({ entity, values: [{ key: 'producer_byte_rate', value: 10_485_760 }] })).toBe(
       "Quota configs for the default user-principal, client-id 'c' are producer_byte_rate=1.048576E7",
     );
-  });
-
-  test.each([
-    [0, '0.0'],
-    [200, '200.0'],
-    [2048.5, '2048.5'],
-    [9_999_999, '9999999.0'],
-    [10_000_000, '1.0E7'],
-    [0.0001, '1.0E-4'],
-  ])('%d is %s in Java', (value, text) => {
-    expect(javaDouble(value)).toBe(text);
   });
 });

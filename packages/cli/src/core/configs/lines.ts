@@ -1,5 +1,6 @@
 /** Configurations and quotas as kafka-configs prints them. */
 import { ConfigResourceType, ConfigSource } from '@odradek/protocol';
+import { javaDouble } from '../java-double.ts';
 import { tame } from '../tame.ts';
 import { singular, type Entity, type EntityType } from './entities.ts';
 
@@ -110,16 +111,4 @@ export function quotaLine({ entity, values }: Quota): string {
   });
   const what = values.map(({ key, value }) => `${key}=${javaDouble(value)}`);
   return tame(`Quota configs for ${whose.join(', ')} are ${what.join(', ')}`);
-}
-
-const PLAIN = { from: 1e-3, below: 1e7 } as const;
-
-/** A double as Java writes it, so that scripts which read Kafka's output read this: `1024.0`, `1.048576E7`. */
-export function javaDouble(value: number): string {
-  const magnitude = Math.abs(value);
-  if (value === 0 || (magnitude >= PLAIN.from && magnitude < PLAIN.below)) {
-    return Number.isInteger(value) ? `${value}.0` : String(value);
-  }
-  const [digits = '', exponent = ''] = value.toExponential().split('e');
-  return `${digits.includes('.') ? digits : `${digits}.0`}E${Number(exponent)}`;
 }
