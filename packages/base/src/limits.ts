@@ -13,6 +13,10 @@ export type Limits = {
   readonly waysInRememberedMax: number;
   /** How often a node looks whether the addresses of its machine have changed. */
   readonly surroundingsLookMs: number;
+  /** How long after the start it is looked whether advertised addresses lead back, how often then, and how long one may take to answer. */
+  readonly addressCheckFirstMs: number;
+  readonly addressCheckMs: number;
+  readonly addressCheckMaxMs: number;
   /** How long name servers may take to say whether they know the name of this machine; a start waits for it. */
   readonly nameServerMs: number;
   /** How long one connection, or one long request, works before others get their turn. */
@@ -218,7 +222,10 @@ export const production: Limits = {
   connectionInFlightMax: 64,
   waysInRememberedMax: 1_024,
   surroundingsLookMs: 5_000,
-  nameServerMs: 250,
+  nameServerMs: 500,
+  addressCheckFirstMs: 2_000,
+  addressCheckMs: 60_000,
+  addressCheckMaxMs: 3_000,
   turnMs: 2,
   connectionQueuedBytesMax: 16 * MIB,
   brokerQueuedBytesMax: 128 * MIB,
@@ -325,6 +332,9 @@ export const tiny: Limits = {
   waysInRememberedMax: 4,
   surroundingsLookMs: 50,
   nameServerMs: 50,
+  addressCheckFirstMs: 20,
+  addressCheckMs: 100,
+  addressCheckMaxMs: 50,
   turnMs: 2,
   connectionQueuedBytesMax: 64 * 1024,
   brokerQueuedBytesMax: 256 * 1024,

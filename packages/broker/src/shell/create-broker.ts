@@ -11,6 +11,7 @@ import type { Endpoint, MetadataImage } from '@odradek/metadata';
 import { ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import { Replicas } from '@odradek/replication';
 import { brokerPeerService } from '@odradek/rpc';
+import type { AddressProblem } from '../core/address-check.ts';
 import { allowAll } from '../core/authorizer.ts';
 import { placeOf, strangerProblem } from '../core/peers.ts';
 import { Gate } from '../gate.ts';
@@ -52,6 +53,8 @@ export type RunningBroker = {
   readonly groups: GroupInsight;
   readonly connectionCount: () => number;
   readonly standing: BrokerStanding;
+  /** What is wrong with the addresses that clients are told, as far as this machine can see. */
+  readonly addressProblems: () => readonly AddressProblem[];
   /** Leaves the cluster in order, answers what is under way, closes every connection, flushes and closes the logs. */
   close(deadlineMs: number): Promise<void>;
 };
@@ -107,8 +110,7 @@ class Broker {
     this.#addresses = new OwnAddresses({
       config: own,
       hostName: options.hostName,
-      surroundings: options.ports.surroundings,
-      clock: options.ports.clock,
+      ports: options.ports,
       limits: this.#limits,
       log: options.log,
     });
@@ -166,7 +168,7 @@ class Broker {
     if (!served.ok) return served;
     this.#listeners.serve();
     this.#state = 'running';
-    this.#addresses.watch((endpoints) => session.moved(endpoints));
+    this.#addresses.watch(session);
     for (const { name, host, port, auto } of advertised) {
       const how = auto === null ? '' : ', and told an address by the way they come';
       log.info(
@@ -183,6 +185,7 @@ class Broker {
       groups,
       connectionCount: () => this.#listeners.connectionCount,
       standing: standingOf(config.nodeId, session, replicas),
+      addressProblems: () => this.#addresses.problems,
       close: (deadlineMs) => this.close(deadlineMs),
     });
   }

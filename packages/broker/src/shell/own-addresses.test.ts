@@ -1,5 +1,6 @@
 import { limits, NodeConfig } from '@odradek/base';
-import { SimClock } from '@odradek/base/testing';
+import { SimClock, SimNetwork } from '@odradek/base/testing';
+import { MetadataImage } from '@odradek/metadata';
 import type { Endpoint } from '@odradek/metadata';
 import { expect, test } from 'vitest';
 import { HandSurroundings } from '../testing/hand-surroundings.ts';
@@ -14,9 +15,8 @@ function addressesAt(surroundings: HandSurroundings | undefined, config: Readonl
   const own = new OwnAddresses({
     config: new NodeConfig(new Map(Object.entries({ 'node.id': '1', listeners: 'PLAINTEXT://:9092', ...config }))),
     hostName: 'kafka-1',
-    surroundings,
-    clock,
-    limits: limits.tiny,
+    ports: { clock, network: new SimNetwork(), ...(surroundings === undefined ? {} : { surroundings }) },
+    limits: { ...limits.tiny, addressCheckFirstMs: 3_600_000 },
     log,
   });
   const told: (readonly Endpoint[])[] = [];
@@ -26,7 +26,15 @@ function addressesAt(surroundings: HandSurroundings | undefined, config: Readonl
     return Promise.resolve(takes);
   };
   const find = () => own.find([{ name: 'PLAINTEXT', host: '', port: 9092 }]);
-  return { own, clock, lines, told, find, watch: () => own.watch(moved), take: (does: boolean) => void (takes = does) };
+  return {
+    own,
+    clock,
+    lines,
+    told,
+    find,
+    watch: () => own.watch({ image: new MetadataImage(), moved }),
+    take: (does: boolean) => void (takes = does),
+  };
 }
 
 const hosts = (endpoints: readonly Endpoint[] | undefined): string[] => (endpoints ?? []).map(({ host }) => host);
@@ -65,7 +73,7 @@ test('own addresses: a machine that moves is registered anew, until the cluster 
   expect([told.length, clock.timerCount]).toEqual([3, 0]);
 });
 
-test('own addresses: where a host is named, or nothing is known of the networks, nothing is watched and nobody is asked', async () => {
+test('own addresses: where a host is named it is checked, not watched; where nothing is known of the networks neither is done', async () => {
   const surroundings = new HandSurroundings('machine', ['10.0.0.3/24']);
   const named = addressesAt(surroundings, { 'advertised.listeners': 'PLAINTEXT://broker.example.org:19092' });
   expect((await named.find()).map(({ host, port, auto }) => [host, port, auto])).toEqual([
@@ -73,10 +81,9 @@ test('own addresses: where a host is named, or nothing is known of the networks,
   ]);
   const blind = addressesAt(undefined);
   expect(hosts(await blind.find())).toEqual(['kafka-1']);
-  for (const { watch, clock } of [named, blind]) {
-    watch();
-    expect(clock.timerCount).toBe(0);
-  }
+  named.watch();
+  blind.watch();
+  expect([named.clock.timerCount, blind.clock.timerCount]).toEqual([1, 0]);
   expect(surroundings.asks).toBe(0);
 });
 

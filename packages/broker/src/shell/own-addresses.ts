@@ -3,29 +3,34 @@
  * again and again, since its addresses may change while it runs: then the broker registers anew, so that others find it.
  */
 import { config as configuration } from '@odradek/base';
-import type { Clock, Limits, Logger, NetworkFacts, NodeConfig, Surroundings, TimerHandle } from '@odradek/base';
-import type { Endpoint } from '@odradek/metadata';
+import type { Limits, Logger, NetworkFacts, NodeConfig, Ports, TimerHandle } from '@odradek/base';
+import type { Endpoint, MetadataImage } from '@odradek/metadata';
+import type { AddressProblem } from '../core/address-check.ts';
 import { isOpen, ownEndpoint } from '../core/addresses.ts';
 import type { OwnListener } from '../core/addresses.ts';
 import { Viewpoints } from '../core/viewpoints.ts';
 import type { Reach } from '../core/viewpoints.ts';
 import { groundOf } from '../core/ways-in.ts';
 import type { WayIn } from '../core/ways-in.ts';
+import { AddressCheck } from './address-check.ts';
 import type { BoundListener } from './listener.ts';
 
 export type OwnAddressesOptions = {
   readonly config: NodeConfig;
   /** What the machine calls itself. */
   readonly hostName: string;
-  /** Left out: nothing is known of the networks around, and nothing changes. */
-  readonly surroundings: Surroundings | undefined;
-  readonly clock: Clock;
+  /** Without surroundings nothing is known of the networks around, and nothing changes. */
+  readonly ports: Pick<Ports, 'clock' | 'network' | 'surroundings'>;
   readonly limits: Limits;
   readonly log: Logger;
 };
 
-/** @returns whether the cluster knows it now; if not it is told again */
-export type Moved = (endpoints: readonly Endpoint[]) => Promise<boolean>;
+/** What this broker knows of its cluster, and how it tells it. */
+export type Standing = {
+  readonly image: MetadataImage;
+  /** @returns whether the cluster knows it now; if not it is told again */
+  moved(endpoints: readonly Endpoint[]): Promise<boolean>;
+};
 
 export class OwnAddresses {
   readonly #options: OwnAddressesOptions;
@@ -36,6 +41,7 @@ export class OwnAddresses {
   /** What the cluster knows, as text. */
   #registered = '';
   #timer: TimerHandle | undefined;
+  #check: AddressCheck | undefined;
   #isClosed = false;
 
   constructor(options: OwnAddressesOptions) {
@@ -49,6 +55,11 @@ export class OwnAddresses {
 
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints;
+  }
+
+  /** What is wrong with what clients are told, as far as this machine can see. */
+  get problems(): readonly AddressProblem[] {
+    return this.#check?.problems ?? [];
   }
 
   /** What is to be registered for the listeners that were bound. Takes as long as name servers may take for one answer, at most. */
@@ -70,13 +81,24 @@ export class OwnAddresses {
     return this.#viewpoints.of(listener, clientHost, localHost);
   }
 
-  /** From now on changes are told. */
-  watch(moved: Moved): void {
-    const { clock, limits, surroundings } = this.#options;
-    if (surroundings === undefined || !this.#listeners.some(isOpen)) return;
+  /** From now on changes are told, and what is told is looked at. */
+  watch(standing: Standing): void {
+    const { ports, limits } = this.#options;
+    const { surroundings, clock, network } = ports;
+    if (surroundings === undefined) return;
+    this.#check = new AddressCheck({
+      ...this.#options,
+      surroundings,
+      clock,
+      network,
+      bound: this.#listeners.map(({ bound }) => bound),
+      endpoints: () => this.#endpoints,
+      image: () => standing.image,
+    });
+    if (!this.#listeners.some(isOpen)) return;
     const arm = (): void => {
       if (this.#isClosed) return;
-      this.#timer = clock.after(limits.surroundingsLookMs, () => void this.#lookAgain(moved).then(arm));
+      this.#timer = clock.after(limits.surroundingsLookMs, () => void this.#lookAgain(standing).then(arm));
     };
     arm();
   }
@@ -84,9 +106,10 @@ export class OwnAddresses {
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
+    this.#check?.close();
   }
 
-  async #lookAgain(moved: Moved): Promise<void> {
+  async #lookAgain(standing: Standing): Promise<void> {
     const facts = this.#look();
     if (JSON.stringify(facts) !== JSON.stringify(this.#facts)) {
       this.#facts = facts;
@@ -95,14 +118,14 @@ export class OwnAddresses {
     const endpoints = this.#endpoints;
     const text = JSON.stringify(endpoints);
     if (text === this.#registered || this.#isClosed) return;
-    if (!(await moved(endpoints))) return;
+    if (!(await standing.moved(endpoints))) return;
     this.#registered = text;
     const told = endpoints.map((each) => `${each.name}://${configuration.formatAddress(each)}`).join(',');
     this.#options.log.info({ endpoints: told }, `the addresses of this machine have changed: it is reached at ${told}`);
   }
 
   #look(): NetworkFacts | undefined {
-    return this.#listeners.some(isOpen) ? this.#options.surroundings?.facts() : undefined;
+    return this.#listeners.some(isOpen) ? this.#options.ports.surroundings?.facts() : undefined;
   }
 
   async #reckon(): Promise<void> {
@@ -115,8 +138,8 @@ export class OwnAddresses {
 
   /** Others know this machine by its name when name servers do: its own hosts file tells the name to nobody else. */
   async #isNameKnown({ addresses }: NetworkFacts): Promise<boolean> {
-    const { surroundings, hostName, limits } = this.#options;
-    const found = (await surroundings?.askNameServers(hostName, limits.nameServerMs)) ?? [];
+    const { ports, hostName, limits } = this.#options;
+    const found = (await ports.surroundings?.askNameServers(hostName, limits.nameServerMs)) ?? [];
     return found.length > 0 && found.every((address) => addresses.some((own) => own.address === address));
   }
 

@@ -1,0 +1,84 @@
+/** Whether the addresses that this broker advertises can be right, as far as it can tell itself: what to say of those that are not. */
+import { config as configuration, isLoopback, parseIp } from '@odradek/base';
+import type { MetadataImage } from '@odradek/metadata';
+
+type Address = { readonly host: string; readonly port: number };
+
+/** An address that clients are told, and what this machine found of it. */
+export type CheckedAddress = Address & {
+  readonly listener: string;
+  /** The key that says it. */
+  readonly key: 'advertised.listeners' | 'odradek.advertised.outside';
+  /** What the name stands for here. */
+  readonly resolved: readonly string[];
+  /** Why it could not be reached; undefined: it was, or it is this machine's own and listened on. */
+  readonly unreached: string | undefined;
+};
+
+export type AddressProblem = {
+  readonly listener: string;
+  /** `unresolved`: the name has no address. `loopback`: others are sent to themselves. `unreached`: nobody answers there. */
+  readonly kind: 'unresolved' | 'loopback' | 'unreached';
+  /** For a person: the value, what is wrong with it, and what to do. */
+  readonly why: string;
+};
+
+/** What the cluster is like around this broker. */
+export type Around = {
+  readonly image: MetadataImage;
+  readonly nodeId: number;
+  /** The listener that brokers use among themselves. */
+  readonly interBroker: string;
+};
+
+export function addressProblems(addresses: readonly CheckedAddress[], around: Around): AddressProblem[] {
+  const isSpread = hasOtherMachines(around);
+  const hasOther = addresses.some(({ resolved }) => resolved.length > 0 && !isOwnOnly(resolved));
+  return addresses.flatMap((address): AddressProblem[] => {
+    const { listener, key, host, resolved, unreached } = address;
+    const what = `${key}: ${listener}://${configuration.formatAddress(address)}`;
+    if (resolved.length === 0) {
+      const why = `${what}: this machine knows no address of ${host}; check the name, or name a host that all clients can resolve`;
+      return [{ listener, kind: 'unresolved', why }];
+    }
+    const isForOthers = listener === around.interBroker || !hasOther;
+    if (isOwnOnly(resolved) && isSpread && isForOthers) {
+      const who = listener === around.interBroker ? 'other brokers and clients' : 'clients';
+      const why =
+        `${what}: ${host} is each machine itself, and there are brokers on other machines: ${who} elsewhere do not find this one; ` +
+        'advertise a name or address that they reach, or auto';
+      return [{ listener, kind: 'loopback', why }];
+    }
+    if (unreached === undefined) return [];
+    const why = `${what}: this machine itself cannot connect to it (${unreached}): if clients cannot either, advertise what they reach, or auto`;
+    return [{ listener, kind: 'unreached', why }];
+  });
+}
+
+/** Whether an address leads back to the machine that uses it. */
+export function isOwnOnly(resolved: readonly string[]): boolean {
+  return resolved.every((address) => {
+    const ip = parseIp(address);
+    return ip !== undefined && isLoopback(ip);
+  });
+}
+
+/**
+ * By what brokers say of themselves: some name another machine than `localhost`, or two of them the same port of it. Where all are on one
+ * machine, loopback is right.
+ */
+function hasOtherMachines({ image, nodeId, interBroker }: Around): boolean {
+  const places = Array.from(image.cluster.brokers(), ({ id, endpoints }) => ({
+    id,
+    place: endpoints.find(({ name }) => name === interBroker),
+  }));
+  const own = places.find(({ id }) => id === nodeId)?.place;
+  return places.some(({ id, place }) => {
+    if (id === nodeId || place === undefined) return false;
+    return !isHere(place.host) || (own !== undefined && isHere(own.host) && own.port === place.port);
+  });
+}
+
+function isHere(host: string): boolean {
+  return host.toLowerCase() === 'localhost' || (parseIp(host) !== undefined && isOwnOnly([host]));
+}
