@@ -25,6 +25,8 @@ const EVERY_API: readonly ApiKey[] = [
   ApiKey.DescribeQuorum,
   ApiKey.DescribeCluster,
   ApiKey.UnregisterBroker,
+  ApiKey.SaslHandshake,
+  ApiKey.DescribeConfigs,
 ];
 
 /** The answer to a request, or `close`: the connection breaks instead. */
