@@ -28,7 +28,7 @@ export const logMetrics = {
     labels: [],
     help: 'Segments removed by retention.',
     kafka: '',
-    panel: { group: 'Logs', title: 'Segments removed by retention' },
+    panel: { group: 'Logs', title: 'Segments removed by retention', rare: true },
   }),
   odradek_log_dir_moves: metric({
     kind: 'gauge',
