@@ -10,7 +10,7 @@ export * as limits from './limits.ts';
 export type { Limits } from './limits.ts';
 export { silent } from './observe/log.ts';
 export type { Logger } from './observe/log.ts';
-export { kafkaLevels, levelled, LoggerLevels, loggers, named, ROOT_LOGGER } from './observe/loggers.ts';
+export { kafkaLevels, levelled, lineRanks, LoggerLevels, loggers, named, ROOT_LOGGER } from './observe/loggers.ts';
 export type { KafkaLevel, LineLevel, LoggerName, Threshold } from './observe/loggers.ts';
 export { catalogue as metricCatalogue } from './observe/metrics.ts';
 export type { Counter, Gauge, Histogram, Metrics } from './observe/metrics.ts';

@@ -2,7 +2,7 @@
  * What a request costs beside its handler: frame, header, gate, decode, encode, order, write. A socket that takes everything at once
  * stands for the network, and the cheapest handler there is for the work. `node packages/broker/bench/requests.ts [requests]`
  */
-import { limits, MetricsRegistry, NodeConfig, silent } from '@odradek/base';
+import { limits, LoggerLevels, MetricsRegistry, NodeConfig, silent } from '@odradek/base';
 import type { Socket } from '@odradek/base';
 import { systemClock } from '@odradek/base/system';
 import { MetadataImage } from '@odradek/metadata';
@@ -71,6 +71,7 @@ const requests = new Requests({
   services,
   clock: systemClock,
   log: silent,
+  levels: new LoggerLevels(),
   metrics: new MetricsRegistry(),
   bug: (error) => {
     throw error;

@@ -11,6 +11,7 @@ export { decodeMessage, decodePrefix, encodeMessage } from './codec.ts';
 export type { DecodeOptions } from './codec.ts';
 export * from './codes.ts';
 export * from './constants.ts';
+export { eachErrorCode } from './error-codes.ts';
 export * from './errors.ts';
 export * from './features.ts';
 export {

@@ -12,12 +12,12 @@ import { MetricsRegistry } from './registry.ts';
 
 test('metrics: asking twice for a name and labels gives one series; other labels give another', () => {
   const metrics = new MetricsRegistry();
-  metrics.counter('odradek_requests_total', { api: 'Fetch' }).inc();
-  metrics.counter('odradek_requests_total', { api: 'Fetch' }).inc(4);
-  metrics.counter('odradek_requests_total', { api: 'Produce' }).inc();
-  expect(metrics.value('odradek_requests_total', { api: 'Fetch' })).toBe(5);
-  expect(metrics.value('odradek_requests_total', { api: 'Produce' })).toBe(1);
-  expect(metrics.value('odradek_requests_total', { api: 'Metadata' })).toBe(0);
+  metrics.counter('odradek_requests_total', { api: 'Fetch', version: '1' }).inc();
+  metrics.counter('odradek_requests_total', { api: 'Fetch', version: '1' }).inc(4);
+  metrics.counter('odradek_requests_total', { api: 'Produce', version: '1' }).inc();
+  expect(metrics.value('odradek_requests_total', { api: 'Fetch', version: '1' })).toBe(5);
+  expect(metrics.value('odradek_requests_total', { api: 'Produce', version: '1' })).toBe(1);
+  expect(metrics.value('odradek_requests_total', { api: 'Metadata', version: '1' })).toBe(0);
 });
 
 test('metrics: a gauge is what was set and added, or what is read when somebody looks', () => {

@@ -4,7 +4,7 @@
  *
  *   listeners are bound (ports are known, wrong addresses told) → the controller is made → `serve`
  */
-import { assert, limits as allLimits } from '@odradek/base';
+import { assert, limits as allLimits, named } from '@odradek/base';
 import type { Limits, Logger, LoggerLevels, Metrics, NodeConfig, Ports } from '@odradek/base';
 import { allowAll, type Authorizer } from '../core/authorizer.ts';
 import { Gate } from '../gate.ts';
@@ -55,7 +55,7 @@ export async function createControllerFront(options: ControllerFrontOptions): Pr
     clock: ports.clock,
     limits,
     turns,
-    log,
+    log: named(log, 'kafka.network.SocketServer'),
     metrics,
     listeners: options.listeners ?? config.controllerListeners,
     bounds: connectionBoundsOf(() => config),
@@ -93,7 +93,7 @@ function requestsTo(
     clusterId,
     config,
     nowMs: () => clock.nowMs(),
-    log,
+    log: named(log, 'kafka.server.KafkaApis'),
     limits,
     turns,
     authorizer,
@@ -101,5 +101,5 @@ function requestsTo(
     advertised: frontAdvertised,
   });
   const gate = new Gate(frontHandlers, authorizer, 'controller');
-  return new Requests({ gate, services, clock, log, metrics, bug });
+  return new Requests({ gate, services, clock, log, levels: logLevels, metrics, bug });
 }

@@ -43,7 +43,8 @@ function judge(transactionalId: string | null, services: Services, caller: Calle
 
 function refuseTransactional(transactionalId: string, services: Services, caller: Caller): Response {
   if (transactionalId === '') return refusedWith(ErrorCode.INVALID_REQUEST);
-  const fields = { transactionalId, clientId: caller.clientId, clientHost: caller.clientHost };
+  const { requestId: request, clientId: client, clientHost: host } = caller;
+  const fields = { request, transactionalId, client, host };
   services.log.warn(fields, 'a producer asks for transactions, which are not built in this broker yet: it is refused');
   return refusedWith(ErrorCode.UNSUPPORTED_VERSION);
 }

@@ -11,11 +11,12 @@ type Result = ResponseInput<34>['results'][number];
 export const alterReplicaLogDirs: HandlerOf<34> = {
   needs: () => [{ resource: 'cluster', name: 'kafka-cluster', operation: 'alter' }],
 
-  handle(request, { replicas, log }) {
+  handle(request, { replicas, log }, { requestId }) {
     const results = answerEach(request, (topic, partition, directory) => {
       const outcome = replicas.alterLogDir(topic, partition, directory);
       if (outcome.ok) return ErrorCode.NONE;
-      log.info({ topic, partition, directory, code: outcome.code }, `a replica is not moved: ${outcome.why}`);
+      const fields = { request: requestId, topic, partition, directory, code: outcome.code };
+      log.info(fields, `a replica is not moved: ${outcome.why}`);
       return outcome.code;
     });
     return { throttleTimeMs: 0, results };

@@ -84,7 +84,10 @@ function setLevels(
   for (const { name, level } of changes.value) {
     logLevels.set(name, level);
     const what = level === null ? 'goes by the one above it again' : `is set to ${level}`;
-    log.warn({ principal: caller.principal, clientId: caller.clientId }, `the level of logger ${name} ${what}`);
+    log.warn(
+      { request: caller.requestId, principal: caller.principal, client: caller.clientId },
+      `the level of logger ${name} ${what}`,
+    );
   }
   return undefined;
 }

@@ -14,6 +14,8 @@ export type { Needs } from '../core/authorizer.ts';
 
 /** Who asks, over which listener. */
 export type Caller = {
+  /** Stands in every line that is said about this request: listener, connection and the client's correlation id. */
+  readonly requestId: string;
   readonly connectionId: number;
   readonly listener: string;
   readonly principal: string;

@@ -66,10 +66,13 @@ async function create(name: string, services: Services, caller: Caller): Promise
   const code = outcome.ok ? (outcome.value.topics[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR) : outcome.code;
   const why = outcome.ok ? outcome.value.topics[0]?.errorMessage : outcome.why;
   if (code === ErrorCode.NONE)
-    services.log.info({ topic: name, client: caller.clientId }, `auto-created topic ${name}`);
+    services.log.info(
+      { request: caller.requestId, topic: name, client: caller.clientId },
+      `auto-created topic ${name}`,
+    );
   else if (code !== ErrorCode.TOPIC_ALREADY_EXISTS) {
     services.log.warn(
-      { topic: name, client: caller.clientId, code },
+      { request: caller.requestId, topic: name, client: caller.clientId, code },
       `topic ${name} was not auto-created: ${why ?? ''}`,
     );
   }

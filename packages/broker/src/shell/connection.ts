@@ -59,6 +59,8 @@ export class Connection {
   clientId: string | null = null;
   /** Monotonic, of the last bytes in or taken. */
   lastActiveMs: number;
+  /** Monotonic, of the read that completed the frames that wait. */
+  arrivedMs: number;
   readonly #room: ConnectionRoom;
   readonly #frames: FrameSplitter;
   readonly #answers = new AnswerQueue();
@@ -99,10 +101,16 @@ export class Connection {
       this.#pump();
     };
     this.lastActiveMs = room.clock.monotonicMs();
+    this.arrivedMs = this.lastActiveMs;
     this.#turnStartMs = this.lastActiveMs;
     socket.onData((bytes) => this.#onData(bytes));
     socket.onDrain(() => this.#onDrain());
     socket.onClose((cause) => this.#onClose(cause));
+  }
+
+  /** Tells it from every other connection of this run of the node. */
+  get name(): string {
+    return `${this.listener}-${this.id}`;
   }
 
   get inFlightCount(): number {
@@ -263,6 +271,7 @@ export class Connection {
 
   #queueCompleted(): void {
     if (completed.length === 0) return;
+    this.arrivedMs = this.lastActiveMs;
     // A read comes only after the frames of the one before have begun: beyond a bound the socket is paused. What slips through is added.
     const left = this.#waitingFrames.slice(this.#nextFrame);
     this.#waitingFrames = left.length === 0 ? completed.splice(0) : [...left, ...completed.splice(0)];

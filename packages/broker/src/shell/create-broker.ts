@@ -213,7 +213,7 @@ class Broker {
   }
 
   #furnish(logs: BrokerLogs): Furniture {
-    const { ports, log, metrics, onBug } = this.#options;
+    const { ports, log, logLevels, metrics, onBug } = this.#options;
     const { clock } = ports;
     const limits = this.#limits;
     const { replicas, streams } = this.#copies(logs, () => session);
@@ -251,7 +251,7 @@ class Broker {
         streams.isCutOff(leader) || leaderChanges.isChanging(topicId, partition, clock.monotonicMs()),
     });
     const gate = new Gate(handlers, services.authorizer);
-    this.#requests = new Requests({ gate, services, clock, log, metrics, bug: onBug });
+    this.#requests = new Requests({ gate, services, clock, log, levels: logLevels, metrics, bug: onBug });
     return { replicas, session, groups: coordinator.groups };
   }
 

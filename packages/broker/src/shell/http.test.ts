@@ -37,14 +37,14 @@ test('http: probes answer 200 while the node is well and 503 with the reason whe
 
 test('http: /metrics shows what was counted, in the Prometheus text form, with the process figures', async () => {
   const metrics = new MetricsRegistry();
-  metrics.counter('odradek_requests_total', { api: 'Produce' }).inc(2);
+  metrics.counter('odradek_requests_total', { api: 'Produce', version: '9' }).inc(2);
   metrics.histogram('odradek_request_seconds', { api: 'Produce' }).observe(0.004);
   await using node = await served({ live: true, ready: true, why: '' }, metrics);
   const answer = await node.get('/metrics');
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
   const lines = (await answer.text()).split('\n');
   expect(lines).toContain('# TYPE odradek_requests_total counter');
-  expect(lines).toContain('odradek_requests_total{api="Produce"} 2');
+  expect(lines).toContain('odradek_requests_total{api="Produce",version="9"} 2');
   expect(lines).toContain('odradek_request_seconds_bucket{api="Produce",le="0.005"} 1');
   expect(lines).toContain('odradek_request_seconds_count{api="Produce"} 1');
   expect(lines.some((line) => line.startsWith('nodejs_eventloop_lag_p99_seconds '))).toBe(true);

@@ -187,7 +187,7 @@ export class Listeners {
     if (!this.#connections.delete(connection) && !this.#handedOver.delete(connection)) return;
     this.#counts.release(connection.listener, connection.socket.remoteAddress);
     if (cause !== undefined) {
-      const fields = { listener: connection.listener, host: connection.socket.remoteAddress, cause: cause.message };
+      const fields = { connection: connection.name, host: connection.socket.remoteAddress, cause: cause.message };
       this.#options.log.debug(fields, 'connection lost');
     }
     if (this.#connections.size === 0) this.#emptied?.();
@@ -206,14 +206,21 @@ export class Listeners {
     const { listener, socket, clientId } = connection;
     this.#options.metrics.counter('odradek_misuse_total', { kind: misuse }).inc();
     if (!goesOn.has(misuse)) this.#countClosed(listener, misuse === 'oversized-frame' ? 'oversized' : 'malformed');
-    const fields = { listener, host: socket.remoteAddress, port: socket.remotePort, client: clientId };
+    const { name } = connection;
+    const fields = {
+      connection: name,
+      listener,
+      host: socket.remoteAddress,
+      port: socket.remotePort,
+      client: clientId,
+    };
     this.#write(misuse, fields, why);
   }
 
   #refused(connection: Connection, why: string): void {
     const { listener, socket, clientId } = connection;
     this.#countClosed(listener, 'refused');
-    const fields = { listener, host: socket.remoteAddress, client: clientId };
+    const fields = { connection: connection.name, listener, host: socket.remoteAddress, client: clientId };
     const due = this.#lines.due('refused', this.#options.clock.monotonicMs());
     if (due === undefined) return;
     this.#options.log.info(fields, `connection closed: ${why}${moreLike(due.silenced)}`);

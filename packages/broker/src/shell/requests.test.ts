@@ -1,4 +1,4 @@
-import { AssertionError, limits, MetricsRegistry, StorageFault } from '@odradek/base';
+import { AssertionError, levelled, limits, LoggerLevels, MetricsRegistry, StorageFault } from '@odradek/base';
 import { drain } from '@odradek/base/testing';
 import { ApiKey, apis, apiByKey, encodeRequest, ErrorCode, holdsVersion } from '@odradek/protocol';
 import fc from 'fast-check';
@@ -7,7 +7,7 @@ import { allowAll, type Authorizer } from '../core/authorizer.ts';
 import { type AnyHandler, Gate, type Handlers } from '../gate.ts';
 import { advertised, handlers } from '../handlers/registry.ts';
 import { KafkaClient } from '../testing/kafka-client.ts';
-import { collectingLog, listen, type Listening } from '../testing/listening.ts';
+import { collectingLog, type Line, listen, type Listening } from '../testing/listening.ts';
 import { startSimNode } from '../testing/node.ts';
 import { Requests } from './requests.ts';
 
@@ -183,12 +183,17 @@ type Toy = {
   readonly client: KafkaClient;
   readonly bugs: unknown[];
   readonly lines: () => string[];
+  readonly said: readonly Line[];
+  readonly metrics: MetricsRegistry;
+  readonly levels: LoggerLevels;
 };
 
 /** One handler of a test's own behind the real gate, on a simulated network. */
 async function toy(handler: AnyHandler, authorizer: Authorizer = allowAll): Promise<Toy> {
   const bugs: unknown[] = [];
   const { log, lines } = collectingLog();
+  const metrics = new MetricsRegistry();
+  const levels = new LoggerLevels();
   const toys: Handlers = new Map([[ApiKey.ListConfigResources as number, handler]]);
   let requests: Requests | undefined;
   const at = await listen({
@@ -200,11 +205,13 @@ async function toy(handler: AnyHandler, authorizer: Authorizer = allowAll): Prom
     // The handlers of these tests touch no service.
     services: {} as never,
     clock: at.clock,
-    log,
-    metrics: new MetricsRegistry(),
+    log: levelled(log, levels),
+    levels,
+    metrics,
     bug: (error) => void bugs.push(error),
   });
-  return { at, client: new KafkaClient(at.connect().socket), bugs, lines: () => lines.map(({ message }) => message) };
+  const client = new KafkaClient(at.connect().socket);
+  return { at, client, bugs, lines: () => lines.map(({ message }) => message), said: lines, metrics, levels };
 }
 
 const ask = (client: KafkaClient): Promise<{ readonly errorCode: number }> =>
@@ -269,4 +276,94 @@ test('requests: what the caller is not allowed never reaches the handler', async
   expect((await ask(client)).errorCode).toBe(ErrorCode.CLUSTER_AUTHORIZATION_FAILED);
   expect(handled).toBe(0);
   expect((await ask((await toy(handler)).client)).errorCode).toBe(ErrorCode.NONE);
+});
+
+const API = 'ListConfigResources';
+
+test('requests: what a request took is told by phase: until it began, work on it, and the wait for others', async () => {
+  const waits = Promise.withResolvers<typeof answered>();
+  const { client, at, metrics } = await toy({ handle: () => waits.promise });
+  const asked = ask(client);
+  await drain();
+  await at.clock.advance(40);
+  waits.resolve(answered);
+  await asked;
+  const sum = (phase: string): number => {
+    const { samples } = metrics.family('odradek_request_phase_seconds');
+    const of = samples.find(({ suffix, labels }) => suffix === '_sum' && labels['phase'] === phase);
+    return of?.value ?? Number.NaN;
+  };
+  expect([sum('queue'), sum('local'), sum('remote')]).toEqual([0, 0, 0.04]);
+  const total = metrics.family('odradek_request_seconds').samples.find(({ suffix }) => suffix === '_sum');
+  expect(total).toMatchObject({ labels: { api: API }, value: 0.04 });
+});
+
+test('requests: one that waits for others of its connection waits in the queue', async () => {
+  const first = Promise.withResolvers<typeof answered>();
+  const answers = [first.promise, Promise.resolve(answered)];
+  const mostBytes = limits.production.connectionQueuedBytesMax;
+  const { client, at, metrics } = await toy({
+    handle: () => answers.shift() ?? answered,
+    answerBytesMax: () => mostBytes,
+  });
+  const both = [ask(client), ask(client)];
+  await drain();
+  await at.clock.advance(30);
+  first.resolve(answered);
+  await Promise.all(both);
+  const { samples } = metrics.family('odradek_request_phase_seconds');
+  const queued = samples.find(({ suffix, labels }) => suffix === '_sum' && labels['phase'] === 'queue');
+  expect(queued?.value).toBe(0.03);
+});
+
+test('requests: they are counted by version, and the error codes of their answers by name', async () => {
+  const codes = [ErrorCode.NONE, ErrorCode.UNSUPPORTED_VERSION, ErrorCode.UNSUPPORTED_VERSION];
+  const { client, metrics } = await toy({ handle: () => ({ ...answered, errorCode: codes.shift() ?? 0 }) });
+  for (let sent = 0; sent < 4; sent += 1) await ask(client);
+  expect(metrics.value('odradek_requests_total', { api: API, version: '1' })).toBe(4);
+  expect(metrics.value('odradek_requests_total', { api: API, version: '0' })).toBe(0);
+  expect(metrics.value('odradek_request_errors_total', { api: API, error: 'UNSUPPORTED_VERSION' })).toBe(2);
+  expect(metrics.family('odradek_request_errors_total').samples).toHaveLength(1);
+});
+
+test('requests: one that fails is one error, with or without a form for it', async () => {
+  for (const form of [{ refused }, {}]) {
+    const { client, metrics } = await toy({ handle: () => Promise.reject(new Error('lost')), ...form });
+    await ask(client).catch(() => undefined);
+    expect(metrics.value('odradek_request_errors_total', { api: API, error: 'UNKNOWN_SERVER_ERROR' })).toBe(1);
+  }
+});
+
+test('requests: a line for each is there from the moment that its logger is set to DEBUG, until it is set back', async () => {
+  const { client, levels, said } = await toy({ handle: () => answered });
+  await ask(client);
+  levels.set('kafka.request.logger', 'DEBUG');
+  await ask(client);
+  levels.set('kafka.request.logger', null);
+  await ask(client);
+  expect(said).toHaveLength(1);
+  expect(said[0]).toMatchObject({
+    level: 'debug',
+    message: `${API} v1 is answered after 0 ms`,
+    fields: { api: API, version: 1, listener: 'PLAINTEXT', principal: 'User:ANONYMOUS', totalMs: 0, remoteMs: 0 },
+  });
+  expect(said[0]?.fields['request']).toMatch(/^PLAINTEXT-1-\d+$/);
+  expect(said[0]?.fields['responseBytes']).toBeGreaterThan(8);
+});
+
+test('requests: two requests have two ids, on one connection and on two, and a failure tells its own', async () => {
+  const ids: string[] = [];
+  const { client, at, said } = await toy({
+    handle: (_request, _services, { requestId }) => {
+      ids.push(requestId);
+      if (ids.length === 3) throw new Error('lost');
+      return answered;
+    },
+    refused,
+  });
+  await ask(client);
+  await ask(client);
+  await ask(new KafkaClient(at.connect().socket));
+  expect(new Set(ids).size).toBe(3);
+  expect(said.at(-1)?.fields['request']).toBe(ids[2]);
 });

@@ -1,6 +1,6 @@
 /** One request's way: header, gate, body, gate, handler, answer. What goes wrong on it ends here, as an answer or as a closed connection. */
-import { AssertionError, StorageFault } from '@odradek/base';
-import type { Clock, Counter, Histogram, Logger, Metrics } from '@odradek/base';
+import { AssertionError, lineRanks, named, StorageFault } from '@odradek/base';
+import type { Clock, Counter, Logger, LoggerLevels, Metrics, Threshold } from '@odradek/base';
 import {
   ANONYMOUS_PRINCIPAL,
   type Api,
@@ -12,7 +12,6 @@ import {
   EncodeError,
   encodeResponse,
   ErrorCode,
-  errorName,
   type ResponseInput,
   withShortMessages,
 } from '@odradek/protocol';
@@ -21,34 +20,42 @@ import { LineLimit } from '../core/line-limit.ts';
 import type { AnyHandler, Gate } from '../gate.ts';
 import type { Caller, Services } from '../handlers/context.ts';
 import type { Connection } from './connection.ts';
+import { RequestCounts } from './request-counts.ts';
 
 export type RequestsOptions<S = Services> = {
   readonly gate: Gate<S>;
   readonly services: S;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly levels: LoggerLevels;
   readonly metrics: Metrics;
   /** A broken claim: the process must not go on. */
   readonly bug: (error: unknown) => void;
 };
 
-/** Counters of one API, bound once. */
-type ApiCounters = { readonly count: Counter; readonly seconds: Histogram };
-
 export class Requests<S = Services> {
   readonly #options: RequestsOptions<S>;
-  readonly #counters: (ApiCounters | undefined)[] = [];
+  readonly #counts: RequestCounts;
+  readonly #log: Logger;
+  /** A line for each request that is answered, while somebody wants them. */
+  readonly #lines: Logger;
+  readonly #linesFrom: Threshold;
   readonly #failures = new LineLimit<string>();
   readonly #requestBytes: Counter;
   readonly #responseBytes: Counter;
 
   constructor(options: RequestsOptions<S>) {
     this.#options = options;
+    this.#counts = new RequestCounts(options.metrics);
+    this.#log = named(options.log, 'kafka.server.KafkaApis');
+    this.#lines = named(options.log, 'kafka.request.logger');
+    this.#linesFrom = options.levels.threshold('kafka.request.logger');
     this.#requestBytes = options.metrics.counter('odradek_request_bytes_total', {});
     this.#responseBytes = options.metrics.counter('odradek_response_bytes_total', {});
   }
 
   start(frame: Buffer, connection: Connection, slot: AnswerSlot): void {
+    const begunMs = this.#options.clock.monotonicMs();
     this.#requestBytes.inc(frame.length + 4);
     const decoded = decodeRequestHeader(frame);
     if (!decoded.ok) return connection.misuse('undecodable', decoded.why);
@@ -57,7 +64,7 @@ export class Requests<S = Services> {
     const verdict = this.#options.gate.admit(header);
     switch (verdict.kind) {
       case 'enter':
-        return this.#enter(frame, header, new Request<S>(connection, slot, verdict, header));
+        return this.#enter(frame, header, new Request<S>(connection, slot, verdict, { header, begunMs }));
       case 'offerVersions':
         return connection.answer(slot, offeredVersions(header.correlationId));
       case 'illegalSaslState':
@@ -72,22 +79,28 @@ export class Requests<S = Services> {
     const { api, handler, connection } = request;
     const decoded = decodeRequestBody(api.key, frame, header);
     if (!decoded.ok) {
-      this.#countError(api.name, decoded.code);
+      this.#counts.failed(api, decoded.code);
       return connection.misuse('undecodable', decoded.why);
     }
-    request.startedMs = this.#options.clock.monotonicMs();
+    request.sizeBytes = frame.length;
     const body: unknown = decoded.value;
     const denied = handler.needs === undefined ? undefined : this.#options.gate.allow(handler.needs(body), request);
     if (denied !== undefined) return this.#refuse(request, body, denied);
     const mostBytes = handler.answerBytesMax?.(body) ?? 0;
     if (mostBytes === 0) return this.#handle(request, body);
-    connection.reserve(request.slot, mostBytes, () => this.#handle(request, body));
+    let isParked = false;
+    connection.reserve(request.slot, mostBytes, () => {
+      if (isParked) request.begunMs = this.#options.clock.monotonicMs();
+      this.#handle(request, body);
+    });
+    isParked = true;
   }
 
   #handle(request: Request<S>, body: unknown): void {
     try {
       const response = request.handler.handle(body, this.#options.services, request);
       if (!(response instanceof Promise)) return this.#answer(request, response);
+      request.waitedFromMs = this.#options.clock.monotonicMs();
       response.then(
         (settled) => this.#settle(request, body, settled),
         (error: unknown) => this.#failed(request, body, error),
@@ -107,23 +120,46 @@ export class Requests<S = Services> {
 
   #answer(request: Request<S>, response: unknown): void {
     const { api, connection, slot } = request;
-    const counters = this.#countersOf(api);
-    counters.count.inc();
-    counters.seconds.observe((this.#options.clock.monotonicMs() - request.startedMs) / 1000);
-    if (response === null) return connection.answer(slot, null);
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#counts.answered(api, request.apiVersion, request, nowMs);
+    if (response === null) {
+      this.#tell(request, nowMs, 0);
+      return connection.answer(slot, null);
+    }
+    this.#counts.errorsIn(api, response as ResponseInput<ApiKey>);
     const chunks = encoded(request, response as ResponseInput<ApiKey>);
     let sizeBytes = 0;
     for (const chunk of chunks) sizeBytes += chunk.length;
     this.#responseBytes.inc(sizeBytes);
+    this.#tell(request, nowMs, sizeBytes);
     connection.answer(slot, chunks);
+  }
+
+  #tell(request: Request<S>, nowMs: number, responseBytes: number): void {
+    if (this.#linesFrom.rank > lineRanks.debug) return;
+    const { api, apiVersion, arrivedMs, begunMs, waitedFromMs, sizeBytes } = request;
+    const localUntilMs = Number.isNaN(waitedFromMs) ? nowMs : waitedFromMs;
+    const totalMs = rounded(nowMs - arrivedMs);
+    const fields = {
+      ...whose(request),
+      listener: request.listener,
+      principal: request.principal,
+      requestBytes: sizeBytes,
+      responseBytes,
+      totalMs,
+      queueMs: rounded(begunMs - arrivedMs),
+      localMs: rounded(localUntilMs - begunMs),
+      remoteMs: rounded(nowMs - localUntilMs),
+    };
+    this.#lines.debug(fields, `${api.name} v${apiVersion} is answered after ${totalMs} ms`);
   }
 
   /** Everything that was asked is refused with one code, in the API's own form where the handler knows it. */
   #refuse(request: Request<S>, body: unknown, refusal: { readonly code: number; readonly why: string }): void {
     const { api, handler, connection } = request;
-    this.#countError(api.name, refusal.code);
     const response = handler.refused?.(body, refusal.code, refusal.why, request.apiVersion);
     if (response === undefined) {
+      this.#counts.failed(api, refusal.code);
       connection.close();
       return;
     }
@@ -137,18 +173,15 @@ export class Requests<S = Services> {
     const fault = error instanceof StorageFault;
     const code = fault ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.UNKNOWN_SERVER_ERROR;
     const why = fault ? error.message : `${api.name} failed on the broker; its log has the cause`;
-    const fields = { api: api.name, version: request.apiVersion, client: request.clientId, host: request.clientHost };
+    const fields = whose(request);
     const due = this.#failures.due(api.name, this.#options.clock.monotonicMs());
     if (due !== undefined) {
-      this.#options.log.error(
-        { ...fields, err: error, silenced: due.silenced },
-        `${api.name} failed: ${String(error)}`,
-      );
+      this.#log.error({ ...fields, err: error, silenced: due.silenced }, `${api.name} failed: ${String(error)}`);
     }
     try {
       this.#refuse(request, body, { code, why });
     } catch (again) {
-      this.#options.log.error({ ...fields, err: again }, `${api.name}: not even its failure could be answered`);
+      this.#log.error({ ...fields, err: again }, `${api.name}: not even its failure could be answered`);
       connection.close();
     }
   }
@@ -158,24 +191,6 @@ export class Requests<S = Services> {
       'sasl-on-plaintext',
       `a SASL client speaks to listener ${connection.listener}, which has no SASL: set security.protocol=PLAINTEXT on the client`,
     );
-  }
-
-  #countError(api: string, code: number): void {
-    this.#options.metrics.counter('odradek_request_errors_total', { api, error: errorName(code) }).inc();
-  }
-
-  #countersOf(api: Api): ApiCounters {
-    let counters = this.#counters[api.key];
-    if (counters === undefined) {
-      const { metrics } = this.#options;
-      const labels = { api: api.name };
-      counters = {
-        count: metrics.counter('odradek_requests_total', labels),
-        seconds: metrics.histogram('odradek_request_seconds', labels),
-      };
-      this.#counters[api.key] = counters;
-    }
-    return counters;
   }
 }
 
@@ -188,13 +203,16 @@ class Request<S> implements Caller {
   readonly apiVersion: number;
   readonly correlationId: number;
   readonly clientId: string | null;
-  startedMs = 0;
+  readonly arrivedMs: number;
+  begunMs: number;
+  waitedFromMs = Number.NaN;
+  sizeBytes = 0;
 
   constructor(
     connection: Connection,
     slot: AnswerSlot,
     entry: { readonly api: Api; readonly handler: AnyHandler<S> },
-    header: DecodedRequestHeader,
+    { header, begunMs }: { readonly header: DecodedRequestHeader; readonly begunMs: number },
   ) {
     this.connection = connection;
     this.slot = slot;
@@ -203,6 +221,12 @@ class Request<S> implements Caller {
     this.apiVersion = header.apiVersion;
     this.correlationId = header.correlationId;
     this.clientId = header.clientId;
+    this.arrivedMs = connection.arrivedMs;
+    this.begunMs = begunMs;
+  }
+
+  get requestId(): string {
+    return `${this.connection.name}-${this.correlationId}`;
   }
 
   get connectionId(): number {
@@ -236,6 +260,17 @@ class Request<S> implements Caller {
   close(why: string): void {
     this.connection.closeFor(why);
   }
+}
+
+/** What every line about a request begins with. */
+function whose(request: Request<unknown>): object {
+  const { requestId, api, apiVersion, clientId, clientHost } = request;
+  return { request: requestId, api: api.name, version: apiVersion, client: clientId, host: clientHost };
+}
+
+/** Milliseconds, as people read them. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }
 
 /** @throws EncodeError when the version cannot carry the answer, even with short sentences in it */
