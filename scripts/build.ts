@@ -111,12 +111,19 @@ function finishDeclarations(directory: string): boolean {
 }
 
 /** `./src/x.ts` in a manifest becomes what the compiler made of it. */
-function built(path: string): { readonly types: string; readonly default: string } {
+function built(path: string): Door {
   const stem = path.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, '');
   return { types: `${stem}.d.ts`, default: `${stem}.js` };
 }
 
-function published({ manifest }: Package, target: string, speaksOfNode: boolean): Manifest {
+type Door = { readonly types: string; readonly default: string };
+type Published = Omit<Manifest, 'exports'> & {
+  readonly exports: Readonly<Record<string, Door>>;
+  readonly files: readonly string[];
+  readonly publishConfig: { readonly access: 'public' };
+};
+
+function published({ manifest }: Package, target: string, speaksOfNode: boolean): Published {
   const { devDependencies: _, ...kept } = manifest;
   const doors = Object.entries(manifest.exports ?? {}).map(([door, path]) => [door, built(path)] as const);
   const open = doors.filter(([, door]) => existsSync(join(target, door.default)));
@@ -129,10 +136,11 @@ function published({ manifest }: Package, target: string, speaksOfNode: boolean)
   if (speaksOfNode) dependencies.push([NODE_TYPES.name, NODE_TYPES.range]);
   return {
     ...kept,
-    ...{ exports: Object.fromEntries(open) },
+    exports: Object.fromEntries(open),
     ...(bin.length > 0 ? { bin: Object.fromEntries(bin) } : {}),
     dependencies: Object.fromEntries(dependencies),
-    ...{ files: ['dist'], publishConfig: { access: 'public' } },
+    files: ['dist'],
+    publishConfig: { access: 'public' },
   };
 }
 
@@ -148,7 +156,7 @@ function catalog(): Map<string, string> {
 }
 
 /** In the workspace a library is found that a neighbour depends on; in an installation it need not be. */
-function refuseUndeclared(directory: string, { name, dependencies = {} }: Manifest): void {
+function refuseUndeclared(directory: string, { name, dependencies = {} }: Published): void {
   for (const file of globSync('dist/**/*.{js,d.ts}', { cwd: directory })) {
     const text = readFileSync(join(directory, file), 'utf8');
     for (const [, specifier = ''] of text.matchAll(/^(?:import|export|\}).*?\bfrom ['"]([^.'"][^'"]*)['"]/gm)) {
