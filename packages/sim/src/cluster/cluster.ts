@@ -73,6 +73,7 @@ class ClusterRun {
       patienceMs: patienceMsOf(options),
       majority: Math.floor(options.controllerCount / 2) + 1,
       dataDirectory: DATA_DIRECTORY,
+      joined: (leader) => this.#faults.joined(leader),
       trace: told,
     });
     const world: World = {

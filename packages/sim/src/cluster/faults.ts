@@ -41,7 +41,7 @@ export class Faults extends NodeFaults<Machine> {
     this.every(options.resetEveryMs, () => this.#reset());
     this.every(options.cutEveryMs, () => this.cut());
     this.every(options.killEveryMs, () => this.kill(this.victim()));
-    this.every(options.powerOffEveryMs, () => this.#powerOff(this.victim()));
+    this.every(options.powerOffEveryMs, () => this.powerOff(this.victim()));
     this.every(options.blackoutEveryMs, () => {
       for (const machine of this.machines) this.kill(machine);
     });
@@ -55,8 +55,16 @@ export class Faults extends NodeFaults<Machine> {
 
   /** A batch was acknowledged. */
   acknowledged(leader: number): void {
-    const machine = this.machines.find(({ id }) => id === leader);
-    this.onAcknowledgement(machine, (by, isKill) => (isKill ? this.kill(by) : this.#powerOff(by)));
+    this.strike(this.#machineOf(leader), this.#world.options.killOnAckPerMille);
+  }
+
+  /** A replica has come into an ISR, whose leader may not know it yet. */
+  joined(leader: number): void {
+    this.strike(this.#machineOf(leader), this.#world.options.killOnJoinPerMille);
+  }
+
+  #machineOf(broker: number): Machine | undefined {
+    return this.machines.find(({ id }) => id === broker);
   }
 
   /** It may lack what the controllers believe that it has. */
@@ -102,8 +110,7 @@ export class Faults extends NodeFaults<Machine> {
     return !roles.isBroker || !this.machines.some(({ id }) => this.hasLost(id));
   }
 
-  /** The peers hear nothing; what was not synced is lost where that is allowed. */
-  #powerOff(machine: Machine): void {
+  protected powerOff(machine: Machine): void {
     if (!machine.isUp || !this.mayDie(machine)) return;
     const loses = this.#mayLose(machine);
     if (loses) this.#loses(machine);

@@ -23,12 +23,6 @@ const ofReplication: readonly Bug[] = [
     to: 'continue;',
   },
   {
-    bug: 'the high watermark looks at the committed ISR only, not at who is about to join',
-    file: 'core/leader.ts',
-    from: 'if (!follower.inMaximal && !isAboutToJoin(s, follower, nowMs)) continue;',
-    to: 'if (!follower.inIsr) continue;',
-  },
-  {
     bug: 'a new leader takes all that it has for committed',
     file: 'core/leader.ts',
     from: 'highWatermark: start.highWatermark,',

@@ -52,6 +52,8 @@ export type ClusterOptions = {
   readonly mayDelete: boolean;
   /** Out of 1000 acknowledged batches: the leader that said so dies at that moment. */
   readonly killOnAckPerMille: number;
+  /** Out of 1000 replicas that come into an ISR: the leader dies at that moment. */
+  readonly killOnJoinPerMille: number;
 };
 
 export function drawCluster(seed: number): ClusterOptions {
@@ -96,5 +98,6 @@ export function drawCluster(seed: number): ClusterOptions {
     isRackAware: one(true, false),
     mayDelete: one(true, false, false),
     killOnAckPerMille: one(0, 0, 5, 20),
+    killOnJoinPerMille: one(0, 0, 200, 500),
   };
 }

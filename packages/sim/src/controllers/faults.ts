@@ -26,9 +26,9 @@ export class Faults extends NodeFaults<Machine> {
     this.every(options.resetEveryMs, () => this.resetStreams(this.victim(), this.any()));
     this.every(options.cutEveryMs, () => this.cut());
     this.every(options.killEveryMs, () => this.kill(this.victim()));
-    this.every(options.powerOffEveryMs, () => this.#powerOff(this.victim()));
+    this.every(options.powerOffEveryMs, () => this.powerOff(this.victim()));
     this.every(options.blackoutEveryMs, () => {
-      for (const machine of this.machines) this.#powerOff(machine);
+      for (const machine of this.machines) this.powerOff(machine);
     });
     this.every(options.stopEveryMs, () => this.stop());
     this.every(options.pauseEveryMs, () => this.pause());
@@ -42,7 +42,7 @@ export class Faults extends NodeFaults<Machine> {
 
   /** A change was acknowledged. */
   acknowledged(): void {
-    this.onAcknowledgement(this.active(), (machine, isKill) => (isKill ? this.kill(machine) : this.#powerOff(machine)));
+    this.strike(this.active(), this.#world.options.killOnAckPerMille);
   }
 
   protected mend(machine: Machine): void {
@@ -58,7 +58,7 @@ export class Faults extends NodeFaults<Machine> {
     // Those of this gear ask the brokers of their own machine.
   }
 
-  #powerOff(machine: Machine): void {
+  protected powerOff(machine: Machine): void {
     machine.die('power');
     this.restart(machine);
   }

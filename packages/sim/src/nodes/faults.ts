@@ -20,7 +20,6 @@ type FaultWorld = {
   readonly scheduler: Scheduler;
   readonly random: Prng;
   readonly streams: SimStreams;
-  readonly options: { readonly killOnAckPerMille: number };
   readonly trace: (line: string) => void;
 };
 
@@ -63,12 +62,12 @@ export abstract class NodeFaults<M extends NodeMachine<NodeProcess>> {
     }
   }
 
-  /** Something was acknowledged: the moment at which who answers too soon is caught. */
-  protected onAcknowledgement(by: M | undefined, die: (machine: M, isKill: boolean) => void): void {
-    const { random, options, scheduler } = this.#world;
-    if (this.isOver || !random.chance(options.killOnAckPerMille, 1_000) || by === undefined) return;
+  /** Something has happened: the moment at which who was too soon with it is caught. */
+  protected strike(machine: M | undefined, perMille: number): void {
+    const { random, scheduler } = this.#world;
+    if (this.isOver || !random.chance(perMille, 1_000) || machine === undefined) return;
     this.count += 1;
-    scheduler.after(0, () => die(by, random.chance(1, 2)));
+    scheduler.after(0, () => (random.chance(1, 2) ? this.kill(machine) : this.powerOff(machine)));
   }
 
   /** @param meanMs 0: never */
@@ -127,6 +126,9 @@ export abstract class NodeFaults<M extends NodeMachine<NodeProcess>> {
   protected heal(): void {
     this.#world.streams.healAll();
   }
+
+  /** Its peers hear nothing, and what it had not synced is lost where that is allowed. */
+  protected abstract powerOff(machine: M): void;
 
   protected kill(machine: M): void {
     if (!this.mayDie(machine)) return;

@@ -11,6 +11,12 @@ const TIMEOUT_MS = 240_000;
 
 const mutants: readonly Bug[] = [
   {
+    bug: 'the high watermark looks at the committed ISR only, not at who is about to join',
+    file: 'core/leader.ts',
+    from: 'if (!follower.inMaximal && !isAboutToJoin(s, follower, nowMs)) continue;',
+    to: 'if (!follower.inIsr) continue;',
+  },
+  {
     bug: 'what the leader alone has is committed',
     file: 'core/leader.ts',
     from: 'if (follower.endOffset >= committed) continue;',

@@ -11,6 +11,8 @@ import { Watermarks } from './watermarks.ts';
 import { Written } from './written.ts';
 
 export type ClusterClaimsOptions = {
+  /** A replica has come into an ISR: who leads the partition. */
+  readonly joined: (leader: number) => void;
   readonly nowMs: () => number;
   readonly limits: Limits;
   readonly patienceMs: number;
@@ -29,12 +31,15 @@ export class ClusterClaims {
   readonly replicas: ReplicaLogs;
 
   constructor(options: ClusterClaimsOptions) {
-    const { dataDirectory, trace } = options;
+    const { dataDirectory, trace, joined } = options;
     const metadata = new Claims({
       ...options,
       changed: (delta, image) => {
         inSync.changed(delta, image);
-        for (const { topic, after } of delta.partitions()) trace(toldOf(topic.name, after));
+        for (const { topic, before, after } of delta.partitions()) {
+          trace(toldOf(topic.name, after));
+          if (before !== undefined && after.isr.some((id) => !before.isr.includes(id))) joined(after.leader);
+        }
       },
     });
     this.metadata = metadata;
