@@ -23,7 +23,7 @@ const commands: Record<string, Loader> = {
     load: async () => (await import('./commands/groups.ts')).groupsCommand(),
   },
   cluster: {
-    summary: 'the id of the cluster, its brokers and controllers',
+    summary: 'the cluster on one screen, its id, its brokers and controllers',
     load: async () => (await import('./commands/cluster.ts')).clusterCommand(),
   },
   doctor: {
@@ -65,6 +65,10 @@ const commands: Record<string, Loader> = {
   'dump-log': {
     summary: 'what is in the files of a log directory',
     load: async () => (await import('./commands/dump-log.ts')).dumpLogCommand(),
+  },
+  storage: {
+    summary: 'new ids, and formatting the data directories of a node',
+    load: async () => (await import('./commands/storage.ts')).storageCommand(),
   },
   'api-versions': {
     summary: 'which APIs the brokers speak, in which versions',

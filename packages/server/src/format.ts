@@ -31,7 +31,7 @@ export type Directories = {
   readonly unusable: readonly { readonly path: string; readonly why: string }[];
 };
 
-type Found = {
+export type Found = {
   readonly path: string;
   readonly clusterId: string;
   readonly nodeId: number;
@@ -180,7 +180,7 @@ function movedMetadata(
 }
 
 /** @returns undefined for an empty directory */
-function readDirectory(files: Files, path: string): Outcome<Found | undefined> {
+export function readDirectory(files: Files, path: string): Outcome<Found | undefined> {
   const names = files.list(path);
   if (!names.includes(META_PROPERTIES)) {
     const others = names.filter((name) => !harmless.has(name));
@@ -193,7 +193,8 @@ function readDirectory(files: Files, path: string): Outcome<Found | undefined> {
   return parseMeta(path, readMeta(files, join(path, META_PROPERTIES)));
 }
 
-function readMeta(files: Files, path: string): string {
+/** The text of a `meta.properties`. */
+export function readMeta(files: Files, path: string): string {
   const handle = files.open(path, 'read');
   try {
     const bytes = Buffer.alloc(Math.min(handle.sizeBytes(), META_BYTES_MAX));

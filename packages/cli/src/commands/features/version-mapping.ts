@@ -10,7 +10,7 @@ export function versionMappingCommand(): Command {
   return new Command('version-mapping')
     .description('the levels of features that a release stands for')
     .option(
-      '--release-version <version>',
+      '-r, --release-version <version>',
       'a release or metadata.version, such as 4.2 or 4.2-IV1; the newest when left out',
     )
     .option('--json', 'print JSON')
