@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 /** Two kinds of tests: `unit` runs beside the code and in parallel; `system` starts real processes, one file at a time. */
 export default defineConfig({
@@ -15,6 +15,8 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/*/**/*.test.ts'],
+          // It has a command of its own: `pnpm run test:kubernetes`.
+          exclude: [...configDefaults.exclude, 'test/kubernetes/**'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 120_000,
