@@ -104,7 +104,8 @@ export class ClusterAdmin {
     }
   }
 
-  private async at(node: ClusterNode): Promise<AdminConnection> {
+  /** The connection to one node. */
+  async at(node: ClusterNode): Promise<AdminConnection> {
     for (const connection of this.open) {
       if (!connection.lost && connection.address === showAddress(node)) return connection;
     }

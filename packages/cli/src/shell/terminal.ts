@@ -35,8 +35,17 @@ export function note(text: string): void {
 }
 
 export function printJson(value: unknown): void {
-  const json = JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? Number(inner) : inner), 2);
-  process.stdout.write(`${tameJson(json)}\n`);
+  printJsonText(value, 2);
+}
+
+/** One document a line, for whoever reads them as they come. */
+export function printJsonLine(value: unknown): void {
+  printJsonText(value, undefined);
+}
+
+function printJsonText(value: unknown, indent: number | undefined): void {
+  const plain = (_key: string, inner: unknown): unknown => (typeof inner === 'bigint' ? Number(inner) : inner);
+  process.stdout.write(`${tameJson(JSON.stringify(value, plain, indent))}\n`);
 }
 
 /** Writes to stdout and waits while the reader is slow: what is not yet taken never piles up. @returns false when the reader is gone */

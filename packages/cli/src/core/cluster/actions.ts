@@ -6,7 +6,7 @@
 const actions: Readonly<Record<string, readonly string[]>> = {
   quorum: ['describe', 'add', 'add-controller', 'remove', 'remove-controller', 'recover'],
   features: ['describe', 'upgrade', 'downgrade', 'disable', 'version-mapping'],
-  cluster: ['id', 'cluster-id', 'list-endpoints', 'unregister'],
+  cluster: ['status', 'id', 'cluster-id', 'list-endpoints', 'unregister'],
 };
 /** Commands whose actions are flags of Kafka's tools. */
 const flagActions: Readonly<Record<string, readonly string[]>> = {

@@ -367,7 +367,7 @@ describe('checks', () => {
   test('what was not told is said to be unknown, not well', () => {
     const untold = [{ area: 'disks', what: 'the disks of broker 2', why: 'it is too old' }] as const;
     const lines = reportLines(examine({ ...sound, untold }), plain);
-    expect(lines).toContain('?     disks: the disks of broker 2 was not looked at: it is too old');
+    expect(lines).toContain('?     disks: nothing is known of the disks of broker 2: it is too old');
     expect(lines.some((line) => line.startsWith('ok') && line.includes('disks'))).toBe(false);
   });
 

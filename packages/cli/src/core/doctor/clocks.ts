@@ -10,6 +10,14 @@ const FAR_MS = 60_000;
 /** A record that is further ahead than clocks that are a little off would make it. */
 const AHEAD_MS = 60_000;
 
+/** When a question left and its answer came, by this machine's wall clock. */
+export type Asked = { readonly sentMs: number; readonly receivedMs: number };
+
+/** The node's clock was read after the question left and before the answer came: that bounds how far it is ahead. */
+export function clockReading(node: string, atMs: number, { sentMs, receivedMs }: Asked): ClockReading {
+  return { node, aheadMinMs: atMs - receivedMs, aheadMaxMs: atMs - sentMs };
+}
+
 /** By how much the first is surely ahead of the second; negative: not surely. */
 function surelyAhead(first: ClockReading, second: ClockReading): number {
   return first.aheadMinMs - second.aheadMaxMs;

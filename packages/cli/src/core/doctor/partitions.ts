@@ -63,12 +63,33 @@ function missingBrokers(facts: Facts): Seen[] {
     }));
 }
 
-function notPreferred({ partition }: Of, facts: Facts): boolean {
+function notPreferred({ partition }: Of, running: (id: number) => boolean): boolean {
   const { leader, replicas, isr } = partition;
   const [preferred] = replicas;
   if (leader === undefined || preferred === undefined || leader === preferred) return false;
   // What is away cannot lead; that is told elsewhere.
-  return isr.includes(preferred) && isUp(preferred, facts);
+  return isr.includes(preferred) && running(preferred);
+}
+
+/** Each partition is counted once, for the worst; whether its preferred replica leads is another thing. */
+export type PartitionCounts = {
+  readonly total: number;
+  readonly offline: number;
+  readonly underMinIsr: number;
+  readonly underReplicated: number;
+  readonly notPreferred: number;
+};
+
+export function partitionCounts(topics: readonly TopicFacts[], running: ReadonlySet<number>): PartitionCounts {
+  const all = topics.flatMap((topic) => topic.partitions.map((partition): Of => ({ topic, partition })));
+  const count = (holds: (of: Of) => boolean): number => all.filter(holds).length;
+  return {
+    total: all.length,
+    offline: count(leaderless),
+    underMinIsr: count(underMinIsr),
+    underReplicated: count(underReplicated),
+    notPreferred: count((of) => notPreferred(of, (id) => running.has(id))),
+  };
 }
 
 function singleCopies(isInternal: boolean, tell: (named: string) => Omit<Seen, 'of'>): Check['find'] {
@@ -135,10 +156,13 @@ export const partitionChecks: readonly Check[] = [
     kind: 'leader-not-preferred',
     area,
     severity: 'note',
-    find: over(notPreferred, (count, named) => ({
-      what: `${count} are led by another than their first replica, which is up and in sync: ${named}`,
-      todo: 'odradek elect-leaders --election-type preferred --all-topic-partitions spreads the load again',
-    })),
+    find: over(
+      (of, facts) => notPreferred(of, (id) => isUp(id, facts)),
+      (count, named) => ({
+        what: `${count} are led by another than their first replica, which is up and in sync: ${named}`,
+        todo: 'odradek elect-leaders --election-type preferred --all-topic-partitions spreads the load again',
+      }),
+    ),
   },
   {
     kind: 'topic-single-copy',

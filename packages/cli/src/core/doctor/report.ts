@@ -97,7 +97,7 @@ export function reportLines(report: Report, paint: Painter): string[] {
     lines.push(`${paint('green', 'ok   ')} ${area}: ${tame(looked)}`);
   }
   for (const { area, what, why } of report.untold) {
-    lines.push(`${paint('yellow', '?    ')} ${area}: ${tame(what)} was not looked at: ${tame(why)}`);
+    lines.push(`${paint('yellow', '?    ')} ${area}: nothing is known of ${tame(what)}: ${tame(why)}`);
   }
   return [...lines, '', verdictLine(report)];
 }

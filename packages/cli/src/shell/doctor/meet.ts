@@ -7,7 +7,7 @@ import { createConnection } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ApiKey, ConfigResourceType, encodeRequest, ErrorCode } from '@odradek/protocol';
 import type { Dialled, Met, Place } from '../../core/doctor/facts.ts';
-import type { Address } from '../../core/options.ts';
+import { showAddress, type Address } from '../../core/options.ts';
 import { AdminConnection } from '../admin-connection.ts';
 import { systemCode } from '../client.ts';
 import { VALUES_ONLY } from './node.ts';
@@ -17,6 +17,8 @@ const PROBE_VERSION = 0;
 const PROBE_CORRELATION_ID = 0x0d_0d_ad_ec;
 const FRAME_HEAD_BYTES = 8;
 const SHOWN_BYTES = 16;
+/** Whoever understands a question answers it sooner. */
+const SECOND_QUESTION_MS = 2_000;
 const ADDRESSES_OF_A_NAME_MAX = 8;
 const CANDIDATES_MAX = 64;
 
@@ -24,6 +26,8 @@ export type Meeting = {
   readonly timeoutMs: number;
   /** Brokers that it may be; the likeliest first. */
   readonly candidates: readonly number[];
+  /** Who was met already and is no broker that answers: nobody is waited for twice. */
+  readonly known?: Map<string, Met>;
 };
 
 /** Looks a name up as any program here would, and meets whoever is behind each of its addresses. */
@@ -35,8 +39,16 @@ export async function meetPlace({ host, port }: Address, meeting: Meeting): Prom
     return { host, port, unresolved: systemCode(error), dialled: [] };
   }
   const some = [...new Set(ips)].slice(0, ADDRESSES_OF_A_NAME_MAX);
-  const dialled = some.map(async (ip): Promise<Dialled> => ({ ip, met: await meet({ host: ip, port }, meeting) }));
+  const dialled = some.map(async (ip): Promise<Dialled> => ({ ip, met: await meetOnce({ host: ip, port }, meeting) }));
   return { host, port, unresolved: undefined, dialled: await Promise.all(dialled) };
+}
+
+async function meetOnce(at: Address, meeting: Meeting): Promise<Met> {
+  const before = meeting.known?.get(showAddress(at));
+  if (before !== undefined) return before;
+  const met = await meet(at, meeting);
+  if (met.kind !== 'kafka') meeting.known?.set(showAddress(at), met);
+  return met;
 }
 
 async function meet(at: Address, meeting: Meeting): Promise<Met> {
@@ -47,8 +59,12 @@ async function meet(at: Address, meeting: Meeting): Promise<Met> {
   if (isTls(answer.bytes)) return { kind: 'tls' };
   if (isHttp(answer.bytes)) return { kind: 'http' };
   if (answer.bytes.length > 0) return { kind: 'foreign', firstBytes: shown(answer.bytes) };
-  if (await answersTls(at, timeoutMs)) return { kind: 'tls' };
-  const toHttp = await firstBytes(at, timeoutMs, Buffer.from('GET / HTTP/1.0\r\n\r\n'));
+  const againMs = Math.min(timeoutMs, SECOND_QUESTION_MS);
+  const [isTlsThere, toHttp] = await Promise.all([
+    answersTls(at, againMs),
+    firstBytes(at, againMs, Buffer.from('GET / HTTP/1.0\r\n\r\n')),
+  ]);
+  if (isTlsThere) return { kind: 'tls' };
   return 'bytes' in toHttp && isHttp(toHttp.bytes) ? { kind: 'http' } : { kind: 'silent' };
 }
 

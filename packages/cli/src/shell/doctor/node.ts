@@ -1,5 +1,6 @@
 /** What one broker tells of itself: versions, configuration, disks, its clock. */
 import { apiByKey, ApiKey, ConfigResourceType, ErrorCode, errorName, type ResponseOf } from '@odradek/protocol';
+import { clockReading } from '../../core/doctor/clocks.ts';
 import type { BrokerFacts, ClockReading, LogDir, Untold } from '../../core/doctor/facts.ts';
 import type { AdminConnection } from '../admin-connection.ts';
 
@@ -84,8 +85,12 @@ export function plainValues(configs: readonly Entry[]): Map<string, string> {
 }
 
 async function askLogDirs(connection: AdminConnection): Promise<LogDir[]> {
-  const { errorCode, results } = await connection.call(ApiKey.DescribeLogDirs, { topics: null });
-  if (errorCode !== ErrorCode.NONE) throw new Error(errorName(errorCode));
+  const answer = await connection.call(ApiKey.DescribeLogDirs, { topics: null });
+  if (answer.errorCode !== ErrorCode.NONE) throw new Error(errorName(answer.errorCode));
+  return logDirsOf(answer);
+}
+
+export function logDirsOf({ results }: ResponseOf<typeof ApiKey.DescribeLogDirs>): LogDir[] {
   return results.map((dir): LogDir => {
     const replicas = dir.topics.flatMap(({ name, partitions }) => partitions.map((each) => ({ ...each, topic: name })));
     return {
@@ -103,17 +108,8 @@ async function askLogDirs(connection: AdminConnection): Promise<LogDir[]> {
   });
 }
 
-/** The node's clock was read after the question left and before the answer came: that bounds how far it is ahead. */
 async function readClock(connection: AdminConnection, node: string): Promise<ClockReading> {
   const sentMs = Date.now();
   const { wallClockMs } = await connection.call(ApiKey.DescribeNode, {});
   return clockReading(node, wallClockMs, { sentMs, receivedMs: Date.now() });
-}
-
-export function clockReading(
-  node: string,
-  atMs: number,
-  { sentMs, receivedMs }: { readonly sentMs: number; readonly receivedMs: number },
-): ClockReading {
-  return { node, aheadMinMs: atMs - receivedMs, aheadMaxMs: atMs - sentMs };
 }
