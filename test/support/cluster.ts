@@ -27,6 +27,8 @@ export type ClusterOptions = {
   readonly configOf?: (id: number) => Readonly<Record<string, string>>;
   /** Each node gets a host there; without it all are on loopback. */
   readonly network?: PrivateNetwork;
+  /** Of a node on a host of the network: where clients connect; 9092 when left out. */
+  readonly portOf?: (id: number) => number;
   /** Before the server's file, per node: arguments of the runtime, such as `--cpu-prof`. */
   readonly runtimeArguments?: readonly string[];
   /** Variables of one node's environment. */
@@ -60,7 +62,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const places: Place[] = [];
   for (const [index, roles] of rolesOf(options).entries()) {
     const id = index + 1;
-    places.push({ id, roles, directory: join(directory, `node-${id}`), ...(await addressOf(options.network)) });
+    places.push({ id, roles, directory: join(directory, `node-${id}`), ...(await addressOf(options, id)) });
   }
   const cluster = new Cluster(places, directory, options);
   if (options.isStopped === true) return cluster;
@@ -84,13 +86,13 @@ function rolesOf({ nodes, controllers, brokers }: ClusterOptions): Role[][] {
 
 type Address = Omit<Place, 'id' | 'roles' | 'directory'>;
 
-async function addressOf(network: PrivateNetwork | undefined): Promise<Address> {
+async function addressOf({ network, portOf }: ClusterOptions, id: number): Promise<Address> {
   if (network === undefined) {
     const [port, controllerPort, httpPort] = [await freePort(), await freePort(), await freePort()];
     return { host: '127.0.0.1', port, controllerPort, httpPort, launcher: [] };
   }
   const host = await network.addHost();
-  const ports = { port: KAFKA_PORT, controllerPort: CONTROLLER_PORT, httpPort: HTTP_PORT };
+  const ports = { port: portOf?.(id) ?? KAFKA_PORT, controllerPort: CONTROLLER_PORT, httpPort: HTTP_PORT };
   return { host: network.address(host), ...ports, launcher: network.launcher(host) };
 }
 

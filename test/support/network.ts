@@ -44,7 +44,7 @@ export class PrivateNetwork implements AsyncDisposable {
     const bridge = network.#bridge;
     await shell(
       `ip link add ${bridge} type bridge`,
-      `ip addr add ${network.#prefix}.1/24 dev ${bridge}`,
+      `ip addr add ${network.gateway}/24 dev ${bridge}`,
       `ip link set ${bridge} up`,
       ...(network.#hasIptables ? [network.#passage('-I')] : []),
     );
@@ -66,6 +66,28 @@ export class PrivateNetwork implements AsyncDisposable {
       `ip -n ${namespace} link set lo up`,
     );
     return host;
+  }
+
+  /** From now on what is for elsewhere leaves that host through this machine: to it, this machine is the gateway. */
+  async leadOut(...hosts: readonly number[]): Promise<void> {
+    await shell(...hosts.map((host) => `ip -n ${this.#namespace(host)} route add default via ${this.gateway}`));
+  }
+
+  /** The address of this machine on the network. */
+  get gateway(): string {
+    return `${this.#prefix}.1`;
+  }
+
+  /** The host has another address from now on, which nobody had; what was connected to the old one hears nothing more. @returns it */
+  async readdress(host: number): Promise<string> {
+    const next = `${this.#prefix}.${FIRST_HOST + HOSTS_MAX + host}`;
+    const namespace = this.#namespace(host);
+    await shell(
+      `ip -n ${namespace} addr flush dev eth0 scope global`,
+      `ip -n ${namespace} addr add ${next}/24 dev eth0`,
+      `ip -n ${namespace} route replace default via ${this.gateway}`,
+    );
+    return next;
   }
 
   address(host: number): string {
