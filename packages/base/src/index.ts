@@ -13,7 +13,7 @@ export type { Logger } from './observe/log.ts';
 export { kafkaLevels, levelled, lineRanks, LoggerLevels, loggers, named, ROOT_LOGGER } from './observe/loggers.ts';
 export type { KafkaLevel, LineLevel, LoggerName, Threshold } from './observe/loggers.ts';
 export { catalogue as metricCatalogue } from './observe/metrics.ts';
-export type { Counter, Gauge, Histogram, Metrics } from './observe/metrics.ts';
+export type { Collected, Counter, Gauge, Histogram, Metrics } from './observe/metrics.ts';
 export { dashboardPanels } from './observe/panels.ts';
 export type { DashboardOptions, DashboardPanel, DashboardQuery } from './observe/panels.ts';
 export { panelGroups } from './observe/row.ts';

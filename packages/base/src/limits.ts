@@ -198,6 +198,14 @@ export type Limits = {
   readonly controllerSnapshotPartBytes: number;
   /** Label combinations over all metrics; further ones are counted together. */
   readonly metricSeriesMax: number;
+  /** Logs that have series of their own (three each), looked up at each scrape; what has no room is counted. */
+  readonly logSeriesMax: number;
+  /** Series of what is few by its nature, such as other controllers. */
+  readonly fewSeriesMax: number;
+  /** How often the event loop is asked how late it is. */
+  readonly eventLoopLookMs: number;
+  /** Lateness of the event loop from which on it is logged. */
+  readonly eventLoopAlarmMs: number;
   /** UTF-16 units of a label's value: a group's name may have 32767 bytes. A longer one is cut, with a digest behind it. */
   readonly metricLabelCharsMax: number;
   /** How long an active controller that stops waits for what is not committed yet: without a majority it never is. */
@@ -316,6 +324,10 @@ export const production: Limits = {
   isrJoinWaitMs: 250,
   controllerSnapshotPartBytes: 128 * 1024,
   metricSeriesMax: 50_000,
+  logSeriesMax: 2_000,
+  fewSeriesMax: 100,
+  eventLoopLookMs: 100,
+  eventLoopAlarmMs: 1_000,
   metricLabelCharsMax: 256,
   controllerDrainMs: 200,
   shutdownDeadlineMs: 1_800,
@@ -425,6 +437,10 @@ export const tiny: Limits = {
   isrJoinWaitMs: 50,
   controllerSnapshotPartBytes: 1024,
   metricSeriesMax: 200,
+  logSeriesMax: 4,
+  fewSeriesMax: 10,
+  eventLoopLookMs: 100,
+  eventLoopAlarmMs: 1_000,
   metricLabelCharsMax: 64,
   controllerDrainMs: 100,
   shutdownDeadlineMs: 1_800,

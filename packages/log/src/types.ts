@@ -1,5 +1,5 @@
 /** The words that rooms above share with the log: its configuration, what an append tells, what a read gives. */
-import type { Outcome } from '@odradek/base';
+import type { Outcome, StorageFault } from '@odradek/base';
 
 /** A topic's effective configuration as the log needs it; made from topic config keys by the broker. Sizes in bytes, -1: no limit. */
 export type LogConfig = {
@@ -111,6 +111,10 @@ export interface PartitionLog {
   /** Rises with each truncation: what was read before one may not be what lies there now. */
   readonly cutCount: number;
   readonly logStartOffset: number;
+  /** The fault that took it offline, if one did. */
+  readonly fault: StorageFault | undefined;
+  /** Idempotent producers that it remembers; 0 as long as nobody has used it since the start. */
+  readonly producerCount: number;
   readonly logEndOffset: number;
   /** First offset that may still be undecided: the start of the oldest open transaction below `highWatermark`, else `highWatermark`. */
   lastStableOffset(highWatermark: number): number;

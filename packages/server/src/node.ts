@@ -347,7 +347,7 @@ class Node implements RunningNode {
     const joined = await this.#startBroker();
     if (!joined.ok) return joined;
     this.broker = joined.value;
-    watchNode(metrics, joined.value);
+    watchNode(metrics, joined.value, this.#limits);
     const [first] = joined.value.advertised;
     this.bootstrap = first === undefined ? '' : configuration.formatAddress(first);
     return ok(undefined);

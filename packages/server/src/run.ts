@@ -1,16 +1,16 @@
 /** A process around one node: command line, configuration, log, signals, exit codes (README, "Exit codes"). */
 import { flushCompileCache } from 'node:module';
 import { hostname } from 'node:os';
-import { AssertionError, config as configuration, limits, MetricsRegistry, StorageFault } from '@odradek/base';
-import type { Environment, Clock, Files, NodeConfig } from '@odradek/base';
+import { AssertionError, config as configuration, limits, MetricsRegistry, named, StorageFault } from '@odradek/base';
+import type { Environment, Clock, Files, Logger, NodeConfig } from '@odradek/base';
 import { createLogger } from '@odradek/base/logger';
-import { systemPorts } from '@odradek/base/system';
+import { systemPorts, watchEventLoop } from '@odradek/base/system';
 import packageJson from '../package.json' with { type: 'json' };
 import { parseArguments, usage } from './arguments.ts';
 import type { StartArguments } from './arguments.ts';
 import { serveHttp } from './http.ts';
 import { startNode } from './node.ts';
-import type { NodeLogger, StartingNode } from './node.ts';
+import type { StartingNode } from './node.ts';
 import { collectSeldom } from './shell/collections.ts';
 import { readText } from './shell/read-text.ts';
 
@@ -84,7 +84,9 @@ async function start(given: StartArguments, source: ConfigSource): Promise<void>
   for (const warning of loaded.warnings) log.warn({}, warning);
   for (const { why, keys } of loaded.withoutEffect)
     log.info({ keys }, `keys that Kafka knows have no effect here: ${why}`);
-  const stop = stopOnSignals(log);
+  const own = named(log, 'kafka.server.KafkaRaftServer');
+  watchEventLoop({ clock: ports.clock, metrics, log: own, limits: limits.production });
+  const stop = stopOnSignals(own);
   const clusterId = given.clusterId ?? loaded.clusterId;
   const starting = startNode({
     ports,
@@ -103,7 +105,7 @@ async function start(given: StartArguments, source: ConfigSource): Promise<void>
   // Who waits for other nodes is asked how it is meanwhile; who does not loads this once it serves.
   const http = openHttp(stop.node(), { config: loaded.config, log, metrics, clock: ports.clock });
   const started = await starting;
-  if (started.ok && !stop.isStopping()) announce(log, metrics);
+  if (started.ok && !stop.isStopping()) announce(own, metrics);
   const httpWhy = await http;
   if (stop.isStopping()) return;
   if (httpWhy !== undefined) cannotStart(httpWhy);
@@ -123,7 +125,7 @@ function passed(ms: number): Promise<undefined> {
 /** @returns why there is no HTTP port although there should be one; the node is stopped then */
 async function openHttp(
   node: StartingNode | undefined,
-  { config, log, metrics, clock }: { config: NodeConfig; log: NodeLogger; metrics: MetricsRegistry; clock: Clock },
+  { config, log, metrics, clock }: { config: NodeConfig; log: Logger; metrics: MetricsRegistry; clock: Clock },
 ): Promise<string | undefined> {
   if (node === undefined) return undefined;
   const http = await serveHttp({
@@ -163,7 +165,7 @@ function levelOf(config: NodeConfig): 'debug' | 'info' | 'warn' | 'error' {
   return level === 'debug' || level === 'warn' || level === 'error' ? level : 'info';
 }
 
-function announce(log: NodeLogger, metrics: MetricsRegistry): void {
+function announce(log: Logger, metrics: MetricsRegistry): void {
   const readyMs = Math.round(performance.now());
   metrics.gauge('odradek_start_seconds', {}).set(readyMs / 1_000);
   log.info({ readyMs }, `ready in ${readyMs} ms`);
@@ -176,7 +178,7 @@ function cannotStart(why: string): never {
 }
 
 /** A broken claim or a rejection that nobody caught: going on could do harm, so that the process ends, and says why. */
-function dieLoudly(log: NodeLogger): (error: unknown) => void {
+function dieLoudly(log: Logger): (error: unknown) => void {
   const die = (error: unknown): void => {
     const what = error instanceof AssertionError ? 'a claim of the program broke' : 'an error was not handled';
     log.error({ error }, `${what}: this is a bug, and the node stops at once`);
@@ -188,7 +190,7 @@ function dieLoudly(log: NodeLogger): (error: unknown) => void {
 }
 
 /** The first signal stops in order within `shutdownDeadlineMs`, the second one at once. It may come before the node runs. */
-function stopOnSignals(log: NodeLogger): Stopping {
+function stopOnSignals(log: Logger): Stopping {
   let node: StartingNode | undefined;
   let signalled = false;
   const stop = async (signal: NodeJS.Signals, number: number): Promise<void> => {
@@ -221,7 +223,7 @@ type Stopping = {
   readonly isStopping: () => boolean;
 };
 
-async function stopWithin(node: StartingNode, log: NodeLogger, code: number): Promise<void> {
+async function stopWithin(node: StartingNode, log: Logger, code: number): Promise<void> {
   const from = performance.now();
   const late = setTimeout(() => {
     log.error({}, `not stopped within ${limits.production.shutdownDeadlineMs} ms: cut short, the next start recovers`);

@@ -47,6 +47,8 @@ export interface Histogram {
   observe(value: number): void;
 }
 
+export type Collected<N extends MetricName> = readonly [labels: LabelsOf<N>, value: number];
+
 /**
  * Where shells count. Asking binds the labels once; keep what it returns, since that is one addition per call. Asking again for the same
  * name and labels gives the same one.
@@ -57,6 +59,11 @@ export interface Metrics {
   histogram<N extends HistogramName>(name: N, labels: LabelsOf<N>): Histogram;
   /** A gauge, or a count kept elsewhere, that is read when somebody looks: for what is cheaper to look up then than to tell each time. */
   sample<N extends CounterName | GaugeName>(name: N, labels: LabelsOf<N>, read: () => number): void;
+  /**
+   * As `sample`, for what has as many series as there are things now (logs, peers): nothing is kept of them between two looks.
+   * @param max how many of them are shown
+   */
+  collect<N extends CounterName | GaugeName>(name: N, max: number, read: () => Iterable<Collected<N>>): void;
   /** Forgets what was counted under these labels: a deleted topic. */
   forget<N extends MetricName>(name: N, labels: LabelsOf<N>): void;
 }

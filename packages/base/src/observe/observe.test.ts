@@ -89,6 +89,31 @@ test('metrics: beyond the bound on series a new gauge is not shown, and shows on
   ]);
 });
 
+test('metrics: what is collected has the series that there are at each look, up to its bound, and counts in no other', () => {
+  const metrics = new MetricsRegistry({ metricSeriesMax: 1, metricLabelCharsMax: 64 });
+  const sizes = new Map([
+    ['a', 1],
+    ['b', 2],
+    ['c'.repeat(80), 3],
+  ]);
+  metrics.collect('odradek_log_size_bytes', 3, function* () {
+    for (const [topic, size] of sizes) yield [{ topic, partition: '0' }, size] as const;
+  });
+  const shown = () =>
+    metrics.family('odradek_log_size_bytes').samples.map(({ labels, value }) => [labels['topic'], value]);
+  expect(shown().slice(0, 2)).toEqual([
+    ['a', 1],
+    ['b', 2],
+  ]);
+  expect(String(shown()[2]?.[0])).toMatch(/^c{47}…[0-9a-f]{16}$/);
+  sizes.delete('a');
+  sizes.set('d', 4).set('e', 5);
+  expect(shown().map(([, size]) => size)).toEqual([2, 3, 4]);
+  expect(metrics.names()).toEqual(['odradek_log_size_bytes']);
+  metrics.gauge('odradek_group_total_lag_records', { group: 'a' }).set(1);
+  expect(metrics.value('odradek_group_total_lag_records', { group: 'a' })).toBe(1);
+});
+
 test('metrics: a histogram counts each value once, in the first bucket that holds it', () => {
   const { buckets } = catalogue.odradek_request_seconds;
   fc.assert(

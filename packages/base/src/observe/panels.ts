@@ -83,6 +83,7 @@ function runtimePanel([title, unit, expr, help]: RuntimePanel, { selector, windo
 }
 
 function unitOf(name: string, { kind }: MetricRow): DashboardPanel['unit'] {
+  if (name.endsWith('_seconds_total')) return 'percentunit';
   if (kind === 'counter') return name.endsWith('_bytes_total') ? 'Bps' : 'cps';
   if (name.endsWith('_bytes')) return 'bytes';
   if (name.endsWith('_seconds')) return 's';

@@ -4,7 +4,17 @@ import { assert } from '../assert.ts';
 import type { Limits } from '../limits.ts';
 import { production } from '../limits.ts';
 import { catalogue } from './metrics.ts';
-import type { Counter, Gauge, Histogram, LabelsOf, MetricKind, MetricName, MetricRow, Metrics } from './metrics.ts';
+import type {
+  Collected,
+  Counter,
+  Gauge,
+  Histogram,
+  LabelsOf,
+  MetricKind,
+  MetricName,
+  MetricRow,
+  Metrics,
+} from './metrics.ts';
 
 /** One line of the exposition. `suffix` is of histograms: `_bucket`, `_sum`, `_count`. */
 export type Sample = {
@@ -19,6 +29,7 @@ export type Family = {
 };
 
 type Labels = Readonly<Record<string, string>>;
+type Collector = { readonly max: number; readonly read: () => Iterable<readonly [Labels, number]> };
 
 /** Between what is left of a long value and the digest of all of it. */
 const MARK = '…';
@@ -33,6 +44,8 @@ export class MetricsRegistry implements Metrics {
   readonly #series = new Map<MetricName, Map<string, Series>>();
   readonly #seriesMax: number;
   readonly #labelMax: number;
+  /** What looks up series when somebody looks; the last one that was given for a name. */
+  readonly #collectors = new Map<MetricName, Collector>();
   #count = 0;
 
   constructor(limits: Partial<Pick<Limits, 'metricSeriesMax' | 'metricLabelCharsMax'>> = production) {
@@ -57,6 +70,10 @@ export class MetricsRegistry implements Metrics {
     this.#cell(name, labels, catalogue[name].kind).read = read;
   }
 
+  collect<N extends MetricName>(name: N, max: number, read: () => Iterable<Collected<N>>): void {
+    this.#collectors.set(name, { max, read });
+  }
+
   forget<N extends MetricName>(name: N, labels: LabelsOf<N>): void {
     const key = keyOf(catalogue[name], this.#shortened(labels));
     if (this.#series.get(name)?.delete(key) === true) this.#count -= 1;
@@ -74,7 +91,9 @@ export class MetricsRegistry implements Metrics {
 
   /** Those that were asked for so far, in the catalogue's order. */
   names(): MetricName[] {
-    return (Object.keys(catalogue) as MetricName[]).filter((name) => (this.#series.get(name)?.size ?? 0) > 0);
+    return (Object.keys(catalogue) as MetricName[]).filter(
+      (name) => (this.#series.get(name)?.size ?? 0) > 0 || this.#collectors.has(name),
+    );
   }
 
   family(name: MetricName): Family {
@@ -84,6 +103,14 @@ export class MetricsRegistry implements Metrics {
   /** The same one by one, read as they are taken; the walk may be left and gone on with while series come and go. */
   *samples(name: MetricName): Iterable<Sample> {
     for (const series of this.#series.get(name)?.values() ?? []) yield* series.samples();
+    const collector = this.#collectors.get(name);
+    if (collector === undefined) return;
+    let shown = 0;
+    for (const [labels, value] of collector.read()) {
+      shown += 1;
+      if (shown > collector.max) return;
+      yield { suffix: '', labels: this.#shortened(labels), value };
+    }
   }
 
   #cell(name: MetricName, given: Labels, kind: MetricKind): Series {

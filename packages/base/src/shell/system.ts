@@ -5,6 +5,8 @@ import { systemFiles } from './files.ts';
 import { systemNetwork } from './network.ts';
 import { systemSurroundings } from './surroundings.ts';
 
+export { watchEventLoop } from './event-loop.ts';
+
 /** Node's timers fire at once beyond this delay (int32), so longer ones are waited for in pieces. */
 const TIMER_DELAY_MAX_MS = 0x7fff_ffff;
 

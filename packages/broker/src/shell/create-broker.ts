@@ -41,6 +41,9 @@ import { Turns } from './turns.ts';
 
 export type BrokerState = 'starting' | 'running' | 'stopping' | 'stopped';
 
+/** As Kafka's BrokerState counts them. */
+const kafkaStates: Readonly<Record<BrokerState, number>> = { stopped: 0, starting: 1, running: 3, stopping: 7 };
+
 export type RunningBroker = {
   /** What was bound: real ports. */
   readonly listeners: readonly BoundListener[];
@@ -131,6 +134,7 @@ class Broker {
   }
 
   async start(): Promise<Outcome<RunningBroker>> {
+    this.#options.metrics.sample('odradek_broker_state', {}, () => kafkaStates[this.#state]);
     const { ports, config, clusterId, log } = this.#options;
     const listeners = await this.#listeners.bind();
     const found = this.#addresses.find(listeners);

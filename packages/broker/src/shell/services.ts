@@ -69,6 +69,7 @@ function dataServices(options: BrokerOptions, limits: Limits, session: Controlle
   };
   const fetchSessions = new FetchSessions(bounds, ports.random.below(2 ** 32));
   metrics.sample('odradek_fetch_sessions', {}, () => fetchSessions.sessionCount);
+  metrics.sample('odradek_fetch_session_partitions', {}, () => fetchSessions.partitionCount);
   metrics.sample('odradek_fetch_sessions_evicted_total', {}, () => fetchSessions.evictedCount);
   const producerIds = new ProducerIds({
     clock: ports.clock,

@@ -22,6 +22,7 @@ export function sampleImage(metrics: Metrics, image: () => MetadataImage): void 
     not_preferred: () => image().topics.index.imbalanced.size,
     reassigning: () => image().topics.index.reassigning.size,
   };
+  metrics.sample('odradek_controller_topics', {}, () => image().topics.size);
   for (const [state, count] of Object.entries(partitions))
     metrics.sample('odradek_controller_partitions', { state }, count);
 }

@@ -39,6 +39,8 @@ export type LeaderSeen = { readonly leaderId: number | null; readonly epoch: num
 export class ControllerRuntime implements RaftMachine {
   readonly #options: RuntimeOptions;
   readonly #readers: Readers;
+  /** Partitions that this controller gave a leader which may lack acknowledged records. */
+  uncleanElections = 0;
   #image = new MetadataImage();
   /** The image cannot be made from what is there: a snapshot is to come. */
   #isStale = false;
@@ -255,7 +257,7 @@ export class ControllerRuntime implements RaftMachine {
   /** Committed, and told to the readers. */
   #told({ op, delta, reply }: Decided): void {
     if (delta === undefined) return;
-    tell(this.#options.log, { delta, reply }, this.#image);
+    this.uncleanElections += tell(this.#options.log, { delta, reply }, this.#image);
     if (delta.features.size > 0) for (const changed of this.#onFeatures) changed();
     for (const fenced of fencedBy({ op, delta, reply }, this.#image)) this.#fenced(fenced);
   }

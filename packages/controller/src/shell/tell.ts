@@ -9,11 +9,12 @@ import type { ControllerOp, ControllerReply } from '../core/controller.ts';
 /** Names in one line; a request may make thousands. */
 const NAMES_MAX = 10;
 
+/** @returns how many partitions got a leader that may lack what was acknowledged */
 export function tell(
   log: Logger,
   { delta, reply }: { readonly delta: MetadataDelta; readonly reply: ControllerReply },
   image: MetadataImage,
-): void {
+): number {
   const created = [...delta.topicsCreated.values()];
   if (created.length > 0) {
     const partitions = created.reduce((sum, topic) => sum + topic.partitions.length, 0);
@@ -28,11 +29,11 @@ export function tell(
   if (reply.kind === 'balanced' && reply.leaders > 0)
     log.info({ leaders: reply.leaders }, `leaders that went back to their preferred brokers: ${reply.leaders}`);
   tellReassigned(log, delta);
-  tellElected(log, delta);
+  return tellElected(log, delta);
 }
 
 /** What operators must know: partitions that nobody leads, and those whose leader may lack what was acknowledged. */
-function tellElected(log: Logger, delta: MetadataDelta): void {
+function tellElected(log: Logger, delta: MetadataDelta): number {
   const leaderless: string[] = [];
   const unclean: string[] = [];
   for (const { topic, partition, before, after } of delta.partitions()) {
@@ -46,6 +47,7 @@ function tellElected(log: Logger, delta: MetadataDelta): void {
     const what = 'led by a replica that may lack acknowledged records (unclean election)';
     log.warn({ partitions: unclean.length }, `${what}: ${shortened(unclean)}`);
   }
+  return unclean.length;
 }
 
 function tellReassigned(log: Logger, delta: MetadataDelta): void {

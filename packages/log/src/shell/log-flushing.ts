@@ -92,10 +92,13 @@ export class LogFlushing implements Flushable {
     this.#bytesUnflushed = 0;
     this.#messagesUnflushed = 0;
     const { body, health, logDirectory, isClosed } = this.#log;
+    const { clock, flushSeconds } = this.#world;
+    const fromMs = clock.monotonicMs();
     try {
       await body.sync(logDirectory, (fault) => {
         if (!isClosed()) health.goOffline(fault);
       });
+      flushSeconds?.observe((clock.monotonicMs() - fromMs) / 1_000);
     } catch (cause) {
       if (isClosed()) return;
       throw health.note(cause);

@@ -71,9 +71,10 @@ export class LogManager implements LogKeeper {
 
   private constructor(options: LogManagerOptions) {
     this.#options = options;
-    this.#world = createWorld(options.ports, options.limits, options.logger);
+    this.#world = createWorld(options.ports, options.limits, options.logger, options.metrics);
     for (const state of ['online', 'full', 'offline'] as const)
       options.metrics?.sample('odradek_log_dirs', { state }, () => this.directories.countOf(state));
+    options.metrics?.sample('odradek_log_dirs_cordoned', {}, () => this.directories.ids('cordoned').length);
     options.metrics?.sample('odradek_open_segment_files', {}, () => this.#world.fileCache.openCount);
     this.#agenda = new Agenda(options.ports.clock);
     this.directories = new LogDirs(this.#world, options.config.logDirs, {

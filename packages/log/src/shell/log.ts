@@ -219,6 +219,11 @@ export class Log implements PartitionLog {
     if (this.#body.isLoaded) this.#state.producers.expire(nowMs, expirationMs);
   }
 
+  /** Idempotent producers that it remembers; 0 as long as nobody has used it since the start. */
+  get producerCount(): number {
+    return this.#body.isLoaded ? this.#state.producers.size : 0;
+  }
+
   activeProducers(): ActiveProducer[] {
     return this.#state.producers.active();
   }

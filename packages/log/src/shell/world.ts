@@ -1,5 +1,5 @@
 /** What all logs of a node share, and whom a log tells what has happened to it. */
-import type { Clock, Files, Limits, Logger, Random, StorageFault } from '@odradek/base';
+import type { Clock, Files, Histogram, Limits, Logger, Metrics, Random, StorageFault } from '@odradek/base';
 import { TailCache } from '../core/tail.ts';
 import type { AppendRequest } from '../types.ts';
 import { FileCache } from './file-cache.ts';
@@ -15,6 +15,8 @@ export type LogWorld = SegmentWorld & {
   readonly limits: Limits;
   readonly logger: Logger;
   readonly tailCache: TailCache;
+  /** How long it takes to make a log durable. */
+  readonly flushSeconds?: Histogram | undefined;
 };
 
 /** The log manager's side of a log. */
@@ -37,7 +39,7 @@ export interface LogKeeper {
   deleted(log: Log): void;
 }
 
-export function createWorld(ports: WorldPorts, limits: Limits, logger: Logger): LogWorld {
+export function createWorld(ports: WorldPorts, limits: Limits, logger: Logger, metrics?: Metrics): LogWorld {
   return {
     ...ports,
     limits,
@@ -45,6 +47,7 @@ export function createWorld(ports: WorldPorts, limits: Limits, logger: Logger): 
     fileCache: new FileCache(ports.files, limits.openSegmentFilesMax),
     indexCache: new IndexCache(limits.indexCacheBytesMax),
     tailCache: new TailCache(limits.tailCacheBytesMax),
+    flushSeconds: metrics?.histogram('odradek_log_flush_seconds', {}),
     scanWindowBytes: Math.min(limits.readChunkBytes, 64 * 1024),
   };
 }

@@ -2,6 +2,21 @@
 import { metric, waitSeconds } from '../row.ts';
 
 export const groupMetrics = {
+  odradek_groups: metric({
+    kind: 'gauge',
+    labels: ['protocol', 'state'],
+    help: 'Groups that are coordinated here, by protocol and state; counted every 10 s.',
+    kafka:
+      'kafka.coordinator.group:type=GroupMetadataManager,name=NumGroups, NumGroupsPreparingRebalance, NumGroupsCompletingRebalance, NumGroupsStable, NumGroupsEmpty, NumGroupsDead',
+    panel: { group: 'Groups', title: 'Groups by state', nodes: 'sum', rare: true },
+  }),
+  odradek_group_shards: metric({
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Partitions of __consumer_offsets that are led here: active, loading (their groups wait), closed (failed; their groups are refused).',
+    kafka: 'kafka.server:type=group-coordinator-metrics,state=* num-partitions',
+    panel: { group: 'Groups', title: 'Partitions of __consumer_offsets', nodes: 'sum' },
+  }),
   odradek_group_operations_waiting: metric({
     kind: 'gauge',
     labels: [],

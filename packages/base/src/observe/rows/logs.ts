@@ -1,5 +1,5 @@
 /** Logs on disk: directories, segments, moves between directories, and the cleaner. */
-import { metric } from '../row.ts';
+import { latencySeconds, metric } from '../row.ts';
 
 export const logMetrics = {
   odradek_log_bytes: metric({
@@ -8,6 +8,56 @@ export const logMetrics = {
     help: 'Bytes of logs in a data directory.',
     kafka: '',
     panel: { group: 'Logs', title: 'Bytes of logs by directory' },
+  }),
+  odradek_log_size_bytes: metric({
+    kind: 'gauge',
+    labels: ['topic', 'partition'],
+    help: 'Bytes of the log of a partition on this broker.',
+    kafka: 'kafka.log:type=Log,name=Size,topic=*,partition=*',
+    panel: { group: 'Logs', title: 'Largest logs', nodes: 'max', rare: true },
+  }),
+  odradek_log_start_offset: metric({
+    kind: 'gauge',
+    labels: ['topic', 'partition'],
+    help: 'First offset that the log of a partition on this broker still has.',
+    kafka: 'kafka.log:type=Log,name=LogStartOffset,topic=*,partition=*',
+    panel: { group: 'Logs', title: 'Offsets of logs', line: 'start', nodes: 'max', rare: true },
+  }),
+  odradek_log_end_offset: metric({
+    kind: 'gauge',
+    labels: ['topic', 'partition'],
+    help: 'Offset that the next record in the log of a partition on this broker gets.',
+    kafka: 'kafka.log:type=Log,name=LogEndOffset,topic=*,partition=*',
+    panel: { group: 'Logs', title: 'Offsets of logs', line: 'end', nodes: 'max', rare: true },
+  }),
+  odradek_log_untold_partitions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Partitions on this broker whose log has no series of its own because there would be too many.',
+    kafka: '',
+    panel: { group: 'Logs', title: 'Logs without series' },
+  }),
+  odradek_log_flush_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: latencySeconds,
+    help: 'Time to make a log durable, whether that was asked for or done in the background.',
+    kafka: 'kafka.log:type=LogFlushStats,name=LogFlushRateAndTimeMs',
+    panel: { group: 'Logs', title: 'Time to make a log durable' },
+  }),
+  odradek_log_dirs_cordoned: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Data directories that get no new replicas (cordoned.log.dirs).',
+    kafka: 'kafka.log:type=LogManager,name=CordonedLogDirectoryCount',
+    panel: { group: 'Logs', title: 'Cordoned data directories' },
+  }),
+  odradek_log_producers: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Idempotent producers that the logs here remember, each once for every partition that it writes to; logs that nobody has used since the start are left out.',
+    kafka: 'kafka.server:type=ReplicaManager,name=ProducerIdCount',
+    panel: { group: 'Logs', title: 'Producers remembered' },
   }),
   odradek_log_directory_free_bytes: metric({
     kind: 'gauge',

@@ -74,6 +74,13 @@ export const requestMetrics = {
     kafka: 'kafka.server:type=FetchSessionCache,name=NumIncrementalFetchSessions',
     panel: { group: 'Requests', title: 'Fetch sessions' },
   }),
+  odradek_fetch_session_partitions: metric({
+    kind: 'gauge',
+    labels: [],
+    help: 'Partitions that incremental fetch sessions remember.',
+    kafka: 'kafka.server:type=FetchSessionCache,name=NumIncrementalFetchPartitionsCached',
+    panel: { group: 'Requests', title: 'Partitions of fetch sessions' },
+  }),
   odradek_fetch_sessions_evicted_total: metric({
     kind: 'counter',
     labels: [],

@@ -1,5 +1,5 @@
 /** What a replica counts. */
-import type { Counter, Histogram, Metrics } from '@odradek/base';
+import type { Collected, Counter, Histogram, Metrics } from '@odradek/base';
 import type { RaftState } from '../core/state.ts';
 
 type Role = 'candidate' | 'leader' | 'resigned';
@@ -12,7 +12,7 @@ export class DriverMetrics {
   readonly #persistSeconds: Histogram;
   readonly #commitSeconds: Histogram;
 
-  constructor(metrics: Metrics, state: RaftState) {
+  constructor(metrics: Metrics, state: RaftState, fewMax: number) {
     const role = (name: Role): Counter => metrics.counter('odradek_raft_roles_total', { role: name });
     this.#roles = { candidate: role('candidate'), leader: role('leader'), resigned: role('resigned') };
     const dropped = (why: string): Counter => metrics.counter('odradek_raft_dropped_total', { why });
@@ -26,6 +26,11 @@ export class DriverMetrics {
     metrics.sample('odradek_raft_high_watermark', {}, () => state.highWatermark);
     metrics.sample('odradek_raft_log_end_offset', {}, () => state.log.endOffset);
     metrics.sample('odradek_raft_leader', {}, () => leaderOf(state) ?? -1);
+    for (const name of ['leader', 'candidate', 'follower', 'unattached', 'observer'] as const)
+      metrics.sample('odradek_raft_role', { role: name }, () => (roleOf(state) === name ? 1 : 0));
+    metrics.sample('odradek_raft_members', { kind: 'voters' }, () => state.members.voters.length);
+    metrics.sample('odradek_raft_members', { kind: 'observers' }, () => observerCount(state));
+    metrics.collect('odradek_raft_peer_lag_records', fewMax, () => peerLags(state));
   }
 
   role(role: Role): void {
@@ -55,6 +60,29 @@ export class DriverMetrics {
 
   committed(durationMs: number): void {
     this.#commitSeconds.observe(durationMs / 1000);
+  }
+}
+
+type Shown = 'leader' | 'candidate' | 'follower' | 'unattached' | 'observer';
+
+function roleOf(state: RaftState): Shown {
+  const { role, members, self } = state;
+  if (role.kind !== 'follower') return role.kind;
+  if (!members.isVoter(self)) return 'observer';
+  return role.leaderId === null ? 'unattached' : 'follower';
+}
+
+function observerCount({ role, members }: RaftState): number {
+  if (role.kind !== 'leader') return 0;
+  let count = 0;
+  for (const { key } of role.progress.values()) if (!members.isVoter(key)) count += 1;
+  return count;
+}
+
+function* peerLags({ role, log }: RaftState): Iterable<Collected<'odradek_raft_peer_lag_records'>> {
+  if (role.kind !== 'leader') return;
+  for (const { key, matchOffset } of role.progress.values()) {
+    yield [{ peer: String(key.id) }, matchOffset < 0 ? -1 : Math.max(0, log.endOffset - matchOffset)];
   }
 }
 

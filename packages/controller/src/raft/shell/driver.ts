@@ -61,7 +61,7 @@ export class RaftDriver {
     this.#options = options;
     this.#state = raftOf(self, stored, raft, { random, nowMs: clock.monotonicMs() });
     this.#committedEnd = stored.snapshot.offset;
-    this.#metrics = new DriverMetrics(options.metrics, this.#state);
+    this.#metrics = new DriverMetrics(options.metrics, this.#state, options.limits.fewSeriesMax);
     this.#outbox = new Outbox(limits.raftUnsentMessagesMax);
     this.#proposals = new Proposals();
     const onFault = (cause: unknown): void => this.#fail(cause);

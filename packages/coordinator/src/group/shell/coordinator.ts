@@ -119,6 +119,8 @@ export class GroupCoordinator implements GroupsPort {
     });
     this.#lagMeter = new LagMeter({ clock, logs, limits });
     this.#lagMetrics = metrics === undefined ? undefined : this.#measured(metrics);
+    for (const state of ['active', 'loading', 'closed'] as const)
+      metrics?.sample('odradek_group_shards', { state }, () => this.#runtime.countOf(state));
     metrics?.sample('odradek_group_operations_waiting', {}, () => this.#runtime.waitingOps());
     this.#committed = metrics?.counter('odradek_offset_commits_total', {});
   }
@@ -226,7 +228,7 @@ export class GroupCoordinator implements GroupsPort {
       groupsOf: async (shard) => {
         const listed = await this.#runtime.submit(shard, { kind: 'list', states: [], types: [] });
         if (!listed.ok) return listed;
-        return { ok: true, value: (listed.value as GroupReply<'list'>).map(({ groupId }) => groupId) };
+        return { ok: true, value: listed.value as GroupReply<'list'> };
       },
       // Logs that nobody has opened since the start are left closed.
       measure: (groupId) => this.#lag(groupId, false),

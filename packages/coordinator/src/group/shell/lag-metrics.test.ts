@@ -8,6 +8,7 @@ import type { LagMetricsLimits } from './lag-metrics.ts';
 import type { AgedPartitionLag, MeasuredLag } from './lag.ts';
 
 const LIMITS: LagMetricsLimits = {
+  fewSeriesMax: 10,
   groupLagRefreshMs: 1_000,
   groupLagGroupSeriesMax: 8,
   groupLagPartitionSeriesMax: 6,
@@ -46,7 +47,12 @@ function measured(shards: Shards, clock: Clock = new SimClock(), limits: LagMetr
     groupsOf: (shard) => {
       const groups = shards.get(shard);
       const loading = refuse(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, 'loading');
-      return Promise.resolve(groups === undefined || groups === 'loading' ? loading : ok(Array.from(groups.keys())));
+      if (groups === undefined || groups === 'loading') return Promise.resolve(loading);
+      const protocolType = 'consumer';
+      const listed = Array.from(groups.keys(), (groupId) => {
+        return { groupId, protocolType, state: groupId < 'b' ? 'Stable' : 'Empty', type: 'classic' };
+      });
+      return Promise.resolve(ok(listed));
     },
     measure: (groupId) => {
       counted.measured += 1;
@@ -160,4 +166,23 @@ test('lag metrics: 1,000 groups are measured in slices, between which the event 
   expect(counted.measured).toBe(1_000);
   expect(most).toBeLessThan(50);
   expect(turns).toBeGreaterThan(20);
+});
+
+test('lag metrics: groups are counted by protocol and state, and a state that none is in any more has no series', async () => {
+  const shard = new Map<string, readonly number[]>([
+    ['a', [1]],
+    ['b', []],
+    ['c', []],
+  ]);
+  const { lags, metrics } = measured(new Map([[0, shard]]));
+  const told = () => metrics.family('odradek_groups').samples.map(({ labels, value }) => [labels['state'], value]);
+  expect(told()).toEqual([]);
+  await lags.refresh();
+  expect(told()).toEqual([
+    ['Stable', 1],
+    ['Empty', 2],
+  ]);
+  shard.delete('a');
+  await lags.refresh();
+  expect(told()).toEqual([['Empty', 2]]);
 });

@@ -2,12 +2,13 @@
  * Lag as gauges, measured anew every `groupLagRefreshMs` in slices that leave the event loop to the clients. Every group has its total and
  * its maximum; partitions have series of their own as long as there is room for them. What is gone is forgotten with the next round.
  */
-import type { Clock, Gauge, Limits, Metrics, Outcome, TimerHandle } from '@odradek/base';
+import type { Clock, Collected, Gauge, Limits, Metrics, Outcome, TimerHandle } from '@odradek/base';
+import type { ListedGroup } from '../core/kinds.ts';
 import type { AgedPartitionLag, MeasuredLag } from './lag.ts';
 
 export type LagMetricsLimits = Pick<
   Limits,
-  'groupLagRefreshMs' | 'groupLagGroupSeriesMax' | 'groupLagPartitionSeriesMax'
+  'fewSeriesMax' | 'groupLagRefreshMs' | 'groupLagGroupSeriesMax' | 'groupLagPartitionSeriesMax'
 >;
 
 export type LagMetricsOptions = {
@@ -17,7 +18,7 @@ export type LagMetricsOptions = {
   /** Shards that are led here. */
   readonly shards: () => readonly number[];
   /** The groups of a shard; a refusal while it is being loaded. */
-  readonly groupsOf: (shard: number) => Promise<Outcome<readonly string[]>>;
+  readonly groupsOf: (shard: number) => Promise<Outcome<readonly ListedGroup[]>>;
   readonly measure: (groupId: string) => Promise<Outcome<MeasuredLag>>;
 };
 
@@ -27,6 +28,7 @@ type Row = {
   readonly labels: PartitionLabels;
   round: number;
 };
+type StateCount = { readonly protocol: string; readonly state: string; count: number };
 type PartitionLabels = { readonly group: string; readonly topic: string; readonly partition: string };
 type Series = { readonly total: Gauge; readonly max: Gauge; readonly rows: Map<string, Row>; round: number };
 
@@ -45,15 +47,18 @@ export class LagMetrics {
   #round = 0;
   #unknown = 0;
   #untold = 0;
+  /** How many groups there are, by protocol and state. */
+  #states = new Map<string, StateCount>();
   #sliceEndMs = 0;
   #timer: TimerHandle | undefined;
   #closed = false;
 
   constructor(options: LagMetricsOptions) {
     this.#options = options;
-    const { metrics } = options;
+    const { metrics, limits } = options;
     metrics.sample('odradek_group_lag_unknown_partitions', {}, () => this.#unknown);
     metrics.sample('odradek_group_lag_untold_partitions', {}, () => this.#untold);
+    metrics.collect('odradek_groups', limits.fewSeriesMax, () => this.#told());
     this.#later();
   }
 
@@ -74,6 +79,7 @@ export class LagMetrics {
     this.#round += 1;
     let unknown = 0;
     let untold = 0;
+    const states = new Map<string, StateCount>();
     this.#sliceEndMs = this.#options.clock.monotonicMs() + SLICE_MS;
     const led = this.#options.shards();
     const gone = Array.from(this.#shards.keys()).filter((shard) => !led.includes(shard));
@@ -81,11 +87,12 @@ export class LagMetrics {
     for (const shard of led) {
       const groups = await this.#options.groupsOf(shard);
       if (!groups.ok) continue; // being loaded, or led elsewhere by now: the next round says
+      for (const group of groups.value) countState(states, group);
       for (let from = 0; from < groups.value.length; from += AT_ONCE) {
         await this.#breathe();
         if (this.#closed) return;
         const some = groups.value.slice(from, from + AT_ONCE);
-        for (const lag of await Promise.all(some.map((groupId) => this.#options.measure(groupId)))) {
+        for (const lag of await Promise.all(some.map(({ groupId }) => this.#options.measure(groupId)))) {
           if (!lag.ok) continue;
           unknown += lag.value.unknownCount;
           untold += this.#tell(shard, lag.value);
@@ -96,6 +103,11 @@ export class LagMetrics {
     }
     this.#unknown = unknown;
     this.#untold = untold;
+    this.#states = states;
+  }
+
+  *#told(): Iterable<Collected<'odradek_groups'>> {
+    for (const { protocol, state, count } of this.#states.values()) yield [{ protocol, state }, count];
   }
 
   async #breathe(): Promise<void> {
@@ -188,3 +200,10 @@ export class LagMetrics {
 
 const SERIES_PER_GROUP = 2;
 const SERIES_PER_ROW = 2;
+
+function countState(states: Map<string, StateCount>, { type, state }: ListedGroup): void {
+  const key = `${type} ${state}`;
+  const known = states.get(key);
+  if (known === undefined) states.set(key, { protocol: type, state, count: 1 });
+  else known.count += 1;
+}

@@ -75,6 +75,13 @@ export class CoordinatorRuntime<K extends Kinds> {
     return this.#led.get(partition)?.runner.state;
   }
 
+  /** For a metric. */
+  countOf(state: 'loading' | 'active' | 'closed'): number {
+    let count = 0;
+    for (const { runner } of this.#led.values()) if (runner.state === state) count += 1;
+    return count;
+  }
+
   /** Resolves once the partition is loaded here or turns out not to be led here. */
   async whenLoaded(partition: number): Promise<void> {
     await this.#led.get(partition)?.runner.whenLoaded();
