@@ -73,6 +73,21 @@ test('own addresses: a machine that moves is registered anew, until the cluster 
   expect([told.length, clock.timerCount]).toEqual([3, 0]);
 });
 
+test('own addresses: a name that name servers come to know only after the start is registered then', async () => {
+  const surroundings = new HandSurroundings('container', ['172.18.0.3/16']);
+  const { clock, find, told, watch } = addressesAt(surroundings);
+  expect(hosts(await find())).toEqual(['172.18.0.3']);
+  watch();
+  await clock.advance(2 * LOOK_MS);
+  expect(told).toEqual([]);
+  surroundings.served.set('kafka-1', ['172.18.0.3']);
+  await clock.advance(2 * LOOK_MS);
+  expect(told.map(hosts)).toEqual([['kafka-1']]);
+  const { asks } = surroundings;
+  await clock.advance(3 * LOOK_MS);
+  expect([told.length, surroundings.asks]).toEqual([1, asks]);
+});
+
 test('own addresses: where a host is named it is checked, not watched; where nothing is known of the networks neither is done', async () => {
   const surroundings = new HandSurroundings('machine', ['10.0.0.3/24']);
   const named = addressesAt(surroundings, { 'advertised.listeners': 'PLAINTEXT://broker.example.org:19092' });

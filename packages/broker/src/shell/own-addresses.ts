@@ -38,6 +38,7 @@ export class OwnAddresses {
   #listeners: readonly OwnListener[] = [];
   #facts: NetworkFacts | undefined;
   #endpoints: readonly Endpoint[] = [];
+  #isNameKnown = false;
   /** What the cluster knows, as text. */
   #registered = '';
   #timer: TimerHandle | undefined;
@@ -111,7 +112,8 @@ export class OwnAddresses {
 
   async #lookAgain(standing: Standing): Promise<void> {
     const facts = this.#look();
-    if (JSON.stringify(facts) !== JSON.stringify(this.#facts)) {
+    // A name server may be slow, or hear of a container a little later than it starts.
+    if (!this.#isNameKnown || JSON.stringify(facts) !== JSON.stringify(this.#facts)) {
       this.#facts = facts;
       await this.#reckon();
     }
@@ -131,13 +133,14 @@ export class OwnAddresses {
   async #reckon(): Promise<void> {
     const { hostName, config } = this.#options;
     const facts = this.#facts;
-    const machine = { hostName, facts, isNameKnown: facts !== undefined && (await this.#isNameKnown(facts)) };
+    this.#isNameKnown = facts !== undefined && (await this.#doOthersKnow(facts));
+    const machine = { hostName, facts, isNameKnown: this.#isNameKnown };
     this.#endpoints = this.#listeners.map((listener) => ownEndpoint(listener, machine));
     this.#viewpoints.stand(this.#endpoints, groundOf(facts, config.get('odradek.advertised.inside.networks')));
   }
 
   /** Others know this machine by its name when name servers do: its own hosts file tells the name to nobody else. */
-  async #isNameKnown({ addresses }: NetworkFacts): Promise<boolean> {
+  async #doOthersKnow({ addresses }: NetworkFacts): Promise<boolean> {
     const { ports, hostName, limits } = this.#options;
     const found = (await ports.surroundings?.askNameServers(hostName, limits.nameServerMs)) ?? [];
     return found.length > 0 && found.every((address) => addresses.some((own) => own.address === address));
