@@ -3,7 +3,7 @@
  * their containers. Works with compose 1.29 and 2; what is missing is named in the tests' titles.
  */
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { found, missing, must, root, type Found } from './run.ts';
 import { eventually } from './target.ts';
 
@@ -21,7 +21,7 @@ export function compose(): Found<readonly string[]> {
 export type ProjectOptions = {
   readonly command: readonly string[];
   readonly name: string;
-  /** Of deploy/compose. */
+  /** Of deploy/compose, or absolute. */
   readonly files: readonly string[];
   /** For what the files leave open. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -42,7 +42,7 @@ export class Project implements AsyncDisposable {
 
   constructor({ command, name, files, environment = {} }: ProjectOptions) {
     this.name = name;
-    const given = files.flatMap((file) => ['-f', join(root, 'deploy/compose', file)]);
+    const given = files.flatMap((file) => ['-f', resolve(root, 'deploy/compose', file)]);
     this.#command = [...command, '-p', name, ...given];
     this.#environment = environment;
   }

@@ -1,0 +1,51 @@
+/** The image that tests of deploy/ run: the one named by ODRADEK_IMAGE, else `odradek:dev`, made when it is not there. */
+import { spawnSync } from 'node:child_process';
+import { found, missing, must, root, type Found } from './run.ts';
+
+export const IMAGE = process.env['ODRADEK_IMAGE'] ?? 'odradek:dev';
+const BASE = 'node:24-bookworm-slim';
+export const BUILT_WITHIN_MS = 300_000;
+
+function isThere(image: string): boolean {
+  return spawnSync('docker', ['image', 'inspect', image]).status === 0;
+}
+
+/** Whether containers can run here. */
+export function containers(): Found<string> {
+  if (spawnSync('docker', ['info']).status !== 0) return missing('no docker engine');
+  return isThere(IMAGE) || isThere(BASE) ? found(IMAGE) : missing(`no image ${BASE} to build upon`);
+}
+
+export async function build(): Promise<void> {
+  if (isThere(IMAGE)) return;
+  await must([process.execPath, `${root}scripts/image.ts`, IMAGE], { withinMs: BUILT_WITHIN_MS });
+}
+
+/** A container in the background, removed with its volumes at the end. */
+export class Container implements AsyncDisposable {
+  readonly id: string;
+
+  private constructor(id: string) {
+    this.id = id;
+  }
+
+  static async start(args: readonly string[]): Promise<Container> {
+    return new Container((await must(['docker', 'run', '--detach', ...args])).trim());
+  }
+
+  exec(...command: string[]): Promise<string> {
+    return must(['docker', 'exec', this.id, ...command]);
+  }
+
+  logs(): Promise<string> {
+    return must(['sh', '-c', 'docker logs "$1" 2>&1', 'sh', this.id]);
+  }
+
+  async inspect<T>(format: string): Promise<T> {
+    return JSON.parse(await must(['docker', 'inspect', '--format', `{{json ${format}}}`, this.id])) as T;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await must(['docker', 'rm', '--force', '--volumes', this.id]);
+  }
+}
