@@ -82,6 +82,10 @@ const commands: Record<string, Loader> = {
     summary: 'read records of a topic to standard output',
     load: async () => (await import('./commands/consume.ts')).consumeCommand(),
   },
+  perf: {
+    summary: 'how fast the cluster takes records and gives them',
+    load: async () => (await import('./commands/perf.ts')).perfCommand(),
+  },
   chaos: {
     summary: 'kill, pause, cut off nodes while records are written, and judge what was kept',
     load: async () => (await import('./commands/chaos.ts')).chaosCommand(),

@@ -101,6 +101,20 @@ export class AdminConnection {
     return this.exchange(key, this.versionOf(key, newest), request);
   }
 
+  /** Sends what is never answered (acks=0). Resolves once the socket has room for more. */
+  async tell<K extends ApiKey>(key: K, request: RequestInput<K>, newest?: number): Promise<void> {
+    if (this.fault !== undefined) throw this.fault;
+    const correlationId = (this.correlationId += 1);
+    const header = { correlationId, clientId: CLIENT_ID };
+    const parts = encodeRequest(key, this.versionOf(key, newest), header, request);
+    await new Promise<void>((resolve, reject) => {
+      this.socket.write(Buffer.concat(parts), (error) => {
+        if (error === undefined || error === null) resolve();
+        else reject(this.fault ?? cannotConnect(this.address, systemCode(error)));
+      });
+    });
+  }
+
   close(): void {
     this.socket.removeAllListeners();
     this.socket.on('error', () => undefined);
