@@ -26,6 +26,7 @@ const USAGE = `usage: pnpm bench [WHAT] [options]
   metadata    many partitions on three nodes: time, memory, snapshots, a new broker's way in; one topic after another, beside Apache Kafka
                 --topics N (1000)  --partitions N (100)  --runs N (300)
   real-input  a large text of this machine through produce and consume, with checksums   --megabytes N (300)
+  image       the container image: size, start until ready, memory of three idle nodes   --runs N (7)  --seconds S (60)
   codec, log  the benches of packages/protocol and packages/log
   profile     where the broker's time goes under the produce load   --records N
   --no-write  print only`;
@@ -153,6 +154,10 @@ async function bench(what: string): Promise<void> {
     case 'real-input': {
       const { benchRealInput } = await import('./bench/real-input.ts');
       return benchRealInput({ megabytes: number('megabytes', 300), write });
+    }
+    case 'image': {
+      const { benchImage } = await import('./bench/image.ts');
+      return benchImage({ runs: number('runs', 7), seconds: number('seconds', 60), write });
     }
     case 'profile': {
       const { benchProfile } = await import('./bench/profile.ts');

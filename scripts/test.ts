@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isBuildable } from '../test/support/container-image.ts';
 import { checkSteps } from './check.ts';
 import { run } from './run.ts';
 
@@ -67,6 +68,10 @@ const checks =
         cwd: root,
         parallel: 2,
       });
+// Tests of deploy/ run the image of these very sources.
+if (filters.length === 0 && isBuildable()) {
+  checks.push(...(await run([{ name: 'image', command: ['node', 'scripts/image.ts'] }], { cwd: root, parallel: 1 })));
+}
 const tests = await vitest(filters);
 const failed = checks.filter((step) => !step.passed).length + tests.failed;
 const passed = checks.length + tests.passed - (failed - tests.failed);

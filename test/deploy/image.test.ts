@@ -185,7 +185,7 @@ describe.skipIf(projects.use === undefined || engine.use === undefined).each([
   },
   { file: 'bitnami-kafka', made: 'topics', topic: 'clicks', host: 'localhost:29094', inside: 'kafka:9092' },
   { file: 'cp-kafka', made: 'init-kafka', topic: 'events', host: 'localhost:29392', inside: 'broker:29092' },
-])(title('$file.yml with only image: changed', projects.missing === undefined ? engine : projects), (given) => {
+])(title('$file: its compose file with only image: changed', projects.missing === undefined ? engine : projects), (given) => {
   const directory = mkdtempSync(join(tmpdir(), 'odradek-project-'));
   let project: Project | undefined;
 
