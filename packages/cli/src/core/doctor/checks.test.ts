@@ -258,8 +258,13 @@ const cases: readonly Case[] = [
   ['min-isr-all-copies', topical(['min.insync.replicas', '3']), 'orders (3 of 3)'],
   ['min-isr-of-one', topical(['min.insync.replicas', '1']), 'orders (1 of 3)'],
   [
-    'internal-copies-beyond-brokers',
+    'offsets-copies-beyond-brokers',
     configured(['offsets.topic.replication.factor', '5']),
+    'is 5, and 3 brokers are registered',
+  ],
+  [
+    'internal-copies-beyond-brokers',
+    configured(['transaction.state.log.replication.factor', '5']),
     'is 5, and 3 brokers are registered',
   ],
   [
@@ -401,6 +406,12 @@ describe('checks', () => {
     expect(kindsOf({ ...sound, quorum: quorum(voter(1), voter(2), voter(3), voter(9, { isVoter: false })) })).toEqual(
       [],
     );
+  });
+
+  test('of an internal topic that is there already its key says nothing', () => {
+    const offsets = topic({ name: '__consumer_offsets', isInternal: true });
+    const few = configured(['offsets.topic.replication.factor', '5']);
+    expect(kindsOf({ ...sound, ...few, topics: [topic(), offsets] })).toEqual([]);
   });
 
   test("Kafka's own defaults are no contradiction", () => {

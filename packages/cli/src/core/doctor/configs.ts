@@ -30,11 +30,12 @@ const ownKeys: ReadonlySet<string> = new Set([
 ]);
 const ownPrefixes = ['listener.name.', 'odradek.http.', 'odradek.advertised.', 'ssl.keystore.', 'ssl.key.'] as const;
 
-const internalCopies = [
-  'offsets.topic.replication.factor',
-  'transaction.state.log.replication.factor',
-  'share.coordinator.state.topic.replication.factor',
-] as const;
+/** The key of each internal topic's copies. */
+const internalTopics: Readonly<Record<string, string>> = {
+  'offsets.topic.replication.factor': '__consumer_offsets',
+  'transaction.state.log.replication.factor': '__transaction_state',
+  'share.coordinator.state.topic.replication.factor': '__share_group_state',
+};
 
 function running({ brokers }: Facts): BrokerFacts[] {
   return brokers.filter(({ isFenced }) => !isFenced);
@@ -63,24 +64,24 @@ function minIsr(holds: (minIsr: number, copies: number) => boolean, tell: (named
   };
 }
 
+/** @param isWanted brokers that go by the key */
 function copiesBeyondBrokers(keys: readonly string[], isWanted: (broker: BrokerFacts) => boolean, todo: string) {
   return (facts: Facts): Seen[] => {
     // Replicas are placed on fenced brokers too, when there are no others.
     const count = facts.brokers.length;
     return keys.flatMap((key): Seen[] => {
-      const of = running(facts).filter((broker) => isWanted(broker) && (numberOf(broker.configs, key) ?? 0) > count);
-      const [first] = of;
-      if (first === undefined) return [];
-      const value = first.configs?.get(key) ?? '';
-      return [
-        {
-          what: `${key} is ${value}, and ${counted(count, 'broker')} ${count === 1 ? 'is' : 'are'} registered`,
-          todo: `${todo} (${key}=${count})`,
-        },
-      ];
+      // Of a topic that is there already the key says nothing any more.
+      if (facts.topics.some(({ name }) => name === internalTopics[key])) return [];
+      const of = running(facts).find((broker) => isWanted(broker) && (numberOf(broker.configs, key) ?? 0) > count);
+      if (of === undefined) return [];
+      const what = `${key} is ${of.configs?.get(key) ?? ''}, and ${counted(count, 'broker')} ${count === 1 ? 'is' : 'are'} registered`;
+      return [{ what, todo: `${todo} (${key}=${count})` }];
     });
   };
 }
+
+// Odradek makes such a topic with a copy on each broker, and adds copies as brokers join.
+const isKafka = ({ isOdradek }: BrokerFacts): boolean => !isOdradek;
 
 function differing(facts: Facts): Seen[] {
   const told = running(facts).filter(({ configs }) => configs !== undefined);
@@ -237,14 +238,23 @@ export const configChecks: readonly Check[] = [
     ),
   },
   {
-    kind: 'internal-copies-beyond-brokers',
+    kind: 'offsets-copies-beyond-brokers',
     area,
     severity: 'error',
     find: copiesBeyondBrokers(
-      internalCopies,
-      // Odradek makes such a topic with a copy on each broker, and adds copies as brokers join.
-      ({ isOdradek }) => !isOdradek,
-      'start more brokers, or lower it before the topic is first needed: groups or transactions do not work without it',
+      ['offsets.topic.replication.factor'],
+      isKafka,
+      'start more brokers, or lower it: no consumer group works, because the topic of their offsets cannot be made',
+    ),
+  },
+  {
+    kind: 'internal-copies-beyond-brokers',
+    area,
+    severity: 'warning',
+    find: copiesBeyondBrokers(
+      ['transaction.state.log.replication.factor', 'share.coordinator.state.topic.replication.factor'],
+      isKafka,
+      'start more brokers, or lower it, before transactions or share groups are needed: their topic cannot be made',
     ),
   },
   {
