@@ -1,6 +1,6 @@
 /**
  * A client as users have them, kafkajs, run by tests of compose files from the host and in containers:
- * `write BOOTSTRAP TOPIC NAME COUNT` and `read BOOTSTRAP TOPIC COUNT`. Prints one line of JSON.
+ * `ask BOOTSTRAP`, `write BOOTSTRAP TOPIC NAME COUNT` and `read BOOTSTRAP TOPIC COUNT`. Prints one line of JSON.
  */
 import kafkajs from 'kafkajs';
 
@@ -13,15 +13,23 @@ const kafka = new kafkajs.Kafka({
   logLevel: kafkajs.logLevel.ERROR,
 });
 
+/** Which cluster it is, and where its brokers say that they are. */
+async function ask(): Promise<object> {
+  const admin = kafka.admin();
+  await admin.connect();
+  const { brokers, clusterId } = await admin.describeCluster();
+  await admin.disconnect();
+  return { clusterId, brokers: brokers.map(({ host, port }) => `${host}:${port}`).toSorted() };
+}
+
 async function write(name: string, count: number): Promise<object> {
   const [admin, producer] = [kafka.admin(), kafka.producer()];
   await Promise.all([admin.connect(), producer.connect()]);
-  const { brokers, clusterId } = await admin.describeCluster();
   await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] });
   const messages = Array.from({ length: count }, (_, at) => ({ key: `${name}-${at}`, value: `record ${at}` }));
   await producer.send({ topic, acks: -1, messages });
   await Promise.all([admin.disconnect(), producer.disconnect()]);
-  return { clusterId, brokers: brokers.map(({ host, port }) => `${host}:${port}`).toSorted() };
+  return ask();
 }
 
 async function read(count: number): Promise<object> {
@@ -46,6 +54,11 @@ setTimeout(() => {
   process.stderr.write(`${action} ${topic} at ${bootstrap}: not within ${GIVEN_UP_MS} ms\n`);
   process.exit(1);
 }, GIVEN_UP_MS).unref();
-const told = action === 'write' ? await write(rest[0] ?? '', Number(rest[1])) : await read(Number(rest[0]));
+const told =
+  action === 'ask'
+    ? await ask()
+    : action === 'write'
+      ? await write(rest[0] ?? '', Number(rest[1]))
+      : await read(Number(rest[0]));
 process.stdout.write(`${JSON.stringify(told)}\n`);
 process.exit(0);

@@ -8,7 +8,7 @@ import { found, missing, must, root, type Found } from './run.ts';
 import { eventually } from './target.ts';
 
 const COMMAND_WITHIN_MS = 120_000;
-const HEALTHY_WITHIN_MS = 60_000;
+const HEALTHY_WITHIN_MS = 120_000;
 
 /** How compose is called here: the plugin of docker, or the program that was before it. */
 export function compose(): Found<readonly string[]> {
