@@ -130,6 +130,11 @@ export type Limits = {
   readonly sessionLookMs: number;
   /** How long the active controller may take to answer a heartbeat before the broker asks the others whether it still is. */
   readonly sessionDoubtMs: number;
+  /**
+   * Silence of a doubted controller after which clients hear that nobody leads what its node does, and how long they still hear it once another
+   * is active: by then the node has been fenced, or heard.
+   */
+  readonly sessionSilentMs: number;
   /** How long a broker waits for that answer before its heart beats again. */
   readonly sessionReplyMs: number;
   /** Batches of metadata that a broker has been told and has not applied yet; more is told once it has applied half of them. */
@@ -196,8 +201,10 @@ export type Limits = {
   readonly isrJoinWaitMs: number;
   /** Bytes of metadata records after which a part of a snapshot is cut, so that making one does not hold up others. */
   readonly controllerSnapshotPartBytes: number;
-  /** Label combinations over all metrics; further ones are counted together. */
+  /** Series whose labels users make (topics, groups), over all metrics; further ones are counted together. */
   readonly metricSeriesMax: number;
+  /** Series whose labels have no values from users. */
+  readonly metricClosedSeriesMax: number;
   /** Logs that have series of their own (three each), looked up at each scrape; what has no room is counted. */
   readonly logSeriesMax: number;
   /** Series of what is few by its nature, such as other controllers. */
@@ -289,6 +296,7 @@ export const production: Limits = {
   sessionActiveWaitMs: 1_000,
   sessionLookMs: 200,
   sessionDoubtMs: 500,
+  sessionSilentMs: 1_000,
   sessionReplyMs: 3_000,
   sessionUnappliedBatchesMax: 10_000,
   sessionRequestMs: 60_000,
@@ -324,6 +332,7 @@ export const production: Limits = {
   isrJoinWaitMs: 250,
   controllerSnapshotPartBytes: 128 * 1024,
   metricSeriesMax: 50_000,
+  metricClosedSeriesMax: 20_000,
   logSeriesMax: 2_000,
   fewSeriesMax: 100,
   eventLoopLookMs: 100,
@@ -402,6 +411,7 @@ export const tiny: Limits = {
   sessionActiveWaitMs: 200,
   sessionLookMs: 50,
   sessionDoubtMs: 100,
+  sessionSilentMs: 200,
   sessionReplyMs: 500,
   sessionUnappliedBatchesMax: 8,
   sessionRequestMs: 5_000,
@@ -437,6 +447,7 @@ export const tiny: Limits = {
   isrJoinWaitMs: 50,
   controllerSnapshotPartBytes: 1024,
   metricSeriesMax: 200,
+  metricClosedSeriesMax: 2_000,
   logSeriesMax: 4,
   fewSeriesMax: 10,
   eventLoopLookMs: 100,

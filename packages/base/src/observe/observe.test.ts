@@ -53,6 +53,20 @@ test('metrics: beyond the bound on series, new label values are counted together
   ]);
 });
 
+test('metrics: however many topics there are, what has no names of users in its labels finds room, in a bound of its own', () => {
+  const metrics = new MetricsRegistry({ metricSeriesMax: 2, metricClosedSeriesMax: 3 });
+  const failed = (error: string) => metrics.counter('odradek_request_errors_total', { api: 'Fetch', error });
+  for (const topic of ['a', 'b', 'c', 'd']) metrics.counter('odradek_topic_records_in_total', { topic }).inc();
+  for (const error of ['A', 'B', 'C', 'D', 'E']) failed(error).inc();
+  const { samples } = metrics.family('odradek_request_errors_total');
+  expect(samples.map(({ labels, value }) => [labels['error'], value])).toEqual([
+    ['A', 1],
+    ['B', 1],
+    ['C', 1],
+    ['other', 2],
+  ]);
+});
+
 test('metrics: a long label value is cut, two that begin alike stay two, and a forgotten one is gone', () => {
   const metrics = new MetricsRegistry({ metricLabelCharsMax: 20 });
   const groups = ['g'.repeat(20), `${'g'.repeat(32_000)}a`, `${'g'.repeat(32_000)}b`, '\u{1f600}'.repeat(11)];

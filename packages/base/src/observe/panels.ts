@@ -5,7 +5,7 @@
 import { catalogue } from './metrics.ts';
 import type { MetricName } from './metrics.ts';
 import type { MetricRow, PanelGroup } from './row.ts';
-import { panelGroups } from './row.ts';
+import { openLabels, panelGroups } from './row.ts';
 
 export type DashboardQuery = {
   readonly metric: string;
@@ -30,8 +30,7 @@ export type DashboardOptions = {
   readonly window: string;
 };
 
-/** Labels whose values come from users: a panel shows the largest only. */
-const openLabels = new Set(['topic', 'group']);
+/** Of what users have named a panel shows the largest only. */
 const LINES_MAX = 10;
 
 /** What the runtime tells (prom-client's default metrics) and an operator looks at; not in the catalogue, since it is not ours. */

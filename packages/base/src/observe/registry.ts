@@ -15,6 +15,7 @@ import type {
   MetricRow,
   Metrics,
 } from './metrics.ts';
+import { openLabels } from './row.ts';
 
 /** One line of the exposition. `suffix` is of histograms: `_bucket`, `_sum`, `_count`. */
 export type Sample = {
@@ -29,6 +30,7 @@ export type Family = {
 };
 
 type Labels = Readonly<Record<string, string>>;
+type SeriesLimits = Pick<Limits, 'metricSeriesMax' | 'metricClosedSeriesMax' | 'metricLabelCharsMax'>;
 type Collector = { readonly max: number; readonly read: () => Iterable<readonly [Labels, number]> };
 
 /** Between what is left of a long value and the digest of all of it. */
@@ -36,20 +38,25 @@ const MARK = '…';
 const DIGEST_CHARS = 16;
 
 /**
- * Every metric of one node. Label values come from clients in part (topics), so the series of all metrics together are bounded by
- * `metricSeriesMax`: beyond it new label values are counted together under `other`. Gauges cannot be added up like that: a new one is not
- * shown. A value of more than `metricLabelCharsMax` is cut, and ends in a digest of the whole.
+ * Every metric of one node. Label values come from clients in part (topics, groups), so the series that have such labels are bounded by
+ * `metricSeriesMax`, all together: beyond it new label values are counted together under `other`. Gauges cannot be added up like that: a
+ * new one is not shown. Whatever clients do, the series without such labels find their room; they have a bound of their own,
+ * `metricClosedSeriesMax`, which tables in the code stay far below. A value of more than `metricLabelCharsMax` is cut, and ends in a
+ * digest of the whole.
  */
 export class MetricsRegistry implements Metrics {
   readonly #series = new Map<MetricName, Map<string, Series>>();
-  readonly #seriesMax: number;
+  readonly #openMax: number;
+  readonly #closedMax: number;
   readonly #labelMax: number;
   /** What looks up series when somebody looks; the last one that was given for a name. */
   readonly #collectors = new Map<MetricName, Collector>();
-  #count = 0;
+  #openCount = 0;
+  #closedCount = 0;
 
-  constructor(limits: Partial<Pick<Limits, 'metricSeriesMax' | 'metricLabelCharsMax'>> = production) {
-    this.#seriesMax = limits.metricSeriesMax ?? production.metricSeriesMax;
+  constructor(limits: Partial<SeriesLimits> = production) {
+    this.#openMax = limits.metricSeriesMax ?? production.metricSeriesMax;
+    this.#closedMax = limits.metricClosedSeriesMax ?? production.metricClosedSeriesMax;
     this.#labelMax = limits.metricLabelCharsMax ?? production.metricLabelCharsMax;
     assert(this.#labelMax > DIGEST_CHARS + MARK.length, 'a label has room for a digest', limits);
   }
@@ -76,7 +83,7 @@ export class MetricsRegistry implements Metrics {
 
   forget<N extends MetricName>(name: N, labels: LabelsOf<N>): void {
     const key = keyOf(catalogue[name], this.#shortened(labels));
-    if (this.#series.get(name)?.delete(key) === true) this.#count -= 1;
+    if (this.#series.get(name)?.delete(key) === true) this.#count(catalogue[name], -1);
   }
 
   /** The value of one counter or gauge now; 0 when nothing was counted. For tests and status pages. */
@@ -119,7 +126,7 @@ export class MetricsRegistry implements Metrics {
     assert(row.kind === kind, 'a metric is used as what it is', { name, kind });
     let series = this.#series.get(name);
     if (series === undefined) this.#series.set(name, (series = new Map()));
-    const isFull = this.#count >= this.#seriesMax;
+    const isFull = isOpen(row) ? this.#openCount >= this.#openMax : this.#closedCount >= this.#closedMax;
     const bounded = isFull ? mapped(row, () => 'other') : labels;
     const key = keyOf(row, labels);
     const found = series.get(key) ?? (kind === 'gauge' ? undefined : series.get(keyOf(row, bounded)));
@@ -127,8 +134,13 @@ export class MetricsRegistry implements Metrics {
     if (isFull && kind === 'gauge' && row.labels.length > 0) return new Series(row, labels);
     const created = new Series(row, bounded);
     series.set(keyOf(row, bounded), created);
-    this.#count += 1;
+    this.#count(row, 1);
     return created;
+  }
+
+  #count(row: MetricRow, by: 1 | -1): void {
+    if (isOpen(row)) this.#openCount += by;
+    else this.#closedCount += by;
   }
 
   /** The same labels as long as all of them are short, which is nearly always. */
@@ -149,6 +161,10 @@ export class MetricsRegistry implements Metrics {
     });
     return Object.fromEntries(values);
   }
+}
+
+function isOpen({ labels }: MetricRow): boolean {
+  return labels.some((label) => openLabels.has(label));
 }
 
 function keyOf(row: MetricRow, labels: Labels): string {

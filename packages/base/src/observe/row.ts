@@ -29,6 +29,12 @@ export const panelGroups = [
 ] as const;
 export type PanelGroup = (typeof panelGroups)[number];
 
+/**
+ * Labels whose values users make, so that there is no end to them; `MetricsRegistry` bounds their series. All others have values from tables
+ * in the code (APIs, error codes, states) or from the configuration (listeners, directories).
+ */
+export const openLabels: ReadonlySet<string> = new Set(['topic', 'partition', 'group']);
+
 export type Panel = {
   readonly group: PanelGroup;
   /** Metrics of one group with the same title share a panel. */
