@@ -40,14 +40,17 @@ export type Endpoint = {
   readonly auto?: AutoAddresses | null;
 };
 
-/** Of a listener that names no host (`advertised.listeners=NAME://auto`): what a client may be told instead, by the way it came. */
+/**
+ * Of a listener that names no host (`advertised.listeners=NAME://auto`): what a client may be told instead, by the way it came. The
+ * endpoint's own port is the one that is listened on.
+ */
 export type AutoAddresses = {
   /** What the machine calls itself: brokers of one name that have an address in common are on one machine. */
   readonly machine: string;
   /** Its addresses on each network (`172.18.0.3/16`), without loopback. */
   readonly networks: readonly string[];
-  /** Where it is reached from outside; null: nobody has said it. */
-  readonly outside: { readonly host: string; readonly port: number } | null;
+  /** Where it is reached from outside, or through a port that is published. @property host null: nobody has said it */
+  readonly outside: { readonly host: string | null; readonly port: number };
 };
 
 export type BrokerRegistration = {

@@ -61,30 +61,36 @@ describe('own endpoint', () => {
   ] as const)('open, listening on "%s": reached at %o', ([bound, where, host, networks]) => {
     const { auto, ...endpoint } = ownEndpoint(listenerOf(bound, ''), where);
     expect(endpoint).toEqual({ name: 'PLAINTEXT', host, port: 9092, securityProtocol: 0 });
-    expect(auto).toEqual({ machine: 'kafka-1', networks, outside: null });
+    expect(auto).toEqual({ machine: 'kafka-1', networks, outside: { host: null, port: 9092 } });
   });
 
-  test('the port outside is that of the listener unless it is said', () => {
-    const outsideOf = (port: number | null) =>
-      ownEndpoint(listenerOf('', '', { listener: null, host: 'out', port }), machine).auto?.outside;
-    expect([outsideOf(null), outsideOf(30_092)]).toEqual([
-      { host: 'out', port: 9092 },
-      { host: 'out', port: 30_092 },
-    ]);
+  test('the port outside is the one that is said of it, else the one that is advertised, else the one that is listened on', () => {
+    const portsOf = (advertised: number, outside: config.OutsideAddress | undefined) => {
+      const told = { name: 'PLAINTEXT', host: '', port: advertised, securityProtocol: 'PLAINTEXT' } as const;
+      const { port, auto } = ownEndpoint({ ...listenerOf(''), told, outside }, machine);
+      return [port, auto?.outside.host, auto?.outside.port];
+    };
+    const out = (port: number | null): config.OutsideAddress => ({ listener: null, host: 'out', port });
+    expect(portsOf(0, undefined)).toEqual([9092, null, 9092]);
+    expect(portsOf(31_092, undefined)).toEqual([9092, null, 31_092]);
+    expect(portsOf(31_092, out(null))).toEqual([9092, 'out', 31_092]);
+    expect(portsOf(31_092, out(30_092))).toEqual([9092, 'out', 30_092]);
   });
 });
 
-const auto = (name: string, networks: string[], outside: AutoAddresses['outside'] = null): AutoAddresses => ({
+type Open = Pick<AutoAddresses, 'machine' | 'networks'> & { readonly outside?: AutoAddresses['outside'] };
+const auto = (name: string, networks: string[], outside?: AutoAddresses['outside']): Open => ({
   machine: name,
   networks,
-  outside,
+  ...(outside === undefined ? {} : { outside }),
 });
-const endpoint = (host: string, port: number, open: AutoAddresses | null): Endpoint => ({
+/** Of a broker that publishes the port that it listens on unless another is said. */
+const endpoint = (host: string, port: number, open: Open | null): Endpoint => ({
   name: 'PLAINTEXT',
   host,
   port,
   securityProtocol: 0,
-  auto: open,
+  auto: open === null ? null : { outside: { host: null, port }, ...open },
 });
 
 const network = parseNetwork('172.18.0.3/16');
@@ -99,9 +105,10 @@ const ways = {
   elsewhereV6: { kind: 'elsewhere', localHost: 'fd00::3' },
 } as const satisfies Record<string, WayIn>;
 
-const own = auto('kafka-1', ['172.18.0.3/16', '10.9.0.3/24', 'fd00::3/64']);
-const self = endpoint('kafka-1', 9092, own);
-const selfByAddress = endpoint('172.18.0.3', 9092, own);
+const self = endpoint('kafka-1', 9092, auto('kafka-1', ['172.18.0.3/16', '10.9.0.3/24', 'fd00::3/64']));
+const own = self.auto ?? null;
+const selfByAddress = { ...self, host: '172.18.0.3' };
+const forwarded = endpoint('kafka-4', 9092, auto('kafka-4', ['172.18.0.6/16'], { host: null, port: 39_095 }));
 const peer = endpoint('kafka-2', 9093, auto('kafka-2', ['172.18.0.4/16', '10.9.0.4/24', 'fd00::4/64']));
 const peerByAddress = { ...peer, host: '172.18.0.4' };
 const neighbour = endpoint('172.18.0.3', 9094, auto('kafka-1', ['172.18.0.3/16']));
@@ -134,6 +141,10 @@ describe('what a client is told', () => {
     ['published', self, 'localhost:9092'],
     ['published', peer, 'localhost:9093'],
     ['published', published, 'node3.example.org:30094'],
+    ['published', forwarded, 'localhost:39095'],
+    ['inside', forwarded, 'kafka-4:9092'],
+    ['loopback', forwarded, 'kafka-4:9092'],
+    ['elsewhere', forwarded, '172.18.0.6:9092'],
     // Elsewhere: where it has come to, and the neighbours of that.
     ['elsewhere', self, '172.18.0.3:9092'],
     ['elsewhere', peer, '172.18.0.4:9093'],
@@ -152,9 +163,9 @@ describe('what a client is told', () => {
   });
 
   test('brokers of which nothing is known but a common name are on one machine', () => {
-    const bare = auto('dev', []);
-    const viewpoint = { way: ways.loopback, own: bare };
-    expect(addressFor(endpoint('dev', 9093, bare), viewpoint, false)).toEqual({ host: '127.0.0.1', port: 9093 });
+    const bare = endpoint('dev', 9093, auto('dev', []));
+    const viewpoint = { way: ways.loopback, own: bare.auto ?? null };
+    expect(addressFor(bare, viewpoint, false)).toEqual({ host: '127.0.0.1', port: 9093 });
     expect(addressFor(peer, viewpoint, false).host).toBe('kafka-2');
     expect(addressFor(peer, { way: ways.loopback, own: null }, false).host).toBe('kafka-2');
   });

@@ -4,8 +4,10 @@
  *
  *   by loopback      this machine's brokers there, others inside
  *   from inside      the address inside: a name that name servers know, else that on the client's network
- *   published port   the address outside, else localhost with the listener's port
+ *   published port   the address outside, else localhost
  *   elsewhere        the address outside, else the one that the client has connected to
+ *
+ * Inside and by loopback the port is the one that is listened on; outside and when published it is the one that is advertised.
  */
 import { isIpV4, isLinkLocal, isLoopback, isSameIp, networkHolds, parseIp, parseNetwork } from '@odradek/base';
 import type { config, InterfaceAddress, IpNetwork, NetworkFacts } from '@odradek/base';
@@ -42,18 +44,19 @@ export function isOpen({ told }: Pick<OwnListener, 'told'>): boolean {
 /** What this broker registers for one of its listeners. */
 export function ownEndpoint(listener: OwnListener, machine: Machine): Endpoint {
   const { bound, told, outside } = listener;
-  const port = told === undefined || told.port === 0 ? bound.port : told.port;
+  const toldPort = told === undefined || told.port === 0 ? bound.port : told.port;
   const securityProtocol = SecurityProtocol[told?.securityProtocol ?? 'PLAINTEXT'];
   if (told !== undefined && !isOpen(listener)) {
-    return { name: bound.name, host: told.host, port, securityProtocol, auto: null };
+    return { name: bound.name, host: told.host, port: toldPort, securityProtocol, auto: null };
   }
   const addresses = listenedOn(bound.host, machine.facts);
   const auto: AutoAddresses = {
     machine: machine.hostName,
     networks: addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
-    outside: outside === undefined ? null : { host: outside.host, port: outside.port ?? port },
+    outside: { host: outside?.host ?? null, port: outside?.port ?? toldPort },
   };
-  return { name: bound.name, host: insideHost(bound.host, addresses, machine), port, securityProtocol, auto };
+  const host = insideHost(bound.host, addresses, machine);
+  return { name: bound.name, host, port: bound.port, securityProtocol, auto };
 }
 
 /** What other nodes dial, and clients inside are told: a name counts only when others can know it. */
@@ -94,9 +97,9 @@ export function addressFor(endpoint: Endpoint, { way, own }: Viewpoint, isOwn: b
     case 'inside':
       return { host: hostOn(way.network, host, auto), port };
     case 'published':
-      return auto.outside ?? { host: 'localhost', port };
+      return { host: auto.outside.host ?? 'localhost', port: auto.outside.port };
     case 'elsewhere':
-      if (auto.outside !== null) return auto.outside;
+      if (auto.outside.host !== null) return { host: auto.outside.host, port: auto.outside.port };
       return { host: isOwn ? way.localHost : hostNear(way.localHost, host, own, auto), port };
   }
 }

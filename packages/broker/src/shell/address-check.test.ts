@@ -58,7 +58,7 @@ test('address check: this machine with the port of the listener is not dialled, 
 });
 
 test('address check: of a listener without a host only the address outside is looked at', async () => {
-  const auto = { machine: 'm', networks: [], outside: null };
+  const auto = { machine: 'm', networks: [], outside: { host: null, port: 9092 } };
   const open = checkOf({ host: 'nobody', auto });
   await open.clock.advance(FIRST_MS);
   expect(open.kinds()).toEqual([]);

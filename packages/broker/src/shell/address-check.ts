@@ -101,5 +101,6 @@ export class AddressCheck {
 /** Of a listener that names no host, only the address outside was given by somebody. */
 function toldOf({ name: listener, host, port, auto }: Endpoint): Told[] {
   if (auto === null || auto === undefined) return [{ listener, key: 'advertised.listeners', host, port }];
-  return auto.outside === null ? [] : [{ listener, key: 'odradek.advertised.outside', ...auto.outside }];
+  const { host: outside, port: outsidePort } = auto.outside;
+  return outside === null ? [] : [{ listener, key: 'odradek.advertised.outside', host: outside, port: outsidePort }];
 }

@@ -88,6 +88,18 @@ test('own addresses: a name that name servers come to know only after the start 
   expect([told.length, surroundings.asks]).toEqual([1, asks]);
 });
 
+test('own addresses: name servers that never know the name are asked seldom, and what clients are told is not worked out again', async () => {
+  const surroundings = new HandSurroundings('container', ['172.18.0.3/16']);
+  const { own, clock, find, told, watch } = addressesAt(surroundings);
+  await find();
+  watch();
+  const reach = own.reach('PLAINTEXT', '172.18.0.9', '172.18.0.3');
+  await clock.advance(100 * LOOK_MS);
+  expect(surroundings.asks).toBeLessThan(25);
+  expect(own.reach('PLAINTEXT', '172.18.0.9', '172.18.0.3')).toBe(reach);
+  expect(told).toEqual([]);
+});
+
 test('own addresses: where a host is named it is checked, not watched; where nothing is known of the networks neither is done', async () => {
   const surroundings = new HandSurroundings('machine', ['10.0.0.3/24']);
   const named = addressesAt(surroundings, { 'advertised.listeners': 'PLAINTEXT://broker.example.org:19092' });
@@ -103,12 +115,19 @@ test('own addresses: where a host is named it is checked, not watched; where not
 });
 
 test('own addresses: what somebody may have to set is said with the first client that may need it, and not again', async () => {
-  const { own, find, lines } = addressesAt(new HandSurroundings('container', ['172.18.0.3/16']));
+  const surroundings = new HandSurroundings('container', ['172.18.0.3/16']);
+  const { own, find, watch, clock, lines } = addressesAt(surroundings, {
+    'advertised.listeners': 'PLAINTEXT://auto:39092',
+  });
   await find();
   for (const client of ['172.18.0.9', '172.18.0.1', '172.18.0.1', '192.168.1.7', '192.168.1.8'])
     own.reach('PLAINTEXT', client, '172.18.0.3');
-  expect(lines.map(({ level, message }) => `${level}: ${message}`)).toEqual([
-    expect.stringMatching(/^info: .*told localhost:9092; .*odradek\.advertised\.outside=HOST/),
+  watch();
+  surroundings.move(['172.18.0.3/16', '10.0.0.3/24']);
+  await clock.advance(LOOK_MS);
+  own.reach('PLAINTEXT', '172.18.0.1', '172.18.0.3');
+  expect(lines.slice(0, -1).map(({ level, message }) => `${level}: ${message}`)).toEqual([
+    expect.stringMatching(/^info: .*told localhost:39092; .*odradek\.advertised\.outside=HOST/),
     expect.stringMatching(/^warn: a client of PLAINTEXT at 192\.168\.1\.7 is on no network .*told 172\.18\.0\.3:9092/),
   ]);
 });

@@ -32,6 +32,9 @@ export type Standing = {
   moved(endpoints: readonly Endpoint[]): Promise<boolean>;
 };
 
+/** Looks at the machine after the start at which name servers are asked for a name that they did not know; and each so many-th later. */
+const EAGER_LOOKS = 12;
+
 export class OwnAddresses {
   readonly #options: OwnAddressesOptions;
   readonly #viewpoints: Viewpoints;
@@ -39,8 +42,14 @@ export class OwnAddresses {
   #facts: NetworkFacts | undefined;
   #endpoints: readonly Endpoint[] = [];
   #isNameKnown = false;
+  /** What the viewpoints go by, as text. */
+  #standing = '';
   /** What the cluster knows, as text. */
   #registered = '';
+  /** Of which listener, and which way, it was said what somebody may have to set. */
+  readonly #said = new Set<string>();
+  /** Since the start. */
+  #looks = 0;
   #timer: TimerHandle | undefined;
   #check: AddressCheck | undefined;
   #isClosed = false;
@@ -112,8 +121,8 @@ export class OwnAddresses {
 
   async #lookAgain(standing: Standing): Promise<void> {
     const facts = this.#look();
-    // A name server may be slow, or hear of a container a little later than it starts.
-    if (!this.#isNameKnown || JSON.stringify(facts) !== JSON.stringify(this.#facts)) {
+    this.#looks += 1;
+    if (this.#isNameDue() || JSON.stringify(facts) !== JSON.stringify(this.#facts)) {
       this.#facts = facts;
       await this.#reckon();
     }
@@ -130,12 +139,22 @@ export class OwnAddresses {
     return this.#listeners.some(isOpen) ? this.#options.ports.surroundings?.facts() : undefined;
   }
 
+  /** A name server may be slow, or hear of a container a little later than it starts; or never, and is asked seldom then. */
+  #isNameDue(): boolean {
+    return !this.#isNameKnown && (this.#looks <= EAGER_LOOKS || this.#looks % EAGER_LOOKS === 0);
+  }
+
   async #reckon(): Promise<void> {
     const { hostName, config } = this.#options;
     const facts = this.#facts;
     this.#isNameKnown = facts !== undefined && (await this.#doOthersKnow(facts));
     const machine = { hostName, facts, isNameKnown: this.#isNameKnown };
-    this.#endpoints = this.#listeners.map((listener) => ownEndpoint(listener, machine));
+    const endpoints = this.#listeners.map((listener) => ownEndpoint(listener, machine));
+    const standing = JSON.stringify([endpoints, facts]);
+    // What clients are told was worked out already.
+    if (standing === this.#standing) return;
+    this.#standing = standing;
+    this.#endpoints = endpoints;
     this.#viewpoints.stand(this.#endpoints, groundOf(facts, config.get('odradek.advertised.inside.networks')));
   }
 
@@ -151,12 +170,14 @@ export class OwnAddresses {
     const { log } = this.#options;
     const own = this.#endpoints.find(({ name }) => name === listener);
     const auto = own?.auto ?? null;
-    if (own === undefined || auto === null || auto.outside !== null) return;
+    if (own === undefined || auto === null || auto.outside.host !== null || this.#said.has(`${listener} ${way.kind}`))
+      return;
+    this.#said.add(`${listener} ${way.kind}`);
     const advice = 'set odradek.advertised.outside=HOST or HOST:PORT';
     if (way.kind === 'published') {
       log.info(
         { listener, host: clientHost },
-        `clients of ${listener} come through a published port: they are told localhost:${own.port}; if they come from other machines, ${advice}`,
+        `clients of ${listener} come through a published port: they are told localhost:${auto.outside.port}; if they come from other machines, ${advice}`,
       );
     } else if (way.kind === 'elsewhere' && this.#facts !== undefined && this.#facts.kind !== 'machine') {
       const told = configuration.formatAddress({ host: way.localHost, port: own.port });

@@ -12,7 +12,7 @@ export const nodeKeys = {
     doc:
       'Addresses that clients are told to connect to, by listener; taken from listeners when it is not set. Wrong ones let clients find the ' +
       'node and then lose it. NAME://auto, NAME://auto:port, or no host at all: each client is told addresses that it reaches by the way it ' +
-      'came in: loopback, a network that the node is on, a published port of a container, or odradek.advertised.outside.',
+      'came in: loopback, a network that the node is on, a published port of a container, or odradek.advertised.outside. The port counts for the last two.',
   }),
   'broker.id': key({
     type: 'int',

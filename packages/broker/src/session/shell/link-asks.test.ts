@@ -191,7 +191,7 @@ describe('a registration', () => {
   });
 
   const open = { name: 'OPEN', host: '10.0.0.7', port: 9094, securityProtocol: 0 };
-  const auto = { machine: 'm', networks: ['10.0.0.7/24', 'fd00::7/64'], outside: null };
+  const auto = { machine: 'm', networks: ['10.0.0.7/24', 'fd00::7/64'], outside: { host: null, port: 9094 } };
   test.each([
     {},
     { previousBrokerEpoch: 0 },

@@ -24,7 +24,7 @@ export const RegisterBrokerRecord = message({
           {
             machine: f.string('0+'),
             networks: f.array('string', '0+'),
-            outside: f.struct({ host: f.string('0+'), port: f.uint16('0+') }, '0+', { nullable: '0+', default: null }),
+            outside: f.struct({ host: f.string('0+', { nullable: '0+' }), port: f.uint16('0+') }, '0+'),
           },
           '0+',
           { nullable: '0+', default: null, tag: 10_000, tagged: '0+' },

@@ -4,14 +4,14 @@ import type { Infer } from '../schema.ts';
 import { serviceOf } from '../service.ts';
 import { Answer, Ask, Refused } from './common.ts';
 
-const OutsideAddress = message('OutsideAddress', { host: field.text(1), port: field.sint32(2) });
+/** host null: nobody has said where it is reached from outside. */
+const OutsideAddress = message('OutsideAddress', { host: field.nullableText(1), port: field.sint32(2) });
 /** What clients of a listener that names no host are told, by the way they came. */
 const AutoAddresses = message('AutoAddresses', {
   machine: field.text(1),
   /** Its addresses on each network (172.18.0.3/16), without loopback. */
   networks: field.texts(2),
-  /** null: nobody has said where it is reached from outside. */
-  outside: field.nullableNested(3, OutsideAddress),
+  outside: field.nested(3, OutsideAddress),
 });
 const Endpoint = message('Endpoint', {
   name: field.text(1),
