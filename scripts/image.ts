@@ -77,8 +77,8 @@ function places(modules: string): Place[] {
   return found;
 }
 
-function copy({ from, to }: Place): void {
-  const staged = from.startsWith(join(root, 'packages/')) ? join(root, 'dist', basename(from)) : from;
+function copy({ from, to }: Place, built: string): void {
+  const staged = from.startsWith(join(root, 'packages/')) ? join(built, basename(from)) : from;
   cpSync(staged, to, { recursive: true, filter: (path) => path === staged || isRead(path.slice(staged.length)) });
 }
 
@@ -90,9 +90,11 @@ function isRead(path: string): boolean {
   return !unread.test(name) || /^(?:licen[cs]e|notice)/i.test(name);
 }
 
-function gather(into: string): void {
-  must('node', ['scripts/build.ts']);
-  for (const place of places(join(into, 'app/node_modules'))) copy(place);
+/** @param built where the packages are staged: not `dist`, which another build may be writing */
+function gather(into: string, built: string): void {
+  mkdirSync(built);
+  must('node', ['scripts/build.ts', built]);
+  for (const place of places(join(into, 'app/node_modules'))) copy(place, built);
   for (const name of readdirSync(join(root, 'deploy/docker'))) {
     cpSync(join(root, 'deploy/docker', name), join(into, name), { recursive: true });
   }
@@ -110,10 +112,11 @@ function writeTools(into: string): void {
 }
 
 const tag = process.argv[2] ?? 'odradek:dev';
-const context = mkdtempSync(join(tmpdir(), 'odradek-image-'));
+const directory = mkdtempSync(join(tmpdir(), 'odradek-image-'));
 try {
-  gather(context);
+  const context = join(directory, 'context');
+  gather(context, join(directory, 'built'));
   must('docker', ['build', '--quiet', '--network', 'none', '--tag', tag, context]);
 } finally {
-  rmSync(context, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 }

@@ -100,9 +100,11 @@ export function lockedText(path: string): string {
 }
 
 function faultText(fault: StorageFault): string {
+  const user = process.getuid === undefined ? 'this user' : `this user (uid ${process.getuid()})`;
+  const owner = `${user} may not write there: change the owner of the directory or the user`;
   const ways: Readonly<Record<string, string>> = {
-    EACCES: 'this user may not write there: change the owner of the directory or the user',
-    EPERM: 'this user may not write there: change the owner of the directory or the user',
+    EACCES: owner,
+    EPERM: owner,
     EROFS: 'the file system is read-only: mount it writable, or give another directory (--override log.dirs=…)',
     ENOSPC: 'the disk is full: make room',
     ENOTDIR: 'part of the path is a file: give another directory (--override log.dirs=…)',

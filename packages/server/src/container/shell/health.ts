@@ -9,7 +9,7 @@ import type { ListeningSocket } from '../core/listening.ts';
 import { askMetadata, exchange } from './exchange.ts';
 
 /** Each port has so long: together less than the time that Docker gives the check. */
-const PROBE_MS = 1_000;
+const PROBE_MS = 2_000;
 const PORTS_MAX = 16;
 
 type Probed = { readonly healthy: boolean; readonly line: string };
