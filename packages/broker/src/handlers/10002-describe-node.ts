@@ -1,15 +1,16 @@
-/** DescribeNode, key 10002, v0 (Odradek's own): who this node is, and what its clock says. */
+/** DescribeNode, key 10002, v0 (Odradek's own): who this broker is, what its clock says, and when it last heard of a controller. */
 import { ErrorCode } from '@odradek/protocol';
-import type { AdminHandlerOf } from './context.ts';
+import type { HandlerOf } from './context.ts';
 
-export const describeNode: AdminHandlerOf<10002> = {
-  handle: (_request, { nodeId, clusterId, config, nowMs }) => ({
+export const describeNode: HandlerOf<10002> = {
+  handle: (_request, { nodeId, clusterId, config, nowMs, controllerSilentMs }) => ({
     errorCode: ErrorCode.NONE,
     errorMessage: null,
     nodeId,
     clusterId,
     roles: [...config().get('process.roles')],
     wallClockMs: nowMs(),
+    controllerSilentMs: Math.round(controllerSilentMs()),
   }),
   refused: (_request, errorCode, errorMessage) => ({
     errorCode,
@@ -18,5 +19,6 @@ export const describeNode: AdminHandlerOf<10002> = {
     clusterId: '',
     roles: [],
     wallClockMs: -1,
+    controllerSilentMs: -1,
   }),
 };

@@ -76,6 +76,8 @@ export type Services = AdminServices & {
   readonly heard: () => Promise<void> | undefined;
   /** Whether a partition has lost its leader, or has only just got the next one: whoever asks should ask again soon. */
   readonly isLeaderGone: (partition: PartitionImage, topicId: string, index: number) => boolean;
+  /** Milliseconds since an active controller answered this broker. */
+  readonly controllerSilentMs: () => number;
   readonly replicas: ReplicasPort;
   /** What reads may bring into memory beside all that connections hold. */
   readonly readMemory: ReadMemory;

@@ -45,6 +45,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     config: () => config.current,
     image: () => session.image,
     awaitImage: (holds, timeoutMs) => session.awaitImage(holds, timeoutMs),
+    controllerSilentMs: () => session.silentMs,
     replicas,
     readMemory: furniture.readMemory,
     heard: furniture.heard,

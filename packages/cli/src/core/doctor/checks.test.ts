@@ -50,6 +50,7 @@ function broker(id: number, change: Partial<BrokerFacts> = {}): BrokerFacts {
     features: new Map([['metadata.version', 30]]),
     finalized: new Map([['metadata.version', 30]]),
     isOdradek: false,
+    controllerSilentMs: 300,
     configs: new Map([...brokerConfigs, ['node.id', String(id)]]),
     logDirs: [dir],
     ...change,
@@ -190,6 +191,7 @@ const cases: readonly Case[] = [
     'controller 3',
     '20 s',
   ],
+  ['broker-out-of-touch', first({ controllerSilentMs: 45_000 }), 'broker 1', '45 s'],
   ['quorum-at-risk', { quorum: quorum(voter(1), voter(2), voter(3, { fetchedAgoMs: 20_000 })) }, '2 of 3', 'one more'],
   [
     'controller-behind',

@@ -48,6 +48,8 @@ export type BrokerFacts = {
   readonly features: ReadonlyMap<string, number> | undefined;
   readonly finalized: ReadonlyMap<string, number> | undefined;
   readonly isOdradek: boolean;
+  /** How long it has heard of no active controller. */
+  readonly controllerSilentMs: number | undefined;
   readonly configs: ReadonlyMap<string, string> | undefined;
   readonly logDirs: readonly LogDir[] | undefined;
 };

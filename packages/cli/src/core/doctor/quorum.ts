@@ -5,6 +5,8 @@ import type { Facts, QuorumFacts, QuorumReplica } from './facts.ts';
 
 /** Twice what a controller may be silent before the others elect (controller.quorum.fetch.timeout.ms is 2 s by default). */
 const SILENT_MS = 5_000;
+/** Longer than broker.session.timeout.ms is by default: the cluster has fenced it, if there is somebody to fence it. */
+const OUT_OF_TOUCH_MS = 10_000;
 /** A replica that has not had everything for so long is not merely a fetch behind. */
 const BEHIND_MS = 10_000;
 const BROKERS_OF_A_CLUSTER = 3;
@@ -90,11 +92,25 @@ function single(quorum: QuorumFacts, { brokers }: Facts): Seen[] {
   ];
 }
 
+function outOfTouch({ brokers }: Facts): Seen[] {
+  return brokers.flatMap(({ id, controllerSilentMs }): Seen[] =>
+    controllerSilentMs === undefined || controllerSilentMs <= OUT_OF_TOUCH_MS
+      ? []
+      : [
+          {
+            what: `broker ${id} has had no answer of an active controller for ${showSpan(controllerSilentMs)}: what it tells of the cluster may be old`,
+            todo: `look whether the controllers have a leader, and whether broker ${id} reaches them (controller.quorum.voters or .bootstrap.servers)`,
+          },
+        ],
+  );
+}
+
 const area = 'quorum';
 
 export const quorumChecks: readonly Check[] = [
   { kind: 'quorum-without-leader', area, severity: 'error', find: leaderless },
   { kind: 'controller-silent', area, severity: 'error', find: ofQuorum(silent) },
+  { kind: 'broker-out-of-touch', area, severity: 'error', find: outOfTouch },
   { kind: 'quorum-at-risk', area, severity: 'error', find: ofQuorum(atRisk) },
   { kind: 'controller-behind', area, severity: 'warning', find: behind(true) },
   { kind: 'broker-metadata-behind', area, severity: 'warning', find: behind(false) },

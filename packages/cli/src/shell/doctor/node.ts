@@ -4,7 +4,10 @@ import { clockReading } from '../../core/doctor/clocks.ts';
 import type { BrokerFacts, ClockReading, LogDir, Untold } from '../../core/doctor/facts.ts';
 import type { AdminConnection } from '../admin-connection.ts';
 
-type Self = Pick<BrokerFacts, 'apis' | 'features' | 'finalized' | 'isOdradek' | 'configs' | 'logDirs'>;
+type Self = Pick<
+  BrokerFacts,
+  'apis' | 'features' | 'finalized' | 'isOdradek' | 'controllerSilentMs' | 'configs' | 'logDirs'
+>;
 export type Told = {
   readonly self: Self;
   readonly clock: ClockReading | undefined;
@@ -16,6 +19,7 @@ export const UNTOLD_SELF: Self = {
   features: undefined,
   finalized: undefined,
   isOdradek: false,
+  controllerSilentMs: undefined,
   configs: undefined,
   logDirs: undefined,
 };
@@ -34,11 +38,12 @@ export async function askBroker(connection: AdminConnection, id: number): Promis
       return undefined;
     }
   };
-  const clock = isOdradek ? await tell('clocks', 'the clock', () => readClock(connection, `broker ${id}`)) : undefined;
+  const own = isOdradek ? await tell('clocks', 'the clock', () => askItself(connection, `broker ${id}`)) : undefined;
   const versions = await tell('versions', 'the versions', () => askVersions(connection));
   const configs = await tell('configs', 'the configuration', () => askConfigs(connection, id));
   const logDirs = await tell('disks', 'the log directories', () => askLogDirs(connection));
-  return { self: { ...UNTOLD_SELF, isOdradek, ...versions, configs, logDirs }, clock, untold };
+  const { clock, controllerSilentMs } = own ?? { clock: undefined, controllerSilentMs: undefined };
+  return { self: { ...UNTOLD_SELF, isOdradek, controllerSilentMs, ...versions, configs, logDirs }, clock, untold };
 }
 
 export function wordsOf(error: unknown): string {
@@ -108,8 +113,12 @@ export function logDirsOf({ results }: ResponseOf<typeof ApiKey.DescribeLogDirs>
   });
 }
 
-async function readClock(connection: AdminConnection, node: string): Promise<ClockReading> {
+type Itself = { readonly clock: ClockReading; readonly controllerSilentMs: number };
+
+async function askItself(connection: AdminConnection, node: string): Promise<Itself> {
   const sentMs = Date.now();
-  const { wallClockMs } = await connection.call(ApiKey.DescribeNode, {});
-  return clockReading(node, wallClockMs, { sentMs, receivedMs: Date.now() });
+  const { errorCode, wallClockMs, controllerSilentMs } = await connection.call(ApiKey.DescribeNode, {});
+  const receivedMs = Date.now();
+  if (errorCode !== ErrorCode.NONE) throw new Error(errorName(errorCode));
+  return { clock: clockReading(node, wallClockMs, { sentMs, receivedMs }), controllerSilentMs };
 }

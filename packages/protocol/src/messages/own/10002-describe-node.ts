@@ -1,6 +1,6 @@
 /**
- * DescribeNode, key 10002 (Odradek's own): what a node says of itself that no API of Kafka tells: who it is, whoever was asked for, and
- * its clock. A tool that knows when it asked and when it was answered knows how far the clock is from its own.
+ * DescribeNode, key 10002 (Odradek's own): what a broker says of itself that no API of Kafka tells: who it is, whoever was asked for,
+ * its clock, and whether it is in touch with the controllers. A tool that knows when it asked and when it was answered knows how far the clock is from its own.
  */
 import { f, message } from '../../schema.ts';
 import type { Infer } from '../../schema.ts';
@@ -32,6 +32,8 @@ export const DescribeNodeResponse = message({
     roles: f.array('string', '0+'),
     /** Read while the answer was made: milliseconds since the epoch; -1 with an error. */
     wallClockMs: f.int64('0+'),
+    /** Milliseconds since an active controller answered it; -1 with an error. */
+    controllerSilentMs: f.int64('0+'),
   },
 });
 export type DescribeNodeResponse = Infer<typeof DescribeNodeResponse>;
