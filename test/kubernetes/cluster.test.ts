@@ -204,7 +204,7 @@ describe.skipIf(engine.missing !== undefined)(title('deploy/kubernetes', engine)
       return replicas
         .filter(({ role }) => role !== 'Observer')
         .map(({ id }) => id)
-        .toSorted()
+        .toSorted((a, b) => a - b)
         .join();
     };
     await cluster.kubectl('scale', 'statefulset/odradek', '--replicas=4');
