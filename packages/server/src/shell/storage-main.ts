@@ -4,12 +4,17 @@
  * [--cluster-id ID] [--standalone] [--ignore-formatted]`. Prints one JSON value: `{ ok: true, … }`, or `{ ok: false, why }`.
  */
 import { readFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
 import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { config as configuration, ok, refuse, type Outcome } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { ErrorCode } from '@odradek/protocol';
-import { formatStorage, storageInfo } from '../storage.ts';
+
+// Beside the code, as the node's own: what it takes to say what a directory is, a node has compiled before.
+enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url)));
+const { formatStorage, storageInfo } = await import('../storage.ts');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
