@@ -153,6 +153,26 @@ describe('three nodes', () => {
     );
     expect(report.untold.every(({ what }) => what === `broker ${victim.id}`)).toBe(true);
   });
+
+  test('doctor and status: without a majority of controllers a broker that runs is said to be out of touch', async () => {
+    const [left, ...others] = suite.cluster.nodes.filter(({ isRunning }) => isRunning);
+    if (left === undefined) throw new Error('one of three was killed');
+    await Promise.all(others.map((node) => node.kill()));
+    const at = ['--bootstrap', left.address, '--timeout', '1000'];
+    let report: Report | undefined;
+    await eventually(
+      'it has heard of no controller for longer than a session',
+      async () => {
+        ({ report } = await doctor(...at));
+        return kinds(report).includes('broker-out-of-touch');
+      },
+      60_000,
+    );
+    expect(kinds(report ?? { verdict: '', findings: [], looked: {}, untold: [] })).toContain('quorum-without-leader');
+    const now = JSON.parse(await must(odradek('cluster', 'status', '--json', '-b', left.address))) as Status;
+    expect(now.controllerId).toBeNull();
+    expect(now.nodes[left.id - 1]).toMatchObject({ id: left.id, state: 'up' });
+  });
 });
 
 test('doctor: a broker that advertises a name that nobody knows is told of, and all the same asked where it was met', async () => {
