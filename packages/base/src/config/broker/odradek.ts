@@ -9,8 +9,8 @@ export const odradekKeys = {
     importance: 'high',
     doc:
       'Where clients from outside reach this node, for listeners that are advertised as auto: host, host:port, or NAME://host:port for one ' +
-      "listener. Without a port it is the listener's. Not set: those that come through a published port of a container are told " +
-      'localhost, others the address that they have connected to.',
+      'listener. Without a port it is the one that is advertised, or listened on. Not set: those that come through a published port of a ' +
+      'container are told localhost, others the address that they have connected to.',
   }),
   'odradek.advertised.inside.networks': key({
     type: 'list',
