@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { config, metricCatalogue, panelGroups } from '@odradek/base';
+import { config, kafkaOnly, metricCatalogue, panelGroups } from '@odradek/base';
 import { advertisedApis, advertisedControllerApis } from '@odradek/broker';
 import { apis, errors } from '@odradek/protocol';
 import { treeOf } from '../packages/cli/src/commands/tree.ts';
@@ -174,12 +174,30 @@ function metricsDocument(): string {
     const heads = ['name', 'kind', 'labels', 'meaning', 'Kafka'];
     return [`## ${group}`, table(heads, rows.map(metricRow))];
   });
-  return page('Metrics', about, parts);
+  return page('Metrics', about, [...parts, '## What Kafka tells and Odradek does not', absentMetrics()]);
+}
+
+function absentMetrics(): string {
+  return kafkaOnly
+    .map(({ why, mbeans: names }) => `- ${why} ${names.map((name) => `\`${name}\``).join(', ')}`)
+    .join('\n');
+}
+
+/** The domain and type are said once for names that have them in common. */
+function mbeans(names: readonly string[]): string {
+  let before = '';
+  const told = names.map((name) => {
+    const [, type = '', rest = ''] = /^([^ ,]+)[ ,](?:name=)?(.*)$/.exec(name) ?? [];
+    const isSame = type === before;
+    before = type;
+    return isSame ? `\`${rest}\`` : `\`${name}\``;
+  });
+  return told.join(', ');
 }
 
 function metricRow([name, row]: [string, (typeof metricCatalogue)[keyof typeof metricCatalogue]]): string[] {
   const labels = row.labels.map((label) => `\`${label}\``).join(', ');
-  return [`\`${name}\``, row.kind, labels, row.help, row.kafka === '' ? '' : `\`${row.kafka}\``];
+  return [`\`${name}\``, row.kind, labels, row.help, mbeans(row.kafka)];
 }
 
 function commandsDocument(): string {

@@ -12,6 +12,7 @@ export { silent } from './observe/log.ts';
 export type { Logger } from './observe/log.ts';
 export { kafkaLevels, levelled, lineRanks, LoggerLevels, loggers, named, ROOT_LOGGER } from './observe/loggers.ts';
 export type { KafkaLevel, LineLevel, LoggerName, Threshold } from './observe/loggers.ts';
+export { kafkaOnly } from './observe/kafka-only.ts';
 export { catalogue as metricCatalogue } from './observe/metrics.ts';
 export type { Collected, Counter, Gauge, Histogram, Metrics } from './observe/metrics.ts';
 export { dashboardPanels } from './observe/panels.ts';

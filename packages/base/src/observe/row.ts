@@ -7,8 +7,11 @@ export type MetricRow = {
   readonly labels: readonly string[];
   /** Upper bounds, ascending; the one for all the rest is implied. */
   readonly buckets?: readonly number[];
-  /** The MBean of Kafka whose meaning it has, `domain:type=…,name=…` or its attribute behind a space; '': Kafka tells nothing like it. */
-  readonly kafka: string;
+  /**
+   * The MBeans of Kafka whose meaning it has, `domain:type=…,name=…`, an attribute behind a space, a note in brackets at the end; none:
+   * Kafka tells nothing like it.
+   */
+  readonly kafka: readonly string[];
   /** Where a dashboard shows it (panels.ts). */
   readonly panel: Panel;
 };
