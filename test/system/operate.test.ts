@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { startCluster } from '../support/cluster.ts';
 import { must, odradek, run } from '../support/run.ts';
@@ -111,7 +112,7 @@ describe('three nodes', () => {
       child.stdin.write('\x03'); // Ctrl-C, as the terminal hands it on
       await new Promise((resolve) => child.once('close', resolve));
       const [, first = ''] = text.split('\x1b[H');
-      const shown = first.split('\r\n').map((row) => row.replaceAll(/\x1b\[[\d;?]*[A-Za-z]/g, ''));
+      const shown = first.split('\r\n').map((row) => stripVTControlCharacters(row));
       expect(shown.filter((row) => row !== '')).toHaveLength(4);
       for (const row of shown) expect(row.length).toBeLessThanOrEqual(40);
       expect(text.startsWith('\x1b[?25l')).toBe(true);

@@ -25,7 +25,9 @@ export class Screen implements Disposable {
       process.stdout.write(`${lines.join('\n')}\n\n`);
       return;
     }
-    const { rows = ROWS, columns = COLUMNS } = process.stdout;
+    // A terminal that was never told its size says 0.
+    const rows = process.stdout.rows > 0 ? process.stdout.rows : ROWS;
+    const columns = process.stdout.columns > 0 ? process.stdout.columns : COLUMNS;
     const shown = lines.slice(0, rows - 1).map((line) => `${cut(line, columns)}${CLEAR_LINE}\n`);
     const begin = this.isFirst ? `${HIDE_CURSOR}${CLEAR_ALL}` : '';
     this.isFirst = false;

@@ -57,6 +57,13 @@ function unknownNames(isAdvertised: boolean, todo: string): Check['find'] {
     );
 }
 
+/** What a broker finds itself, also of listeners that this command does not come by. */
+function doubted({ brokers }: Facts): Seen[] {
+  return brokers.flatMap(({ id, addressProblems }) =>
+    (addressProblems ?? []).map(({ what, todo }) => ({ what: `broker ${id} says of its ${what}`, todo })),
+  );
+}
+
 /** A fenced broker is told of for itself. */
 function unreached(isAdvertised: boolean): Check['find'] {
   return (facts) =>
@@ -258,5 +265,6 @@ export const addressChecks: readonly Check[] = [
   { kind: 'advertised-shared', area, severity: 'error', find: shared },
   { kind: 'advertised-loopback', area, severity: 'error', find: loopback },
   { kind: 'advertised-wildcard', area, severity: 'error', find: wildcard },
+  { kind: 'advertised-doubted', area, severity: 'warning', find: doubted },
   { kind: 'broker-fenced', area, severity: 'error', find: fenced },
 ];

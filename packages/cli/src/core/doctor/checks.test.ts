@@ -1,6 +1,5 @@
 /** Every check: a cluster that is well has no finding, and for each kind there is a cluster that has it, and what it then reads. */
 import { describe, expect, test } from 'vitest';
-import { showBytes, showSpan, some } from './check.ts';
 import type { BrokerFacts, Facts, GroupPartition, LogDir, PartitionFacts, Place, TopicFacts } from './facts.ts';
 import { checks, examine, reportLines } from './report.ts';
 
@@ -51,6 +50,7 @@ function broker(id: number, change: Partial<BrokerFacts> = {}): BrokerFacts {
     finalized: new Map([['metadata.version', 30]]),
     isOdradek: false,
     controllerSilentMs: 300,
+    addressProblems: [],
     configs: new Map([...brokerConfigs, ['node.id', String(id)]]),
     logDirs: [dir],
     ...change,
@@ -182,6 +182,15 @@ const cases: readonly Case[] = [
   ],
   ['advertised-loopback', first({ place: place('localhost', 1) }), 'localhost:9092', "client's own machine"],
   ['advertised-wildcard', first({ place: place('0.0.0.0', 1) }), '0.0.0.0:9092'],
+  [
+    'advertised-doubted',
+    first({
+      addressProblems: [{ what: 'HOST://kafka-x:9094: this machine knows no address of kafka-x', todo: 'check it' }],
+    }),
+    'broker 1',
+    'kafka-x',
+    'check it',
+  ],
   ['broker-fenced', first({ isFenced: true }), 'broker 1', 'fenced', 'unregister --id 1'],
 
   ['quorum-without-leader', { quorum: { ...quorum(voter(1)), leaderId: -1 } }, 'epoch 4 has no leader'],
@@ -427,23 +436,4 @@ describe('checks', () => {
     }));
     expect(kindsOf({ ...sound, brokers: few })).toEqual([]);
   });
-});
-
-test.each([
-  [0, '0 bytes'],
-  [1023, '1023 bytes'],
-  [1536, '1.5 KiB'],
-  [20 * GIB, '20 GiB'],
-])('%i bytes read %s', (bytes, text) => expect(showBytes(bytes)).toBe(text));
-
-test.each([
-  [999, '999 ms'],
-  [1_500, '1.5 s'],
-  [90_000, '1.5 min'],
-  [259_200_000, '3 d'],
-])('%i ms read %s', (ms, text) => expect(showSpan(ms)).toBe(text));
-
-test('of many names the first are told, and how many more there are', () => {
-  expect(some(['a', 'b'])).toBe('a, b');
-  expect(some(['a', 'b', 'c', 'd', 'e', 'f', 'g'])).toBe('a, b, c, d, e and 2 more');
 });

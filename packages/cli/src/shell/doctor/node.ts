@@ -6,7 +6,7 @@ import type { AdminConnection } from '../admin-connection.ts';
 
 type Self = Pick<
   BrokerFacts,
-  'apis' | 'features' | 'finalized' | 'isOdradek' | 'controllerSilentMs' | 'configs' | 'logDirs'
+  'apis' | 'features' | 'finalized' | 'isOdradek' | 'controllerSilentMs' | 'addressProblems' | 'configs' | 'logDirs'
 >;
 export type Told = {
   readonly self: Self;
@@ -20,6 +20,7 @@ export const UNTOLD_SELF: Self = {
   finalized: undefined,
   isOdradek: false,
   controllerSilentMs: undefined,
+  addressProblems: undefined,
   configs: undefined,
   logDirs: undefined,
 };
@@ -42,8 +43,8 @@ export async function askBroker(connection: AdminConnection, id: number): Promis
   const versions = await tell('versions', 'the versions', () => askVersions(connection));
   const configs = await tell('configs', 'the configuration', () => askConfigs(connection, id));
   const logDirs = await tell('disks', 'the log directories', () => askLogDirs(connection));
-  const { clock, controllerSilentMs } = own ?? { clock: undefined, controllerSilentMs: undefined };
-  return { self: { ...UNTOLD_SELF, isOdradek, controllerSilentMs, ...versions, configs, logDirs }, clock, untold };
+  const { clock, ...itself } = own ?? { clock: undefined };
+  return { self: { ...UNTOLD_SELF, isOdradek, ...itself, ...versions, configs, logDirs }, clock, untold };
 }
 
 export function wordsOf(error: unknown): string {
@@ -113,12 +114,13 @@ export function logDirsOf({ results }: ResponseOf<typeof ApiKey.DescribeLogDirs>
   });
 }
 
-type Itself = { readonly clock: ClockReading; readonly controllerSilentMs: number };
+type Itself = Pick<BrokerFacts, 'controllerSilentMs' | 'addressProblems'> & { readonly clock: ClockReading };
 
 async function askItself(connection: AdminConnection, node: string): Promise<Itself> {
   const sentMs = Date.now();
-  const { errorCode, wallClockMs, controllerSilentMs } = await connection.call(ApiKey.DescribeNode, {});
+  const { errorCode, wallClockMs, ...itself } = await connection.call(ApiKey.DescribeNode, {});
   const receivedMs = Date.now();
   if (errorCode !== ErrorCode.NONE) throw new Error(errorName(errorCode));
-  return { clock: clockReading(node, wallClockMs, { sentMs, receivedMs }), controllerSilentMs };
+  const { controllerSilentMs, addressProblems } = itself;
+  return { clock: clockReading(node, wallClockMs, { sentMs, receivedMs }), controllerSilentMs, addressProblems };
 }

@@ -1,11 +1,12 @@
 /** Asks for the metadata quorum, and dates the answer. */
-import { ApiKey, type RequestInput, type ResponseOf, TopicName } from '@odradek/protocol';
+import { type RequestInput, type ResponseOf, TopicName } from '@odradek/protocol';
 import { quorumTold, withoutLeader, type QuorumTold } from '../../core/doctor/quorum-answer.ts';
 import { CommandError, exitCode } from '../../core/refusal.ts';
 
 export type { QuorumTold } from '../../core/doctor/quorum-answer.ts';
 
-type Ask = (request: RequestInput<typeof ApiKey.DescribeQuorum>) => Promise<ResponseOf<typeof ApiKey.DescribeQuorum>>;
+/** DescribeQuorum. */
+type Ask = (request: RequestInput<55>) => Promise<ResponseOf<55>>;
 
 /** An answer that does not come is one too: nobody leads whom the broker could ask. */
 export async function describeQuorum(ask: Ask): Promise<QuorumTold> {
