@@ -72,10 +72,19 @@ describe('advertised addresses', () => {
     const outside = { ...at('INSIDE', 'out.example.org', []), key: 'odradek.advertised.outside' } as const;
     const around = { image: several, nodeId: 1, interBroker: 'INSIDE' };
     expect(
-      addressProblems([outside, at('INSIDE', 'fd00::9', ['fd00::9'], 'EHOSTUNREACH')], around).map(({ why }) => why),
+      addressProblems([outside, at('INSIDE', 'fd00::9', ['fd00::9'], 'EHOSTUNREACH')], around).map(({ what, todo }) => [
+        what,
+        todo,
+      ]),
     ).toEqual([
-      'odradek.advertised.outside: INSIDE://out.example.org:9092: this machine knows no address of out.example.org; check the name, or name a host that all clients can resolve',
-      'advertised.listeners: INSIDE://[fd00::9]:9092: this machine itself cannot connect to it (EHOSTUNREACH): if clients cannot either, advertise what they reach, or auto',
+      [
+        'odradek.advertised.outside: INSIDE://out.example.org:9092: this machine knows no address of out.example.org',
+        'check the name, or name a host that all clients can resolve',
+      ],
+      [
+        'advertised.listeners: INSIDE://[fd00::9]:9092: this machine itself cannot connect to it (EHOSTUNREACH)',
+        'if clients cannot either, advertise what they reach, or auto',
+      ],
     ]);
   });
 });

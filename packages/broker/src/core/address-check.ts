@@ -19,8 +19,10 @@ export type AddressProblem = {
   readonly listener: string;
   /** `unresolved`: the name has no address. `loopback`: others are sent to themselves. `unreached`: nobody answers there. */
   readonly kind: 'unresolved' | 'loopback' | 'unreached';
-  /** For a person: the value, what is wrong with it, and what to do. */
-  readonly why: string;
+  /** For a person: the value, and what is wrong with it. */
+  readonly what: string;
+  /** What to do about it, as an order. */
+  readonly todo: string;
 };
 
 /** What the cluster is like around this broker. */
@@ -36,22 +38,22 @@ export function addressProblems(addresses: readonly CheckedAddress[], around: Ar
   const hasOther = addresses.some(({ resolved }) => resolved.length > 0 && !isOwnOnly(resolved));
   return addresses.flatMap((address): AddressProblem[] => {
     const { listener, key, host, resolved, unreached } = address;
-    const what = `${key}: ${listener}://${configuration.formatAddress(address)}`;
+    const told = `${key}: ${listener}://${configuration.formatAddress(address)}`;
     if (resolved.length === 0) {
-      const why = `${what}: this machine knows no address of ${host}; check the name, or name a host that all clients can resolve`;
-      return [{ listener, kind: 'unresolved', why }];
+      const todo = 'check the name, or name a host that all clients can resolve';
+      return [{ listener, kind: 'unresolved', what: `${told}: this machine knows no address of ${host}`, todo }];
     }
     const isForOthers = listener === around.interBroker || !hasOther;
     if (isOwnOnly(resolved) && isSpread && isForOthers) {
       const who = listener === around.interBroker ? 'other brokers and clients' : 'clients';
-      const why =
-        `${what}: ${host} is each machine itself, and there are brokers on other machines: ${who} elsewhere do not find this one; ` +
-        'advertise a name or address that they reach, or auto';
-      return [{ listener, kind: 'loopback', why }];
+      const what = `${told}: ${host} is each machine itself, and there are brokers on other machines: ${who} elsewhere do not find this one`;
+      return [{ listener, kind: 'loopback', what, todo: 'advertise a name or address that they reach, or auto' }];
     }
     if (unreached === undefined) return [];
-    const why = `${what}: this machine itself cannot connect to it (${unreached}): if clients cannot either, advertise what they reach, or auto`;
-    return [{ listener, kind: 'unreached', why }];
+    const what = `${told}: this machine itself cannot connect to it (${unreached})`;
+    return [
+      { listener, kind: 'unreached', what, todo: 'if clients cannot either, advertise what they reach, or auto' },
+    ];
   });
 }
 

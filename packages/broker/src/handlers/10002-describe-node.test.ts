@@ -13,6 +13,7 @@ test('describe node: who was asked says who it is, and what its own clock says j
   expect(brokers.map(({ nodeId }) => nodeId)).toEqual([answer.nodeId]);
   expect(answer.wallClockMs).toBeGreaterThanOrEqual(beforeMs);
   expect(answer.controllerSilentMs).toBeGreaterThanOrEqual(0);
+  expect(answer.addressProblems).toEqual([]);
   expect(answer.wallClockMs).toBeLessThanOrEqual(node.clock.nowMs());
   await node.close();
 });

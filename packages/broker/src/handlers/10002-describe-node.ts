@@ -3,7 +3,7 @@ import { ErrorCode } from '@odradek/protocol';
 import type { HandlerOf } from './context.ts';
 
 export const describeNode: HandlerOf<10002> = {
-  handle: (_request, { nodeId, clusterId, config, nowMs, controllerSilentMs }) => ({
+  handle: (_request, { nodeId, clusterId, config, nowMs, controllerSilentMs, addressProblems }) => ({
     errorCode: ErrorCode.NONE,
     errorMessage: null,
     nodeId,
@@ -11,6 +11,7 @@ export const describeNode: HandlerOf<10002> = {
     roles: [...config().get('process.roles')],
     wallClockMs: nowMs(),
     controllerSilentMs: Math.round(controllerSilentMs()),
+    addressProblems: addressProblems(),
   }),
   refused: (_request, errorCode, errorMessage) => ({
     errorCode,
@@ -20,5 +21,6 @@ export const describeNode: HandlerOf<10002> = {
     roles: [],
     wallClockMs: -1,
     controllerSilentMs: -1,
+    addressProblems: [],
   }),
 };

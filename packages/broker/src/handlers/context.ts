@@ -5,6 +5,7 @@ import type { MetadataImage, PartitionImage } from '@odradek/metadata';
 import type { AdminReply, AdminRequest } from '@odradek/metadata';
 import type { ApiKey, RequestOf, ResponseInput, VersionRange } from '@odradek/protocol';
 import type { ReadMemory, ReplicasPort } from '@odradek/replication';
+import type { AddressProblem } from '../core/address-check.ts';
 import type { Authorizer, Needs } from '../core/authorizer.ts';
 import type { Role } from '../gate.ts';
 import type { Reach } from '../core/topic-view.ts';
@@ -78,6 +79,8 @@ export type Services = AdminServices & {
   readonly isLeaderGone: (partition: PartitionImage, topicId: string, index: number) => boolean;
   /** Milliseconds since an active controller answered this broker. */
   readonly controllerSilentMs: () => number;
+  /** What is wrong with the addresses that clients are told, as far as this machine can see. */
+  readonly addressProblems: () => readonly AddressProblem[];
   readonly replicas: ReplicasPort;
   /** What reads may bring into memory beside all that connections hold. */
   readonly readMemory: ReadMemory;

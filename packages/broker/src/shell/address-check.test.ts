@@ -64,7 +64,7 @@ test('address check: of a listener without a host only the address outside is lo
   expect(open.kinds()).toEqual([]);
   const outside = checkOf({ host: 'nobody', auto: { ...auto, outside: { host: 'out', port: 1 } } });
   await outside.clock.advance(FIRST_MS);
-  expect(outside.check.problems.map(({ kind, why }) => [kind, why.split(':')[0]])).toEqual([
+  expect(outside.check.problems.map(({ kind, what }) => [kind, what.split(':')[0]])).toEqual([
     ['unresolved', 'odradek.advertised.outside'],
   ]);
 });

@@ -46,6 +46,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     image: () => session.image,
     awaitImage: (holds, timeoutMs) => session.awaitImage(holds, timeoutMs),
     controllerSilentMs: () => session.silentMs,
+    addressProblems: () => furniture.addresses.problems,
     replicas,
     readMemory: furniture.readMemory,
     heard: furniture.heard,

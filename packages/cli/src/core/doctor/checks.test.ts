@@ -185,11 +185,16 @@ const cases: readonly Case[] = [
   [
     'advertised-doubted',
     first({
-      addressProblems: [{ what: 'HOST://kafka-x:9094: this machine knows no address of kafka-x', todo: 'check it' }],
+      addressProblems: [
+        {
+          what: 'HOST://kafka-x:9094: this machine knows no address of kafka-x',
+          todo: 'check the name that is advertised',
+        },
+      ],
     }),
     'broker 1',
     'kafka-x',
-    'check it',
+    'check the name',
   ],
   ['broker-fenced', first({ isFenced: true }), 'broker 1', 'fenced', 'unregister --id 1'],
 

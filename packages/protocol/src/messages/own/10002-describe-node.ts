@@ -34,6 +34,17 @@ export const DescribeNodeResponse = message({
     wallClockMs: f.int64('0+'),
     /** Milliseconds since an active controller answered it; -1 with an error. */
     controllerSilentMs: f.int64('0+'),
+    /** What is wrong with the addresses that this broker tells clients, as far as its machine can see: a sentence, and what to do. */
+    addressProblems: f.array(
+      {
+        listener: f.string('0+'),
+        /** `unresolved`, `loopback` or `unreached`. */
+        kind: f.string('0+'),
+        what: f.string('0+'),
+        todo: f.string('0+'),
+      },
+      '0+',
+    ),
   },
 });
 export type DescribeNodeResponse = Infer<typeof DescribeNodeResponse>;
