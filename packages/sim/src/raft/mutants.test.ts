@@ -1,11 +1,11 @@
-/** The proof of the proof: a bug that is planted in the core is found by the simulator within 200 seeds. Each is one edit of its source. */
+/** The proof of the proof: a bug that is planted in the core is found by the simulator within 400 seeds. Each is one edit of its source. */
 import { afterAll, expect, test } from 'vitest';
 import { Planted } from '../shell/planted.ts';
 import type { Bug } from '../shell/planted.ts';
 import { runRaft } from './cluster.ts';
 import type { RaftModule } from './node.ts';
 
-const SEEDS = 200;
+const SEEDS = 400;
 
 const mutants: readonly Bug[] = [
   {

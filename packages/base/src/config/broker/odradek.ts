@@ -47,7 +47,8 @@ export const odradekKeys = {
     importance: 'low',
     doc:
       'How long a broker whose stream to the active controller broke, while its process lives, may take to come back before others lead its ' +
-      'partitions. A broker whose process is gone is not waited for, one that is silent has broker.session.timeout.ms. Set on controllers.',
+      'partitions. A broker whose process is gone is not waited for, one that is silent has broker.session.timeout.ms, and one whose ' +
+      'controller led the quorum and was missed has this long after the election. Set on controllers.',
   }),
   'odradek.log.level': key({
     type: 'string',

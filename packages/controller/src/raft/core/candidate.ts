@@ -85,9 +85,11 @@ function askAgainSoon(s: RaftState, nowMs: number): void {
   if (s.role.kind !== 'leader') s.role.deadlineMs = Math.min(s.role.deadlineMs, soonDeadline(s, nowMs));
 }
 
-/** Whether a voter that can be reached has not answered yet. */
+/** Whether a voter that can be reached has not answered yet; from the one whose silence is why votes are asked for nothing is to be expected. */
 function awaitsAnswers(s: RaftState, { granted, refused }: Candidate): boolean {
-  return s.members.voters.some(({ id }) => s.connected.has(id) && !granted.has(id) && !refused.has(id));
+  return s.members.voters.some(
+    ({ id }) => s.connected.has(id) && id !== s.missed && !granted.has(id) && !refused.has(id),
+  );
 }
 
 export function onVoteAsked(turn: Turn, from: ReplicaKey, message: Ask): void {

@@ -2,7 +2,7 @@
 import { assert } from '@odradek/base';
 import { BLANK } from './messages.ts';
 import type { Entry, Message, ReplicaKey } from './messages.ts';
-import { NO_CHANGE, commitTo, electionDeadline, persist, send, soonDeadline } from './state.ts';
+import { NO_CHANGE, commitTo, electionDeadline, missLeader, persist, send, soonDeadline } from './state.ts';
 import type { RaftState, Turn } from './state.ts';
 
 type Append = Message & { kind: 'append' };
@@ -28,7 +28,11 @@ export function follow(
     s.votedFor = null;
     persist(turn, NO_CHANGE);
   }
-  if (leaderId !== null) s.failedElections = 0;
+  if (leaderId === null) missLeader(s, nowMs);
+  else {
+    s.failedElections = 0;
+    s.missed = null;
+  }
   // One that has just given the lead up knows that nobody has it.
   const isLeaderless = role.kind === 'leader' && leaderId === null;
   const deadlineMs = isLeaderless ? soonDeadline(s, nowMs) : electionDeadline(s.options, s.random, nowMs);

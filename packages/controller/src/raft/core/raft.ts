@@ -20,7 +20,7 @@ import {
 } from './leader.ts';
 import type { SnapshotMark } from './entries.ts';
 import type { Message, ReplicaKey } from './messages.ts';
-import { soonDeadline } from './state.ts';
+import { missLeader, soonDeadline } from './state.ts';
 import type { Effect, Input, RaftState, Turn } from './state.ts';
 
 export function step(s: RaftState, input: Input, nowMs: number, out: Effect[]): void {
@@ -38,6 +38,7 @@ export function step(s: RaftState, input: Input, nowMs: number, out: Effect[]): 
       break;
     case 'peerConnected':
       s.connected.set(input.peer.id, input.peer);
+      if (s.missed === input.peer.id) s.missed = null;
       hurry(s, nowMs);
       onPeerConnected(turn, input.peer);
       break;
@@ -75,11 +76,15 @@ function tick(turn: Turn): void {
   const { s, nowMs } = turn;
   const { role } = s;
   if (role.kind === 'leader') leaderTick(turn, role);
-  else if (nowMs >= role.deadlineMs && mayStand(s)) startPreVote(turn);
+  else if (nowMs >= role.deadlineMs && mayStand(s)) {
+    missLeader(s, nowMs);
+    startPreVote(turn);
+  }
 }
 
 function received(turn: Turn, from: ReplicaKey, message: Message): void {
   const { s } = turn;
+  if (s.missed === from.id) s.missed = null;
   switch (message.kind) {
     case 'preVote':
     case 'vote':

@@ -9,7 +9,7 @@ import type { Entry, HardState, Message, Position, ReplicaKey, Voter } from './m
 import type { Progress } from './progress.ts';
 
 export type RaftOptions = {
-  /** A follower that hears no leader for this long, and up to twice as long by chance, asks for votes. */
+  /** A follower that hears no leader for this long, and up to a quarter longer by chance, asks for votes. */
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
   /** How long a candidate waits for votes, and up to twice as long by chance. */
@@ -65,6 +65,8 @@ export type RaftState = {
   votedFor: ReplicaKey | null;
   /** See `HardState`. */
   recoverTo: number;
+  /** A leader that was silent for the election timeout, as long as nothing comes from it: a process that hangs keeps its streams. */
+  missed: number | null;
   /** Elections in a row that nobody won, as far as this replica asked for votes: the next wait is the longer. */
   failedElections: number;
   readonly log: Entries;
@@ -167,6 +169,7 @@ export function raftOf(
     epoch: stored.hardState?.epoch ?? 0,
     votedFor: stored.hardState?.votedFor ?? null,
     recoverTo: stored.hardState?.recoverTo ?? (isStatic(members, self) ? BLANK : 0),
+    missed: null,
     failedElections: 0,
     log,
     members,
@@ -180,9 +183,15 @@ export function raftOf(
   };
 }
 
-export function electionDeadline(options: RaftOptions, random: Random, nowMs: number): number {
-  return nowMs + options.electionTimeoutMs + random.below(Math.max(1, options.electionTimeoutMs));
+/**
+ * Chance keeps two from asking at the same time, and is waited for by all. It need be long only beside what an election takes (two messages and
+ * a synced write): who asks at the same time all the same asks again soon (`askAgainSoon`).
+ */
+export function electionDeadline({ electionTimeoutMs }: RaftOptions, random: Random, nowMs: number): number {
+  return nowMs + electionTimeoutMs + random.below(Math.max(1, Math.floor(electionTimeoutMs / CHANCE_PART)));
 }
+
+const CHANCE_PART = 4;
 
 export function candidateDeadline({ candidateTimeoutMs }: RaftOptions, random: Random, nowMs: number): number {
   return nowMs + candidateTimeoutMs + random.below(Math.max(1, candidateTimeoutMs));
@@ -196,6 +205,13 @@ function isAlone(members: Membership, self: ReplicaKey): boolean {
 /** Whether this is a voter by its id alone, so that one with a lost disk looks like it. */
 function isStatic(members: Membership, self: ReplicaKey): boolean {
   return members.voter(self.id)?.directoryId === UUID_ZERO;
+}
+
+/** Whoever follows a leader that has been silent for too long misses it. One whose streams have broken is not connected any more. */
+export function missLeader(s: RaftState, nowMs: number): void {
+  const { role } = s;
+  if (role.kind !== 'follower' || role.leaderId === null || role.heardMs === -Infinity) return;
+  if (nowMs - role.heardMs >= s.options.electionTimeoutMs) s.missed = role.leaderId;
 }
 
 /** Orders the hard state, and a change of the log with it, to be kept. */

@@ -7,6 +7,8 @@ const SEEDS = 60;
 const ELECTION_TIMEOUT_MS = 2_000;
 /** Far from the election timeout, which a lost or split vote must not cost. */
 const SOON_MS = 600;
+/** So slow that many of those who miss a leader ask for votes before they hear of each other. */
+const SLOW_MS = 40;
 const clusters: DriverCluster[] = [];
 
 afterEach(async () => {
@@ -58,6 +60,36 @@ test.each([3, 5])('raft: when the leader of %i is killed, a split vote costs no 
   }
   const middle = times.toSorted((left, right) => left - right)[SEEDS / 2];
   expect(middle).toBeLessThan(ELECTION_TIMEOUT_MS / 10);
+});
+
+test.each([3, 5])(
+  'raft: a leader of %i that hangs is missed after the election timeout and a quarter of it, and a split vote costs little more',
+  async (voters) => {
+    for (let seed = 1; seed <= SEEDS; seed += 1) {
+      const cluster = await clusterOf(voters, seed);
+      await cluster.commit('before');
+      const leader = await cluster.elected();
+      cluster.net.options = { ...cluster.net.options, delayMs: SLOW_MS };
+      // Its streams stand, so that nobody is told.
+      cluster.net.isolate(leader.key.id);
+      const withinMs = 1.25 * ELECTION_TIMEOUT_MS + SOON_MS;
+      await cluster.until(() => leaderBeside(cluster, leader) !== undefined, `a leader of seed ${seed}`, withinMs);
+    }
+  },
+);
+
+test('raft: a leader that was missed does not count as reached until it is heard again', async () => {
+  const cluster = await clusterOf(3, 1);
+  await cluster.commit('before');
+  const leader = await cluster.elected();
+  const reached = (): readonly number[] => leaderBeside(cluster, leader)?.driver.status().connected ?? [];
+  cluster.net.isolate(leader.key.id);
+  await cluster.until(() => leaderBeside(cluster, leader) !== undefined, 'the next leader', 2 * ELECTION_TIMEOUT_MS);
+  expect(reached()).toHaveLength(1);
+  await cluster.pass(ELECTION_TIMEOUT_MS);
+  expect(reached()).not.toContain(leader.key.id);
+  cluster.net.heal();
+  await cluster.until(() => reached().includes(leader.key.id), 'it is heard again', SOON_MS);
 });
 
 test('raft: who cannot win asks ever less often, and at once again when a leader was heard', async () => {

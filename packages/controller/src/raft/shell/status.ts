@@ -26,7 +26,7 @@ export type QuorumStatus = {
   /** Replicas but for itself are known to the leader only. */
   readonly voters: readonly ReplicaStatus[];
   readonly observers: readonly ReplicaStatus[];
-  /** Ids of the other replicas that messages reach now. */
+  /** Ids of the other replicas that messages reach now, as far as is known: a leader that was missed must be heard first. */
   readonly connected: readonly number[];
 };
 
@@ -59,7 +59,7 @@ export function statusOf(s: RaftState, clock: Clock, leadsSinceMs: number): Quor
   if (!members.isVoter(self)) observers.push(own);
   const leaderId = leaderOf(s);
   const { epoch, highWatermark, log } = s;
-  const connected = [...s.connected.keys()];
+  const connected = [...s.connected.keys()].filter((id) => id !== s.missed);
   return { leaderId, epoch, highWatermark, logEndOffset: log.endOffset, voters, observers, connected };
 }
 

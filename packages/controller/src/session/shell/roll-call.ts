@@ -1,14 +1,15 @@
 /**
  * Whom a controller misses: a broker whose stream breaks is waited for a little, unless its process is not there any more. And one that has
  * just become the active one. Brokers had their streams with the one before, so each gets a whole session
- * timeout to be heard; but a broker that is in one process with a controller which is gone is gone, too: its stream counts as broken.
+ * timeout to be heard; but a broker that is in one process with a controller which is gone, or whose silence was the reason for the
+ * election, is gone, too: its stream counts as broken.
  */
 import type { Clock, Limits, Logger, TimerHandle } from '@odradek/base';
 import type { ControllerPort } from '../../ports.ts';
 import type { SpokenFor } from './session.ts';
 
 export type Expected = SpokenFor & {
-  /** A controller of the same node is not connected to this one. */
+  /** A controller of the same node is not connected to this one, or led and was missed, and has said nothing since. */
   readonly isNodeDown: boolean;
 };
 
@@ -62,7 +63,10 @@ export class RollCall {
       isComplete = false;
       if (!isNodeDown || this.#missed.has(brokerId)) continue;
       this.#missed.add(brokerId);
-      log.info({ brokerId, brokerEpoch }, `broker ${brokerId} has not come, and the controller of its node is gone`);
+      log.info(
+        { brokerId, brokerEpoch },
+        `broker ${brokerId} has not come, and the controller of its node is gone or silent`,
+      );
       this.lost({ brokerId, brokerEpoch });
     }
     const { clock, limits } = this.#options;
