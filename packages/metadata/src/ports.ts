@@ -103,4 +103,6 @@ export interface ControllerLink {
     request: R,
     principal: string,
   ): Promise<Outcome<{ readonly reply: AdminReply<R>; readonly committedOffset: number }>>;
+  /** The node whose controller has fallen silent although its streams stand, or had a moment ago when another became active: it probably hangs. */
+  silentNode(): number | undefined;
 }

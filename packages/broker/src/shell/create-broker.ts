@@ -252,7 +252,9 @@ class Broker {
         return new Promise((resolve) => void clock.after(limits.metadataListenMs, resolve));
       },
       isLeaderGone: ({ leader }, topicId, partition) =>
-        streams.isCutOff(leader) || leaderChanges.isChanging(topicId, partition, clock.monotonicMs()),
+        streams.isCutOff(leader) ||
+        leader === this.#options.link.silentNode() ||
+        leaderChanges.isChanging(topicId, partition, clock.monotonicMs()),
     });
     const gate = new Gate(handlers, services.authorizer);
     this.#requests = new Requests({ gate, services, clock, log, levels: logLevels, metrics, bug: onBug });

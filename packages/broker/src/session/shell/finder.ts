@@ -66,6 +66,8 @@ export class Finder {
   readonly #asked = new Set<Place>();
   /** Since when the session is doubted. */
   #doubtedMs: number | undefined;
+  /** Whose session was silent when another controller became active. */
+  #outlived: { readonly nodeId: number; readonly untilMs: number } | undefined;
   /** Tells who looks that the session may be another matter. */
   #changed: () => void = () => undefined;
   #isLooking = false;
@@ -97,6 +99,17 @@ export class Finder {
     if (this.#held?.session !== session || this.#doubtedMs !== undefined) return;
     this.#doubtedMs = this.#options.clock.monotonicMs();
     this.#changed();
+  }
+
+  /** @see ControllerLink.silentNode */
+  get silentNode(): number | undefined {
+    const { clock, limits } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (this.#outlived !== undefined && nowMs < this.#outlived.untilMs) return this.#outlived.nodeId;
+    if (this.#held === undefined || this.#doubtedMs === undefined) return undefined;
+    const { place, session } = this.#held;
+    if (place.kind === 'local' || nowMs - session.heardMs < limits.sessionSilentMs) return undefined;
+    return place.nodeId ?? undefined;
   }
 
   /** Why there is no session, by place; '' when nothing is known. */
@@ -242,7 +255,7 @@ export class Finder {
   }
 
   #opened(place: Place, session: Conversation, epoch: number): void {
-    const { log, clock } = this.#options;
+    const { log, clock, limits } = this.#options;
     const before = this.#held;
     // Of who was doubted and is heard again, or of whom there is a session already, no second one is wanted.
     if (before !== undefined && epoch <= before.epoch && this.#isSettled()) return session.retire();
@@ -253,7 +266,10 @@ export class Finder {
     // The first one is what a start is about, and told by what comes of it.
     log[this.#hadSession ? 'info' : 'debug']({ epoch }, `there is a session with ${placeName(place)}, which is active`);
     this.#hadSession = true;
-    this.#held = { place, session, epoch, openedMs: clock.monotonicMs() };
+    const outlived = this.silentNode;
+    const nowMs = clock.monotonicMs();
+    if (outlived !== undefined) this.#outlived = { nodeId: outlived, untilMs: nowMs + limits.sessionSilentMs };
+    this.#held = { place, session, epoch, openedMs: nowMs };
     this.#doubtedMs = undefined;
     // Who was active before decides nothing any more, and does not answer: whoever waits for it may go on.
     if (before !== undefined && epoch > before.epoch) before.session.destroy('another controller is active');

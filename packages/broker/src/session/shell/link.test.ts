@@ -184,7 +184,7 @@ describe('a session that ends is begun again:', () => {
     const beaten = outcomeOf(link.heartbeat(beatOf(0)));
     await rig.pass(rig.limits.sessionDoubtMs - 10);
     rig.cluster.elect(2, [1]);
-    expect(heard.opens).toBe(1);
+    expect([heard.opens, link.silentNode()]).toEqual([1, undefined]);
     await rig.pass(60);
     expect([isOpen(rig), heard.opens]).toEqual([true, 2]);
     expect(beaten.value, 'it may beat at the new one').toMatchObject({ ok: false, code: ErrorCode.NOT_CONTROLLER });
@@ -192,6 +192,36 @@ describe('a session that ends is begun again:', () => {
     rig.streams.release(hung);
     await rig.pass(1_000);
     expect([isOpen(rig), heard.opens, heard.breaches]).toEqual([true, 2, []]);
+  });
+
+  test('and says which node fell silent, until a moment after another is active; not of one that is heard again', async () => {
+    const rig = rigOf();
+    const { sessionSilentMs } = rig.limits;
+    rig.cluster.elect(1);
+    const { link } = await following(rig);
+    const hung = rig.nodes.get(1);
+    if (hung === undefined) throw never();
+    const fallSilent = async (): Promise<void> => {
+      const beaten = outcomeOf(link.heartbeat(beatOf(0)));
+      await rig.pass(5);
+      expect(beaten.value).toMatchObject({ ok: true });
+      rig.streams.hold(hung);
+      void link.heartbeat(beatOf(0));
+      await rig.pass(sessionSilentMs - 10);
+      expect(link.silentNode()).toBeUndefined();
+      await rig.pass(20);
+      expect(link.silentNode()).toBe(1);
+    };
+    await fallSilent();
+    rig.streams.release(hung);
+    await rig.pass(10);
+    expect(link.silentNode()).toBeUndefined();
+    await fallSilent();
+    rig.cluster.elect(2, [1]);
+    await rig.pass(sessionSilentMs - 10);
+    expect([isOpen(rig), link.silentNode()]).toEqual([true, 1]);
+    await rig.pass(300);
+    expect([isOpen(rig), link.silentNode()]).toEqual([true, undefined]);
   });
 
   test('not when the controller was only slow: the session stays as it is', async () => {

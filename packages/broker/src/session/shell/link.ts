@@ -92,6 +92,10 @@ class Link implements OpenLink {
     }
   }
 
+  silentNode(): number | undefined {
+    return this.#finder.silentNode;
+  }
+
   async heartbeat(
     beat: BrokerHeartbeat,
   ): Promise<Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }>> {

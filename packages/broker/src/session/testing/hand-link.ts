@@ -53,6 +53,11 @@ export class HandLink implements ControllerLink {
   committedOffset = 0;
   /** How often there was room again. */
   mores = 0;
+  silent: number | undefined;
+
+  silentNode(): number | undefined {
+    return this.silent;
+  }
 
   register(asked: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>> {
     this.registrations.push(asked);

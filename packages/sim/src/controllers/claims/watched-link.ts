@@ -29,5 +29,6 @@ export function watchedLink(link: ControllerLink, { claims, brokerId, who }: Wat
     },
     subscribe: (observer) => link.subscribe(watched(observer)),
     submit: (request, principal) => link.submit(request, principal),
+    silentNode: () => link.silentNode(),
   };
 }
