@@ -339,6 +339,8 @@ class Broker {
       lagMaxMs: config.get('replica.lag.time.max.ms'),
       brokerEpoch: () => session().brokerEpoch,
       isr: isrPortOf(nodeId, session),
+      addingCount: (topicId, partition) =>
+        session().image.topics.byId(topicId)?.partitions[partition]?.addingReplicas.length ?? 0,
       fetchers: streams.fetchers,
       metrics,
     });

@@ -10,12 +10,17 @@ export type ReplicationHealth = {
   lagRecords: number;
 };
 
-export function healthOf(leaders: Iterable<Led>): ReplicationHealth {
+/** How many replicas of a partition are there only because it moves (KIP-455): it does not lack them. */
+export type AddingCount = (topicId: string, partition: number) => number;
+
+export function healthOf(leaders: Iterable<Led>, addingCount: AddingCount): ReplicationHealth {
   const health: ReplicationHealth = { underReplicated: 0, underMinIsr: 0, atMinIsr: 0, lagRecords: 0 };
-  for (const { state } of leaders) {
+  for (const led of leaders) {
+    const { state } = led;
     const inSync = state.isr.length;
     const leastInSync = effectiveMinIsr(state);
-    if (inSync < state.replicas.length) health.underReplicated += 1;
+    const missing = state.replicas.length - inSync;
+    if (missing > 0 && missing > addingCount(led.topicId, led.partition)) health.underReplicated += 1;
     if (inSync < leastInSync) health.underMinIsr += 1;
     if (inSync === leastInSync) health.atMinIsr += 1;
     for (const { endOffset } of state.followers) {

@@ -187,6 +187,15 @@ test('a leader: who is silent leaves the in-sync set by the time of a lag and a 
   expect(rig.metrics.value('odradek_led_partitions', { state: 'under-replicated' })).toBe(0);
 });
 
+test('a leader: a replica that is there only because the partition moves is not missed, one that it had is', async () => {
+  const { rig } = await leading();
+  const missed = (): number => rig.metrics.value('odradek_led_partitions', { state: 'under-replicated' });
+  await rig.commit([rig.partitionChange('t', { replicas: [1, 2, 3, 4], adding: [4] })]);
+  expect(missed()).toBe(0);
+  await rig.commit([rig.partitionChange('t', { isr: [1, 2] })]);
+  expect(missed()).toBe(1);
+});
+
 test('a leader: a broker that is unfenced joins without anything being written', async () => {
   const { rig, controller } = await leading({ isr: [1] });
   await rig.register(2, { epoch: epochOf(2), fenced: true });

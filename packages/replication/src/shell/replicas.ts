@@ -30,6 +30,7 @@ import type { At } from './hosting.ts';
 import { IsrChanges } from './isr-changes.ts';
 import { LagCheck } from './lag-check.ts';
 import { healthOf } from './health.ts';
+import type { AddingCount, ReplicationHealth } from './health.ts';
 import type { Led } from './led.ts';
 import { listOffset } from './list-offset.ts';
 import type { ListOffsetAt } from './list-offset.ts';
@@ -59,6 +60,8 @@ export type ReplicasOptions = {
   readonly brokerEpoch: () => number;
   /** How leaders' proposals reach the controller. */
   readonly isr: IsrPort;
+  /** Replicas that partitions have only since they move. Left out: none. */
+  readonly addingCount?: AddingCount;
   /** Who keeps the partitions up to date that other brokers lead. */
   readonly fetchers: ReplicaFetchers;
 };
@@ -73,6 +76,7 @@ export class Replicas implements ReplicasPort {
   readonly #logs: MovableLogs;
   readonly #moves: AlterLogDirs;
   readonly #nodeId: number;
+  readonly #addingCount: AddingCount;
   readonly #adoptOrphans: (image: MetadataImage) => void;
   readonly #waitingRoom: WaitingRoom;
   readonly #hosting: Hosting;
@@ -110,6 +114,7 @@ export class Replicas implements ReplicasPort {
       effects: [],
     };
     this.#nodeId = options.nodeId;
+    this.#addingCount = options.addingCount ?? (() => 0);
     this.#logs = options.logs;
     const { teller = NOBODY_TO_TELL, settings = () => UNLIMITED } = options.moves ?? {};
     const onOpened = ({ topic, partition }: At): void => teller.settled(topic, partition);
@@ -129,9 +134,9 @@ export class Replicas implements ReplicasPort {
       metrics.sample('odradek_waiting', { kind }, () => room.countOf(kind));
     }
     for (const health of ['underReplicated', 'underMinIsr', 'atMinIsr'] as const) {
-      metrics.sample('odradek_led_partitions', { state: labels[health] }, () => healthOf(this.#leaders())[health]);
+      metrics.sample('odradek_led_partitions', { state: labels[health] }, () => this.#health()[health]);
     }
-    metrics.sample('odradek_replica_lag_records', {}, () => healthOf(this.#leaders()).lagRecords);
+    metrics.sample('odradek_replica_lag_records', {}, () => this.#health().lagRecords);
     metrics.sample('odradek_isr_changes_due', {}, () => this.#isrChanges.dueCount);
     this.#lagCheck.start(() => this.#leaders());
   }
@@ -288,6 +293,10 @@ export class Replicas implements ReplicasPort {
     this.#lagCheck.close();
     this.#isrChanges.close();
     this.#waitingRoom.close();
+  }
+
+  #health(): ReplicationHealth {
+    return healthOf(this.#leaders(), this.#addingCount);
   }
 
   *#leaders(): Generator<Led> {

@@ -84,6 +84,8 @@ export class Rig {
       brokerEpoch: () => options.brokerEpoch ?? this.image.cluster.broker(options.nodeId ?? NODE)?.epoch ?? -1,
       isr: options.isr ?? noController,
       fetchers: options.fetchers ?? noReplicaFetchers,
+      addingCount: (topicId, partition) =>
+        this.image.topics.byId(topicId)?.partitions[partition]?.addingReplicas.length ?? 0,
       ...(options.moves === undefined ? {} : { moves: options.moves }),
     });
   }
@@ -151,7 +153,12 @@ export class Rig {
 
   partitionChange(
     name: string,
-    change: { readonly leader?: number; readonly isr?: readonly number[]; readonly replicas?: readonly number[] },
+    change: {
+      readonly leader?: number;
+      readonly isr?: readonly number[];
+      readonly replicas?: readonly number[];
+      readonly adding?: readonly number[];
+    },
   ): MetadataRecord {
     const { replicas = null } = change;
     return record('PartitionChangeRecord', {
@@ -161,7 +168,7 @@ export class Rig {
       leader: change.leader ?? NO_LEADER_CHANGE,
       replicas,
       removingReplicas: null,
-      addingReplicas: null,
+      addingReplicas: change.adding ?? null,
       leaderRecoveryState: NO_RECOVERY_CHANGE,
       directories: replicas?.map(() => DIRECTORY_UNASSIGNED) ?? null,
       eligibleLeaderReplicas: null,

@@ -16,7 +16,7 @@ export const replicationMetrics = {
   odradek_led_partitions: metric({
     kind: 'gauge',
     labels: ['state'],
-    help: 'Partitions led here that are under-replicated, under-min-isr (acks=all is refused, nothing becomes committed), at-min-isr (one more failure and they are).',
+    help: 'Partitions led here that are under-replicated (replicas that are being added do not count), under-min-isr (acks=all is refused, nothing becomes committed), at-min-isr (one more failure and they are).',
     kafka: [
       'kafka.server:type=ReplicaManager,name=UnderReplicatedPartitions',
       'kafka.server:type=ReplicaManager,name=UnderMinIsrPartitionCount',
