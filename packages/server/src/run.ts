@@ -2,7 +2,7 @@
 import { flushCompileCache } from 'node:module';
 import { hostname } from 'node:os';
 import { AssertionError, config as configuration, limits, MetricsRegistry, named, StorageFault } from '@odradek/base';
-import type { Environment, Clock, Files, Logger, NodeConfig } from '@odradek/base';
+import type { Clock, Environment, Files, KafkaLevel, Logger, NodeConfig } from '@odradek/base';
 import { createLogger } from '@odradek/base/logger';
 import { systemPorts, watchEventLoop } from '@odradek/base/system';
 import packageJson from '../package.json' with { type: 'json' };
@@ -23,6 +23,8 @@ export type Told =
       readonly environment: Environment;
       readonly saidBy?: ReadonlyMap<string, string>;
       readonly file?: { readonly path: string; readonly text: string } | undefined;
+      /** By name, those that have a level of their own from the start. */
+      readonly logLevels?: ReadonlyMap<string, KafkaLevel>;
       /** Lines for the log. */
       readonly notes: readonly string[];
     }
@@ -80,6 +82,7 @@ async function start(given: StartArguments, source: ConfigSource): Promise<void>
     metrics,
   });
   const die = dieLoudly(log);
+  for (const [name, level] of told.logLevels ?? []) log.levels.set(name, level);
   for (const note of told.notes) log.info({}, note);
   for (const warning of loaded.warnings) log.warn({}, warning);
   for (const { why, keys } of loaded.withoutEffect)

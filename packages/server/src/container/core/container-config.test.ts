@@ -133,6 +133,16 @@ test("container: levels of log4j are those of the node's log", () => {
   expect(accepted({ KAFKA_LOG4J_ROOT_LOGLEVEL: 'LOUD' }).notes.join('\n')).toContain('LOUD is no level');
 });
 
+test('container: loggers by the names of Kafka have their levels from the start, others are told of', () => {
+  const text = 'kafka.request.logger=DEBUG, state.change.logger=INFO,org.apache.kafka.raft=warn';
+  const { logLevels, notes } = accepted({ KAFKA_LOG4J_LOGGERS: text });
+  expect([...logLevels]).toEqual([
+    ['kafka.request.logger', 'DEBUG'],
+    ['org.apache.kafka.raft', 'WARN'],
+  ]);
+  expect(notes.join('\n')).toContain('state.change.logger=INFO ignored');
+});
+
 test('container: the data lie in the volume that is mounted, and two of them must be told apart', () => {
   expect(loaded({}, { mounts: ['/', '/tmp/kraft-combined-logs'] }).logDirs).toEqual(['/tmp/kraft-combined-logs']);
   expect(loaded({}, { mounts: ['/bitnami/kafka'] }).logDirs).toEqual(['/bitnami/kafka/data']);

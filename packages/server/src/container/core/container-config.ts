@@ -3,12 +3,13 @@
  * as one environment that the loader of the configuration reads, or why it cannot be meant. Decides only: its shell reads the files.
  */
 import { config } from '@odradek/base';
-import type { Environment } from '@odradek/base';
+import type { Environment, KafkaLevel } from '@odradek/base';
 import { clusterId } from './cluster-id.ts';
 import { dataDirectory } from './directories.ts';
 import { chooseFile } from './mounted-file.ts';
 import { byDefault, IMAGE } from './gathered.ts';
 import type { Gathered, ContainerSurroundings } from './gathered.ts';
+import { readLoggers } from './log-levels.ts';
 import { readSecrets } from './secrets.ts';
 import { settle } from './settle.ts';
 import { aliases, bitnamiPropertyOf, clusterIdNames, leftovers, logLevels, refused, variableOf } from './variables.ts';
@@ -22,6 +23,7 @@ export type ContainerConfig =
       /** Who said it, by variable of `environment`, where that is not the variable itself. */
       readonly saidBy: ReadonlyMap<string, string>;
       readonly file: { readonly path: string; readonly text: string } | undefined;
+      readonly logLevels: ReadonlyMap<string, KafkaLevel>;
       /** Lines for the log. */
       readonly notes: readonly string[];
     }
@@ -50,7 +52,8 @@ export function containerConfig(given: Environment, around: ContainerSurrounding
     if (variable !== from) saidBy.set(variable, from === IMAGE ? from : `environment ${from}`);
   }
   if (id !== undefined) result['CLUSTER_ID'] = id;
-  return { ok: true, environment: result, saidBy, file: chosen.file, notes };
+  const logLevels = readLoggers(environment['KAFKA_LOG4J_LOGGERS'] ?? '', notes);
+  return { ok: true, environment: result, saidBy, file: chosen.file, logLevels, notes };
 }
 
 function readVariables(environment: Environment, origins: ReadonlyMap<string, string>, gathered: Gathered): void {

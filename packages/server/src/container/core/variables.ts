@@ -46,8 +46,8 @@ export const leftovers: readonly Leftover[] = [
     why: 'there is no JMX here: metrics are at /metrics of the HTTP port (odradek.http.port)',
   },
   {
-    names: /^KAFKA_(LOG4J_OPTS|LOG4J_LOGGERS|TOOLS_LOG4J_LOGLEVEL)$/,
-    why: 'there is no log4j here: KAFKA_LOG4J_ROOT_LOGLEVEL sets the level of all, BROKER_LOGGER configs that of one while it runs',
+    names: /^KAFKA_(LOG4J_OPTS|TOOLS_LOG4J_LOGLEVEL)$/,
+    why: 'there is no log4j here: KAFKA_LOG4J_ROOT_LOGLEVEL sets the level of all loggers, KAFKA_LOG4J_LOGGERS that of one',
   },
   {
     names: /^(KAFKA_)?(CONFLUENT_|REST_|SCHEMA_REGISTRY_|METRIC_REPORTERS$)/,
@@ -63,7 +63,7 @@ export const leftovers: readonly Leftover[] = [
     why: 'it is a setting of clients',
   },
   { names: /^KAFKA_SKIP_KRAFT_STORAGE_INIT$/, why: 'an empty directory is formatted at the start, another never' },
-  { names: /^KAFKA_ENABLE_KRAFT$/, why: undefined },
+  { names: /^KAFKA_(ENABLE_KRAFT|LOG4J_LOGGERS)$/, why: undefined },
   {
     names: /^KAFKA_CREATE_TOPICS$/,
     why: 'topics are not created at the start: use kafka-topics --create --if-not-exists, or auto.create.topics.enable',
