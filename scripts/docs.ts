@@ -8,6 +8,7 @@ import { config, kafkaOnly, metricCatalogue, panelGroups } from '@odradek/base';
 import { advertisedApis, advertisedControllerApis } from '@odradek/broker';
 import { apis, errors } from '@odradek/protocol';
 import { treeOf } from '../packages/cli/src/commands/tree.ts';
+import { checks } from '../packages/cli/src/core/doctor/report.ts';
 import { manualPage } from '../packages/cli/src/core/manual/markdown.ts';
 import { wholeProgram } from '../packages/cli/src/program.ts';
 import { dashboardDocument } from './grafana.ts';
@@ -24,6 +25,7 @@ export function documents(): Document[] {
     { path: 'docs/ERRORS.md', text: errorsDocument() },
     { path: 'docs/METRICS.md', text: metricsDocument() },
     { path: 'docs/cli.md', text: commandsDocument() },
+    { path: 'docs/DOCTOR.md', text: doctorDocument() },
     { path: 'deploy/compose/grafana/odradek.json', text: dashboardDocument() },
   ];
 }
@@ -206,6 +208,15 @@ function commandsDocument(): string {
     "the names of Kafka's own tools where Kafka has the command. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 cannot connect, " +
     '4 timed out, 130 interrupted. `odradek completion` completes all of it in bash, zsh and fish.';
   return page('The command line', about, [manualPage(commands)]);
+}
+
+function doctorDocument(): string {
+  const about =
+    'What `odradek doctor` looks for. An error is something that does not work or will not survive the next fault; a warning may hurt; a note ' +
+    'is worth knowing. Each finding names the values that it saw and says what to do; `--json` has `kind`, `severity`, `area`, `what`, `todo` ' +
+    'and, where more is concerned than the sentence names, all of it as `of`. What could not be looked at stands in `untold`.';
+  const rows = checks.map(({ kind, severity, area, about: meaning }) => [area, `\`${kind}\``, severity, meaning]);
+  return page('What the doctor finds', about, [table(['area', 'kind', 'severity', 'meaning'], rows)]);
 }
 
 function main(): void {

@@ -178,18 +178,22 @@ const area = 'addresses';
 export const addressChecks: readonly Check[] = [
   {
     kind: 'bootstrap-name-unknown',
+    about: 'A name of the bootstrap list has no address on this machine.',
     area,
     severity: 'error',
     find: unknownNames(false, 'check the spelling, /etc/hosts and the DNS of this machine'),
   },
   {
     kind: 'bootstrap-unreached',
+    about: 'Nobody takes a connection at any address of a bootstrap name.',
     area,
     severity: 'error',
     find: unreached(false),
   },
   {
     kind: 'advertised-name-unknown',
+    about:
+      'A broker advertises a name that has no address on this machine: clients here are sent to it after their first answer.',
     area,
     severity: 'error',
     find: unknownNames(
@@ -200,13 +204,22 @@ export const addressChecks: readonly Check[] = [
   },
   {
     kind: 'advertised-unreached',
+    about: 'Nobody takes a connection where a broker says that it is.',
     area,
     severity: 'error',
     find: unreached(true),
   },
-  { kind: 'one-address-of-several', area, severity: 'warning', find: oneFamily },
+  {
+    kind: 'one-address-of-several',
+    about:
+      'A name has several addresses, as ::1 and 127.0.0.1 for localhost, and the broker answers at some of them only.',
+    area,
+    severity: 'warning',
+    find: oneFamily,
+  },
   {
     kind: 'tls-there',
+    about: 'The listener speaks TLS.',
     area,
     severity: 'error',
     find: wrong('tls', () => ({
@@ -216,6 +229,7 @@ export const addressChecks: readonly Check[] = [
   },
   {
     kind: 'http-there',
+    about: 'The port is that of an HTTP server.',
     area,
     severity: 'error',
     find: wrong('http', () => ({
@@ -225,6 +239,7 @@ export const addressChecks: readonly Check[] = [
   },
   {
     kind: 'sasl-there',
+    about: 'The listener answers only to clients that authenticate; its mechanisms are named.',
     area,
     severity: 'error',
     find: wrong('sasl', ({ mechanisms }) => ({
@@ -234,6 +249,7 @@ export const addressChecks: readonly Check[] = [
   },
   {
     kind: 'controller-there',
+    about: "The listener is a controller's.",
     area,
     severity: 'error',
     find: wrong('controller', () => ({
@@ -243,6 +259,7 @@ export const addressChecks: readonly Check[] = [
   },
   {
     kind: 'silence-there',
+    about: 'The connection is taken, and no question is answered.',
     area,
     severity: 'error',
     find: wrong('silent', () => ({
@@ -252,6 +269,7 @@ export const addressChecks: readonly Check[] = [
   },
   {
     kind: 'stranger-there',
+    about: 'The answer is none of Kafka; its first bytes are shown.',
     area,
     severity: 'error',
     find: wrong('foreign', ({ firstBytes }) => ({
@@ -259,12 +277,61 @@ export const addressChecks: readonly Check[] = [
       todo: 'take the port of a listener; something else listens there',
     })),
   },
-  { kind: 'bootstrap-other-cluster', area, severity: 'error', find: otherCluster(false) },
-  { kind: 'advertised-other-cluster', area, severity: 'error', find: otherCluster(true) },
-  { kind: 'advertised-other-broker', area, severity: 'error', find: otherBroker },
-  { kind: 'advertised-shared', area, severity: 'error', find: shared },
-  { kind: 'advertised-loopback', area, severity: 'error', find: loopback },
-  { kind: 'advertised-wildcard', area, severity: 'error', find: wildcard },
-  { kind: 'advertised-doubted', area, severity: 'warning', find: doubted },
-  { kind: 'broker-fenced', area, severity: 'error', find: fenced },
+  {
+    kind: 'bootstrap-other-cluster',
+    about: 'Bootstrap addresses lead to different clusters.',
+    area,
+    severity: 'error',
+    find: otherCluster(false),
+  },
+  {
+    kind: 'advertised-other-cluster',
+    about: 'Where a broker is advertised a broker of another cluster answers.',
+    area,
+    severity: 'error',
+    find: otherCluster(true),
+  },
+  {
+    kind: 'advertised-other-broker',
+    about: 'Where a broker is advertised another broker of the cluster answers.',
+    area,
+    severity: 'error',
+    find: otherBroker,
+  },
+  {
+    kind: 'advertised-shared',
+    about: 'Two brokers are advertised at one address.',
+    area,
+    severity: 'error',
+    find: shared,
+  },
+  {
+    kind: 'advertised-loopback',
+    about:
+      'A broker that was reached from elsewhere is advertised as localhost: each client looks for it on its own machine.',
+    area,
+    severity: 'error',
+    find: loopback,
+  },
+  {
+    kind: 'advertised-wildcard',
+    about: 'A broker is advertised as 0.0.0.0 or ::.',
+    area,
+    severity: 'error',
+    find: wildcard,
+  },
+  {
+    kind: 'advertised-doubted',
+    about: 'A broker itself finds something wrong with an address that it advertises (Odradek only).',
+    area,
+    severity: 'warning',
+    find: doubted,
+  },
+  {
+    kind: 'broker-fenced',
+    about: 'A broker is registered and serves nobody: it does not run, or the controller does not hear of it.',
+    area,
+    severity: 'error',
+    find: fenced,
+  },
 ];

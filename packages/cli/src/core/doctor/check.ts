@@ -14,12 +14,14 @@ export type Seen = { readonly what: string; readonly todo: string; readonly of?:
 
 export type Check = {
   readonly kind: string;
+  /** What is wrong, of whichever cluster it is. */
+  readonly about: string;
   readonly area: Area;
   readonly severity: Severity;
   readonly find: (facts: Facts) => readonly Seen[];
 };
 
-export type Finding = Seen & Omit<Check, 'find'>;
+export type Finding = Seen & Omit<Check, 'find' | 'about'>;
 
 const NAMED_MAX = 5;
 

@@ -350,6 +350,10 @@ describe('checks', () => {
     for (const { todo } of found) expect(todo.length).toBeGreaterThan(20);
   });
 
+  test('each row says what it is about, whichever cluster it is of', () => {
+    for (const { about } of checks) expect(about).toMatch(/^.{20,}\.$/);
+  });
+
   test('what is wrong in one way is not told in two', () => {
     expect(kindsOf({ ...sound, ...one({ leader: undefined, isr: [3] }) })).toEqual(['partition-without-leader']);
     expect(kindsOf({ ...sound, ...one({ isr: [1] }) })).toEqual(['partition-under-min-isr']);

@@ -73,8 +73,32 @@ function fromTheFuture({ topics, nowMs }: Facts): Seen[] {
 const area = 'clocks';
 
 export const clockChecks: readonly Check[] = [
-  { kind: 'clocks-far-apart', area, severity: 'error', find: apart(FAR_MS, Number.POSITIVE_INFINITY) },
-  { kind: 'clocks-apart', area, severity: 'warning', find: apart(APART_MS, FAR_MS) },
-  { kind: 'clock-other-than-here', area, severity: 'warning', find: here },
-  { kind: 'records-from-the-future', area, severity: 'warning', find: fromTheFuture },
+  {
+    kind: 'clocks-far-apart',
+    about: 'Clocks of nodes differ by a minute or more.',
+    area,
+    severity: 'error',
+    find: apart(FAR_MS, Number.POSITIVE_INFINITY),
+  },
+  {
+    kind: 'clocks-apart',
+    about: 'Clocks of nodes differ by a second or more.',
+    area,
+    severity: 'warning',
+    find: apart(APART_MS, FAR_MS),
+  },
+  {
+    kind: 'clock-other-than-here',
+    about: "A node's clock differs from this machine's by a second or more.",
+    area,
+    severity: 'warning',
+    find: here,
+  },
+  {
+    kind: 'records-from-the-future',
+    about: 'Records are dated more than a minute later than now.',
+    area,
+    severity: 'warning',
+    find: fromTheFuture,
+  },
 ];

@@ -201,6 +201,7 @@ const area = 'configs';
 export const configChecks: readonly Check[] = [
   {
     kind: 'min-isr-beyond-copies',
+    about: 'min.insync.replicas is above the number of replicas.',
     area,
     severity: 'warning',
     find: minIsr(
@@ -215,6 +216,7 @@ export const configChecks: readonly Check[] = [
   },
   {
     kind: 'min-isr-all-copies',
+    about: 'min.insync.replicas is the number of replicas: no broker may be restarted without stopping writes.',
     area,
     severity: 'warning',
     find: minIsr(
@@ -227,6 +229,7 @@ export const configChecks: readonly Check[] = [
   },
   {
     kind: 'min-isr-of-one',
+    about: 'min.insync.replicas is 1 with three replicas or more.',
     area,
     severity: 'note',
     find: minIsr(
@@ -239,6 +242,8 @@ export const configChecks: readonly Check[] = [
   },
   {
     kind: 'offsets-copies-beyond-brokers',
+    about:
+      'The topic of offsets is not there, and cannot be made with as many replicas as its key wants (Kafka; Odradek makes it with fewer).',
     area,
     severity: 'error',
     find: copiesBeyondBrokers(
@@ -249,6 +254,7 @@ export const configChecks: readonly Check[] = [
   },
   {
     kind: 'internal-copies-beyond-brokers',
+    about: 'The same of the topics of transactions and of share groups.',
     area,
     severity: 'warning',
     find: copiesBeyondBrokers(
@@ -259,6 +265,7 @@ export const configChecks: readonly Check[] = [
   },
   {
     kind: 'default-copies-beyond-brokers',
+    about: 'default.replication.factor is above the number of brokers.',
     area,
     severity: 'error',
     find: copiesBeyondBrokers(
@@ -267,9 +274,16 @@ export const configChecks: readonly Check[] = [
       'start more brokers or lower it: topics that are created without a replication factor are refused',
     ),
   },
-  { kind: 'config-differs', area, severity: 'warning', find: differing },
+  {
+    kind: 'config-differs',
+    about: 'A key that all brokers should have alike has several values.',
+    area,
+    severity: 'warning',
+    find: differing,
+  },
   {
     kind: 'request-below-message',
+    about: 'socket.request.max.bytes is below message.max.bytes.',
     area,
     severity: 'error',
     find: below(
@@ -278,9 +292,16 @@ export const configChecks: readonly Check[] = [
       'raise socket.request.max.bytes: a record of the size that is allowed closes the connection',
     ),
   },
-  { kind: 'topic-message-beyond-request', area, severity: 'error', find: messageBeyondRequest },
+  {
+    kind: 'topic-message-beyond-request',
+    about: "A topic's max.message.bytes is above socket.request.max.bytes.",
+    area,
+    severity: 'error',
+    find: messageBeyondRequest,
+  },
   {
     kind: 'replica-fetch-below-message',
+    about: 'replica.fetch.max.bytes is below message.max.bytes.',
     area,
     severity: 'note',
     find: below(
@@ -289,8 +310,32 @@ export const configChecks: readonly Check[] = [
       'raise replica.fetch.max.bytes to message.max.bytes: followers get such batches one at a time (and before Kafka 0.10.1 never)',
     ),
   },
-  { kind: 'unclean-election-allowed', area, severity: 'warning', find: unclean },
-  { kind: 'segment-beyond-retention', area, severity: 'note', find: segmentBeyondRetention },
-  { kind: 'offsets-kept-shorter-than-records', area, severity: 'note', find: offsetsBeforeRecords },
-  { kind: 'heartbeat-beyond-session', area, severity: 'warning', find: heartbeats },
+  {
+    kind: 'unclean-election-allowed',
+    about: 'unclean.leader.election.enable is true.',
+    area,
+    severity: 'warning',
+    find: unclean,
+  },
+  {
+    kind: 'segment-beyond-retention',
+    about: 'segment.bytes is above retention.bytes.',
+    area,
+    severity: 'note',
+    find: segmentBeyondRetention,
+  },
+  {
+    kind: 'offsets-kept-shorter-than-records',
+    about: 'Records are kept longer than the offsets of groups without members.',
+    area,
+    severity: 'note',
+    find: offsetsBeforeRecords,
+  },
+  {
+    kind: 'heartbeat-beyond-session',
+    about: 'broker.session.timeout.ms leaves no room for a second heartbeat.',
+    area,
+    severity: 'warning',
+    find: heartbeats,
+  },
 ];

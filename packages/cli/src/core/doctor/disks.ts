@@ -90,6 +90,7 @@ const ROOM =
 export const diskChecks: readonly Check[] = [
   {
     kind: 'log-dir-offline',
+    about: 'A log directory has failed.',
     area,
     severity: 'error',
     find: (facts) =>
@@ -102,14 +103,28 @@ export const diskChecks: readonly Check[] = [
   },
   {
     kind: 'disk-full',
+    about: 'Less than 5 % of a disk are free.',
     area,
     severity: 'error',
     find: tight(0, FULL_PART, `make room now, before writes stop: ${ROOM}`),
   },
-  { kind: 'disk-low', area, severity: 'warning', find: tight(FULL_PART, LOW_PART, `make room in time: ${ROOM}`) },
-  { kind: 'retention-beyond-disk', area, severity: 'warning', find: retentionBeyondDisk },
+  {
+    kind: 'disk-low',
+    about: 'Less than 15 % of a disk are free.',
+    area,
+    severity: 'warning',
+    find: tight(FULL_PART, LOW_PART, `make room in time: ${ROOM}`),
+  },
+  {
+    kind: 'retention-beyond-disk',
+    about: 'What retention.bytes lets topics keep on a broker is more than its disks have.',
+    area,
+    severity: 'warning',
+    find: retentionBeyondDisk,
+  },
   {
     kind: 'log-dir-cordoned',
+    about: 'A log directory takes no new replicas.',
     area,
     severity: 'note',
     find: (facts) =>
@@ -120,5 +135,11 @@ export const diskChecks: readonly Check[] = [
           todo: 'take it out of cordoned.log.dirs when it may be used again',
         })),
   },
-  { kind: 'replica-moving', area, severity: 'note', find: future },
+  {
+    kind: 'replica-moving',
+    about: 'Replicas are being moved between directories of a broker.',
+    area,
+    severity: 'note',
+    find: future,
+  },
 ];

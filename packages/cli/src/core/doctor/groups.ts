@@ -61,6 +61,7 @@ const area = 'groups';
 export const groupChecks: readonly Check[] = [
   {
     kind: 'group-lost-records',
+    about: 'What a group has not read was deleted by retention.',
     area,
     severity: 'error',
     find: over(
@@ -76,6 +77,7 @@ export const groupChecks: readonly Check[] = [
   },
   {
     kind: 'group-beyond-log',
+    about: 'Committed offsets are beyond the end of the log.',
     area,
     severity: 'error',
     find: over(
@@ -90,6 +92,7 @@ export const groupChecks: readonly Check[] = [
   },
   {
     kind: 'group-unread',
+    about: 'A group without members is behind.',
     area,
     severity: 'warning',
     find: over(
@@ -102,6 +105,8 @@ export const groupChecks: readonly Check[] = [
   },
   {
     kind: 'group-stalled',
+    about:
+      'A group with members is behind and commits nothing: for 5 minutes (Odradek), or between two looks (--observe) while records came.',
     area,
     severity: 'warning',
     find: over(
@@ -116,6 +121,7 @@ export const groupChecks: readonly Check[] = [
   },
   {
     kind: 'group-partition-unowned',
+    about: 'A partition that is behind is read by none of the members (Odradek only).',
     area,
     severity: 'warning',
     find: over(
@@ -128,6 +134,7 @@ export const groupChecks: readonly Check[] = [
   },
   {
     kind: 'group-rebalancing',
+    about: 'A group is being rebalanced.',
     area,
     severity: 'note',
     find: ({ groups }) =>

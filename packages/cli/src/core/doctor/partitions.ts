@@ -115,6 +115,7 @@ const area = 'partitions';
 export const partitionChecks: readonly Check[] = [
   {
     kind: 'partition-without-leader',
+    about: 'Partitions can be neither written nor read.',
     area,
     severity: 'error',
     find: over(leaderless, (count, named) => ({
@@ -126,6 +127,7 @@ export const partitionChecks: readonly Check[] = [
   },
   {
     kind: 'partition-under-min-isr',
+    about: 'Writes with acks=all are refused.',
     area,
     severity: 'error',
     find: over(underMinIsr, (count, named) => ({
@@ -135,6 +137,7 @@ export const partitionChecks: readonly Check[] = [
   },
   {
     kind: 'partition-under-replicated',
+    about: 'Replicas are missing in the ISR.',
     area,
     severity: 'warning',
     find: over(underReplicated, (count, named) => ({
@@ -142,9 +145,16 @@ export const partitionChecks: readonly Check[] = [
       todo: 'look at the brokers that are missing in the ISR: away, or slower than what is written (odradek topics describe --under-replicated-partitions)',
     })),
   },
-  { kind: 'replica-on-unknown-broker', area, severity: 'error', find: missingBrokers },
+  {
+    kind: 'replica-on-unknown-broker',
+    about: 'Replicas are assigned to a broker that is in no list.',
+    area,
+    severity: 'error',
+    find: missingBrokers,
+  },
   {
     kind: 'replica-offline',
+    about: 'A broker runs and cannot open a replica.',
     area,
     severity: 'error',
     find: over(offlineReplica, (count, named) => ({
@@ -154,6 +164,7 @@ export const partitionChecks: readonly Check[] = [
   },
   {
     kind: 'leader-not-preferred',
+    about: 'Another than the first replica leads, which is up and in sync.',
     area,
     severity: 'note',
     find: over(
@@ -166,6 +177,7 @@ export const partitionChecks: readonly Check[] = [
   },
   {
     kind: 'topic-single-copy',
+    about: 'Partitions with one replica, in a cluster of three brokers or more.',
     area,
     severity: 'note',
     find: singleCopies(false, (named) => ({
@@ -175,6 +187,7 @@ export const partitionChecks: readonly Check[] = [
   },
   {
     kind: 'internal-topic-single-copy',
+    about: "The same of Kafka's own topics.",
     area,
     severity: 'warning',
     find: singleCopies(true, (named) => ({

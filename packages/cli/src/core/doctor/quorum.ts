@@ -108,12 +108,60 @@ function outOfTouch({ brokers }: Facts): Seen[] {
 const area = 'quorum';
 
 export const quorumChecks: readonly Check[] = [
-  { kind: 'quorum-without-leader', area, severity: 'error', find: leaderless },
-  { kind: 'controller-silent', area, severity: 'error', find: ofQuorum(silent) },
-  { kind: 'broker-out-of-touch', area, severity: 'error', find: outOfTouch },
-  { kind: 'quorum-at-risk', area, severity: 'error', find: ofQuorum(atRisk) },
-  { kind: 'controller-behind', area, severity: 'warning', find: behind(true) },
-  { kind: 'broker-metadata-behind', area, severity: 'warning', find: behind(false) },
-  { kind: 'quorum-even', area, severity: 'warning', find: ofQuorum(even) },
-  { kind: 'quorum-of-one', area, severity: 'warning', find: ofQuorum(single) },
+  {
+    kind: 'quorum-without-leader',
+    about: 'No controller leads: nothing about the cluster can change.',
+    area,
+    severity: 'error',
+    find: leaderless,
+  },
+  {
+    kind: 'controller-silent',
+    about: 'A voter has asked the leader for nothing for more than 5 s.',
+    area,
+    severity: 'error',
+    find: ofQuorum(silent),
+  },
+  {
+    kind: 'broker-out-of-touch',
+    about: 'A broker has had no answer of an active controller for more than 10 s (Odradek only).',
+    area,
+    severity: 'error',
+    find: outOfTouch,
+  },
+  {
+    kind: 'quorum-at-risk',
+    about: 'Voters are missing, and no more may.',
+    area,
+    severity: 'error',
+    find: ofQuorum(atRisk),
+  },
+  {
+    kind: 'controller-behind',
+    about: 'A voter asks and does not keep up: it has not had everything for more than 10 s.',
+    area,
+    severity: 'warning',
+    find: behind(true),
+  },
+  {
+    kind: 'broker-metadata-behind',
+    about: 'The same of a broker: what it tells of the cluster is old.',
+    area,
+    severity: 'warning',
+    find: behind(false),
+  },
+  {
+    kind: 'quorum-even',
+    about: 'An even number of voters bears no more losses than one less.',
+    area,
+    severity: 'warning',
+    find: ofQuorum(even),
+  },
+  {
+    kind: 'quorum-of-one',
+    about: 'One voter for three brokers or more.',
+    area,
+    severity: 'warning',
+    find: ofQuorum(single),
+  },
 ];

@@ -40,7 +40,7 @@ const order: Readonly<Record<Severity, number>> = { error: 0, warning: 1, note: 
 
 export function examine(facts: Facts): Report {
   const findings = checks
-    .flatMap(({ find, ...check }) => find(facts).map((seen): Finding => ({ ...check, ...seen })))
+    .flatMap(({ find, about: _about, ...check }) => find(facts).map((seen): Finding => ({ ...check, ...seen })))
     .toSorted((left, right) => order[left.severity] - order[right.severity]);
   const count = (severity: Severity): number => findings.filter((each) => each.severity === severity).length;
   const counts = { error: count('error'), warning: count('warning'), note: count('note') };

@@ -80,8 +80,32 @@ function mayBeRaised(facts: Facts): Seen[] {
 const area = 'versions';
 
 export const versionChecks: readonly Check[] = [
-  { kind: 'versions-differ', area, severity: 'warning', find: software },
-  { kind: 'feature-levels-differ', area, severity: 'warning', find: levelsDiffer },
-  { kind: 'feature-beyond-broker', area, severity: 'error', find: beyondBroker },
-  { kind: 'feature-may-be-raised', area, severity: 'note', find: mayBeRaised },
+  {
+    kind: 'versions-differ',
+    about: 'Brokers do not speak the same APIs in the same versions.',
+    area,
+    severity: 'warning',
+    find: software,
+  },
+  {
+    kind: 'feature-levels-differ',
+    about: 'Brokers say different levels of a feature.',
+    area,
+    severity: 'warning',
+    find: levelsDiffer,
+  },
+  {
+    kind: 'feature-beyond-broker',
+    about: 'A feature is at a level that a broker does not know.',
+    area,
+    severity: 'error',
+    find: beyondBroker,
+  },
+  {
+    kind: 'feature-may-be-raised',
+    about: 'Every broker knows a higher metadata.version than the cluster is at.',
+    area,
+    severity: 'note',
+    find: mayBeRaised,
+  },
 ];
