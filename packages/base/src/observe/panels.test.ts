@@ -32,14 +32,14 @@ test('panels: metrics that share a panel have one unit', () => {
 test('panels: counters are rates, gauges are told by node unless nodes are folded, histograms are quantiles', () => {
   expect(find('odradek_requests_total')[0]).toEqual({
     metric: 'odradek_requests_total',
-    expr: 'sum by (api) (rate(odradek_requests_total{job="odradek"}[1m]))',
+    expr: 'sum by (api) (rate(odradek_requests_total{job="odradek"}[1m])) or on() vector(0)',
     legend: '{{api}}',
   });
   expect(find('odradek_partitions')[0]?.expr).toBe('sum by (instance, state) (odradek_partitions{job="odradek"})');
   expect(find('odradek_controller_active')[0]?.expr).toBe('sum(odradek_controller_active{job="odradek"})');
-  expect(find('odradek_request_seconds').map(({ expr }) => expr)).toEqual([
-    'histogram_quantile(0.5, sum by (le, api) (rate(odradek_request_seconds_bucket{job="odradek"}[1m])))',
-    'histogram_quantile(0.99, sum by (le, api) (rate(odradek_request_seconds_bucket{job="odradek"}[1m])))',
+  expect(find('odradek_raft_commit_seconds').map(({ expr }) => expr)).toEqual([
+    'histogram_quantile(0.5, sum by (le) (rate(odradek_raft_commit_seconds_bucket{job="odradek"}[1m])))',
+    'histogram_quantile(0.99, sum by (le) (rate(odradek_raft_commit_seconds_bucket{job="odradek"}[1m])))',
   ]);
 });
 

@@ -7,7 +7,7 @@ export const requestMetrics = {
     labels: ['api', 'version'],
     help: 'Requests answered, by Kafka API and its version: old clients show.',
     kafka: ['kafka.network:type=RequestMetrics,name=RequestsPerSec'],
-    panel: { group: 'Requests', title: 'Requests by API', by: ['api'] },
+    panel: { group: 'Requests', title: 'Requests by API', by: ['api'], rare: true },
   }),
   odradek_request_errors_total: metric({
     kind: 'counter',
@@ -22,7 +22,7 @@ export const requestMetrics = {
     buckets: latencySeconds,
     help: 'Time from the last byte of a request in memory to its answer, ready to be sent; long polls count their wait.',
     kafka: ['kafka.network:type=RequestMetrics,name=TotalTimeMs'],
-    panel: { group: 'Requests', title: 'Time of a request by API' },
+    panel: { group: 'Requests', title: 'Time of a request by API', rare: true },
   }),
   odradek_request_phase_seconds: metric({
     kind: 'histogram',
@@ -34,7 +34,7 @@ export const requestMetrics = {
       'kafka.network:type=RequestMetrics,name=LocalTimeMs',
       'kafka.network:type=RequestMetrics,name=RemoteTimeMs',
     ],
-    panel: { group: 'Requests', title: 'Time of a request by phase' },
+    panel: { group: 'Requests', title: 'Time of a request by phase', rare: true },
   }),
   odradek_request_bytes_total: metric({
     kind: 'counter',
