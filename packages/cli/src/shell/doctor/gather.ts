@@ -152,16 +152,26 @@ async function visit(
     ? { host, port, unresolved: undefined, dialled: [] }
     : await meetPlace({ host, port }, { timeoutMs, candidates: [id], known });
   const facts = { id, rack, isFenced, place, ...UNTOLD_SELF };
-  const where = whereMet(id, [place, ...places]);
-  if (where === undefined) {
+  const connection = await reached(whereMet(id, [place, ...places]), timeoutMs);
+  if (connection === undefined) {
     const why = isFenced ? 'it is fenced' : 'it cannot be reached';
     const areas = ['disks', 'configs', 'versions'] as const;
     const untold = areas.map((area) => ({ area, what: `broker ${id}`, why }));
-    return { facts, clock: undefined, untold, connection: undefined };
+    return { facts, clock: undefined, untold, connection };
   }
-  const connection = await AdminConnection.open(where, timeoutMs);
   const { self, clock, untold } = await askBroker(connection, id);
   return { facts: { ...facts, ...self }, clock, untold, connection };
+}
+
+/** Who was just there may have gone. */
+async function reached(where: Address | undefined, timeoutMs: number): Promise<AdminConnection | undefined> {
+  if (where === undefined) return undefined;
+  try {
+    return await AdminConnection.open(where, timeoutMs);
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
 }
 
 function whereMet(id: number, places: readonly Place[]): Address | undefined {
