@@ -88,7 +88,6 @@ async function start(given: StartArguments, source: ConfigSource): Promise<void>
   for (const { why, keys } of loaded.withoutEffect)
     log.info({ keys }, `keys that Kafka knows have no effect here: ${why}`);
   const own = named(log, 'kafka.server.KafkaRaftServer');
-  watchEventLoop({ clock: ports.clock, metrics, log: own, limits: limits.production });
   const stop = stopOnSignals(own);
   const clusterId = given.clusterId ?? loaded.clusterId;
   const starting = startNode({
@@ -105,6 +104,8 @@ async function start(given: StartArguments, source: ConfigSource): Promise<void>
   });
   const early = await Promise.race([starting, passed(PATIENCE_MS)]);
   if (early?.ok === false && !stop.isStopping()) cannotStart(early.why);
+  // What a start does in one go is no delay that anybody waits for.
+  watchEventLoop({ clock: ports.clock, metrics, log: own, limits: limits.production });
   // Who waits for other nodes is asked how it is meanwhile; who does not loads this once it serves.
   const http = openHttp(stop.node(), { config: loaded.config, log, metrics, clock: ports.clock });
   const started = await starting;

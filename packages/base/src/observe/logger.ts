@@ -74,7 +74,8 @@ async function forPeople(options: LoggerOptions): Promise<pino.DestinationStream
     errorLikeObjectKeys: ['error', 'err'],
     timestampKey: 'time',
     translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'pid,hostname',
+    // Names of loggers are for those who change levels, and long; JSON has them.
+    ignore: 'pid,hostname,logger',
     singleLine: true,
     colorize: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
   });

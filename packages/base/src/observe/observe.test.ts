@@ -8,6 +8,7 @@ import type { LoggerOptions } from './logger.ts';
 import { catalogue } from './metrics.ts';
 import type { MetricRow } from './metrics.ts';
 import { exposition } from './prometheus.ts';
+import { named } from './loggers.ts';
 import { MetricsRegistry } from './registry.ts';
 
 test('metrics: asking twice for a name and labels gives one series; other labels give another', () => {
@@ -216,8 +217,11 @@ test('log: the level holds for children that were made before it changed', async
 });
 
 test('log: lines for people say the same without JSON around it', async () => {
-  const [line] = await logged({ format: 'text' }, (log) => log.warn({ port: 9092 }, 'the port is busy'));
+  const [line] = await logged({ format: 'text' }, (log) =>
+    named(log, 'kafka.network.SocketServer').warn({ port: 9092 }, 'the port is busy'),
+  );
   expect(line).toMatch(/WARN.*: the port is busy.*9092/);
+  expect(line).not.toContain('kafka.network');
   expect(line?.startsWith('{')).toBe(false);
 });
 
