@@ -434,6 +434,14 @@ describe('checks', () => {
     expect(kindsOf({ ...sound, ...few, topics: [topic(), offsets] })).toEqual([]);
   });
 
+  test('what brokers have for themselves, or for a move, may differ', () => {
+    const own = (id: number): BrokerFacts =>
+      withConfigs(id, ['log.dirs', `/data-${id}`], ['listener.name.x.ssl.keystore.location', `/keys-${id}`]);
+    const moving = withConfigs(3, ['leader.replication.throttled.rate', '1000']);
+    const still = withConfigs(2, ['leader.replication.throttled.rate', '9000']);
+    expect(kindsOf({ ...sound, brokers: [own(1), still, moving] })).toEqual([]);
+  });
+
   test("Kafka's own defaults are no contradiction", () => {
     expect(kindsOf({ ...sound, ...configured(['replica.fetch.max.bytes', '1048576']) })).toEqual([]);
   });

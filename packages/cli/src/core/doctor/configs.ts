@@ -27,6 +27,10 @@ const ownKeys: ReadonlySet<string> = new Set([
   'port',
   'controller.quorum.voters',
   'controller.quorum.bootstrap.servers',
+  // Of moves that go on: only brokers that take part have them.
+  'leader.replication.throttled.rate',
+  'follower.replication.throttled.rate',
+  'replica.alter.log.dirs.io.max.bytes.per.second',
 ]);
 const ownPrefixes = ['listener.name.', 'odradek.http.', 'odradek.advertised.', 'ssl.keystore.', 'ssl.key.'] as const;
 
