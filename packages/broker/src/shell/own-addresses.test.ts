@@ -64,7 +64,7 @@ test('own addresses: a machine that moves is registered anew, until the cluster 
   await clock.advance(3 * LOOK_MS);
   expect(told).toHaveLength(3);
   expect(lines.map(({ message }) => message)).toEqual([
-    'the addresses of this machine have changed: it is reached at PLAINTEXT://172.18.0.9:9092',
+    'this broker is reached at PLAINTEXT://172.18.0.9:9092 from now on',
   ]);
   expect(own.reach('PLAINTEXT', '172.18.0.10', '172.18.0.9').way.kind).toBe('inside');
   own.close();

@@ -132,7 +132,7 @@ export class OwnAddresses {
     if (!(await standing.moved(endpoints))) return;
     this.#registered = text;
     const told = endpoints.map((each) => `${each.name}://${configuration.formatAddress(each)}`).join(',');
-    this.#options.log.info({ endpoints: told }, `the addresses of this machine have changed: it is reached at ${told}`);
+    this.#options.log.info({ endpoints: told }, `this broker is reached at ${told} from now on`);
   }
 
   #look(): NetworkFacts | undefined {
