@@ -1,11 +1,9 @@
 /** What the commands about the cluster share: where to connect, one connection for a command's life, errors of an answer. */
 import { Command } from 'commander';
-import { parseClientConfig } from '../core/groups/command-config.ts';
 import { parseWhole } from '../core/options.ts';
 import { usageError } from '../core/refusal.ts';
+import { BOOTSTRAP_DEFAULT, bootstrapOf } from '../shell/bootstrap.ts';
 import { ClusterAdmin, type AdminTarget } from '../shell/cluster-admin.ts';
-import { note } from '../shell/terminal.ts';
-import { readTextFile } from '../shell/text-file.ts';
 
 export type ClusterOptions = {
   bootstrapServer?: string;
@@ -15,7 +13,6 @@ export type ClusterOptions = {
   json?: boolean;
 };
 
-const BOOTSTRAP_DEFAULT = 'localhost:9092';
 const TIMEOUT_MS_MAX = 2_147_483_647;
 
 export function clusterSubcommand(name: string, description: string): Command {
@@ -48,17 +45,14 @@ export async function withClusterAdmin<T>(
   }
 }
 
-function targetOf({ bootstrapServer, bootstrapController, commandConfig }: ClusterOptions): AdminTarget {
+function targetOf(options: ClusterOptions): AdminTarget {
+  const { bootstrapServer, bootstrapController } = options;
   if (bootstrapServer !== undefined && bootstrapController !== undefined) {
     throw usageError('--bootstrap-server and --bootstrap-controller exclude each other');
   }
-  const client =
-    commandConfig === undefined
-      ? { bootstrapServer: undefined, unused: [] }
-      : parseClientConfig(commandConfig, readTextFile('--command-config', commandConfig));
-  if (client.unused.length > 0) note(`--command-config: without effect here: ${client.unused.join(', ')}`);
+  const bootstrap = bootstrapOf(options);
   if (bootstrapController !== undefined) return { of: 'controllers', bootstrap: bootstrapController };
-  return { of: 'brokers', bootstrap: bootstrapServer ?? client.bootstrapServer ?? BOOTSTRAP_DEFAULT };
+  return { of: 'brokers', bootstrap };
 }
 
 export { requireDone, toldError } from '../core/answers.ts';

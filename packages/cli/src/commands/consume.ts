@@ -15,9 +15,23 @@ import type { ConsumePlan } from '../shell/consume-plan.ts';
 import { connectionOptions, explain } from '../shell/client.ts';
 import { Output } from '../shell/output.ts';
 import { note } from '../shell/terminal.ts';
+import {
+  applyProperties,
+  refuseClasses,
+  withClientProperties,
+  withIdleFlags,
+  withPropertyFile,
+  type ConsoleOptions,
+} from './console-common.ts';
 
-type Options = {
+type Options = ConsoleOptions & {
   bootstrapServer: string;
+  formatterConfig?: string;
+  formatter?: string;
+  keyDeserializer?: string;
+  valueDeserializer?: string;
+  /** `earliest` or `latest`, of a property. */
+  reset?: string;
   topic: string;
   partition?: string;
   offset?: string;
@@ -35,7 +49,24 @@ type Options = {
   quiet?: boolean;
 };
 
+/** Properties of a consumer that have an effect. */
+const propertyOptions = {
+  'bootstrap.servers': 'bootstrapServer',
+  'group.id': 'group',
+  'isolation.level': 'isolationLevel',
+  'fetch.max.bytes': 'fetchMaxBytes',
+  'auto.offset.reset': 'reset',
+} as const;
+
 export function consumeCommand(): Command {
+  return withIdleFlags(withClientProperties(ownOptions(), 'consumer'), ['--skip-message-on-error'])
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: Options, command: Command) =>
+      consume(normalise(applyProperties(command, options, propertyOptions))),
+    );
+}
+
+function ownOptions(): Command {
   return new Command('consume')
     .description('read records of a topic to standard output')
     .requiredOption('-t, --topic <name>', 'topic to read')
@@ -68,8 +99,10 @@ export function consumeCommand(): Command {
     .option('--fetch-max-bytes <bytes>', 'bytes of one fetch: the bound of memory', '1048576')
     .option('--json', 'same as --output json')
     .option('-q, --quiet', 'no progress')
-    .addHelpText('after', EXAMPLES)
-    .action(async (options: Options) => consume(normalise(options)));
+    .option('--formatter-config <file>', 'properties as --formatter-property takes them, from a file')
+    .addOption(new Option('--formatter <class>', "only Kafka's own").hideHelp())
+    .addOption(new Option('--key-deserializer <class>', 'only those of texts and bytes').hideHelp())
+    .addOption(new Option('--value-deserializer <class>', 'only those of texts and bytes').hideHelp());
 }
 
 const EXAMPLES = `
@@ -81,6 +114,15 @@ Examples:
   $ odradek consume --topic logs --from-beginning --exit-at-end | sha256sum`;
 
 function normalise(options: Options): ConsumePlan {
+  refuseClasses({
+    '--formatter': options.formatter,
+    '--key-deserializer': options.keyDeserializer,
+    '--value-deserializer': options.valueDeserializer,
+  });
+  const { isolationLevel } = options;
+  if (isolationLevel !== 'read_committed' && isolationLevel !== 'read_uncommitted') {
+    throw usageError(`isolation.level: '${isolationLevel}' is neither read_uncommitted nor read_committed`);
+  }
   if (options.offset !== undefined && options.fromBeginning === true) {
     throw usageError('--offset and --from-beginning say the same: give one of them');
   }
@@ -91,12 +133,14 @@ function normalise(options: Options): ConsumePlan {
     bootstrap: options.bootstrapServer,
     topic: options.topic,
     partition: options.partition === undefined ? undefined : parseWhole('--partition', options.partition, 0),
-    start: parseStartOffset(options.offset ?? (options.fromBeginning === true ? 'earliest' : 'latest')),
+    start: parseStartOffset(
+      options.offset ?? (options.fromBeginning === true ? 'earliest' : (options.reset ?? 'latest')),
+    ),
     group: options.group,
     maxMessages: options.maxMessages === undefined ? Infinity : parseWhole('--max-messages', options.maxMessages, 1),
     timeoutMs: options.timeoutMs === undefined ? Infinity : parseWhole('--timeout-ms', options.timeoutMs, 1),
     exitAtEnd: options.exitAtEnd === true,
-    committedOnly: options.isolationLevel === 'read_committed',
+    committedOnly: isolationLevel === 'read_committed',
     format: formatter(options),
     fetchMaxBytes: parseWhole('--fetch-max-bytes', options.fetchMaxBytes, 1, 1024 * 1024 * 1024),
     quiet: options.quiet === true,
@@ -104,14 +148,15 @@ function normalise(options: Options): ConsumePlan {
 }
 
 function formatter(options: Options): RecordFormatter {
+  const property = withPropertyFile('--formatter-config', options.formatterConfig, options.property);
   const named = options.json === true ? 'json' : options.output;
-  const given = [options.formatString, named, options.property.size > 0 ? 'property' : undefined].filter(
+  const given = [options.formatString, named, property.size > 0 ? 'property' : undefined].filter(
     (way) => way !== undefined,
   );
   if (given.length > 1) throw usageError('give one of -f, --output (or --json) and --property: each is a whole format');
   if (options.formatString !== undefined) return tokenFormatter(options.formatString);
   if (named !== undefined) return namedFormatter(named as FormatName);
-  return options.property.size > 0 ? propertyFormatter(options.property) : namedFormatter('raw');
+  return property.size > 0 ? propertyFormatter(property) : namedFormatter('raw');
 }
 
 async function consume(plan: ConsumePlan): Promise<void> {

@@ -7,9 +7,19 @@ import { collectProperty, parseWhole } from '../core/options.ts';
 import { CommandError, exitCode, noPartition, usageError } from '../core/refusal.ts';
 import { connectionOptions, explain } from '../shell/client.ts';
 import { note, printJson, Progress } from '../shell/terminal.ts';
+import {
+  applyProperties,
+  refuseClasses,
+  withClientProperties,
+  withIdleFlags,
+  withPropertyFile,
+  type ConsoleOptions,
+} from './console-common.ts';
 
-type Options = {
+type Options = ConsoleOptions & {
   bootstrapServer: string;
+  readerConfig?: string;
+  lineReader?: string;
   topic: string;
   partition?: string;
   property: Map<string, string>;
@@ -19,7 +29,8 @@ type Options = {
   batchSize: string;
   requestTimeoutMs: string;
   maxMessages?: string;
-  idempotence: boolean;
+  /** A property may say it as a text. */
+  idempotence: boolean | string;
   json?: boolean;
   quiet?: boolean;
 };
@@ -32,7 +43,37 @@ const BATCH_RECORDS_MAX = 2000;
 /** What a record adds to its key and value in a batch, at most, besides headers. */
 const RECORD_OVERHEAD_BYTES = 24;
 
+/** Properties of a producer that have an effect. */
+const propertyOptions = {
+  'bootstrap.servers': 'bootstrapServer',
+  acks: 'acks',
+  'compression.type': 'compressionType',
+  'batch.size': 'batchSize',
+  'request.timeout.ms': 'requestTimeoutMs',
+  'enable.idempotence': 'idempotence',
+} as const;
+
+const idleFlags = [
+  '--sync',
+  '--timeout <ms>',
+  '--message-send-max-retries <n>',
+  '--retry-backoff-ms <ms>',
+  '--max-block-ms <ms>',
+  '--max-memory-bytes <bytes>',
+  '--max-partition-memory-bytes <bytes>',
+  '--metadata-expiry-ms <ms>',
+  '--socket-buffer-size <bytes>',
+];
+
 export function produceCommand(): Command {
+  return withIdleFlags(withClientProperties(ownOptions(), 'producer'), idleFlags)
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: Options, command: Command) =>
+      produce(normalise(applyProperties(command, options, propertyOptions))),
+    );
+}
+
+function ownOptions(): Command {
   return new Command('produce')
     .description('write lines of standard input to a topic')
     .requiredOption('-t, --topic <name>', 'topic to write to')
@@ -60,8 +101,8 @@ export function produceCommand(): Command {
     .option('--no-idempotence', 'allow duplicates when a request is retried')
     .option('--json', 'print a summary as JSON')
     .option('-q, --quiet', 'no summary, no progress')
-    .addHelpText('after', EXAMPLES)
-    .action(async (options: Options) => produce(normalise(options)));
+    .option('--reader-config <file>', 'properties as --reader-property takes them, from a file')
+    .addOption(new Option('--line-reader <class>', "only Kafka's own reader of lines").hideHelp());
 }
 
 const EXAMPLES = `
@@ -87,22 +128,28 @@ type Plan = {
 };
 
 function normalise(options: Options): Plan {
+  refuseClasses({ '--line-reader': options.lineReader });
   const acks = { '0': 0, '1': 1, '-1': -1, all: -1 }[options.acks];
   if (acks === undefined) throw usageError(`--acks: '${options.acks}' is none of 0, 1, all`);
   return {
     bootstrap: options.bootstrapServer,
     topic: options.topic,
     partition: options.partition === undefined ? undefined : parseWhole('--partition', options.partition, 0),
-    parse: lineParser(options.property),
+    parse: lineParser(withPropertyFile('--reader-config', options.readerConfig, options.property)),
     acks,
-    idempotent: options.idempotence && acks === -1,
-    compression: (options.compressionCodec ?? options.compressionType) as CompressionAlgorithmValue,
+    idempotent: String(options.idempotence) === 'true' && acks === -1,
+    compression: codecOf(options.compressionCodec ?? options.compressionType),
     batchBytes: parseWhole('--batch-size', options.batchSize, 1, 100 * 1024 * 1024),
     timeoutMs: parseWhole('--request-timeout-ms', options.requestTimeoutMs, 1),
     maxMessages: options.maxMessages === undefined ? Infinity : parseWhole('--max-messages', options.maxMessages, 1),
     json: options.json === true,
     quiet: options.quiet === true,
   };
+}
+
+function codecOf(name: string): CompressionAlgorithmValue {
+  if (!codecs.includes(name)) throw usageError(`compression.type: '${name}' is none of ${codecs.join(', ')}`);
+  return name as CompressionAlgorithmValue;
 }
 
 async function produce(plan: Plan): Promise<void> {

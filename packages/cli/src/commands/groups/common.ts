@@ -1,14 +1,13 @@
 /** What the group commands share: options, the cluster for a command's life, groups by name or all, tables on the terminal. */
 import { Command } from 'commander';
-import { parseClientConfig } from '../../core/groups/command-config.ts';
 import { renderTable } from '../../core/groups/table.ts';
 import type { Table } from '../../core/groups/views.ts';
 import { collectEach, parseWhole } from '../../core/options.ts';
 import { CommandError, usageError } from '../../core/refusal.ts';
+import { BOOTSTRAP_DEFAULT, bootstrapOf } from '../../shell/bootstrap.ts';
 import { Cluster } from '../../shell/cluster.ts';
 import { listGroups } from '../../shell/group-queries.ts';
-import { readTextFile } from '../../shell/text-file.ts';
-import { note, paint, print } from '../../shell/terminal.ts';
+import { paint, print } from '../../shell/terminal.ts';
 
 export type ClusterOptions = {
   bootstrapServer?: string;
@@ -17,8 +16,6 @@ export type ClusterOptions = {
   json?: boolean;
 };
 export type GroupOptions = ClusterOptions & { group: string[]; allGroups?: boolean };
-
-const BOOTSTRAP_DEFAULT = 'localhost:9092';
 
 export function groupsSubcommand(name: string, description: string): Command {
   return new Command(name)
@@ -53,13 +50,6 @@ export async function withCluster<T>(options: ClusterOptions, work: (cluster: Cl
   } finally {
     cluster.close();
   }
-}
-
-function bootstrapOf({ bootstrapServer, commandConfig }: ClusterOptions): string {
-  if (commandConfig === undefined) return bootstrapServer ?? BOOTSTRAP_DEFAULT;
-  const client = parseClientConfig(commandConfig, readTextFile('--command-config', commandConfig));
-  if (client.unused.length > 0) note(`--command-config: without effect here: ${client.unused.join(', ')}`);
-  return bootstrapServer ?? client.bootstrapServer ?? BOOTSTRAP_DEFAULT;
 }
 
 /** Refuses a line that names no groups, or names some and all. */

@@ -7,6 +7,7 @@ import { collectEach, parseWhole } from '../../core/options.ts';
 import { headerLine, progressLine, totalLine, type Consumed } from '../../core/perf/consumer-lines.ts';
 import { consumerSettings, mergedProperties, type ConsumerSettings } from '../../core/perf/properties.ts';
 import { CommandError, exitCode, usageError } from '../../core/refusal.ts';
+import { BOOTSTRAP_DEFAULT } from '../../shell/bootstrap.ts';
 import { Cluster } from '../../shell/cluster.ts';
 import {
   commitOffsets,
@@ -42,7 +43,6 @@ type Options = {
   json?: boolean;
 };
 
-const BOOTSTRAP_DEFAULT = 'localhost:9092';
 const ANSWER_TIMEOUT_MS = 30_000;
 const SILENCE_CHECK_MS = 50;
 

@@ -7,6 +7,7 @@ import { countedPayloads, filePayloads, randomPayloads, type Payloads } from '..
 import { mergedProperties, producerSettings, type ProducerSettings } from '../../core/perf/properties.ts';
 import { ProducerStats } from '../../core/perf/stats.ts';
 import { CommandError, usageError } from '../../core/refusal.ts';
+import { BOOTSTRAP_DEFAULT } from '../../shell/bootstrap.ts';
 import { Cluster } from '../../shell/cluster.ts';
 import { PerfProducer } from '../../shell/perf/producer.ts';
 import { note, print, printJson } from '../../shell/terminal.ts';
@@ -32,7 +33,6 @@ type Options = {
   json?: boolean;
 };
 
-const BOOTSTRAP_DEFAULT = 'localhost:9092';
 const RECORD_BYTES_MAX = 1024 * 1024 * 1024;
 /** After so many records whatever has arrived is looked at. */
 const RECORDS_A_TURN = 256;

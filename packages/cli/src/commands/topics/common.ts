@@ -4,20 +4,25 @@ import { ErrorCode, errorName } from '@odradek/protocol';
 import { parseWhole } from '../../core/options.ts';
 import { CommandError } from '../../core/refusal.ts';
 import { connectAny, type AdminConnection } from '../../shell/admin-connection.ts';
+import { BOOTSTRAP_DEFAULT, bootstrapOf } from '../../shell/bootstrap.ts';
 
-export type CommonOptions = { bootstrapServer: string; timeoutMs: string; json?: boolean };
+export type CommonOptions = { bootstrapServer?: string; commandConfig?: string; timeoutMs: string; json?: boolean };
 
 export function adminCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option('-b, --bootstrap-server <host:port,...>', 'brokers to connect to', 'localhost:9092')
+    .option(
+      '-b, --bootstrap-server <host:port,...>',
+      `brokers to connect to; bootstrap.servers of --command-config, or ${BOOTSTRAP_DEFAULT}, when left out`,
+    )
+    .option('--command-config <file>', 'a properties file for a client of Kafka')
     .option('--timeout-ms <ms>', 'how long an answer may take', '30000')
     .option('--json', 'print JSON');
 }
 
 export async function withAdmin<T>(options: CommonOptions, work: (admin: AdminConnection) => Promise<T>): Promise<T> {
   const timeoutMs = parseWhole('--timeout-ms', options.timeoutMs, 1);
-  const admin = await connectAny(options.bootstrapServer, timeoutMs);
+  const admin = await connectAny(bootstrapOf(options), timeoutMs);
   try {
     return await work(admin);
   } finally {

@@ -1,9 +1,11 @@
 /** `odradek topics describe`: partitions, leaders, replicas and what is configured, in the form of kafka-topics. */
 import type { Command } from 'commander';
 import { ApiKey, ConfigResourceType, ConfigSource, ErrorCode, errorName } from '@odradek/protocol';
+import { keyOf } from '../../core/groups/partitions.ts';
 import { collectList } from '../../core/options.ts';
 import { CommandError } from '../../core/refusal.ts';
 import type { AdminConnection } from '../../shell/admin-connection.ts';
+import { eligibleReplicas, type Eligible } from '../../shell/eligible-replicas.ts';
 import { paint, print, printJson } from '../../shell/terminal.ts';
 import { adminCommand, withAdmin, type CommonOptions } from './common.ts';
 import type { Metadata } from './list.ts';
@@ -23,7 +25,11 @@ type Partition = Topic['partitions'][number];
 type Described = {
   readonly topic: Topic;
   readonly partitions: readonly Partition[];
+  /** What the topic sets itself. */
   readonly configs: Map<string, string>;
+  /** With what brokers set for all topics: everything that is not a default. */
+  readonly shownConfigs: Map<string, string>;
+  readonly eligible: ReadonlyMap<string, Eligible>;
 };
 
 export function describeCommand(): Command {
@@ -42,18 +48,19 @@ export function describeCommand(): Command {
 async function describe(options: Options): Promise<void> {
   const described = await withAdmin(options, async (admin) => {
     const topics = await topicsOf(admin, options);
-    const configs = await overrides(
-      admin,
-      topics.map(({ name }) => name ?? ''),
-    );
+    const names = topics.map(({ name }) => name ?? '');
+    const configs = await overrides(admin, names);
+    const eligible = await eligibleReplicas(admin, names);
     return topics.map((topic) => {
-      const { own = new Map<string, string>(), minIsr = 1 } = configs.get(topic.name ?? '') ?? {};
+      const { own = new Map<string, string>(), set = own, minIsr = 1 } = configs.get(topic.name ?? '') ?? {};
       return {
         topic,
         partitions: topic.partitions
           .filter((partition) => isWanted(partition, minIsr, options))
           .toSorted((left, right) => left.partitionIndex - right.partitionIndex),
         configs: own,
+        shownConfigs: set,
+        eligible,
       };
     });
   });
@@ -94,8 +101,8 @@ function isWanted({ isrNodes, replicaNodes, leaderId }: Partition, minIsr: numbe
   return asked.length === 0 || asked.some(([, holds]) => holds);
 }
 
-/** @property own what the topic sets itself; defaults are left out */
-type Configured = { readonly own: Map<string, string>; readonly minIsr: number };
+/** @property own what the topic sets itself. @property set with what the files and defaults of brokers set */
+type Configured = { readonly own: Map<string, string>; readonly set: Map<string, string>; readonly minIsr: number };
 
 async function overrides(admin: AdminConnection, names: readonly string[]): Promise<Map<string, Configured>> {
   if (names.length === 0) return new Map();
@@ -110,17 +117,21 @@ async function overrides(admin: AdminConnection, names: readonly string[]): Prom
   });
   return new Map(
     results.map(({ resourceName, configs }) => {
-      const own = configs.filter(({ configSource }) => configSource === ConfigSource.TOPIC_CONFIG);
-      const entries = own.map(
-        ({ name, value, isSensitive }) => [name, isSensitive ? '(hidden)' : (value ?? '')] as const,
-      );
+      const shown = (entries: typeof configs): Map<string, string> =>
+        new Map(
+          entries
+            .map(({ name, value, isSensitive }) => [name, isSensitive ? '(hidden)' : (value ?? '')] as const)
+            .toSorted(([left], [right]) => (left < right ? -1 : 1)),
+        );
+      const own = shown(configs.filter(({ configSource }) => configSource === ConfigSource.TOPIC_CONFIG));
+      const set = shown(configs.filter(({ configSource }) => configSource !== ConfigSource.DEFAULT_CONFIG));
       const minIsr = Number(configs.find(({ name }) => name === 'min.insync.replicas')?.value ?? 1);
-      return [resourceName, { own: new Map(entries.toSorted(([left], [right]) => (left < right ? -1 : 1))), minIsr }];
+      return [resourceName, { own, set, minIsr }];
     }),
   );
 }
 
-function asJson({ topic, partitions, configs }: Described): object {
+function asJson({ topic, partitions, configs, eligible }: Described): object {
   return {
     name: topic.name,
     topicId: topic.topicId,
@@ -135,11 +146,13 @@ function asJson({ topic, partitions, configs }: Described): object {
       replicas: partition.replicaNodes,
       isr: partition.isrNodes,
       offline: partition.offlineReplicas,
+      elr: eligible.get(keyOf(topic.name ?? '', partition.partitionIndex))?.elr ?? null,
+      lastKnownElr: eligible.get(keyOf(topic.name ?? '', partition.partitionIndex))?.lastKnownElr ?? null,
     })),
   };
 }
 
-function printTopic({ topic, partitions, configs }: Described): void {
+function printTopic({ topic, partitions, shownConfigs: configs, eligible }: Described): void {
   const name = topic.name ?? '';
   const replicas = topic.partitions[0]?.replicaNodes.length ?? 0;
   const shownConfigs = [...configs].map(([key, value]) => `${key}=${value}`).join(',');
@@ -153,7 +166,13 @@ function printTopic({ topic, partitions, configs }: Described): void {
     const behind = partition.isrNodes.length < partition.replicaNodes.length;
     print(
       `\tTopic: ${name}\tPartition: ${partition.partitionIndex}\tLeader: ${leader}` +
-        `\tReplicas: ${partition.replicaNodes.join(',')}\tIsr: ${behind ? paint('yellow', isr) : isr}`,
+        `\tReplicas: ${partition.replicaNodes.join(',')}\tIsr: ${behind ? paint('yellow', isr) : isr}` +
+        eligibleText(eligible.get(keyOf(name, partition.partitionIndex))),
     );
   }
+}
+
+function eligibleText(found: Eligible | undefined): string {
+  const shown = (ids: readonly number[] | null | undefined): string => ids?.join(',') ?? 'N/A';
+  return `\tElr: ${shown(found?.elr)}\tLastKnownElr: ${shown(found?.lastKnownElr)}`;
 }

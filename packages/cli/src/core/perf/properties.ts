@@ -121,20 +121,24 @@ function compressionOf(text: string): CompressionType {
   return found;
 }
 
+/** @throws CommandError for a connection that would not be the one that was asked for */
+export function refuseSecured(properties: ReadonlyMap<string, string>): void {
+  const protocol = properties.get('security.protocol')?.trim().toUpperCase() ?? 'PLAINTEXT';
+  const secret = [...properties.keys()].find((name) => name.startsWith('sasl.') || name.startsWith('ssl.'));
+  if (protocol === 'PLAINTEXT' && secret === undefined) return;
+  const name = secret ?? 'security.protocol';
+  throw new CommandError(
+    `${name} is set, but this command line connects without TLS and SASL: use a PLAINTEXT listener`,
+  );
+}
+
 class Reader {
   private readonly properties: ReadonlyMap<string, string>;
   private readonly seen = new Set<string>(['client.id', 'key.serializer', 'value.serializer', 'security.protocol']);
 
   constructor(properties: ReadonlyMap<string, string>) {
     this.properties = properties;
-    const protocol = properties.get('security.protocol')?.trim().toUpperCase() ?? 'PLAINTEXT';
-    const secret = [...properties.keys()].find((name) => name.startsWith('sasl.') || name.startsWith('ssl.'));
-    if (protocol !== 'PLAINTEXT' || secret !== undefined) {
-      const name = secret ?? 'security.protocol';
-      throw new CommandError(
-        `${name} is set, but this command line connects without TLS and SASL: use a PLAINTEXT listener`,
-      );
-    }
+    refuseSecured(properties);
   }
 
   text(name: string): string | undefined {
