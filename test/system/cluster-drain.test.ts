@@ -1,6 +1,7 @@
 /** `odradek cluster drain` against real nodes: a broker is emptied while it runs, gets nothing new, and is forgotten once it has stopped. */
 import { describe, expect, test } from 'vitest';
 import { Wire } from '@odradek/testkit';
+import { READY_WITHIN_MS } from '../support/chaos/play.ts';
 import { startCluster } from '../support/cluster.ts';
 import { fill, filled, placedTopic } from '../support/placement.ts';
 import { must, odradek, run } from '../support/run.ts';
@@ -10,7 +11,7 @@ type Described = { readonly partitions: readonly { readonly leader: number; read
 
 describe('cluster drain', () => {
   test('a running broker is emptied and gets nothing new; stopped, it is forgotten; what nobody can take is refused', async () => {
-    await using cluster = await startCluster({ controllers: 1, brokers: 3 });
+    await using cluster = await startCluster({ controllers: 1, brokers: 3, readyWithinMs: READY_WITHIN_MS });
     await Promise.all(cluster.nodes.map((node) => node.ready()));
     const [second, third, leaving] = cluster.brokers.map(({ id }) => id) as [number, number, number];
     const where = ['--bootstrap-server', cluster.brokers[0]?.address ?? ''];
@@ -34,7 +35,8 @@ describe('cluster drain', () => {
     expect(stuck.stderr).toContain(`${wide}-0`);
     expect(await replicasOf(topic)).toContainEqual([leaving, second]);
 
-    const told = JSON.parse(await must(odradek(...drain, '--fewer-replicas', '--json'))) as object;
+    const throttled = ['--throttle', '100000000'];
+    const told = JSON.parse(await must(odradek(...drain, '--fewer-replicas', ...throttled, '--json'))) as object;
     expect(told).toEqual({ broker: leaving, moved: 4, left: 0, unregistered: false });
     expect(await replicasOf(topic)).toEqual([
       [third, second],
@@ -44,6 +46,12 @@ describe('cluster drain', () => {
     expect([[[second]], [[third]]]).toContainEqual(await replicasOf(single));
     expect(await replicasOf(wide)).toEqual([[second, third]]);
     expect([await filled(cluster, topic, 0), await filled(cluster, single, 0)]).toEqual(counts);
+    // The throttle went with the moves.
+    for (const entity of [
+      ['--topic', topic],
+      ['--broker', String(second)],
+    ])
+      expect(await must(odradek('configs', '--describe', ...entity, ...where))).not.toContain('throttled');
 
     const later = freshName('later');
     const create = ['topics', 'create', '--topic', later, '--partitions', '9', '--replication-factor', '2', ...where];

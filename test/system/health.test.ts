@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { Wire } from '@odradek/testkit';
+import { READY_WITHIN_MS } from '../support/chaos/play.ts';
 import type { ClusterNode } from '../support/cluster.ts';
 import { fill, placedTopic } from '../support/placement.ts';
 import { must, odradek } from '../support/run.ts';
@@ -24,7 +25,7 @@ async function probe(node: ClusterNode, path: string): Promise<Probe> {
 }
 
 describe('probes of three nodes', () => {
-  const suite = suiteCluster();
+  const suite = suiteCluster({ readyWithinMs: READY_WITHIN_MS });
 
   const throttle = (kind: 'topics' | 'brokers', name: string, setting: string): Promise<string> =>
     must(
@@ -59,7 +60,8 @@ describe('probes of three nodes', () => {
 
     await third.start();
     const behind = `catching up after the start: ${topic}-0 is not in sync yet`;
-    await eventually('the third says what it waits for', async () => (await probe(third, '/readyz')).why === behind);
+    const waits = async (): Promise<boolean> => (await probe(third, '/readyz')).why === behind;
+    await eventually('the third says what it waits for', waits, READY_WITHIN_MS);
     expect((await third.get('/livez')).ok).toBe(true);
     await throttle('brokers', String(third.id), `${THROTTLE}.rate=100000000`);
     await third.ready();
