@@ -5,9 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort, untilAnswers } from '@odradek/testkit/process';
 import { LineProcess } from '../support/line-process.ts';
 import { npm, NpmUser } from '../support/npm-user.ts';
-import { must, root, title } from '../support/run.ts';
+import { must as mustRun, root, title } from '../support/run.ts';
 
 const need = npm();
+/** Seconds when the machine is idle. */
+const WITHIN_MS = 150_000;
 
 describe.skipIf(need.missing !== undefined)(title('npm', need), () => {
   let user: NpmUser;
@@ -16,6 +18,7 @@ describe.skipIf(need.missing !== undefined)(title('npm', need), () => {
   }, 300_000);
   afterAll(() => user[Symbol.dispose]());
 
+  const must = (command: readonly string[]): Promise<string> => mustRun(command, { withinMs: WITHIN_MS });
   const below = (pattern: string): string[] =>
     globSync(pattern, { cwd: join(user.directory, 'node_modules') }).toSorted();
 
