@@ -31,8 +31,7 @@ export const leftovers: readonly Leftover[] = [
     why: undefined,
   },
   {
-    names:
-      /^KAFKA_(VERSION|HOME|BASE_DIR|VOLUME_DIR|DATA_DIRS?|CONF_DIR|CONF_FILE|CERTS_DIR|LOG_DIR|MOUNTED_CONF_DIR)$/,
+    names: /^KAFKA_(VERSION|HOME|BASE_DIR|VOLUME_DIR|DATA_DIRS?|CONF_DIR|CONF_FILE|CERTS_DIR|MOUNTED_CONF_DIR)$/,
     why: undefined,
   },
   { names: /^KAFKA_(DAEMON_USER|DAEMON_GROUP|PID_FILE|INITSCRIPTS_DIR)$/, why: undefined },
