@@ -4,12 +4,14 @@ import { parseSpan } from '../core/chaos/commands.ts';
 import { examine, reportLines } from '../core/doctor/report.ts';
 import { parseWhole } from '../core/options.ts';
 import { exitCode } from '../core/refusal.ts';
+import { BOOTSTRAP_DEFAULT, bootstrapOf } from '../shell/bootstrap.ts';
 import { gather } from '../shell/doctor/gather.ts';
 import { paint, print, printJson } from '../shell/terminal.ts';
 
 type Options = {
-  bootstrap: string;
+  bootstrap?: string;
   b?: string;
+  commandConfig?: string;
   timeout: string;
   observe?: string;
   strict?: boolean;
@@ -21,7 +23,11 @@ const TIMEOUT_MS_MAX = 600_000;
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('look at a cluster from here, and say in plain words what is wrong and what to do')
-    .option('--bootstrap-server, --bootstrap <host:port,...>', 'brokers to begin with; each is met', 'localhost:9092')
+    .option(
+      '--bootstrap-server, --bootstrap <host:port,...>',
+      `brokers to begin with, each of which is met; bootstrap.servers of --command-config, or ${BOOTSTRAP_DEFAULT}, when left out`,
+    )
+    .option('-c, --command-config <file>', 'a properties file for a client of Kafka')
     .option('--timeout-ms, --timeout <ms>', 'how long a connection and an answer may take', '5000')
     .option('--observe <time>', 'look at groups twice, so far apart, to see whether they get on, as 10s')
     .option('--strict', 'end with 1 for warnings, too')
@@ -44,8 +50,14 @@ Examples:
   $ odradek doctor --json | jq '.findings[] | select(.severity == "error")'`;
 
 async function doctor(options: Options): Promise<void> {
+  const { commandConfig } = options;
+  const bootstrapServer = options.b ?? options.bootstrap;
+  const given = {
+    ...(bootstrapServer === undefined ? {} : { bootstrapServer }),
+    ...(commandConfig === undefined ? {} : { commandConfig }),
+  };
   const facts = await gather({
-    bootstrap: options.b ?? options.bootstrap,
+    bootstrap: bootstrapOf(given),
     timeoutMs: parseWhole('--timeout', options.timeout, 1, TIMEOUT_MS_MAX),
     observeMs: options.observe === undefined ? 0 : parseSpan('--observe', options.observe),
   });

@@ -57,11 +57,13 @@ function unknownNames(isAdvertised: boolean, todo: string): Check['find'] {
     );
 }
 
-/** What a broker finds itself, also of listeners that this command does not come by. */
+/** What a broker finds itself, also of listeners that this command does not come by. An address at which it was met here leads somewhere. */
 function doubted({ brokers }: Facts): Seen[] {
-  return brokers.flatMap(({ id, addressProblems }) =>
-    (addressProblems ?? []).map(({ what, todo }) => ({ what: `broker ${id} says of its ${what}`, todo })),
-  );
+  return brokers.flatMap(({ id, place, addressProblems }) => {
+    const isMet = place.dialled.some(({ met }) => met.kind === 'kafka' && met.brokerId === id);
+    const doubts = (addressProblems ?? []).filter(({ what }) => !(isMet && what.includes(`://${showAddress(place)}:`)));
+    return doubts.map(({ what, todo }) => ({ what: `broker ${id} says of its ${what}`, todo }));
+  });
 }
 
 /** A fenced broker is told of for itself. */

@@ -342,6 +342,18 @@ describe('checks', () => {
     expect(kindsOf({ ...sound, brokers: [own(1), still, moving] })).toEqual([]);
   });
 
+  test('an address that a broker doubts and that leads to it from here is not told of', () => {
+    const doubts = (address: string) => ({
+      what: `HOST://${address}: cannot be reached`,
+      todo: 'advertise another one',
+    });
+    const addressProblems = [doubts('kafka-1:9092'), doubts('kafka-1:90')];
+    const { findings } = examine({ ...sound, brokers: [broker(1, { addressProblems }), broker(2), broker(3)] });
+    expect(findings.map(({ what }) => what)).toEqual(['broker 1 says of its HOST://kafka-1:90: cannot be reached']);
+    const elsewhere = broker(1, { addressProblems, place: at(refused) });
+    expect(kindsOf({ ...sound, brokers: [elsewhere, broker(2), broker(3)] })).toContain('advertised-doubted');
+  });
+
   test("Kafka's own defaults are no contradiction", () => {
     expect(kindsOf({ ...sound, ...configured(['replica.fetch.max.bytes', '1048576']) })).toEqual([]);
   });
