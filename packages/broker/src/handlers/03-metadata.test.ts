@@ -52,6 +52,25 @@ test('metadata: a topic tells its id, partitions, leader, epoch, replicas and IS
   await node.close();
 });
 
+test('metadata: nobody leads for now what a node leads whose controller has fallen silent, so that clients go on asking', async () => {
+  let silent: number | undefined;
+  const node = await startSimNode({ silentNode: () => silent });
+  const client = node.connect();
+  await createTopic(client, 'orders');
+  const told = async (): Promise<unknown> => {
+    const { brokers, topics } = await client.request(ApiKey.Metadata, 12, named('orders'));
+    const [partition] = topics[0]?.partitions ?? [];
+    return [brokers.length, partition?.leaderId, partition?.errorCode];
+  };
+  silent = 2;
+  expect(await told()).toEqual([1, 1, ErrorCode.NONE]);
+  silent = 1;
+  expect(await told()).toEqual([1, -1, ErrorCode.LEADER_NOT_AVAILABLE]);
+  silent = undefined;
+  expect(await told()).toEqual([1, 1, ErrorCode.NONE]);
+  await node.close();
+});
+
 test('metadata: null asks for all topics, an empty list for none; in version 0 the empty list asks for all', async () => {
   const node = await startSimNode();
   const client = node.connect();

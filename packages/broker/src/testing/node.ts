@@ -1,5 +1,13 @@
 /** A whole node for tests of this package: a real controller and a real broker, on the ports that are handed in. */
-import { limits as allLimits, LoggerLevels, MetricsRegistry, NodeConfig, Prng, randomUuid, silent } from '@odradek/base';
+import {
+  limits as allLimits,
+  LoggerLevels,
+  MetricsRegistry,
+  NodeConfig,
+  Prng,
+  randomUuid,
+  silent,
+} from '@odradek/base';
 import { SimClock, SimFiles, SimNetwork, type SimNetworkOptions } from '@odradek/base/testing';
 import type { Limits, Logger, Ports } from '@odradek/base';
 import { createController, MemoryStore } from '@odradek/controller';
@@ -38,6 +46,8 @@ export type TestNodeOptions = {
   readonly log?: Logger;
   readonly store?: RaftStore;
   readonly authorizer?: Authorizer;
+  /** Whose controller the link says has fallen silent. */
+  readonly silentNode?: () => number | undefined;
 };
 
 export type SimNode = TestNode & {
@@ -108,6 +118,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   };
   const controller = await createController({ ports, config, identity, log, store, limits, onFault: onBug });
   const link = linkTo(controller, { ports, identity, limits, log, metrics, bug: onBug });
+  if (options.silentNode !== undefined) link.silentNode = options.silentNode;
   const started = await createBroker({
     ports,
     config,
