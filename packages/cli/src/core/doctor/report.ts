@@ -81,25 +81,24 @@ function lookedAt(facts: Facts): Report['looked'] {
 const marks: Readonly<Record<Severity, string>> = { error: 'ERROR', warning: 'WARN', note: 'note' };
 const styles = { error: 'red', warning: 'yellow', note: 'dim' } as const;
 
-/** Findings first, then a line for each area that has none. */
+/** Findings first, then a line for each area that has none, then what could not be looked at. */
 export function reportLines(report: Report, paint: Painter): string[] {
-  const lines: string[] = [];
-  for (const { severity, area, what, todo, kind } of report.findings) {
-    const mark = paint(styles[severity], marks[severity].padEnd(5));
-    lines.push(`${mark} ${area}: ${tame(what)} ${paint('dim', `[${kind}]`)}`, `      → ${tame(todo)}`);
-  }
-  if (lines.length > 0) lines.push('');
+  const found = report.findings.flatMap(({ severity, area, what, todo, kind }) => [
+    `${paint(styles[severity], marks[severity].padEnd(5))} ${area}: ${tame(what)} ${paint('dim', `[${kind}]`)}`,
+    `      → ${tame(todo)}`,
+  ]);
   const ill = new Set(report.findings.map(({ area }) => area));
   const dark = new Set(report.untold.map(({ area }) => area));
-  for (const area of areas) {
+  const well = areas.flatMap((area) => {
     const looked = report.looked[area];
-    if (looked === undefined || ill.has(area) || dark.has(area)) continue;
-    lines.push(`${paint('green', 'ok   ')} ${area}: ${tame(looked)}`);
-  }
-  for (const { area, what, why } of report.untold) {
-    lines.push(`${paint('yellow', '?    ')} ${area}: nothing is known of ${tame(what)}: ${tame(why)}`);
-  }
-  return [...lines, '', verdictLine(report)];
+    if (looked === undefined || ill.has(area) || dark.has(area)) return [];
+    return [`${paint('green', 'ok   ')} ${area}: ${tame(looked)}`];
+  });
+  const untold = report.untold.map(
+    ({ area, what, why }) => `${paint('yellow', '?    ')} ${area}: nothing is known of ${tame(what)}: ${tame(why)}`,
+  );
+  const parts = [found, [...well, ...untold], [verdictLine(report)]].filter((part) => part.length > 0);
+  return parts.flatMap((part, index) => (index === 0 ? part : ['', ...part]));
 }
 
 function verdictLine({ clusterId, verdict, counts }: Report): string {
