@@ -194,21 +194,11 @@ export class KubernetesCluster implements AsyncDisposable {
     const { gap, writes } = report;
     const rounds = report.rounds.map((each) => Math.round(each.longestGapMs)).join(', ');
     process.stdout.write(
-      `${scenario.name}: ${writes.acknowledged} of ${writes.issued} acknowledged, ${report.lost} lost; longest gap ` +
-        `${Math.round(gap.longestMs)} ms (rounds: ${rounds}), by the faults themselves ${byFaults(report).join(', ')} ms\n`,
+      `${scenario.name}: ${writes.acknowledged} of ${writes.issued} acknowledged, ${report.lost} lost, longest gap ` +
+        `${Math.round(gap.longestMs)} ms, of each round ${rounds} ms\n`,
     );
     return report;
   }
-}
-
-/** The longest gap that began within a second of each fault; later ones come from nodes that start again on the same processors. */
-function byFaults({ events, partitions }: Report): number[] {
-  const faults = events.filter(({ what }) => what === 'kill' || what === 'stop');
-  const pauses = partitions.flatMap((each) => each.pauses);
-  return faults.map(({ atMs }) => {
-    const begun = pauses.filter(({ fromMs }) => fromMs >= atMs - 100 && fromMs <= atMs + 1_000);
-    return Math.round(Math.max(0, ...begun.map(({ fromMs, toMs }) => toMs - fromMs)));
-  });
 }
 
 function podOf({ metadata, spec, status }: PodJson): Pod {
