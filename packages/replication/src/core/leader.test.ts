@@ -274,6 +274,14 @@ test('leader: who is proposed to leave goes on holding back the high watermark u
   expect(highWatermark(effects)).toBe(110);
 });
 
+test('leader: a proposal is committed by the metadata that it made, when that comes before the answer', () => {
+  for (const [isr, times] of [[[1, 2], 1] as const, [[1, 3], 0] as const]) {
+    const leader = new Leader({ isr: [1] });
+    leader.followed(2, 100);
+    expect(leader.assign(isr).filter(({ kind }) => kind === 'isrCommitted')).toHaveLength(times);
+  }
+});
+
 test('leader: one proposal at a time', () => {
   const leader = new Leader({ isr: [1] });
   expect(ids(proposal(leader.followed(2, 100))?.isr)).toEqual([1, 2]);

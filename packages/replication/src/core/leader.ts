@@ -259,6 +259,7 @@ function hear(s: LeaderState, follower: Follower, from: Heard, out: LeaderEffect
 function assigned(s: LeaderState, to: Assigned & { readonly nowMs: number }, out: LeaderEffect[]): void {
   if (to.partitionEpoch <= s.partitionEpoch) return;
   assert(to.isr.includes(s.terms.self), 'the leader is in its own in-sync set', to);
+  if (s.pending !== undefined && isMadeBy(s.pending, to)) out.push({ kind: 'isrCommitted', change: s.pending.kind });
   s.partitionEpoch = to.partitionEpoch;
   s.replicas = to.replicas;
   s.isr = to.isr;
@@ -267,6 +268,12 @@ function assigned(s: LeaderState, to: Assigned & { readonly nowMs: number }, out
   commitIsr(s.followers, s.isr);
   letIn(s, to.nowMs, out);
   out.push({ kind: 'lowWatermark' });
+}
+
+/** The metadata that a proposal makes often comes before the answer to it. */
+function isMadeBy({ partitionEpoch, isr }: Proposal, to: Assigned): boolean {
+  if (to.partitionEpoch !== partitionEpoch + 1 || to.isr.length !== isr.length) return false;
+  return isr.every(({ brokerId }) => to.isr.includes(brokerId));
 }
 
 function answered(s: LeaderState, input: LeaderInput & { readonly kind: 'answered' }, out: LeaderEffect[]): void {
