@@ -25,7 +25,9 @@ async function ask(): Promise<object> {
 async function write(name: string, count: number): Promise<object> {
   const [admin, producer] = [kafka.admin(), kafka.producer()];
   await Promise.all([admin.connect(), producer.connect()]);
-  await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] });
+  // Each append is made durable at once, so that there is a time of that to tell.
+  const configEntries = [{ name: 'flush.messages', value: '1' }];
+  await admin.createTopics({ topics: [{ topic, numPartitions: 3, configEntries }] });
   const messages = Array.from({ length: count }, (_, at) => ({ key: `${name}-${at}`, value: `record ${at}` }));
   await producer.send({ topic, acks: -1, messages });
   await Promise.all([admin.disconnect(), producer.disconnect()]);

@@ -62,6 +62,15 @@ export async function valueAt({ address }: PrometheusAt, query: string): Promise
   return Number(answer?.data?.result[0]?.value?.[1] ?? Number.NaN);
 }
 
+/** The rules that it has loaded, by name, and whether it could evaluate each. */
+export async function rulesAt({ address }: PrometheusAt): Promise<Map<string, string>> {
+  const { data } = (await ask(address, '/api/v1/rules', {})) as unknown as Rules;
+  return new Map(data.groups.flatMap(({ rules }) => rules.map(({ name, health }) => [name, health])));
+}
+type Rules = {
+  readonly data: { readonly groups: readonly { readonly rules: readonly { name: string; health: string }[] }[] };
+};
+
 export type PanelAnswer = {
   readonly panel: string;
   readonly expr: string;
