@@ -48,6 +48,7 @@ const cases: readonly [typed: string, offered: readonly string[]][] = [
   ['odradek quorum --bootstrap-server localhost desc', ['describe']],
   ['odradek quorum describe --command-config odradek.fi', ['odradek.fish']],
   ['odradek completion z', ['zsh']],
+  ['odradek chaos run half', ['half-partition']],
   ['odradek groups reset-offsets --group describe --dry', ['--dry-run']],
 ];
 

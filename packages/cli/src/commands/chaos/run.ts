@@ -1,6 +1,6 @@
 /** `odradek chaos run SCENARIO`. */
 import { randomBytes } from 'node:crypto';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { checkTemplate, flagOf, parseNodes, parseSpan } from '../../core/chaos/commands.ts';
 import { RECORD_BYTES_MIN } from '../../core/chaos/records.ts';
 import { actions, meaning, scenarios, type Action, type Scenario } from '../../core/chaos/scenarios.ts';
@@ -45,7 +45,7 @@ const REPETITIONS_MAX = 10_000;
 export function runCommand(): Command {
   const command = new Command('run')
     .description('play a scenario while records are written, then judge what was kept')
-    .argument('<scenario>', `one of ${scenarios.map(({ name }) => name).join(', ')}`)
+    .addArgument(scenarioArgument())
     .option('--bootstrap-server, --bootstrap <host:port,...>', 'brokers to connect to', 'localhost:9092')
     .option(
       '--processes [nodes]',
@@ -77,6 +77,13 @@ export function runCommand(): Command {
     .addOption(new Option('-b <host:port,...>').hideHelp())
     .addHelpText('after', EXAMPLES)
     .action((scenario: string, options: Options) => chaos(scenario, options));
+}
+
+/** Its names are for help and completion; what is none of them is refused in the words of this command. */
+function scenarioArgument(): Argument {
+  const argument = new Argument('<scenario>', 'what is played');
+  argument.argChoices = scenarios.map(({ name }) => name);
+  return argument;
 }
 
 const EXAMPLES = `
