@@ -85,6 +85,29 @@ describe('configs', () => {
     );
   });
 
+  test('of loggers: a level is set at run time, and an unknown logger is refused by name', async () => {
+    const [told] = (await json('configs describe --broker-logger 1')) as { configs: { name: string }[] }[];
+    const logger = told?.configs.find(({ name }) => name !== 'root')?.name ?? '';
+    const entity = '--entity-type broker-loggers --entity-name 1';
+    await call(`configs --alter ${entity} --add-config ${logger}=DEBUG`);
+    expect(await call(`configs --describe ${entity}`)).toContain(`  ${logger}=DEBUG sensitive=false synonyms={`);
+    await call(`configs --alter ${entity} --delete-config ${logger}`);
+    const unknown = await refused(asking(`configs --alter ${entity} --add-config no.such.Logger=DEBUG`));
+    expect(unknown.stderr).toContain('Invalid broker logger(s): no.such.Logger');
+  });
+
+  test('of metrics of clients, by the tool of their own', async () => {
+    expect(await call('client-metrics --alter --name slow --interval 5000 --metrics a.b,c.d --match client_id=x')).toBe(
+      'Altered client metrics config for slow.\n',
+    );
+    expect(await call('client-metrics --describe --name slow')).toBe(
+      'Client metrics configs for slow are:\n  interval.ms=5000\n  match=client_id=x\n  metrics=a.b,c.d\n',
+    );
+    expect(await call('client-metrics --list')).toBe('slow\n');
+    await call('client-metrics --delete --name slow');
+    expect(await call('client-metrics --list')).toBe('');
+  });
+
   test('what the cluster refuses is one line, and what cannot be meant is wrong usage', async () => {
     const unknown = await refused(asking('configs alter --add-config no.such.key=1', '--topic', topic));
     expect(unknown.code).toBe(1);

@@ -1,6 +1,7 @@
 /** Tools of Apache Kafka's `bin` by name, and the command here that takes their options: the image has each of them under both names. */
 export const kafkaTools: Readonly<Record<string, readonly string[]>> = {
   'kafka-broker-api-versions': ['api-versions'],
+  'kafka-client-metrics': ['client-metrics'],
   'kafka-cluster': ['cluster'],
   'kafka-configs': ['configs'],
   'kafka-console-consumer': ['consume'],

@@ -50,6 +50,10 @@ const commands: Record<string, Loader> = {
     summary: 'describe and alter what is configured while the cluster runs',
     load: async () => (await import('./commands/configs.ts')).configsCommand(),
   },
+  'client-metrics': {
+    summary: 'which metrics of clients the cluster wants',
+    load: async () => (await import('./commands/client-metrics.ts')).clientMetricsCommand(),
+  },
   'log-dirs': {
     summary: 'what lies in the log directories of brokers',
     load: async () => (await import('./commands/log-dirs.ts')).logDirsCommand(),

@@ -1,5 +1,5 @@
 /** `odradek elect-leaders`: the preferred replica of a partition leads again, or one that lags where no other is left. */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { ApiKey, ErrorCode } from '@odradek/protocol';
 import { parsePartitions, showPartition, type Partition } from '../core/cluster/reassignment.ts';
 import { collectList, parseWhole } from '../core/options.ts';
@@ -10,6 +10,7 @@ import { readTextFile } from '../shell/text-file.ts';
 import { clusterSubcommand, requireDone, toldError, withClusterAdmin, type ClusterOptions } from './cluster-common.ts';
 
 type Options = ClusterOptions & {
+  'admin.config'?: string;
   electionType: string;
   topic?: string;
   partition: string[];
@@ -27,6 +28,7 @@ const PARTITION_MAX = 2_147_483_647;
 
 export function electLeadersCommand(): Command {
   return clusterSubcommand('elect-leaders', 'elect leaders of partitions anew')
+    .addOption(new Option('--admin.config <file>', "Kafka's former name of --command-config").hideHelp())
     .requiredOption(
       '--election-type <preferred|unclean>',
       'preferred: the first replica, if it is in sync. unclean: any replica, where nobody leads; records may be lost by it',
@@ -36,7 +38,7 @@ export function electLeadersCommand(): Command {
     .option('--all-topic-partitions', 'every partition that needs it')
     .option(`${FILE} <file>`, 'partitions, as {"partitions": [{"topic": "orders", "partition": 1}]}')
     .addHelpText('after', EXAMPLES)
-    .action((options: Options) => elect(options));
+    .action((options: Options) => elect(withConfig(options)));
 }
 
 const EXAMPLES = `
@@ -45,6 +47,11 @@ The flags are those of kafka-leader-election.
 Examples:
   $ odradek elect-leaders --election-type preferred --all-topic-partitions
   $ odradek elect-leaders --election-type unclean --topic orders --partition 3`;
+
+function withConfig(options: Options): Options {
+  const former = options['admin.config'];
+  return former === undefined ? options : { ...options, commandConfig: former };
+}
 
 async function elect(options: Options): Promise<void> {
   const type = options.electionType.toLowerCase();

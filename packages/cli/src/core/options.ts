@@ -45,7 +45,7 @@ export function collectEach(text: string, before: readonly string[]): string[] {
   return [...before, text];
 }
 
-export function collectList(text: string, before: readonly string[]): string[] {
+export function collectList(text: string, before: readonly string[] = []): string[] {
   return [...before, ...text.split(',').filter((part) => part !== '')];
 }
 

@@ -18,6 +18,7 @@ test.each([
   ],
   ['topics --bootstrap-server b:1 --create --topic t', 'topics create --bootstrap-server b:1 --topic t'],
   ['topics --list', 'topics list'],
+  ['client-metrics --bootstrap-server b:1 --delete --name x', 'client-metrics delete --bootstrap-server b:1 --name x'],
   [
     'configs --bootstrap-server b:1 --alter --entity-type topics --add-config a=1',
     'configs alter --bootstrap-server b:1 --entity-type topics --add-config a=1',

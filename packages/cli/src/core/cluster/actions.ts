@@ -1,6 +1,6 @@
 /**
  * Command lines written for Kafka's tools about the cluster: kafka-metadata-quorum and kafka-features take options before the name of what
- * to do, for kafka-reassign-partitions, kafka-configs and kafka-topics it is a flag. Here it comes first.
+ * to do, for kafka-reassign-partitions, kafka-configs, kafka-topics and kafka-client-metrics it is a flag. Here it comes first.
  */
 
 const actions: Readonly<Record<string, readonly string[]>> = {
@@ -12,6 +12,7 @@ const actions: Readonly<Record<string, readonly string[]>> = {
 const flagActions: Readonly<Record<string, readonly string[]>> = {
   reassign: ['generate', 'execute', 'verify', 'cancel', 'list'],
   configs: ['describe', 'alter'],
+  'client-metrics': ['list', 'describe', 'alter', 'delete'],
   topics: ['create', 'list', 'describe', 'alter', 'delete'],
 };
 
