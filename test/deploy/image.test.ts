@@ -113,7 +113,7 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     { variables: ['KAFKA_NODE_ID=1', 'KAFKA_CFG_NODE_ID=2'], words: 'both say node.id' },
     { variables: ['CLUSTER_ID_FILE=/run/secrets/none'], words: '/run/secrets/none is not there' },
     { variables: ['KAFKA_CFG_NUM_PARTITIONS=many'], words: 'environment KAFKA_CFG_NUM_PARTITIONS' },
-  ])('$variables is refused in words', async ({ variables, words }) => {
+  ])('refused in words: $words', async ({ variables, words }) => {
     const { code, text } = await once([...variables.flatMap((each) => ['-e', each]), IMAGE]);
     expect({ code, text }).toEqual({ code: 1, text: expect.stringContaining(words) });
   });
@@ -147,13 +147,30 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     }
   });
 
-  test('command: overrides that start the server by script end by SIGTERM too', async () => {
-    const script =
-      'exec /opt/kafka/bin/kafka-server-start.sh /opt/kafka/config/kraft/server.properties --override num.partitions=3';
+  test('command: overrides that format and start by script serve, and end by SIGTERM too', async () => {
+    const properties = '/opt/kafka/config/kraft/server.properties';
+    const script = [
+      `kafka-storage.sh format -t MkU3OEVBNTcwNTJENDM2Qk -c ${properties}`,
+      `exec /opt/kafka/bin/kafka-server-start.sh ${properties} --override num.partitions=3`,
+    ].join(' && ');
     await using container = await Container.start([IMAGE, 'sh', '-c', script]);
     await healthy(container);
+    expect(await container.logs()).toContain('of cluster MkU3OEVBNTcwNTJENDM2Qk');
     await must(['docker', 'stop', container.id]);
     expect(await container.inspect('.State.ExitCode')).toBe(0);
+  });
+
+  test('scripts that edit those of other images run as before', async () => {
+    const script = [
+      "sed -i '/KAFKA_ZOOKEEPER_CONNECT/d' /etc/confluent/docker/configure",
+      "sed -i 's/cub zk-ready/echo ignore zk-ready/' /etc/confluent/docker/ensure",
+      'echo "kafka-storage format --ignore-formatted -t $CLUSTER_ID -c /etc/kafka/kafka.properties" >> /etc/confluent/docker/ensure',
+      'exec /etc/confluent/docker/run',
+    ].join(' && ');
+    const id = ['-e', 'CLUSTER_ID=MkU3OEVBNTcwNTJENDM2Qk'];
+    await using container = await Container.start([...id, IMAGE, 'bash', '-c', script]);
+    await healthy(container);
+    expect(await container.logs()).toContain('of cluster MkU3OEVBNTcwNTJENDM2Qk');
   });
 });
 
@@ -185,58 +202,65 @@ describe.skipIf(projects.use === undefined || engine.use === undefined).each([
   },
   { file: 'bitnami-kafka', made: 'topics', topic: 'clicks', host: 'localhost:29094', inside: 'kafka:9092' },
   { file: 'cp-kafka', made: 'init-kafka', topic: 'events', host: 'localhost:29392', inside: 'broker:29092' },
-])(title('$file: its compose file with only image: changed', projects.missing === undefined ? engine : projects), (given) => {
-  const directory = mkdtempSync(join(tmpdir(), 'odradek-project-'));
-  let project: Project | undefined;
+])(
+  title('$file: its compose file with only image: changed', projects.missing === undefined ? engine : projects),
+  (given) => {
+    const directory = mkdtempSync(join(tmpdir(), 'odradek-project-'));
+    let project: Project | undefined;
 
-  beforeAll(async () => {
-    if (projects.use === undefined) return;
-    const theirs = readFileSync(join(import.meta.dirname, 'projects', `${given.file}.yml`), 'utf8');
-    const path = join(directory, 'docker-compose.yml');
-    writeFileSync(path, theirs.replaceAll(/^(\s+image:) .+$/gm, `$1 ${IMAGE}`));
-    project = new Project({ command: projects.use, name: `odradek-test-${given.file}`, files: [path] });
-    await project[Symbol.asyncDispose]();
-    await project.compose('up', '-d');
-  }, UP_WITHIN_MS);
+    beforeAll(async () => {
+      if (projects.use === undefined) return;
+      const theirs = readFileSync(join(import.meta.dirname, 'projects', `${given.file}.yml`), 'utf8');
+      const path = join(directory, 'docker-compose.yml');
+      writeFileSync(path, theirs.replaceAll(/^(\s+image:) .+$/gm, `$1 ${IMAGE}`));
+      project = new Project({ command: projects.use, name: `odradek-test-${given.file}`, files: [path] });
+      await project[Symbol.asyncDispose]();
+      await project.compose('up', '-d');
+    }, UP_WITHIN_MS);
 
-  afterAll(async () => {
-    await project?.[Symbol.asyncDispose]();
-    rmSync(directory, { recursive: true, force: true });
-  }, UP_WITHIN_MS);
+    afterAll(async () => {
+      await project?.[Symbol.asyncDispose]();
+      rmSync(directory, { recursive: true, force: true });
+    }, UP_WITHIN_MS);
 
-  function there(): Project {
-    if (project === undefined) throw new Error('the project is there for its tests, not before them');
-    return project;
-  }
+    function there(): Project {
+      if (project === undefined) throw new Error('the project is there for its tests, not before them');
+      return project;
+    }
 
-  async function ended(service: string): Promise<number | undefined> {
-    const { State } = await there().inspect(service);
-    return State.Running
-      ? undefined
-      : Number(await must(['docker', 'inspect', '--format', '{{.State.ExitCode}}', await there().id(service)]));
-  }
+    async function ended(service: string): Promise<number | undefined> {
+      const { State } = await there().inspect(service);
+      return State.Running
+        ? undefined
+        : Number(await must(['docker', 'inspect', '--format', '{{.State.ExitCode}}', await there().id(service)]));
+    }
 
-  async function topicsMade(): Promise<void> {
-    const isMade = async (): Promise<boolean> => (await ended(given.made)) === 0;
-    await eventually('the topics are made', isMade, READY_WITHIN_MS).catch(async (error: unknown) => {
-      throw new Error(`${String(error)}\n${await there().logs()}`);
+    async function topicsMade(): Promise<void> {
+      const isMade = async (): Promise<boolean> => (await ended(given.made)) === 0;
+      await eventually('the topics are made', isMade, READY_WITHIN_MS).catch(async (error: unknown) => {
+        throw new Error(`${String(error)}\n${await there().logs()}`);
+      });
+    }
+
+    test('its health check passes and its topics are made', topicsMade);
+
+    test('clients on the host and in containers read what both wrote', async () => {
+      await fromHost('write', given.host, given.topic, 'host', String(RECORDS));
+      await fromContainer(there(), 'write', given.inside, given.topic, 'container', String(RECORDS));
+      const all = keysOf('container', 'host');
+      expect((await fromHost<{ keys: string[] }>('read', given.host, given.topic, String(all.length))).keys).toEqual(
+        all,
+      );
     });
-  }
 
-  test('its health check passes and its topics are made', topicsMade);
-
-  test('clients on the host and in containers read what both wrote', async () => {
-    await fromHost('write', given.host, given.topic, 'host', String(RECORDS));
-    await fromContainer(there(), 'write', given.inside, given.topic, 'container', String(RECORDS));
-    const all = keysOf('container', 'host');
-    expect((await fromHost<{ keys: string[] }>('read', given.host, given.topic, String(all.length))).keys).toEqual(all);
-  });
-
-  test('down and up keep the data', async () => {
-    await there().down();
-    await there().compose('up', '-d');
-    await topicsMade();
-    const all = keysOf('container', 'host');
-    expect((await fromHost<{ keys: string[] }>('read', given.host, given.topic, String(all.length))).keys).toEqual(all);
-  });
-});
+    test('down and up keep the data', async () => {
+      await there().down();
+      await there().compose('up', '-d');
+      await topicsMade();
+      const all = keysOf('container', 'host');
+      expect((await fromHost<{ keys: string[] }>('read', given.host, given.topic, String(all.length))).keys).toEqual(
+        all,
+      );
+    });
+  },
+);
