@@ -12,6 +12,8 @@ type Manifest = Json & { readonly kind: string; readonly metadata: Json & { read
 
 const engine = kubernetes();
 const CHART = `${root}deploy/kubernetes/helm/odradek`;
+/** Rendered without asking a cluster, for this Kubernetes. */
+const WITHOUT_CLUSTER = ['--namespace', 'default', '--kube-version', '1.33.0'];
 
 function helm(): Found<string> {
   const command = process.env['ODRADEK_HELM'] ?? 'helm';
@@ -48,8 +50,7 @@ describe.skipIf(needed.missing !== undefined)(title('the chart', needed), () => 
       'template',
       'odradek',
       CHART,
-      '--namespace',
-      'default',
+      ...WITHOUT_CLUSTER,
       ...settings.flatMap((each) => ['--set', each]),
     ]);
 
@@ -89,7 +90,7 @@ describe.skipIf(needed.missing !== undefined)(title('the chart', needed), () => 
   });
 
   test('what cannot be is refused before anything is made of it', async () => {
-    const told = await run([needed.use ?? '', 'template', 'odradek', CHART, '--set', 'replicas=2']);
+    const told = await run([needed.use ?? '', 'template', 'odradek', CHART, ...WITHOUT_CLUSTER, '--set', 'replicas=2']);
     expect([told.code, told.stderr]).toEqual([
       1,
       expect.stringContaining('there cannot be more of them than replicas'),
