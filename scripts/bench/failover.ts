@@ -28,6 +28,12 @@ const ROLLS = 2;
 const LOOK_MS = 20;
 /** A node that hangs closes nothing: only a client that misses its answer looks elsewhere, by default after a minute. */
 const PAUSE_SOCKET_TIMEOUT_MS = 300;
+/** Every request that it gives up doubles the time until it dials again, and with acks=all those to nodes that live are given up as well. */
+const PAUSE_RECONNECT_WAIT_MAX_MS = 300;
+const PAUSE_PATIENCE = {
+  socketTimeoutMs: PAUSE_SOCKET_TIMEOUT_MS,
+  reconnectWaitMaxMs: PAUSE_RECONNECT_WAIT_MAX_MS,
+} as const;
 /** `broker.session.timeout.ms` of ours, and what may come on top. */
 const PAUSE_GOAL_MS = 3_300;
 const MEDIAN_GOAL_MS = 500;
@@ -100,7 +106,7 @@ async function besideKafka(
 async function played(fleet: Fleet, fault: Fault, count: number): Promise<Report> {
   const topic = `failover-${fault}`;
   await fleet.createTopic(topic, { partitions: PARTITIONS });
-  const patience = fault === 'pause' ? { socketTimeoutMs: PAUSE_SOCKET_TIMEOUT_MS } : {};
+  const patience = fault === 'pause' ? PAUSE_PATIENCE : {};
   const writes = new Writes({ bootstrap: fleet.bootstrap, topic, partitions: PARTITIONS, rate: RATE, ...patience });
   const rounds: Round[] = [];
   try {
@@ -171,7 +177,7 @@ function described({ victim, isActive, gaps, returnMs, backMs }: Round): string 
 
 const named: Readonly<Record<Fault, string>> = {
   kill: 'SIGKILL, then started again',
-  pause: 'SIGSTOP, then SIGCONT (socket.timeout.ms=300)',
+  pause: 'SIGSTOP, then SIGCONT (socket.timeout.ms=300, reconnect.backoff.max.ms=300)',
   restart: 'rolling restart (SIGTERM, start)',
 };
 

@@ -13,6 +13,8 @@ export type WritesOptions = {
   readonly rate: number;
   /** After which an unanswered request counts as lost: the client's default is a minute. */
   readonly socketTimeoutMs?: number;
+  /** The longest that it waits until it dials a node again: by default 10 s, and the longer the more requests in a row were given up. */
+  readonly reconnectWaitMaxMs?: number;
 };
 
 export type Verdict = {
@@ -41,13 +43,15 @@ export class Writes {
   #last = '';
   #said = '';
 
-  constructor({ bootstrap, topic, partitions, rate, socketTimeoutMs }: WritesOptions) {
+  constructor({ bootstrap, topic, partitions, rate, ...patience }: WritesOptions) {
     const python = confluentPython();
     if (python.use === undefined) throw new Error(`the writes need librdkafka: ${python.missing}`);
     this.#acks = Array.from({ length: partitions }, () => []);
     this.#waits = Array.from({ length: partitions }, () => []);
     const numbers = ['--rate', String(rate), '--partitions', String(partitions)];
+    const { socketTimeoutMs, reconnectWaitMaxMs } = patience;
     if (socketTimeoutMs !== undefined) numbers.push('--socket-timeout', String(socketTimeoutMs));
+    if (reconnectWaitMaxMs !== undefined) numbers.push('--reconnect-wait-max', String(reconnectWaitMaxMs));
     const child = spawn(python.use, [`${root}test/bench/python/writes.py`, bootstrap, topic, ...numbers]);
     this.#child = child;
     endWithThisProcess(child);

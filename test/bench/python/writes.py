@@ -1,5 +1,5 @@
 """Idempotent writes at a steady pace that are checked in the end: what was acknowledged must be there, once, at its offset, in its order.
-usage: writes.py BOOTSTRAP TOPIC --rate PER_SECOND --partitions N --size BYTES [--socket-timeout MS]
+usage: writes.py BOOTSTRAP TOPIC --rate PER_SECOND --partitions N --size BYTES [--socket-timeout MS --reconnect-wait-max MS]
 Every option of the client is librdkafka's default, idempotence and what is named apart. Lines on stdout while it runs:
   ack PARTITION MILLISECONDS WAIT  a record was acknowledged, at this time of the wall clock, so long after it was due
   error PARTITION TEXT             a record was given up: what a client's application sees
@@ -32,6 +32,7 @@ class Writes:
                 "bootstrap.servers": options.bootstrap,
                 "enable.idempotence": True,
                 "socket.timeout.ms": options.socket_timeout,
+                "reconnect.backoff.max.ms": options.reconnect_wait_max,
             }
         )
         padding = b"x" * (options.size - 8)
@@ -96,7 +97,7 @@ class Writes:
 parser = argparse.ArgumentParser(usage=__doc__)
 parser.add_argument("bootstrap")
 parser.add_argument("topic")
-for name, default in [("rate", 600), ("partitions", 6), ("size", 1024), ("socket-timeout", 60_000)]:
+for name, default in [("rate", 600), ("partitions", 6), ("size", 1024), ("socket-timeout", 60_000), ("reconnect-wait-max", 10_000)]:
     parser.add_argument(f"--{name}", type=int, default=default)
 writes = Writes(parser.parse_args())
 writes.run()
