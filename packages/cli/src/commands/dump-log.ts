@@ -6,10 +6,11 @@ import { coordinatorDecoder, metadataDecoder, textDecoder, type Decoder } from '
 import { indexFault, offsetIndexReport, timeIndexReport, txnIndexLines, type IndexFile } from '../core/dump/indexes.ts';
 import { batchLine, recordLine, type RecordView } from '../core/dump/lines.ts';
 import { kindOf } from '../core/dump/names.ts';
+import { pairsOf, recordRow } from '../core/dump/rows.ts';
 import { producerLines } from '../core/dump/snapshots.ts';
 import { collectList, parseWhole } from '../core/options.ts';
 import { CommandError, usageError } from '../core/refusal.ts';
-import { tame } from '../core/tame.ts';
+import { tame, tameJson } from '../core/tame.ts';
 import { readIndexFile, SegmentFile } from '../shell/segment-file.ts';
 import { note, writeOut } from '../shell/terminal.ts';
 
@@ -26,6 +27,7 @@ type Options = {
   verifyIndexOnly?: boolean;
   maxBytes: string;
   maxMessageSize?: string;
+  json?: boolean;
 };
 
 const BYTES_MAX = 2_147_483_647;
@@ -47,6 +49,7 @@ export function dumpLogCommand(): Command {
     .option('--verify-index-only', 'compare the index with the log, but do not print it')
     .option('--max-bytes <bytes>', 'no more than so many bytes of each log', String(BYTES_MAX))
     .option('--max-message-size <bytes>', 'without effect: a batch may have any size')
+    .option('--json', 'a JSON value a line: batches, records, rows of indexes')
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => dump(options));
 }
@@ -57,17 +60,19 @@ and makes the command fail.
 
 Examples:
   $ odradek dump-log --files data/orders-0/00000000000000000000.log --print-data-log
+  $ odradek dump-log --files data/orders-0/00000000000000000000.log --json --deep-iteration | jq .sequence
   $ odradek dump-log --files data/__consumer_offsets-12/00000000000000000000.log --offsets-decoder
   $ odradek dump-log --files data/orders-0/00000000000000000000.index,data/orders-0/00000000000000000000.timeindex --verify-index-only`;
 
 async function dump(options: Options): Promise<void> {
   const view = viewOf(options);
   const maxBytes = parseWhole('--max-bytes', options.maxBytes, 1, BYTES_MAX);
-  const out = new Lines();
+  const out = new Lines(options.json === true);
   const problems: string[] = [];
   try {
     for (const path of options.files) {
-      await out.line(`Dumping ${tame(path)}`);
+      await out.says(`Dumping ${tame(path)}`);
+      out.file = path;
       problems.push(...(await dumpFile(path, options, { view, maxBytes, out })));
     }
   } finally {
@@ -99,23 +104,23 @@ async function dumpFile(path: string, options: Options, dumping: Dumping): Promi
   const kind = kindOf(basename(path));
   switch (kind.kind) {
     case 'log':
-      await out.line(`Log starting offset: ${kind.offset}`);
+      await out.says(`Log starting offset: ${kind.offset}`);
       return dumpLog(path, dumping);
     case 'bootstrap':
-      await out.line('KRaft bootstrap snapshot');
+      await out.says('KRaft bootstrap snapshot');
       return dumpLog(path, dumping);
     case 'checkpoint':
-      await out.line(`Snapshot end offset: ${kind.endOffset}, epoch: ${kind.epoch}`);
+      await out.says(`Snapshot end offset: ${kind.endOffset}, epoch: ${kind.epoch}`);
       return dumpLog(path, dumping);
     case 'index':
     case 'timeindex':
       return dumpIndex({ path, baseOffset: kind.offset, bytes: readIndexFile(path) }, kind.kind, options, out);
     case 'txnindex':
-      for (const line of txnIndexLines(readIndexFile(path))) await out.line(line);
+      for (const line of txnIndexLines(readIndexFile(path))) await out.row(line);
       return [];
     case 'snapshot': {
       const lines = producerLines(readIndexFile(path));
-      for (const line of lines.ok ? lines.value : []) await out.line(line);
+      for (const line of lines.ok ? lines.value : []) await out.row(line);
       return lines.ok ? [] : [`${path}: ${lines.why}`];
     }
     case 'misnamed':
@@ -140,7 +145,7 @@ async function dumpLog(path: string, { view, maxBytes, out }: Dumping): Promise<
         `${path}: at byte ${position} is a message of format ${batch.magic(bytes, 0)}, of before Kafka 0.11`,
       );
     } else {
-      await out.line(batchLine(bytes, position));
+      await out.row(batchLine(bytes, position));
       const decoded = view === undefined ? undefined : readBatch(bytes);
       if (decoded?.ok === false) problems.push(`${path}: the batch at byte ${position} cannot be read: ${decoded.why}`);
       if (decoded?.ok === true && view !== undefined) {
@@ -150,7 +155,10 @@ async function dumpLog(path: string, { view, maxBytes, out }: Dumping): Promise<
             note(`Non-consecutive offsets in ${path}: ${lastOffset} is followed by ${record.offset}`);
           }
           lastOffset = record.offset;
-          await out.line(tame(recordLine(decoded.value, record, view)));
+          await out.either(
+            () => tame(recordLine(decoded.value, record, view)),
+            () => recordRow(decoded.value, record, view),
+          );
         }
       }
     }
@@ -158,7 +166,11 @@ async function dumpLog(path: string, { view, maxBytes, out }: Dumping): Promise<
   }
   const trailing = file.sizeBytes - position;
   if (trailing > 0 && maxBytes === BYTES_MAX) {
-    await out.line(`Found ${trailing} invalid bytes at the end of ${basename(path)}`);
+    const told = `Found ${trailing} invalid bytes at the end of ${basename(path)}`;
+    await out.either(
+      () => told,
+      () => ({ invalidBytes: trailing }),
+    );
   }
   return problems;
 }
@@ -172,7 +184,10 @@ async function dumpIndex(
   if (options.indexSanityCheck === true) {
     const fault = indexFault(file, kind === 'index' ? 'offsets' : 'times');
     if (fault !== undefined) return [fault];
-    await out.line(`${tame(file.path)} passed sanity check.`);
+    await out.either(
+      () => `${tame(file.path)} passed sanity check.`,
+      () => ({ isSane: true }),
+    );
     return [];
   }
   const beside = (suffix: string): string => join(dirname(file.path), basename(file.path).replace(/\.\w+$/, suffix));
@@ -184,22 +199,46 @@ async function dumpIndex(
     kind === 'index'
       ? offsetIndexReport(file, batchAt, verifyOnly)
       : timeIndexReport(file, { offsets: offsetsFile(), batchAt, verifyOnly });
-  for (const line of lines) await out.line(tame(line));
+  for (const line of lines) await out.row(tame(line));
   return problems;
 }
 
-/** Lines on their way to stdout, which is waited for when it is slow. */
+/** Lines on their way to stdout, which is waited for when it is slow: Kafka's, or each as JSON. */
 class Lines {
+  /** The one that is dumped. */
+  file = '';
+  private readonly isJson: boolean;
   private text = '';
 
-  async line(line: string): Promise<void> {
-    this.text += `${line}\n`;
-    if (this.text.length >= WRITE_CHARS) await this.flush();
+  constructor(isJson: boolean) {
+    this.isJson = isJson;
+  }
+
+  /** Words for people alone. */
+  async says(line: string): Promise<void> {
+    if (!this.isJson) await this.add(line);
+  }
+
+  /** A line of `name: value` pairs. */
+  row(line: string): Promise<void> {
+    return this.either(
+      () => line,
+      () => pairsOf(line),
+    );
+  }
+
+  either(line: () => string, row: () => object): Promise<void> {
+    return this.add(this.isJson ? tameJson(JSON.stringify({ file: this.file, ...row() })) : line());
   }
 
   async flush(): Promise<void> {
     const { text } = this;
     this.text = '';
     if (text !== '') await writeOut(Buffer.from(text));
+  }
+
+  private async add(line: string): Promise<void> {
+    this.text += `${line}\n`;
+    if (this.text.length >= WRITE_CHARS) await this.flush();
   }
 }

@@ -19,6 +19,7 @@ import { coordinatorDecoder, metadataDecoder, textDecoder, type Decoder } from '
 import { jsonText, messageJson } from './json.ts';
 import { batchLine, recordLine } from './lines.ts';
 import { kindOf } from './names.ts';
+import { pairsOf, recordRow } from './rows.ts';
 
 const NOW_MS = 1_795_302_077_396;
 
@@ -140,4 +141,30 @@ test.each([
   ['leader-epoch-checkpoint', { kind: 'unknown' }],
 ])('%s', (name, kind) => {
   expect(kindOf(name)).toEqual(kind);
+});
+
+test('as JSON: the pairs of a line with their types, and what is JSON already stays it', () => {
+  const line =
+    'deleteHorizonMs: OptionalLong[5] isControl: false producerId: -1 compresscodec: none x: OptionalLong.empty';
+  expect(pairsOf(line)).toEqual({
+    deleteHorizonMs: 5,
+    isControl: false,
+    producerId: -1,
+    compresscodec: 'none',
+    x: null,
+  });
+  const offset = { offset: 2, leaderEpoch: 0, metadata: '', commitTimestamp: NOW_MS };
+  const record = encodeCoordinatorRecord('OffsetCommit', { group: 'g', topic: 't', partition: 1 }, offset, 3);
+  const decoded = readBatch(buildBatch({ baseOffset: 7 }, [{ timestampMs: NOW_MS, ...record }]));
+  assert(decoded.ok && decoded.value.records[0] !== undefined, 'a batch of our own has its record');
+  const view = { decoder: coordinatorDecoder('group'), skipMetadata: false };
+  expect(recordRow(decoded.value, decoded.value.records[0], view)).toMatchObject({
+    offset: 7,
+    timestampType: 'CreateTime',
+    key: { type: '1', data: { group: 'g', topic: 't', partition: 1 } },
+    payload: { version: '3', data: { offset: 2 } },
+  });
+  expect(
+    recordRow(decoded.value, decoded.value.records[0], { ...view, decoder: textDecoder, skipMetadata: true }),
+  ).toHaveProperty('payload');
 });

@@ -73,7 +73,8 @@ const quorumRecords = {
   KRAFT_VOTERS: ['KRaftVoters', VotersRecord],
 } as const;
 
-function controlText(key: Buffer | null, value: Buffer | null): string {
+/** What a control record says. */
+export function controlText(key: Buffer | null, value: Buffer | null): string {
   const decoded = decodeControlRecord(key, value);
   if (!decoded.ok) return `controlType: UNKNOWN(${decoded.why})`;
   const record: ControlRecord = decoded.value;
