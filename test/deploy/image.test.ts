@@ -81,6 +81,14 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     expect(await container.logs()).toContain('stopped in');
   });
 
+  test('a controller alone is healthy when it is ready, and its log has no word of the check', async () => {
+    const variables = ['PROCESS_ROLES=controller', 'NODE_ID=1', 'CONTROLLER_QUORUM_VOTERS=1@localhost:9093'];
+    await using container = await Container.start([...variables.flatMap((each) => ['-e', `KAFKA_${each}`]), IMAGE]);
+    await healthy(container);
+    expect(await container.exec('healthcheck')).toBe('9644: ready, without clients\n');
+    expect(await container.logs()).not.toContain('misuse');
+  });
+
   test('a node that hangs is unhealthy, and the check says so', async () => {
     await using container = await Container.start([IMAGE]);
     await healthy(container);

@@ -1,6 +1,7 @@
 import { ApiKey, encodeRequest, encodeResponse } from '@odradek/protocol';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { metadataRequest, readMetadataAnswer } from './probe.ts';
+import { apiVersionsRequest, metadataRequest, readListenerKind, readMetadataAnswer } from './probe.ts';
 
 /** An answer of v4 with so many brokers; of their bytes only the count is read. */
 function answer(brokers: number): Buffer {
@@ -39,4 +40,28 @@ test('probe: its bytes are those that the codecs write, and it reads those that 
   const brokers = [1, 2].map((nodeId) => ({ nodeId, host: 'localhost', port: 9092, rack: null }));
   const parts = encodeResponse(ApiKey.Metadata, 4, 7, { brokers, clusterId: 'c', controllerId: 1, topics: [] });
   expect(readMetadataAnswer(Buffer.concat(parts))).toEqual({ kind: 'healthy', brokers: 2 });
+});
+
+function apiVersions(keys: readonly number[]): Buffer {
+  const apiKeys = keys.map((apiKey) => ({ apiKey, minVersion: 0, maxVersion: 9 }));
+  return Buffer.concat(encodeResponse(ApiKey.ApiVersions, 0, 7, { errorCode: 0, apiKeys }));
+}
+
+test('probe: a listener that knows Metadata is for clients, another is of controllers, another protocol is foreign', () => {
+  const written = encodeRequest(ApiKey.ApiVersions, 0, { correlationId: 7, clientId: 'odradek-health' }, {});
+  expect(apiVersionsRequest('odradek-health')).toEqual(Buffer.concat(written));
+  expect(readListenerKind(apiVersions([18, 0, 3]))).toBe('broker');
+  expect(readListenerKind(apiVersions([18, 55]))).toBe('controller');
+  expect(readListenerKind(Buffer.from('HTTP/1.1 400 Bad Request\r\n'))).toBe('foreign');
+});
+
+test('probe: whatever comes is read to an end or waited for, never beyond what is there', () => {
+  const answers = [apiVersions([18, 0, 3]), answer(2)];
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), fc.constantFrom(...answers), fc.nat(60), (noise, whole, at) => {
+      const mixed = Buffer.concat([whole.subarray(0, at), Buffer.from(noise)]);
+      expect([undefined, 'broker', 'controller', 'foreign']).toContain(readListenerKind(mixed));
+      expect(['incomplete', 'healthy', 'unhealthy']).toContain(readMetadataAnswer(mixed).kind);
+    }),
+  );
 });

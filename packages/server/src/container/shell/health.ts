@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { inOrder, listeningSockets } from '../core/listening.ts';
 import type { ListeningSocket } from '../core/listening.ts';
+import { apiVersionsRequest, readListenerKind } from '../core/probe.ts';
 import { askMetadata, exchange } from './exchange.ts';
 
 /** Each port has so long: together less than the time that Docker gives the check. */
@@ -14,17 +15,27 @@ const PORTS_MAX = 16;
 
 type Probed = { readonly healthy: boolean; readonly line: string };
 
+/** No listener gets what is not meant for it, which the node would warn of: first each is asked what it is for. */
 async function main(): Promise<void> {
   const sockets = inOrder(ownSockets()).slice(0, PORTS_MAX);
   const lines: string[] = [];
-  for (const probe of [metadata, readiness]) {
-    for (const socket of sockets) {
-      const { healthy, line } = await probe(socket);
-      if (healthy) return end(0, line);
-      lines.push(line);
-    }
+  const foreign: ListeningSocket[] = [];
+  for (const socket of sockets) {
+    const kind = await exchange(socket, apiVersionsRequest('odradek-health'), PROBE_MS, readListenerKind);
+    if (kind === 'foreign') foreign.push(socket);
+    else if (kind === 'broker') return tell(await metadata(socket));
+    else if (kind !== 'controller') lines.push(`${socket.port}: ${kind}`);
   }
-  end(1, sockets.length === 0 ? 'no process of this container listens on a port' : lines.join('; '));
+  // A broker that hangs is ill, whatever its HTTP port says.
+  for (const socket of lines.length === 0 ? foreign : []) {
+    const probed = await readiness(socket);
+    if (probed.healthy) return tell(probed);
+    lines.push(probed.line);
+  }
+  tell({
+    healthy: false,
+    line: sockets.length === 0 ? 'no process of this container listens on a port' : lines.join('; '),
+  });
 }
 
 /** Those of processes that run as the same user: with the host's network there are others. */
@@ -70,9 +81,9 @@ async function readiness(at: ListeningSocket): Promise<Probed> {
   return { healthy, line: `${at.port}: ${healthy ? 'ready, without clients' : answer.split('\r\n\r\n').at(-1)}` };
 }
 
-function end(code: number, line: string): never {
+function tell({ healthy, line }: Probed): never {
   process.stdout.write(`${line.slice(0, 1_000)}\n`);
-  process.exit(code);
+  process.exit(healthy ? 0 : 1);
 }
 
 await main();
