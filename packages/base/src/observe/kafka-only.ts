@@ -133,13 +133,12 @@ export const kafkaOnly: readonly KafkaOnly[] = [
     ],
   },
   {
-    why: 'Not told yet: sizes of requests by API, bytes of reassignments apart from other replication, elections from eligible leader replicas, how long elections take, connections by the software of their clients.',
+    why: 'Not told yet: sizes of requests by API, bytes of reassignments apart from other replication, elections from eligible leader replicas, how long elections take.',
     mbeans: [
       'kafka.controller:type=ControllerStats,name=ElectionFromEligibleLeaderReplicasPerSec',
       'kafka.network:type=RequestMetrics,name=RequestBytes',
       'kafka.server:type=BrokerTopicMetrics,name=ReassignmentBytes*',
       'kafka.server:type=raft-metrics election-latency-*',
-      'kafka.server:type=socket-server-metrics connections',
     ],
   },
   {

@@ -61,6 +61,7 @@ export interface Metrics {
   sample<N extends CounterName | GaugeName>(name: N, labels: LabelsOf<N>, read: () => number): void;
   /**
    * As `sample`, for what has as many series as there are things now (logs, peers): nothing is kept of them between two looks.
+   * Several rooms may tell series of one metric, as long as their labels differ.
    * @param max how many of them are shown
    */
   collect<N extends CounterName | GaugeName>(name: N, max: number, read: () => Iterable<Collected<N>>): void;

@@ -49,8 +49,8 @@ export class MetricsRegistry implements Metrics {
   readonly #openMax: number;
   readonly #closedMax: number;
   readonly #labelMax: number;
-  /** What looks up series when somebody looks; the last one that was given for a name. */
-  readonly #collectors = new Map<MetricName, Collector>();
+  /** What looks up series when somebody looks. */
+  readonly #collectors = new Map<MetricName, Collector[]>();
   #openCount = 0;
   #closedCount = 0;
 
@@ -78,7 +78,9 @@ export class MetricsRegistry implements Metrics {
   }
 
   collect<N extends MetricName>(name: N, max: number, read: () => Iterable<Collected<N>>): void {
-    this.#collectors.set(name, { max, read });
+    const known = this.#collectors.get(name);
+    if (known === undefined) this.#collectors.set(name, [{ max, read }]);
+    else known.push({ max, read });
   }
 
   forget<N extends MetricName>(name: N, labels: LabelsOf<N>): void {
@@ -110,13 +112,13 @@ export class MetricsRegistry implements Metrics {
   /** The same one by one, read as they are taken; the walk may be left and gone on with while series come and go. */
   *samples(name: MetricName): Iterable<Sample> {
     for (const series of this.#series.get(name)?.values() ?? []) yield* series.samples();
-    const collector = this.#collectors.get(name);
-    if (collector === undefined) return;
-    let shown = 0;
-    for (const [labels, value] of collector.read()) {
-      shown += 1;
-      if (shown > collector.max) return;
-      yield { suffix: '', labels: this.#shortened(labels), value };
+    for (const collector of this.#collectors.get(name) ?? []) {
+      let shown = 0;
+      for (const [labels, value] of collector.read()) {
+        shown += 1;
+        if (shown > collector.max) break;
+        yield { suffix: '', labels: this.#shortened(labels), value };
+      }
     }
   }
 

@@ -36,7 +36,7 @@ export type PanelGroup = (typeof panelGroups)[number];
  * Labels whose values users make, so that there is no end to them; `MetricsRegistry` bounds their series. All others have values from tables
  * in the code (APIs, error codes, states) or from the configuration (listeners, directories).
  */
-export const openLabels: ReadonlySet<string> = new Set(['topic', 'partition', 'group']);
+export const openLabels: ReadonlySet<string> = new Set(['topic', 'partition', 'group', 'software']);
 
 export type Panel = {
   readonly group: PanelGroup;

@@ -1,3 +1,4 @@
+import { drain } from '@odradek/base/testing';
 import { ApiKey, ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
 import { startSimNode } from '../testing/node.ts';
@@ -54,3 +55,23 @@ test.for([
     await node.close();
   },
 );
+
+test('api versions: what a client calls itself is told of its connection, as long as that is open', async () => {
+  const node = await startSimNode();
+  const [named, silent] = [node.connect(), node.connect()];
+  const software = { clientSoftwareName: 'librdkafka', clientSoftwareVersion: '2.11.0' };
+  await named.request(ApiKey.ApiVersions, 4, software);
+  await silent.request(ApiKey.ApiVersions, 2, {});
+  const told = () =>
+    node.metrics
+      .family('odradek_connections_by_software')
+      .samples.map(({ labels, value }) => [labels['software'], labels['software_version'], value]);
+  expect(told()).toEqual([
+    ['librdkafka', '2.11.0', 1],
+    ['unknown', 'unknown', 1],
+  ]);
+  named.close();
+  await drain();
+  expect(told()).toEqual([['unknown', 'unknown', 1]]);
+  await node.close();
+});

@@ -13,8 +13,12 @@ const SOFTWARE_FORM = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 const OUR_SOFTWARE = 'odradek';
 
 export const apiVersions: AdminHandlerOf<18> = {
-  handle(request, services, { apiVersion }) {
-    if (apiVersion >= 3 && !namesItself(request)) return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] };
+  handle(request, services, caller) {
+    const { apiVersion } = caller;
+    if (apiVersion >= 3) {
+      if (!namesItself(request)) return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] };
+      caller.isSoftware(request.clientSoftwareName, request.clientSoftwareVersion);
+    }
     const image = services.image();
     // A strict client may stumble over keys that are not Kafka's.
     const isOurs = apiVersion >= 3 && request.clientSoftwareName.startsWith(OUR_SOFTWARE);

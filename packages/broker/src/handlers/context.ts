@@ -26,6 +26,8 @@ export type Caller = {
   readonly localHost: string;
   readonly apiKey: number;
   readonly apiVersion: number;
+  /** Notes what the client's software is called, as ApiVersions tells it. */
+  readonly isSoftware: (name: string, version: string) => void;
   /** Aborted when the connection is gone. */
   readonly signal: AbortSignal;
   /** Closes the connection after what is already queued; `why` is logged. Produce with acks=0 has no other way to tell of a refusal. */

@@ -31,6 +31,11 @@ export type ConnectionRoom = {
   readonly paused: (why: 'connection' | 'broker') => void;
 };
 
+type Software = { readonly name: string; readonly version: string };
+
+/** As Kafka names it. */
+const UNKNOWN_SOFTWARE: Software = { name: 'unknown', version: 'unknown' };
+
 type Parked = { readonly slot: AnswerSlot; readonly reserveBytes: number; readonly run: () => void };
 
 const HTTP_BODY =
@@ -57,6 +62,8 @@ export class Connection {
   readonly socket: Socket;
   /** By the last request's header; for logs. */
   clientId: string | null = null;
+  /** What its client calls itself, once it has. */
+  software: Software = UNKNOWN_SOFTWARE;
   /** Monotonic, of the last bytes in or taken. */
   lastActiveMs: number;
   /** Monotonic, of the read that completed the frames that wait. */

@@ -2,12 +2,13 @@
  * The listeners of a broker and all their connections: binding, who may connect, idle sweep, and the orderly end. Binding comes before
  * serving, so that a port 0 is known when the broker registers; what connects in between waits unread.
  */
-import type { Clock, Limits, Listening, Logger, Metrics, Network, Socket, TimerHandle } from '@odradek/base';
+import type { Clock, Collected, Limits, Listening, Logger, Metrics, Network, Socket, TimerHandle } from '@odradek/base';
 import type { SharingStreamServer } from '@odradek/rpc';
 import type { AnswerSlot } from '../core/answer-queue.ts';
 import { ByteBudget } from '../core/byte-budget.ts';
 import { type ConnectionBounds, ConnectionCounts } from '../core/connection-counts.ts';
 import type { Misuse } from '../core/first-bytes.ts';
+import { softwareCounts } from '../core/software-counts.ts';
 import { LineLimit } from '../core/line-limit.ts';
 import { Connection, type ConnectionRoom } from './connection.ts';
 import type { Turns } from './turns.ts';
@@ -83,6 +84,15 @@ export class Listeners {
     for (const { name } of options.listeners) {
       metrics.sample('odradek_connections', { listener: name }, () => this.#counts.ofListener(name));
     }
+    metrics.collect('odradek_connections_by_software', limits.fewSeriesMax + options.listeners.length, () =>
+      this.#software(),
+    );
+  }
+
+  *#software(): Iterable<Collected<'odradek_connections_by_software'>> {
+    const counts = softwareCounts(this.#connections, this.#options.limits.fewSeriesMax);
+    for (const { listener, software, version, count } of counts)
+      yield [{ listener, software, software_version: version }, count];
   }
 
   get connectionCount(): number {

@@ -140,10 +140,12 @@ export class Requests<S = Services> {
     const { api, apiVersion, arrivedMs, begunMs, waitedFromMs, sizeBytes } = request;
     const localUntilMs = Number.isNaN(waitedFromMs) ? nowMs : waitedFromMs;
     const totalMs = rounded(nowMs - arrivedMs);
+    const { software } = request.connection;
     const fields = {
       ...whose(request),
       listener: request.listener,
       principal: request.principal,
+      software: `${software.name} ${software.version}`,
       requestBytes: sizeBytes,
       responseBytes,
       totalMs,
@@ -255,6 +257,10 @@ class Request<S> implements Caller {
 
   get signal(): AbortSignal {
     return this.connection.signal;
+  }
+
+  isSoftware(name: string, version: string): void {
+    this.connection.software = { name, version };
   }
 
   close(why: string): void {

@@ -102,6 +102,19 @@ export const connectionMetrics = {
     kafka: ['kafka.server:type=socket-server-metrics connection-count'],
     panel: { group: 'Connections', title: 'Open connections' },
   }),
+  odradek_connections_by_software: metric({
+    kind: 'gauge',
+    labels: ['listener', 'software', 'software_version'],
+    help: 'Open connections by what their clients call themselves (ApiVersions 3 and later; unknown: older, or nothing was asked yet); beyond a hundred kinds they are counted together.',
+    kafka: ['kafka.server:type=socket-server-metrics connections'],
+    panel: {
+      group: 'Connections',
+      title: 'Connections by software',
+      by: ['software', 'software_version'],
+      nodes: 'sum',
+      rare: true,
+    },
+  }),
   odradek_connections_opened_total: metric({
     kind: 'counter',
     labels: ['listener'],
