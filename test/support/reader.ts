@@ -1,4 +1,5 @@
 /** A member of a group that commits what it reads, and records whose times a test knows. */
+import { promisify } from 'node:util';
 import { Consumer, MultipleErrors } from '@platformatic/kafka';
 import { buildBatch, ErrorCode, errorName, isRetriable } from '@odradek/protocol';
 import { eventually } from './target.ts';
@@ -63,7 +64,7 @@ export function leaving<K, V, HK, HV>(
       await consumer.close(true);
     } catch (error) {
       if (!(error instanceof MultipleErrors) || error.findBy('apiId', 'NOT_COORDINATOR') === null) throw error;
-      await consumer.leaveGroup(true);
+      await promisify((done: (error: Error | null) => void) => consumer.leaveGroup(true, done))();
       await consumer.close(true);
     }
   };
