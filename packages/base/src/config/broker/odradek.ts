@@ -28,7 +28,7 @@ export const odradekKeys = {
     max: 65_535,
     importance: 'low',
     doc:
-      'Port of the HTTP server with /livez, /readyz, /metrics and /groups (lag and history of each). When the default is ' +
+      'Port of the HTTP server with /livez, /readyz, /stopz, /metrics and /groups (lag and history of each). When the default is ' +
       'taken, any free port is used and named in the log, so that several nodes run on one host without being told; ' +
       'a port that is set must be free. 0: any free port. -1: no server.',
   }),
