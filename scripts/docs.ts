@@ -1,10 +1,10 @@
 /**
- * `pnpm run docs`: writes docs/CONFIG.md, docs/APIS.md, docs/ERRORS.md, docs/METRICS.md and the Grafana dashboard from the tables that the
+ * `pnpm run docs`: writes docs/CONFIG.md, docs/APIS.md, docs/ERRORS.md, docs/METRICS.md, docs/LOGS.md and the Grafana dashboard from the tables that the
  * code runs on, so that they cannot say anything else. `--check` writes nothing and fails when a file differs.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { config, kafkaOnly, metricCatalogue, panelGroups } from '@odradek/base';
+import { config, kafkaOnly, loggers, metricCatalogue, panelGroups } from '@odradek/base';
 import { advertisedApis, advertisedControllerApis } from '@odradek/broker';
 import { apis, errors } from '@odradek/protocol';
 import { treeOf } from '../packages/cli/src/commands/tree.ts';
@@ -24,6 +24,7 @@ export function documents(): Document[] {
     { path: 'docs/APIS.md', text: apisDocument() },
     { path: 'docs/ERRORS.md', text: errorsDocument() },
     { path: 'docs/METRICS.md', text: metricsDocument() },
+    { path: 'docs/LOGS.md', text: logsDocument() },
     { path: 'docs/cli.md', text: commandsDocument() },
     { path: 'docs/DOCTOR.md', text: doctorDocument() },
     { path: 'deploy/compose/grafana/odradek.json', text: dashboardDocument() },
@@ -177,6 +178,25 @@ function metricsDocument(): string {
     return [`## ${group}`, table(heads, rows.map(metricRow))];
   });
   return page('Metrics', about, [...parts, '## What Kafka tells and Odradek does not', absentMetrics()]);
+}
+
+function logsDocument(): string {
+  const about =
+    'A node writes to standard output: lines for people on a terminal, else one JSON object a line with `time`, `level`, `logger`, `message` ' +
+    'and the fields of the line. What is said about a request has its `request`: listener, number of the connection, and the correlation id ' +
+    'that the client gave it. `odradek.log.level` (or `--log-level`) is where the level of `root` begins.';
+  const levels =
+    'The levels of the loggers below change while a node runs (KIP-412), with the tools and names of Kafka; they last until it stops. A ' +
+    'logger without a level of its own goes by the nearest above it, at last by `root`. `TRACE` shows what `DEBUG` does, and errors are ' +
+    'shown even at `FATAL`.';
+  const example = [
+    '```sh',
+    'odradek configs --bootstrap-server localhost:9092 --entity-type broker-loggers --entity-name 1 --alter --add-config kafka.request.logger=DEBUG',
+    'odradek configs --bootstrap-server localhost:9092 --entity-type broker-loggers --entity-name 1 --alter --delete-config kafka.request.logger',
+    '```',
+  ].join('\n');
+  const rows = Object.entries(loggers).map(([name, says]) => [`\`${name}\``, says]);
+  return page('Logs', about, ['## Levels', levels, example, '## Loggers', table(['name', 'what it says'], rows)]);
 }
 
 function absentMetrics(): string {
