@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka';
+import { ApiKey, ErrorCode } from '@odradek/protocol';
 import kafkajs from 'kafkajs';
 import { describe, expect, test } from 'vitest';
 import { LineProcess } from '../support/line-process.ts';
@@ -251,6 +252,20 @@ async function placed(suite: SuiteCluster, what: string): Promise<string> {
   return topic;
 }
 
+/** Every partition of committed offsets that a broker leads is given to the others. */
+async function moveCoordinators({ cluster }: SuiteCluster, from: number): Promise<void> {
+  const name = '__consumer_offsets';
+  const others = cluster.nodes.map(({ id }) => id).filter((id) => id !== from);
+  const led = (await partitionsOf(cluster.node(1), name)).filter(({ leader }) => leader === from);
+  const partitions = led.map(({ partition }) => ({ partitionIndex: partition, replicas: others }));
+  using wire = await Wire.open(cluster.node(1).address);
+  const asked = { timeoutMs: 10_000, topics: [{ name, partitions }] };
+  const { errorCode, responses } = await wire.call(ApiKey.AlterPartitionReassignments, asked);
+  expect([errorCode, ...responses.flatMap((each) => each.partitions.map((one) => one.errorCode))]).toEqual(
+    Array.from({ length: led.length + 1 }, () => ErrorCode.NONE),
+  );
+}
+
 /** What lies in the partitions, held against what was acknowledged: lost, more than once, and before a smaller number. */
 async function verdict({ cluster }: SuiteCluster, topic: string, acknowledged: readonly string[]) {
   const seen = new Map<string, number>();
@@ -308,4 +323,35 @@ describe('the leader of a partition is killed under', () => {
     },
     120_000,
   );
+
+  test('@platformatic/kafka leaves its group when the coordinator has moved since its last heartbeat', async () => {
+    const topic = await placed(suite, 'leaving');
+    const group = freshName('leaving');
+    const { bootstrap } = suite.cluster;
+    const consumer = new Consumer({
+      clientId: 'leaving',
+      bootstrapBrokers: bootstrap.split(','),
+      groupId: group,
+      maxWaitTime: 100,
+      heartbeatInterval: 60_000,
+      sessionTimeout: 120_000,
+      rebalanceTimeout: 120_000,
+    });
+    const leave = leaving(consumer);
+    const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: false });
+    using wire = await Wire.open(suite.cluster.node(1).address);
+    const coordinator = async (): Promise<number> => {
+      const asked = { keyType: 0, coordinatorKeys: [group] };
+      return (await wire.call(ApiKey.FindCoordinator, asked)).coordinators[0]?.nodeId ?? -1;
+    };
+    const first = await coordinator();
+    await moveCoordinators(suite, first);
+    await eventually('the group has another coordinator', async () => ![-1, first].includes(await coordinator()));
+    await stream.close();
+    await leave();
+    const node = suite.cluster.node(await coordinator());
+    using there = await Wire.open(node.address);
+    const { groups } = await there.call(ApiKey.DescribeGroups, { groups: [group], includeAuthorizedOperations: false });
+    expect(groups).toMatchObject([{ errorCode: ErrorCode.NONE, groupState: 'Empty', members: [] }]);
+  });
 });
