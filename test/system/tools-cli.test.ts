@@ -2,7 +2,7 @@
  * `odradek configs`, `log-dirs`, `get-offsets`, `delete-records`, `api-versions`, `dump-log`, `storage` and `perf` as people and scripts meet
  * them: processes against a real node, with the flags of Kafka's scripts.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -192,6 +192,26 @@ describe('files', () => {
     const text = await must(odradek('dump-log', '--files', logs.join(','), '--offsets-decoder'));
     expect(text).toContain(`key: {"type":"1","data":{"group":"readers","topic":"${topic}","partition":0}}`);
     expect(text).toMatch(/payload: \{"version":"\d","data":\{"offset":2,/);
+  });
+
+  test('dump-log reads the metadata log of a node that has stopped, and leaves that of one that runs alone', async () => {
+    const running = join(node.directory, 'data', '__cluster_metadata-0');
+    expect((await refused(odradek('dump-log', '--files', running))).stderr).toContain(
+      'another process has the metadata log open',
+    );
+    await using other = await spawnKafka();
+    using asked = await Wire.open(other.bootstrap);
+    await createTopic(asked, 'told-in-metadata', {}, 1);
+    await other.stop();
+    const log = join(other.directory, 'data', '__cluster_metadata-0');
+    const text = await must(odradek('dump-log', '--files', log, '--cluster-metadata-decoder'));
+    expect(text).toMatch(/\n\| offset: \d+ CreateTime: -1 .* LeaderChange: \{"version":0,"leaderId":1,/);
+    expect(text).toMatch(/payload: \{"type":"TOPIC_RECORD","version":\d,"data":\{"name":"told-in-metadata",/);
+    expect(text).not.toContain('isvalid: false');
+    const empty = join(directory, 'nothing');
+    mkdirSync(empty);
+    expect((await refused(odradek('dump-log', '--files', empty))).stderr).toContain('it holds no metadata log');
+    expect(readdirSync(empty)).toEqual([]);
   });
 
   test('storage formats directories once, and says what they are', async () => {

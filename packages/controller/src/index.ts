@@ -6,6 +6,8 @@ export type { ControllerOptions, RunningController } from './shell/create-contro
 export { recoverFromSurvivor } from './raft/shell/recover.ts';
 export type { RecoverOptions, RecoveryReport } from './raft/shell/recover.ts';
 export type { QuorumStatus } from './raft/shell/status.ts';
+export { exportMetadataLog } from './shell/export-log.ts';
+export type { ExportedFile } from './shell/export-log.ts';
 export { MemoryStore } from './shell/memory-store.ts';
 export { MemoryRaftStore } from './raft/shell/memory-store.ts';
 export type { ControllerPort, CommittedBytes, KnownLeader, LogReader } from './ports.ts';

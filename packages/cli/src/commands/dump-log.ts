@@ -11,6 +11,7 @@ import { producerLines } from '../core/dump/snapshots.ts';
 import { collectList, parseWhole } from '../core/options.ts';
 import { CommandError, usageError } from '../core/refusal.ts';
 import { tame, tameJson } from '../core/tame.ts';
+import { isDirectory, withMetadataLog } from '../shell/metadata-log.ts';
 import { readIndexFile, SegmentFile } from '../shell/segment-file.ts';
 import { note, writeOut } from '../shell/terminal.ts';
 
@@ -42,7 +43,7 @@ export function dumpLogCommand(): Command {
     .option('--print-data-log', 'keys and values too, as texts')
     .option('--offsets-decoder', 'records of __consumer_offsets, as JSON')
     .option('--transaction-log-decoder', 'records of __transaction_state, as JSON')
-    .option('--cluster-metadata-decoder', "records of Kafka's __cluster_metadata and of its snapshots, as JSON")
+    .option('--cluster-metadata-decoder', 'records of the metadata log and of its snapshots, as JSON')
     .option('--share-group-state-decoder', 'records of __share_group_state, as JSON')
     .option('--skip-record-metadata', 'keys and values alone, and nothing of control records')
     .option('--index-sanity-check', 'say only whether a start would take the index')
@@ -56,11 +57,12 @@ export function dumpLogCommand(): Command {
 
 const EXAMPLES = `
 The flags and lines are those of kafka-dump-log. An index is compared with the log beside it. What does not fit is told on stderr,
-and makes the command fail.
+and makes the command fail. A directory is the metadata log of a node of ours (…/__cluster_metadata-0), which must not run.
 
 Examples:
   $ odradek dump-log --files data/orders-0/00000000000000000000.log --print-data-log
   $ odradek dump-log --files data/orders-0/00000000000000000000.log --json --deep-iteration | jq .sequence
+  $ odradek dump-log --files data/__cluster_metadata-0 --cluster-metadata-decoder
   $ odradek dump-log --files data/__consumer_offsets-12/00000000000000000000.log --offsets-decoder
   $ odradek dump-log --files data/orders-0/00000000000000000000.index,data/orders-0/00000000000000000000.timeindex --verify-index-only`;
 
@@ -70,10 +72,18 @@ async function dump(options: Options): Promise<void> {
   const out = new Lines(options.json === true);
   const problems: string[] = [];
   try {
-    for (const path of options.files) {
-      await out.says(`Dumping ${tame(path)}`);
-      out.file = path;
+    const dumpOne = async (path: string, shown: string): Promise<void> => {
+      await out.says(`Dumping ${tame(shown)}`);
+      out.file = shown;
       problems.push(...(await dumpFile(path, options, { view, maxBytes, out })));
+    };
+    for (const path of options.files) {
+      if (!isDirectory(path)) await dumpOne(path, path);
+      else {
+        await withMetadataLog(path, async (files) => {
+          for (const file of files) await dumpOne(file, join(path, basename(file)));
+        });
+      }
     }
   } finally {
     await out.flush();
