@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '@odradek/testkit';
 import { ApacheKafka } from '../support/apache-kafka.ts';
+import { Pipeline } from '../support/pipeline.ts';
+import { commit, formGroup } from '../support/raw-groups.ts';
 import { kafkaTool, must, odradek, run, title } from '../support/run.ts';
 import { eventually } from '../support/target.ts';
 
@@ -88,6 +90,32 @@ describe.skipIf(need.use === undefined)(title('Apache Kafka', need), () => {
       // Of Kafka's clocks only the active controller's is told.
       clocks: 'controller 1',
     });
+  });
+
+  test('a member that commits nothing while records come is found by two looks, and said to be unknown after one', async () => {
+    const group = await formGroup({
+      groupId: 'stuck',
+      members: 1,
+      topics: ['orders'],
+      sessionTimeoutMs: 300_000,
+      pipes: [await Pipeline.open(bootstrap())],
+    });
+    const [member] = group.members;
+    if (member === undefined) throw new Error('a group of one has a member');
+    await commit(group, member, [{ topic: 'orders', partition: 0, offset: 0, metadata: '' }]);
+    const write = (): Promise<string> =>
+      must(odradek('produce', '--topic', 'orders', '--bootstrap-server', bootstrap()), { input: 'one\ntwo\n' });
+    await write();
+    const { report: once } = await doctor('--bootstrap', bootstrap());
+    expect(once.untold).toEqual([expect.objectContaining({ what: 'whether a group with members and lag gets on' })]);
+    let isOver = false;
+    const looking = doctor('--bootstrap', bootstrap(), '--observe', '10s').finally(() => (isOver = true));
+    while (!isOver) await write();
+    const { report: twice } = await looking;
+    expect(twice.untold).toEqual([]);
+    const stalled = twice.findings.filter(({ kind }) => kind === 'group-stalled');
+    expect(stalled.map(({ what }) => what)).toEqual([expect.stringMatching(/^group 'stuck' has members.*orders-0$/)]);
+    member.pipe.close();
   });
 
   test('status: its one node, with its disk', async () => {

@@ -29,7 +29,10 @@ export function doctorCommand(): Command {
     )
     .option('-c, --command-config <file>', 'a properties file for a client of Kafka')
     .option('--timeout-ms, --timeout <ms>', 'how long a connection and an answer may take', '5000')
-    .option('--observe <time>', 'look at groups twice, so far apart, to see whether they get on, as 10s')
+    .option(
+      '--observe <time>',
+      "look at groups twice, so far apart, as 10s, to see whether they get on; Odradek's coordinators tell without it",
+    )
     .option('--strict', 'end with 1 for warnings, too')
     .option('--json', 'print JSON')
     .addOption(new Option('-b <host:port,...>').hideHelp())

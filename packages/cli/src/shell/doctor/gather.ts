@@ -215,10 +215,15 @@ async function groupsOf(
   const [address] = parseBootstrap(connection.address);
   const cluster = await Cluster.open(address === undefined ? connection.address : showAddress(address), timeoutMs);
   try {
-    const { groups, leftOut } = await askAllGroups(cluster, observeMs);
+    const { groups, leftOut, unobserved } = await askAllGroups(cluster, observeMs);
     if (leftOut > 0) {
       const why = `there are ${groups.length + leftOut}, and the first ${GROUPS_LOOKED_MAX} are looked at`;
       untold.push({ area: 'groups', what: `${leftOut} of the groups`, why });
+    }
+    if (unobserved > 0) {
+      const what = `whether ${unobserved === 1 ? 'a group with members and lag gets on' : `${unobserved} groups with members and lag get on`}`;
+      const why = 'Kafka does not tell when an offset was committed: look twice, with --observe 10s';
+      untold.push({ area: 'groups', what, why });
     }
     return groups;
   } finally {

@@ -11,7 +11,8 @@ import { askGroups, listGroups } from '../group-queries.ts';
 /** Groups that are looked at; a cluster of many thousands is not held up by a doctor. */
 export const GROUPS_LOOKED_MAX = 2_000;
 
-type Looked = { readonly groups: GroupFacts[]; readonly leftOut: number };
+/** @property unobserved groups with members that are behind, of which one look does not tell whether they get on */
+type Looked = { readonly groups: GroupFacts[]; readonly leftOut: number; readonly unobserved: number };
 
 /** @param observeMs between two looks, where nobody tells when an offset was committed; 0: one look */
 export async function askAllGroups(cluster: Cluster, observeMs: number): Promise<Looked> {
@@ -20,9 +21,9 @@ export async function askAllGroups(cluster: Cluster, observeMs: number): Promise
   const leftOut = listed.length - looked.length;
   const states = new Map(looked.map(({ groupId, state }) => [groupId, state]));
   const names = [...states.keys()];
-  if (names.length === 0) return { groups: [], leftOut };
+  if (names.length === 0) return { groups: [], leftOut, unobserved: 0 };
   if ((await cluster.any()).speaks(ApiKey.DescribeGroupLag))
-    return { groups: await asCoordinatorsSay(cluster, names), leftOut };
+    return { groups: await asCoordinatorsSay(cluster, names), leftOut, unobserved: 0 };
   const first = await look(cluster, names);
   const firstMs = performance.now();
   if (observeMs > 0) await sleep(observeMs);
@@ -40,7 +41,10 @@ export async function askAllGroups(cluster: Cluster, observeMs: number): Promise
     });
     return { name, state: states.get(name) ?? '', partitions };
   });
-  return { groups, leftOut };
+  const behind = groups.filter(
+    ({ state, partitions }) => state !== 'Empty' && partitions.some(({ committed, logEnd = 0 }) => logEnd > committed),
+  );
+  return { groups, leftOut, unobserved: observeMs > 0 ? 0 : behind.length };
 }
 
 type Lag = ResponseOf<typeof ApiKey.DescribeGroupLag>['groups'][number];
