@@ -1,6 +1,6 @@
 /** `odradek topics alter`: more partitions (kafka-topics) and topic configuration (kafka-configs) in one command. */
 import type { Command } from 'commander';
-import { AlterConfigOp, ApiKey, ConfigResourceType } from '@odradek/protocol';
+import { AlterConfigOp, ApiKey, ConfigResourceType, ErrorCode } from '@odradek/protocol';
 import { collectList, collectProperty, parseWhole } from '../../core/options.ts';
 import { usageError } from '../../core/refusal.ts';
 import type { AdminConnection } from '../../shell/admin-connection.ts';
@@ -12,6 +12,7 @@ type Options = CommonOptions & {
   partitions?: string;
   addConfig: Map<string, string>;
   deleteConfig: string[];
+  ifExists?: boolean;
   validateOnly?: boolean;
 };
 
@@ -28,6 +29,7 @@ export function alterCommand(): Command {
       new Map(),
     )
     .option('--delete-config <key...>', 'back to the default of the broker', collectList, [])
+    .option('--if-exists', 'do nothing for topics that do not exist')
     .option('--validate-only', 'check, but change nothing')
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => alter(options));
@@ -48,13 +50,22 @@ async function alter(options: Options): Promise<void> {
   if (partitions === undefined && changes.length === 0) {
     throw usageError('nothing to alter: give --partitions, --add-config or --delete-config');
   }
-  await withAdmin(options, async (admin) => {
-    if (partitions !== undefined) await addPartitions(admin, options, partitions);
-    if (changes.length > 0) await changeConfigs(admin, options, changes);
+  const topics = await withAdmin(options, async (admin) => {
+    const topic = options.ifExists === true ? await existing(admin, options.topic) : options.topic;
+    if (partitions !== undefined) await addPartitions(admin, { ...options, topic }, partitions);
+    if (changes.length > 0) await changeConfigs(admin, { ...options, topic }, changes);
+    return topic;
   });
   const done = options.validateOnly === true ? 'Would alter' : 'Altered';
-  if (options.json === true) printJson(options.topic.map((name) => ({ name, altered: options.validateOnly !== true })));
-  else for (const name of options.topic) print(`${done} topic ${name}.`);
+  if (options.json === true) printJson(topics.map((name) => ({ name, altered: options.validateOnly !== true })));
+  else for (const name of topics) print(`${done} topic ${name}.`);
+}
+
+async function existing(admin: AdminConnection, names: readonly string[]): Promise<string[]> {
+  const topics = names.map((name) => ({ name }));
+  const metadata = await admin.call(ApiKey.Metadata, { topics, allowAutoTopicCreation: false });
+  const gone = metadata.topics.filter(({ errorCode }) => errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+  return names.filter((name) => !gone.some((each) => each.name === name));
 }
 
 async function addPartitions(admin: AdminConnection, options: Options, count: number): Promise<void> {

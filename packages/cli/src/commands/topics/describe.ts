@@ -13,6 +13,7 @@ import type { Metadata } from './list.ts';
 type Options = CommonOptions & {
   topic: string[];
   excludeInternal?: boolean;
+  ifExists?: boolean;
   underReplicatedPartitions?: boolean;
   underMinIsrPartitions?: boolean;
   atMinIsrPartitions?: boolean;
@@ -35,6 +36,7 @@ type Described = {
 export function describeCommand(): Command {
   return adminCommand('describe', 'describe topics: partitions, leaders, configuration')
     .option('-t, --topic <name...>', 'topics to describe; all when left out', collectList, [])
+    .option('--if-exists', 'nothing of topics that do not exist')
     .option('--exclude-internal', 'leave out topics of the cluster itself')
     .option('--under-replicated-partitions', 'only partitions whose in-sync replicas are fewer than their replicas')
     .option('--under-min-isr-partitions', 'only partitions whose in-sync replicas are fewer than min.insync.replicas')
@@ -78,6 +80,7 @@ async function topicsOf(admin: AdminConnection, options: Options): Promise<Topic
   const metadata = await admin.call(ApiKey.Metadata, { topics: names, allowAutoTopicCreation: false });
   for (const { name, errorCode } of metadata.topics) {
     if (errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+      if (options.ifExists === true) continue;
       throw new CommandError(`topic '${name ?? ''}' does not exist; \`odradek topics list\` names those that do`);
     }
     if (errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.LEADER_NOT_AVAILABLE) {
@@ -85,6 +88,7 @@ async function topicsOf(admin: AdminConnection, options: Options): Promise<Topic
     }
   }
   return metadata.topics
+    .filter(({ errorCode }) => errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     .filter(({ isInternal }) => !(options.excludeInternal === true && isInternal))
     .toSorted((left, right) => ((left.name ?? '') < (right.name ?? '') ? -1 : 1));
 }
