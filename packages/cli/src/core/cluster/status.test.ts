@@ -102,3 +102,13 @@ test('status: a directory that is offline has a line of its own', () => {
   const broken = { ...seen, brokers: [broker(1, { logDirs: [{ ...dir, wrong: 'KAFKA_STORAGE_ERROR' }] })] };
   expect(statusScreen(statusOf(broken), plain).at(-1)).toBe('node 1: /data is offline');
 });
+
+test('status: a record that is missing for a moment has no colour, one that is missing for long has', () => {
+  const marks = (style: string, text: string): string => `<${style}>${text}`;
+  const lagging = (caughtUpAgoMs: number): string => {
+    const quorum = { leaderId: 1, epoch: 1, replicas: [replica(1), replica(2, { lag: 41, caughtUpAgoMs })] };
+    return statusScreen(statusOf({ ...seen, brokers: [broker(2)], topics: [], quorum }), marks).join('\n');
+  };
+  expect(lagging(400)).not.toContain('<yellow>41');
+  expect(lagging(60_000)).toContain('<yellow>41');
+});

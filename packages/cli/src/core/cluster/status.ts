@@ -40,6 +40,8 @@ export type NodeStatus = {
   readonly outOfSync: number;
   /** Records of metadata that it lacks; null: not told. */
   readonly metadataLag: number | null;
+  /** Since when it has not had all of it, as long ago. */
+  readonly metadataCaughtUpAgoMs: number | null;
   readonly recordBytes: number | null;
   readonly usableBytes: number | null;
   readonly totalBytes: number | null;
@@ -114,6 +116,7 @@ function nodeStatus(id: number, seen: ClusterSeen, all: ReadonlyMap<number, Load
     state: broker === undefined ? controllerState(id, seen) : brokerState(broker),
     ...(all.get(id) ?? { leads: 0, replicas: 0, outOfSync: 0 }),
     metadataLag: replica?.lag ?? null,
+    metadataCaughtUpAgoMs: replica?.caughtUpAgoMs ?? null,
     recordBytes: dirs === undefined ? null : dirs.reduce((sum, { replicaBytes }) => sum + replicaBytes, 0),
     ...room(dirs),
     offlineDirs: (dirs ?? []).filter(({ wrong }) => wrong !== undefined).map(({ path }) => path),
@@ -180,7 +183,7 @@ function health({ offline, underMinIsr, underReplicated, notPreferred }: Partiti
 }
 
 function row(node: NodeStatus): Cell[] {
-  const { id, roles, isLeader, address, state, leads, replicas, outOfSync, metadataLag, recordBytes } = node;
+  const { id, roles, isLeader, address, state, leads, replicas, outOfSync, recordBytes } = node;
   const isBroker = roles.includes('broker');
   return [
     isLeader ? { text: `${id}*`, style: 'green' } : String(id),
@@ -190,10 +193,17 @@ function row(node: NodeStatus): Cell[] {
     isBroker ? String(leads) : MISSING,
     isBroker ? String(replicas) : MISSING,
     outOfSync > 0 ? { text: String(outOfSync), style: 'yellow' } : isBroker ? '0' : MISSING,
-    metadataLag === null ? MISSING : metadataLag > 0 ? { text: String(metadataLag), style: 'yellow' } : '0',
+    lagCell(node),
     recordBytes === null || !isBroker ? MISSING : showBytes(recordBytes),
     freeCell(node),
   ];
+}
+
+/** Kafka's followers are mostly a record behind, for as long as a fetch takes: that is no sign of anything. */
+function lagCell({ metadataLag, metadataCaughtUpAgoMs }: NodeStatus): Cell {
+  if (metadataLag === null) return MISSING;
+  const isBehind = metadataLag > 0 && (metadataCaughtUpAgoMs === null || metadataCaughtUpAgoMs > SILENT_MS);
+  return isBehind ? { text: String(metadataLag), style: 'yellow' } : String(metadataLag);
 }
 
 function freeCell({ usableBytes, totalBytes }: NodeStatus): Cell {
