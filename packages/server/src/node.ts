@@ -19,7 +19,7 @@ import { controllersOf, quorumStart, unsaidCluster } from './quorum.ts';
 import type { QuorumStart } from './quorum.ts';
 import { NodeStreams } from './shell/streams.ts';
 import { whyNotReady, whyNotStop } from './core/readiness.ts';
-import type { BrokerView, ControllerStanding } from './core/readiness.ts';
+import { brokerView, controllerStanding, quorumView } from './standing.ts';
 import { votersDiffer, whatIsMissing } from './waiting.ts';
 
 export type NodeLogger = Logger & { readonly levels: LoggerLevels };
@@ -232,9 +232,11 @@ class Node implements RunningNode {
     if (this.#fault !== undefined) return { live: false, ready: false, why: this.#fault.message };
     if (this.#state === 'starting') return { live: true, ready: false, why: this.#missing() ?? 'starting' };
     if (this.#state !== 'running') return { live: true, ready: false, why: this.#state };
+    const since = this.#leaderlessSinceMs;
+    const leaderlessMs = since === undefined ? 0 : this.#options.ports.clock.monotonicMs() - since;
     const why = whyNotReady({
       broker: brokerView(this.broker),
-      controller: this.#controllerStanding(),
+      controller: controllerStanding(this.controller?.status(), this.nodeId, leaderlessMs),
       missing: this.#missing(),
       patienceMs: this.#limits.quorumPatienceMs,
     });
@@ -243,26 +245,8 @@ class Node implements RunningNode {
 
   whyNotStop(): string | undefined {
     if (this.#state !== 'running') return undefined;
-    const status = this.controller?.status();
-    const isVoter = status?.voters.some(({ id }) => id === this.nodeId) === true;
-    const others = status?.voters.filter(({ id }) => id !== this.nodeId && status.connected.includes(id)) ?? [];
-    const quorum =
-      status === undefined || !isVoter
-        ? undefined
-        : { voters: status.voters.length, othersConnected: others.length, hasLeader: status.leaderId !== null };
+    const quorum = quorumView(this.controller?.status(), this.nodeId);
     return whyNotStop({ shortOfOthers: this.broker?.standing.shortOfOthers(), quorum });
-  }
-
-  #controllerStanding(): ControllerStanding | undefined {
-    const status = this.controller?.status();
-    if (status === undefined) return undefined;
-    const own = status.voters.find(({ id }) => id === this.nodeId);
-    const nowMs = this.#options.ports.clock.monotonicMs();
-    return {
-      leaderlessMs: this.#leaderlessSinceMs === undefined ? 0 : nowMs - this.#leaderlessSinceMs,
-      isRecovering: own?.isRecovering === true,
-      highWatermark: status.highWatermark,
-    };
   }
 
   groups(): GroupInsight | undefined {
@@ -447,10 +431,4 @@ class Node implements RunningNode {
     // Whoever waits for the start is told of its faults.
     await this.#starting?.catch(() => undefined);
   }
-}
-
-function brokerView(broker: RunningBroker | undefined): BrokerView | undefined {
-  if (broker === undefined) return undefined;
-  const { registeredAt, isFenced, silentMs, behind } = broker.standing;
-  return { state: broker.state(), isFenced: isFenced(), registeredAt, silentMs: silentMs(), behind: behind() };
 }

@@ -68,6 +68,7 @@ async function drain(options: Options): Promise<void> {
     if (options.undo === true) return undo(admin, node, options);
     const canShrink = options.fewerReplicas === true;
     if (options.dryRun === true) return print(formatReassignment(await planOf(admin, { leaving, canShrink })));
+    // What cannot be done is known before anything is.
     await planOf(admin, { leaving, canShrink });
     if (!node.fenced) await cordon(admin, leaving);
     const moved = await empty(admin, { leaving, canShrink, throttle, untilMs: performance.now() + withinMs });
@@ -87,7 +88,8 @@ async function registered(admin: ClusterAdmin, id: number): Promise<ClusterNode>
 }
 
 async function undo(admin: ClusterAdmin, { id, fenced }: ClusterNode, { json }: Options): Promise<void> {
-  if (fenced) throw new CommandError(`broker ${id} does not run: what it may hold is its own to say`);
+  if (fenced)
+    throw new CommandError(`broker ${id} does not run, and each broker changes its own configuration: start it first`);
   await changeConfigs(admin, [cordonChange(id, null)]);
   if (json === true) printJson({ broker: id, cordoned: false });
   else print(`Broker ${id} takes replicas again.`);
