@@ -76,8 +76,14 @@ describe.skipIf(need.use === undefined)(title('Apache Kafka', need), () => {
       return report.looked['partitions'] === '1 partition of 1 topic';
     });
     const { code, report } = await doctor('--bootstrap', bootstrap());
-    const errors = report.findings.filter(({ severity }) => severity === 'error');
-    expect({ code, errors, untold: report.untold }).toEqual({ code: 0, errors: [], untold: [] });
+    const errors = report.findings.filter(({ severity }) => severity === 'error').map(({ kind }) => kind);
+    // That the disk of whoever runs the tests is full is not Kafka's doing.
+    const isFull = errors.includes('disk-full');
+    expect({ code, errors: errors.filter((kind) => kind !== 'disk-full'), untold: report.untold }).toEqual({
+      code: isFull ? 1 : 0,
+      errors: [],
+      untold: [],
+    });
     // True of any Kafka that is alone: transactions and share groups would want three brokers.
     const told = report.findings.filter(({ kind }) => !kind.startsWith('disk-'));
     expect(told.map(({ what }) => what)).toEqual([
