@@ -25,6 +25,11 @@ const EVERY_API: readonly ApiKey[] = [
   ApiKey.DescribeQuorum,
   ApiKey.DescribeCluster,
   ApiKey.UnregisterBroker,
+  ApiKey.IncrementalAlterConfigs,
+  ApiKey.DescribeClientQuotas,
+  ApiKey.AlterClientQuotas,
+  ApiKey.DescribeUserScramCredentials,
+  ApiKey.AlterUserScramCredentials,
   ApiKey.SaslHandshake,
   ApiKey.DescribeConfigs,
 ];
