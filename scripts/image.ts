@@ -118,6 +118,8 @@ try {
   const context = join(directory, 'context');
   gather(context, join(directory, 'built'));
   must('docker', ['build', '--quiet', '--network', 'none', '--tag', tag, context]);
+  // The stage before the last one stays behind, nameless. Those of the last minutes may be of a build that runs.
+  must('docker', ['image', 'prune', '--force', '--filter', 'label=odradek.stage=system', '--filter', 'until=15m']);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
