@@ -90,10 +90,13 @@ async function subnetTaken(address: string): Promise<AsyncDisposable & { readonl
   return { name, [Symbol.asyncDispose]: async () => void (await run(['docker', 'network', 'rm', name])) };
 }
 
-async function clusterIdAt(address: string): Promise<string> {
+async function clusterAt(address: string): Promise<Written> {
   using wire = await Wire.open(address);
-  return (await wire.call(ApiKey.Metadata, { topics: [], allowAutoTopicCreation: false })).clusterId ?? '';
+  const told = await wire.call(ApiKey.Metadata, { topics: [], allowAutoTopicCreation: false });
+  return { clusterId: told.clusterId ?? '', brokers: told.brokers.map(({ host, port }) => `${host}:${port}`) };
 }
+
+const clusterIdAt = async (address: string): Promise<string> => (await clusterAt(address)).clusterId;
 
 /** Whether every partition has all its replicas in sync. */
 async function isWhole(address: string): Promise<boolean> {
@@ -153,11 +156,16 @@ function hasMoved(answers: readonly PanelAnswer[], metric: string): boolean {
 }
 
 /** A project that is there for all tests of a `describe`. */
-function suiteProject(name: string, files: readonly string[], services: readonly string[]): () => Project {
+function suiteProject(
+  name: string,
+  files: readonly string[],
+  services: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): () => Project {
   let project: Project | undefined;
   beforeAll(async () => {
     if (engine.use === undefined) return;
-    const environment = { ODRADEK_IMAGE: IMAGE, PROMETHEUS_IMAGE: prometheusImage, PROMETHEUS_PORT: '9190' };
+    const environment = { ODRADEK_IMAGE: IMAGE, PROMETHEUS_IMAGE: prometheusImage, PROMETHEUS_PORT: '9190', ...more };
     project = new Project({ command: engine.use, name: `odradek-test-${name}`, files, environment });
     // What an interrupted run left.
     await project[Symbol.asyncDispose]();
@@ -187,6 +195,15 @@ describe.skipIf(engine.use === undefined)(title('one.yml', engine), () => {
     const all = keysOf('container', 'host');
     const { keys } = await fromContainer<{ keys: string[] }>(project(), 'read', inside(1), 'both', String(all.length));
     expect(keys).toEqual(all);
+  });
+});
+
+describe.skipIf(engine.use === undefined)(title('one.yml for other machines', engine), () => {
+  const project = suiteProject('outside', ['one.yml'], [], { ODRADEK_OUTSIDE: 'broker.example.com' });
+
+  test('who comes by the published port is told what ODRADEK_OUTSIDE says, a container still the name', async () => {
+    expect((await clusterAt('localhost:9092')).brokers).toEqual(['broker.example.com:9092']);
+    expect((await fromContainer<Written>(project(), 'ask', 'kafka:9092')).brokers).toEqual(['kafka-1:9092']);
   });
 });
 
