@@ -1,7 +1,7 @@
 /**
  * `pnpm run image`: the container image `odradek:dev` (another name: `pnpm run image NAME`). Gathers what the image holds in a directory
- * of its own, so that the build needs neither network nor compiler: the packages as they are published (`scripts/build.ts`), the
- * libraries that the lock file names, as installed here, and what lies in `deploy/docker`.
+ * of its own, so that the build needs neither network nor compiler: the packages as they are published (`scripts/build.ts`), each program of
+ * them as a few files (`bundle.ts`), the libraries that the lock file names, as installed here, and what lies in `deploy/docker`.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { kafkaTools } from '../packages/cli/src/kafka-tools.ts';
 import { shippedProperties } from '../packages/server/src/container/core/mounted-file.ts';
+import { bundle } from './bundle.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -92,10 +93,11 @@ function isRead(path: string): boolean {
 }
 
 /** @param built where the packages are staged: not `dist`, which another build may be writing */
-function gather(into: string, built: string): void {
+async function gather(into: string, built: string): Promise<void> {
   mkdirSync(built);
   must('node', ['scripts/build.ts', built]);
   for (const place of places(join(into, 'app/node_modules'))) copy(place, built);
+  await bundle(join(into, 'app/node_modules'));
   for (const name of readdirSync(join(root, 'deploy/docker'))) {
     cpSync(join(root, 'deploy/docker', name), join(into, name), { recursive: true });
   }
@@ -116,7 +118,7 @@ const tag = process.argv[2] ?? 'odradek:dev';
 const directory = mkdtempSync(join(tmpdir(), 'odradek-image-'));
 try {
   const context = join(directory, 'context');
-  gather(context, join(directory, 'built'));
+  await gather(context, join(directory, 'built'));
   must('docker', ['build', '--quiet', '--network', 'none', '--tag', tag, context]);
   // The stage before the last one stays behind, nameless. Those of the last minutes may be of a build that runs.
   must('docker', ['image', 'prune', '--force', '--filter', 'label=odradek.stage=system', '--filter', 'until=15m']);

@@ -28,7 +28,15 @@ export function containers(): Found<string> {
 }
 
 /** What the image is made of, and files beside it that no image holds. */
-const sources = ['packages', 'proto', 'deploy/docker', 'scripts/image.ts', 'scripts/build.ts', 'pnpm-lock.yaml'];
+const sources = [
+  'packages',
+  'proto',
+  'deploy/docker',
+  'scripts/image.ts',
+  'scripts/bundle.ts',
+  'scripts/build.ts',
+  'pnpm-lock.yaml',
+];
 const isBeside = (path: string): boolean =>
   path.includes('node_modules/') || path.includes('/testing/') || /\.(?:test\.ts|md)$/.test(path);
 
