@@ -14,6 +14,8 @@ function metricsIn(text: string): string[] {
   return names.map((name) => (name in metricCatalogue ? name : name.replace(/_(?:bucket|sum|count)$/, '')));
 }
 
+type Step = { readonly color: string; readonly value: number | null };
+type Coloured = { title: string; fieldConfig?: { defaults: { thresholds?: { steps: readonly Step[] } } } };
 type Placed = { gridPos: { x: number; y: number; w: number; h: number }; panels?: Placed[] };
 
 describe('the dashboard', () => {
@@ -27,6 +29,18 @@ describe('the dashboard', () => {
       expect(selectors.length, query).toBeGreaterThan(0);
       for (const [, selector] of selectors) expect(selector).toContain('job=~"$job", instance=~"$instance"');
     }
+  });
+
+  test('colours numbers: red are a node that is missing, no active controller, and two of them', () => {
+    const { panels } = JSON.parse(dashboardDocument()) as { panels: Coloured[] };
+    const colourOf = (title: string, value: number): string | undefined => {
+      const panel = panels.find((each) => each.title === title);
+      const steps = panel?.fieldConfig?.defaults.thresholds?.steps ?? [];
+      return steps.findLast((step) => value >= (step.value ?? -Infinity))?.color;
+    };
+    expect([0, 1].map((value) => colourOf('Nodes that are missing', value))).toEqual(['green', 'red']);
+    expect([0, 1, 2].map((value) => colourOf('Active controllers', value))).toEqual(['red', 'green', 'red']);
+    expect([0, 3].map((value) => colourOf('Nodes that answer', value))).toEqual(['red', 'green']);
   });
 
   test('has no two panels in one place, in the open row and in each closed one', () => {

@@ -11,8 +11,8 @@ export type Panel = {
   readonly help: string;
   readonly unit: DashboardPanel['unit'];
   readonly queries: readonly Query[];
-  /** A number with a colour instead of a curve: red from this value on, or below it. */
-  readonly stat?: { readonly redFrom: number } | { readonly redBelow: number };
+  /** A number with a colour instead of a curve: red from a value on, below one, or both. */
+  readonly stat?: { readonly redFrom?: number; readonly redBelow?: number };
 };
 export type Section = { readonly title: string; readonly panels: readonly Panel[] };
 
@@ -41,17 +41,38 @@ function perSecond(name: MetricName, by: string, where = '', suffix = ''): strin
 const glance: readonly Panel[] = [
   {
     title: 'Nodes that answer',
-    help: 'Nodes that Prometheus reaches. Fewer than there are: look at the missing ones first.',
+    help: 'Nodes that Prometheus reaches.',
     unit: 'short',
     queries: [{ expr: `sum(up{${HERE}})`, legend: 'nodes' }],
     stat: { redBelow: 1 },
   },
   {
-    title: 'Active controllers',
-    help: 'Exactly 1. With 0 nothing about the cluster can change and no leader is replaced: most controllers must run and reach each other.',
+    title: 'Nodes that are missing',
+    help: 'They answered within the last day and do not now: look at these first. A name that never answered is not missed.',
     unit: 'short',
-    queries: [{ expr: `sum(${series('odradek_controller_active')})`, legend: 'active' }],
-    stat: { redBelow: 1 },
+    queries: [
+      {
+        expr: `count(up{${HERE}} == 0 and max_over_time(up{${HERE}}[1d]) == 1) or on() vector(0)`,
+        legend: 'nodes',
+      },
+    ],
+    stat: { redFrom: 1 },
+  },
+  {
+    title: 'Active controllers',
+    help: 'Exactly 1. With 0 nothing about the cluster can change and no leader is replaced: most controllers must run and reach each other. 2 for longer than seconds: one is cut off and has not resigned.',
+    unit: 'short',
+    queries: [{ expr: `sum(${series('odradek_controller_active')}) or on() vector(0)`, legend: 'active' }],
+    stat: { redBelow: 1, redFrom: 2 },
+  },
+  {
+    title: 'Brokers without a controller',
+    help: 'They have no session with one, are fenced and lead nothing: their way to the controllers is broken.',
+    unit: 'short',
+    queries: [
+      { expr: `count(${series('odradek_controller_session_open')} == 0) or on() vector(0)`, legend: 'brokers' },
+    ],
+    stat: { redFrom: 1 },
   },
   {
     title: 'Partitions that nobody serves',

@@ -7,7 +7,8 @@ import { sections, type MetricName, type Panel } from './dashboard.ts';
 const COLUMNS = 24;
 const GRAPH = { w: 8, h: 8 };
 const REFERENCES = 'ABCDEFGH';
-const STAT = { w: 4, h: 4 };
+/** Eight of them fill a row. */
+const STAT = { w: 3, h: 4 };
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 
 type Place = { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
@@ -70,16 +71,12 @@ const curves = { tooltip: { mode: 'multi', sort: 'desc' }, legend: { displayMode
 
 function colours(stat: Panel['stat']): object {
   if (stat === undefined) return {};
-  const steps =
-    'redFrom' in stat
-      ? [
-          { color: 'green', value: null },
-          { color: 'red', value: stat.redFrom },
-        ]
-      : [
-          { color: 'red', value: null },
-          { color: 'green', value: stat.redBelow },
-        ];
+  const { redBelow, redFrom } = stat;
+  const steps = [
+    { color: redBelow === undefined ? 'green' : 'red', value: null },
+    ...(redBelow === undefined ? [] : [{ color: 'green', value: redBelow }]),
+    ...(redFrom === undefined ? [] : [{ color: 'red', value: redFrom }]),
+  ];
   return { color: { mode: 'thresholds' }, thresholds: { mode: 'absolute', steps } };
 }
 
