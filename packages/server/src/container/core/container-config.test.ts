@@ -119,6 +119,22 @@ test('container: what Java, JMX and Confluent need is one plain line each, and w
   expect(notes.filter((note) => note.includes('ignored'))).toHaveLength(3);
 });
 
+test('container: ODRADEK_X_Y is the property, links to a service named odradek and variables of the compose files are nothing', () => {
+  const links = {
+    ODRADEK_PORT: 'tcp://10.0.0.1:9092',
+    ODRADEK_HTTP_PORT: 'tcp://10.0.0.1:9644',
+    ODRADEK_PORT_9092_TCP: 'tcp://10.0.0.1:9092',
+    ODRADEK_PORT_9092_TCP_ADDR: '10.0.0.1',
+    ODRADEK_SERVICE_HOST: '10.0.0.1',
+    ODRADEK_SERVICE_PORT: '9092',
+    ODRADEK_KAFKA_HEADLESS_SERVICE_PORT_CLIENTS: '9092',
+  };
+  const compose = { ODRADEK_IMAGE: 'odradek:1', ODRADEK_PUBLISH: '0.0.0.0', ODRADEK_OUTSIDE: 'broker.example.com' };
+  const plain = accepted({});
+  expect(accepted({ ...links, ...compose })).toEqual(plain);
+  expect(loaded({ ODRADEK_HTTP_PORT: '9645' }).get('odradek.http.port')).toBe(9645);
+});
+
 test('container: names of long ago are refused with the name of today', () => {
   expect(refusedBecause({ KAFKA_ADVERTISED_HOST_NAME: 'kafka' })).toContain('KAFKA_ADVERTISED_LISTENERS');
   expect(refusedBecause({ KAFKA_PORT: '9092' })).toContain('KAFKA_LISTENERS');

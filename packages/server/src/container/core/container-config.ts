@@ -12,7 +12,8 @@ import type { Gathered, ContainerSurroundings } from './gathered.ts';
 import { readLoggers } from './log-levels.ts';
 import { readSecrets } from './secrets.ts';
 import { settle } from './settle.ts';
-import { aliases, bitnamiPropertyOf, clusterIdNames, leftovers, logLevels, refused, variableOf } from './variables.ts';
+import { aliases, bitnamiPropertyOf, clusterIdNames, isServiceLink, leftovers } from './variables.ts';
+import { logLevels, refused, variableOf } from './variables.ts';
 import { checkZooKeeper } from './zookeeper.ts';
 
 export type ContainerConfig =
@@ -89,8 +90,7 @@ const NOTHING: Meaning = { kind: 'nothing' };
 
 function meaningOf(variable: string, value: string): Meaning {
   if (clusterIdNames.some((name) => name === variable)) return NOTHING;
-  // A link of Docker's or Kubernetes's to a service named kafka.
-  if (variable.endsWith('_PORT') && /^(tcp|udp):\/\//.test(value)) return NOTHING;
+  if (isServiceLink(variable, value)) return NOTHING;
   const leftover = leftovers.find(({ names }) => names.test(variable));
   if (leftover !== undefined) {
     return leftover.why === undefined || value === '' ? NOTHING : { kind: 'ignored', why: leftover.why };

@@ -2,6 +2,7 @@
 import type { Environment } from '@odradek/base';
 import { byDefault, said } from './gathered.ts';
 import type { Gathered } from './gathered.ts';
+import { isServiceLink } from './variables.ts';
 
 export function settle(environment: Environment, hostName: string, gathered: Gathered): void {
   readOwn(environment, hostName, gathered);
@@ -17,6 +18,7 @@ function readOwn(environment: Environment, hostName: string, gathered: Gathered)
   const { properties, problems } = gathered;
   for (const [variable, value = ''] of Object.entries(environment)) {
     if (!variable.startsWith('ODRADEK_') || own.has(variable) || value === '') continue;
+    if (isServiceLink(variable, value)) continue;
     const name = variable.toLowerCase().replaceAll('_', '.');
     if (!properties.has(name)) properties.set(name, { value, from: variable });
   }
@@ -46,7 +48,15 @@ function readOwn(environment: Environment, hostName: string, gathered: Gathered)
   properties.set('node.id', { value, from: 'ODRADEK_NODE_ID' });
 }
 
-const own = new Set(['ODRADEK_NODE_ID', 'ODRADEK_CONTROLLERS', 'ODRADEK_DEBUG']);
+/** Those that are no property: of this file, and of the compose files, which an `env_file` brings into the container too. */
+const own = new Set([
+  'ODRADEK_NODE_ID',
+  'ODRADEK_CONTROLLERS',
+  'ODRADEK_DEBUG',
+  'ODRADEK_IMAGE',
+  'ODRADEK_PUBLISH',
+  'ODRADEK_OUTSIDE',
+]);
 
 /** Files and variables of the time before KRaft say `broker.id`. */
 function settleId(gathered: Gathered): void {

@@ -1,6 +1,6 @@
 import { config } from '@odradek/base';
 import { expect, test } from 'vitest';
-import { bitnamiPropertyOf, leftovers, refused, variableOf } from './variables.ts';
+import { bitnamiPropertyOf, isServiceLink, leftovers, refused, variableOf } from './variables.ts';
 
 const keys = Object.keys(config.brokerKeys);
 
@@ -22,4 +22,6 @@ test('variables: no key of a broker is taken for a leftover or for a name of lon
   const names = keys.map(variableOf);
   const taken = names.filter((name) => name in refused || leftovers.some((leftover) => leftover.names.test(name)));
   expect(taken.map((name) => config.propertyNameOf(name))).toEqual(['metric.reporters']);
+  const own = keys.filter((key) => key.startsWith('odradek.')).map((key) => key.replaceAll('.', '_').toUpperCase());
+  expect([...names, ...own].filter((name) => isServiceLink(name, '9092'))).toEqual([]);
 });

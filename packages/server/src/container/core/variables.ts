@@ -21,15 +21,19 @@ export const pathVariables: ReadonlySet<string> = new Set([
   'KAFKA_PID_FILE',
 ]);
 
+/** A Kubernetes Service of such a name puts these into every pod of its namespace; Docker's links were of the same form. */
+export function isServiceLink(variable: string, value: string): boolean {
+  if (/^(?:KAFKA|ODRADEK)(?:_[A-Z0-9]+)*_PORT$/.test(variable) && /^(?:tcp|udp|sctp):\/\//.test(value)) return true;
+  return serviceLink.test(variable);
+}
+
+const serviceLink =
+  /^(?:KAFKA|ODRADEK)(?:_[A-Z0-9]+)*_(?:SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_[A-Z]+)?)$/;
+
 export type Leftover = { readonly names: RegExp; readonly why: string | undefined };
 
 /** In this order; `why` undefined: not worth a line. What matches none is a property. */
 export const leftovers: readonly Leftover[] = [
-  // A Kubernetes Service named kafka puts these into every pod of its namespace.
-  {
-    names: /^KAFKA(_[A-Z0-9]+)*_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|^KAFKA(_[A-Z0-9]+)*_PORT_\d+_(TCP|UDP)(_[A-Z]+)?$/,
-    why: undefined,
-  },
   {
     names: /^KAFKA_(VERSION|HOME|BASE_DIR|VOLUME_DIR|DATA_DIRS?|CONF_DIR|CONF_FILE|CERTS_DIR|MOUNTED_CONF_DIR)$/,
     why: undefined,
