@@ -108,10 +108,30 @@ async function gather(into: string, built: string): Promise<void> {
 
 /** Kafka's names of the commands. */
 function writeTools(into: string): void {
-  for (const [name, words] of Object.entries(kafkaTools)) {
-    const script = `#!/bin/sh\nexec node /opt/odradek/node_modules/odradek/dist/main.js ${words.join(' ')} "$@"\n`;
-    writeFileSync(join(into, name), script, { mode: 0o755 });
+  const write = (name: string, script: string): void => writeFileSync(join(into, name), script, { mode: 0o755 });
+  for (const [name, { words }] of Object.entries(kafkaTools)) {
+    write(name, `#!/bin/sh\nexec node /opt/odradek/node_modules/odradek/dist/main.js ${words.join(' ')} "$@"\n`);
   }
+  write('kafka-run-class', runClass());
+}
+
+/** The tools by their classes, which old scripts name. */
+function runClass(): string {
+  const tools = Object.entries(kafkaTools).map(([name, { classes }]) => `  ${classes.join(' | ')}) tool=${name} ;;`);
+  return `#!/bin/sh
+# kafka-run-class CLASS [ARGUMENT]...
+class=\${1:-}
+[ $# -eq 0 ] || shift
+case "$class" in
+  kafka.Kafka) tool=kafka-server-start ;;
+${tools.join('\n')}
+  *)
+    echo "kafka-run-class: $class is a Java class, and there is no Java here; odradek --help lists the commands" >&2
+    exit 1
+    ;;
+esac
+exec "/opt/odradek/bin/$tool" "$@"
+`;
 }
 
 const tag = process.argv[2] ?? 'odradek:dev';
