@@ -29,3 +29,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "odradek.variable" -}}
 KAFKA_{{ . | replace "_" "__" | replace "-" "___" | replace "." "_" | upper }}
 {{- end }}
+
+{{/* What cannot be is refused before anything is made of it. */}}
+{{- define "odradek.check" -}}
+{{- $controllers := int .Values.controllers -}}
+{{- if not (has $controllers (list 1 3 5)) }}{{ fail (printf "controllers is %v: give 1, 3 or 5" .Values.controllers) }}{{ end -}}
+{{- if gt $controllers (int .Values.replicas) }}{{ fail "controllers are nodes: there cannot be more of them than replicas" }}{{ end -}}
+{{- $wait := int .Values.stopWaitSeconds -}}
+{{- if or (lt $wait 0) (gt $wait 600) }}{{ fail (printf "stopWaitSeconds is %v: give 0 to 600" .Values.stopWaitSeconds) }}{{ end -}}
+{{- if lt (int .Values.terminationGracePeriodSeconds) (add $wait 15 | int) -}}
+{{ fail (printf "terminationGracePeriodSeconds is %v: give %d at least, 15 more than stopWaitSeconds" .Values.terminationGracePeriodSeconds (add $wait 15)) }}
+{{- end -}}
+{{- end }}
