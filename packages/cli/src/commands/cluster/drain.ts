@@ -2,11 +2,13 @@
 import type { Command } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiKey, ConfigResourceType, ErrorCode } from '@odradek/protocol';
-import { afterMoves, planDrain } from '../../core/cluster/drain.ts';
+import { ALL_DIRS, CORDON, cordonOf, notDrained, replacedCordon, takesReplicas } from '../../core/cluster/cordon.ts';
+import { afterMoves, planDrain, type DrainBroker } from '../../core/cluster/drain.ts';
 import { byPartition, formatReassignment, showPartition, type Placed } from '../../core/cluster/reassignment.ts';
 import { parseWhole } from '../../core/options.ts';
 import { CommandError, exitCode, usageError } from '../../core/refusal.ts';
 import type { ClusterAdmin, ClusterNode } from '../../shell/cluster-admin.ts';
+import { describeConfigs } from '../../shell/configs.ts';
 import { note, print, printJson } from '../../shell/terminal.ts';
 import { clusterSubcommand, requireDone, withClusterAdmin, type ClusterOptions } from '../cluster-common.ts';
 import { changeConfigs, ongoingMoves, reassign } from '../reassign/common.ts';
@@ -29,7 +31,6 @@ const LOOK_MS = 300;
 const TELL_MS = 5_000;
 /** Partitions of one request. */
 const TOGETHER_MAX = 500;
-const CORDON = 'cordoned.log.dirs';
 
 export function drainCommand(): Command {
   return clusterSubcommand(
@@ -48,9 +49,10 @@ export function drainCommand(): Command {
 }
 
 const EXAMPLES = `
-The broker gets nothing new from the beginning on (cordoned.log.dirs, KIP-1066). Each partition keeps its number of replicas; the other ones
-stay where they are. A broker that does not run any more is forgotten at the end; one that runs has to be stopped first: stop it and give the
-same command again, or let it wait with --stop-within. A controller is taken out of the quorum by \`odradek quorum remove\`.
+The broker gets nothing new from the beginning on (cordoned.log.dirs=*, KIP-1066), and no drain of another one moves anything to it. Each
+partition keeps its number of replicas; the other ones stay where they are. A broker that does not run any more is forgotten at the end; one
+that runs has to be stopped first: stop it and give the same command again, or let it wait with --stop-within. A controller is taken out of
+the quorum by \`odradek quorum remove\`.
 
 Examples:
   $ odradek cluster drain --broker 3
@@ -90,9 +92,13 @@ async function registered(admin: ClusterAdmin, id: number): Promise<ClusterNode>
 async function undo(admin: ClusterAdmin, { id, fenced }: ClusterNode, { json }: Options): Promise<void> {
   if (fenced)
     throw new CommandError(`broker ${id} does not run, and each broker changes its own configuration: start it first`);
+  const cordon = cordonOf(await describeConfigs(admin, ConfigResourceType.BROKER, String(id)));
+  const why = notDrained(id, cordon);
+  if (why !== undefined) throw new CommandError(why);
   await changeConfigs(admin, [cordonChange(id, null)]);
-  if (json === true) printJson({ broker: id, cordoned: false });
-  else print(`Broker ${id} takes replicas again.`);
+  if (json === true) printJson({ broker: id, cordoned: cordon.under !== '' });
+  else if (cordon.under === '') print(`Broker ${id} takes replicas again.`);
+  else print(`Broker ${id} has ${CORDON}=${cordon.under} again, from its file or set for all brokers.`);
 }
 
 const cordonChange = (id: number, value: string | null) => ({
@@ -104,7 +110,11 @@ const cordonChange = (id: number, value: string | null) => ({
 /** A cluster that does not know of cordons is drained all the same; what is made meanwhile is moved in the next round. */
 async function cordon(admin: ClusterAdmin, id: number): Promise<void> {
   try {
-    await changeConfigs(admin, [cordonChange(id, '*')]);
+    const before = cordonOf(await describeConfigs(admin, ConfigResourceType.BROKER, String(id)));
+    if (before.own === ALL_DIRS) return;
+    const replaced = replacedCordon(id, before);
+    await changeConfigs(admin, [cordonChange(id, ALL_DIRS)]);
+    if (replaced !== undefined) note(replaced);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     note(`broker ${id} cannot be kept from getting new topics meanwhile: ${error.message}`);
@@ -116,15 +126,28 @@ type Leaving = { readonly leaving: number; readonly canShrink: boolean };
 /** @throws CommandError that names what nobody can take */
 async function planOf(admin: ClusterAdmin, { leaving, canShrink }: Leaving): Promise<readonly Placed[]> {
   const [places, ongoing, { nodes }] = await Promise.all([allPlaces(admin), ongoingMoves(admin), admin.describe()]);
-  const others = nodes.filter(({ id, fenced }) => id !== leaving && !fenced).map(({ id, rack }) => ({ id, rack }));
-  const { moves, stuck } = planDrain(afterMoves(places, ongoing), others, { leaving, canShrink });
+  const partitions = afterMoves(places, ongoing);
+  if (!partitions.some(({ replicas }) => replicas.includes(leaving))) return [];
+  const running = nodes.filter(({ id, fenced }) => id !== leaving && !fenced);
+  const others = await Promise.all(running.map((each) => otherBroker(admin, each)));
+  const { moves, stuck } = planDrain(partitions, others, { leaving, canShrink });
   const [first] = stuck;
   if (first === undefined) return moves;
   const which = stuck.length === 1 ? showPartition(first) : `${stuck.length} partitions (as ${showPartition(first)})`;
   throw new CommandError(
     `nobody can take broker ${leaving}'s replicas of ${which}: ${first.replicas.length} brokers hold a replica each, and the ` +
-      `other ones that run are ${others.map(({ id }) => id).join(', ') || 'none'}; start another broker, or give --fewer-replicas`,
+      `other ones that run are ${others.map(showOther).join(', ') || 'none'}; start another broker, or give --fewer-replicas`,
   );
+}
+
+const showOther = ({ id, takes }: DrainBroker): string =>
+  takes ? String(id) : `${id} (cordoned: \`odradek cluster drain --broker ${id} --undo\`)`;
+
+/** Whoever was drained is the emptiest, and takes nothing all the same. @throws CommandError when it cannot be asked */
+async function otherBroker(admin: ClusterAdmin, node: ClusterNode): Promise<DrainBroker> {
+  const answer = await (await admin.at(node)).call(ApiKey.DescribeLogDirs, { topics: [] });
+  requireDone(`ask broker ${node.id} for its log directories`, answer);
+  return { id: node.id, rack: node.rack, takes: takesReplicas(answer.results) };
 }
 
 async function allPlaces(admin: ClusterAdmin): Promise<Placed[]> {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { afterMoves, planDrain } from './drain.ts';
-import type { BrokerPlace, Placed } from './reassignment.ts';
+import { afterMoves, planDrain, type DrainBroker } from './drain.ts';
+import type { Placed } from './reassignment.ts';
 
-const brokers = (...ids: number[]): BrokerPlace[] => ids.map((id) => ({ id, rack: null }));
+const brokers = (...ids: number[]): DrainBroker[] => ids.map((id) => ({ id, rack: null, takes: true }));
 const placed = (topic: string, ...rows: number[][]): Placed[] =>
   rows.map((replicas, partition) => ({ topic, partition, replicas }));
 const leaving4 = { leaving: 4, canShrink: false };
@@ -22,12 +22,26 @@ test('drain: a replica goes to whoever holds the fewest, in the place of the one
 
 test('drain: a rack without a replica comes before a broker with fewer', () => {
   const racked = [
-    { id: 1, rack: 'a' },
-    { id: 2, rack: 'a' },
-    { id: 3, rack: 'b' },
+    { id: 1, rack: 'a', takes: true },
+    { id: 2, rack: 'a', takes: true },
+    { id: 3, rack: 'b', takes: true },
   ];
   const partitions = [...placed('t', [1, 4]), ...placed('u', [3], [3], [3])];
   expect(planDrain(partitions, racked, leaving4).moves[0]?.replicas).toEqual([1, 3]);
+});
+
+test('drain: a cordoned broker is no taker, however empty it is; the rack of what it holds counts', () => {
+  const cordoned = { id: 3, rack: null, takes: false };
+  const partitions = placed('t', [4, 1], [1, 2], [2, 1]);
+  expect(planDrain(partitions, [...brokers(1, 2), cordoned], leaving4).moves).toEqual(placed('t', [2, 1]));
+  const wide = placed('t', [4, 1, 2]);
+  expect(planDrain(wide, [...brokers(1, 2), cordoned], leaving4)).toEqual({ moves: [], stuck: wide });
+  const racked = [
+    { id: 1, rack: 'a', takes: true },
+    { id: 2, rack: 'b', takes: true },
+    { id: 3, rack: 'a', takes: false },
+  ];
+  expect(planDrain(placed('t', [4, 3]), racked, leaving4).moves).toEqual(placed('t', [2, 3]));
 });
 
 test('drain: what nobody can take is told, or gives up a copy where that is allowed, but never the last one', () => {

@@ -4,6 +4,9 @@
  */
 import { byPartition, type BrokerPlace, type Ongoing, type Placed } from './reassignment.ts';
 
+/** Another broker that runs. @property takes false: it gets no new replicas, since it is cordoned; those that it has count */
+export type DrainBroker = BrokerPlace & { readonly takes: boolean };
+
 export type DrainPlan = {
   readonly moves: readonly Placed[];
   /** No broker is left that could take them. */
@@ -15,11 +18,11 @@ export type DrainSettings = { readonly leaving: number; readonly canShrink: bool
 
 /**
  * @param partitions all of the cluster, without replicas that a move under way takes away
- * @param others brokers that run and may take replicas
+ * @param others all brokers that run
  */
 export function planDrain(
   partitions: readonly Placed[],
-  others: readonly BrokerPlace[],
+  others: readonly DrainBroker[],
   { leaving, canShrink }: DrainSettings,
 ): DrainPlan {
   const held = new Map(others.map(({ id }) => [id, 0]));
@@ -44,12 +47,12 @@ type Holding = { readonly held: ReadonlyMap<number, number>; readonly leaving: n
 
 function takerOf(
   replicas: readonly number[],
-  others: readonly BrokerPlace[],
+  others: readonly DrainBroker[],
   { held, leaving }: Holding,
 ): number | undefined {
   const staying = others.filter(({ id }) => id !== leaving && replicas.includes(id));
   const racks = new Set(staying.map(({ rack }) => rack));
-  const free = others.filter(({ id }) => id !== leaving && !replicas.includes(id));
+  const free = others.filter(({ id, takes }) => takes && id !== leaving && !replicas.includes(id));
   const elsewhere = free.filter(({ rack }) => rack !== null && !racks.has(rack));
   let best: BrokerPlace | undefined;
   for (const each of elsewhere.length > 0 ? elsewhere : free) {
