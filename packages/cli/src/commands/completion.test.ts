@@ -87,7 +87,7 @@ describe('zsh', () => {
     const script = `
 zmodload zsh/zpty
 zpty inner zsh -f -i
-zpty -w inner 'PS1=; PS2=; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source ${fileOf('zsh')}; print -r -- ready $((40 + 1))'
+zpty -w inner 'PS1=; PS2=; unsetopt zle_bracketed_paste; bindkey -e; autoload -Uz compinit; compinit -u -D; source ${fileOf('zsh')}; print -r -- ready $((40 + 1))'
 zpty -r inner out '*ready 41*' || exit 3
 zpty -w -n inner "$1"$'\\t\\C-aprint -r -- "<\\C-e>" $((40 + 2))\\n'
 zpty -r inner out '*> 42*' || exit 4
