@@ -61,8 +61,17 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     ];
     const script = 'for each in "$@"; do command -v "$each" >/dev/null || echo "$each"; done';
     expect(await once([IMAGE, 'sh', '-c', script, 'sh', ...wanted])).toEqual({ code: 0, text: '' });
-    const help = 'for each in "$@"; do "$each" --help >/dev/null || echo "$each"; done';
-    expect(await once([IMAGE, 'sh', '-c', help, 'sh', ...Object.keys(kafkaTools)])).toEqual({ code: 0, text: '' });
+  });
+
+  test("kafka-run-class knows each of Kafka's tools by its class, and says that it is no Java", async () => {
+    const tools = Object.values(kafkaTools);
+    const help = 'for each in "$@"; do kafka-run-class.sh "$each" --help | head -n 1; done';
+    const { code, text } = await once([IMAGE, 'sh', '-c', help, 'sh', ...tools.flatMap(({ classes }) => classes)]);
+    const usages = tools.flatMap(({ words, classes }) => classes.map(() => `Usage: odradek ${words.join(' ')}`));
+    expect(code).toBe(0);
+    expect(text.split('\n').map((line) => line.replace(/ [[<].*$/, ''))).toEqual([...usages, '']);
+    const unknown = await once([IMAGE, 'kafka-run-class', 'org.example.Tool']);
+    expect(unknown).toEqual({ code: 1, text: expect.stringContaining('org.example.Tool is a Java class') });
   });
 
   test('told nothing, it serves clients, its health checks and those of others agree, and SIGTERM ends it in order', async () => {
@@ -126,6 +135,26 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     expect({ code, text }).toEqual({ code: 1, text: expect.stringContaining(words) });
   });
 
+  test.for([
+    {
+      command: 'echo "no name" >&2; exit 3',
+      words: ['\'echo "no name" >&2; exit 3\' failed with exit code 3', 'no name'],
+    },
+    { command: 'true', words: ["KAFKA_NODE_ID_COMMAND: 'true' printed nothing"] },
+  ])('KAFKA_NODE_ID_COMMAND=$command ends the container with a line about it', async ({ command, words }) => {
+    const { code, text } = await once(['-e', `KAFKA_NODE_ID_COMMAND=${command}`, IMAGE]);
+    expect(code).toBe(1);
+    for (const each of words) expect(text).toContain(each);
+  });
+
+  test('what KAFKA_NODE_ID_COMMAND prints is the id, and a variable may be an argument with a URL', async () => {
+    const listeners = 'KAFKA_LISTENERS=PLAINTEXT://:9095';
+    await using container = await Container.start(['-e', 'KAFKA_NODE_ID_COMMAND=expr 40 + 2', IMAGE, listeners]);
+    await healthy(container);
+    expect(await container.logs()).toContain('node 42 of cluster');
+    await container.exec('cub', 'kafka-ready', '-b', 'localhost:9095', '1', '10');
+  });
+
   test('secrets and mounted properties are read, and variables count more than the file', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'odradek-image-test-'));
     try {
@@ -166,6 +195,50 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     expect(await container.logs()).toContain('of cluster MkU3OEVBNTcwNTJENDM2Qk');
     await must(['docker', 'stop', container.id]);
     expect(await container.inspect('.State.ExitCode')).toBe(0);
+  });
+
+  test('kafka-server-start -daemon on a read-only root serves, and kafka-server-stop ends the node and nothing else', async () => {
+    // Not process 1, which signals from inside do not reach. Its name is that of another program of the server's.
+    const other = '/opt/odradek/node_modules/@odradek/server/dist/shell/storage-main.js';
+    const script = `kafka-server-start.sh -daemon /opt/kafka/config/server.properties; (exec -a ${other} sleep 600) & wait; wait`;
+    const limits = ['--read-only', '--tmpfs', '/tmp', '-v', '/var/lib/kafka/data', '--no-healthcheck'];
+    await using container = await Container.start([...limits, IMAGE, 'bash', '-c', script]);
+    await container.exec('cub', 'kafka-ready', '-b', 'localhost:9092', '1', '60');
+    expect(await container.logs()).toContain('kafkaServer.out cannot be written');
+    await container.exec('kafka-server-stop.sh');
+    const processes = (): Promise<string> => must(['docker', 'top', container.id, '-o', 'pid,args']);
+    const isStopped = async (): Promise<boolean> => !(await processes()).includes('container/main.js');
+    await eventually('the node has stopped', isStopped, READY_WITHIN_MS);
+    expect(await processes()).toContain(other);
+    await expect(container.exec('kafka-server-stop')).rejects.toThrow('no node runs here');
+  });
+
+  test('odradek start, quorum recover, and dump-log of the metadata find their programs', async () => {
+    const config = '/opt/kafka/config/server.properties';
+    const script = [
+      `odradek start --config ${config} >/tmp/log & cub kafka-ready -b localhost:9092 1 60 || cat /tmp/log`,
+      'kafka-server-stop; wait',
+      `odradek quorum recover --from-survivor --config ${config}`,
+      'kafka-dump-log --files /var/lib/kafka/data/__cluster_metadata-0 --cluster-metadata-decoder',
+    ].join('\n');
+    const { code, text } = await once([IMAGE, 'sh', '-e', '-c', script]);
+    expect({ code, text }).toEqual({ code: 0, text: expect.stringContaining('Survivor') });
+    expect(text).toContain('REGISTER_BROKER_RECORD');
+  });
+
+  test('a topic is compacted, by the thread that is a program of its own', async () => {
+    await using container = await Container.start(['-e', 'KAFKA_LOG_CLEANER_BACKOFF_MS=100', IMAGE]);
+    await healthy(container);
+    const configs = ['cleanup.policy=compact', 'min.cleanable.dirty.ratio=0.01', 'segment.ms=50'];
+    const script = [
+      `kafka-topics --bootstrap-server localhost:9092 --create --topic t ${configs.map((each) => `--config ${each}`).join(' ')}`,
+      'for at in 1 2 3; do echo k:$at | kafka-console-producer --bootstrap-server localhost:9092 --topic t --property parse.key=true --property key.separator=:; done',
+    ].join('\n');
+    await container.exec('sh', '-e', '-c', script);
+    const metrics = 'exec 3<>/dev/tcp/localhost/9644; printf "GET /metrics HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3';
+    const isCompacted = async (): Promise<boolean> =>
+      /^odradek_cleaner_runs_total\{[^}]*done[^}]*\} [1-9]/m.test(await container.exec('bash', '-c', metrics));
+    await eventually('a compaction is done', isCompacted, READY_WITHIN_MS);
   });
 
   test('scripts that edit those of other images run as before', async () => {
