@@ -58,8 +58,19 @@ describe('cluster drain', () => {
     await must(odradek(...create));
     expect((await replicasOf(later)).flat()).not.toContain(leaving);
 
+    // Whoever was drained is the emptiest, and is no taker when the next one is.
+    const [first, next] = [freshName('first'), freshName('next')];
+    await placedTopic(wire, first, [third, second]);
+    const drainNext = ['cluster', 'drain', '--broker', String(third), ...where];
+    const cordoned = await run(odradek(...drainNext));
+    expect([cordoned.code, cordoned.stderr]).toEqual([1, expect.stringContaining(`${leaving} (cordoned: `)]);
+    expect((await replicasOf(first)).flat()).not.toContain(leaving);
+    const notDrained = await run(odradek(...drainNext, '--undo'));
+    expect([notDrained.code, notDrained.stderr]).toEqual([1, expect.stringContaining('no drain to take back')]);
+
     await must(odradek(...drain, '--undo'));
-    await must(odradek(...drain));
+    await placedTopic(wire, next, [leaving]);
+    expect(await must(odradek(...drain))).toContain('1 partition moved');
     await cluster.brokers[2]?.stop();
     await eventually('it is stopped, and forgotten', async () =>
       (await must(odradek(...drain))).includes(`Broker ${leaving} is no longer registered.`),
