@@ -1,6 +1,7 @@
 /**
  * Packages as few files: what a program of the image runs of `@odradek/*` is put together, split where programs share it or load it late.
- * A node that finds some twenty files instead of six hundred starts in half the processor time and holds some 10 MB less (docs/performance.md).
+ * All programs together are some eighty files instead of six hundred: a node starts in half the processor time and holds some 10 MB less
+ * (docs/performance.md).
  * Libraries stay as they are installed. Names are kept, so that a stack trace says who it was.
  */
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
