@@ -363,7 +363,9 @@ describe.skipIf(engine.use === undefined)(title('six.yml', engine), () => {
       // Long enough for the others to miss it: controller.quorum.fetch.timeout.ms is 2 s.
       expectKept(await chaos('isolate', project(), '6s', nodes));
       await project().healthy();
-      expect((await activeController('localhost:9093')).epoch).toBeGreaterThan(before.epoch);
+      await eventually('another one was elected', async () => {
+        return (await activeController('localhost:9093')).epoch > before.epoch;
+      });
       await bothWays(project(), 3, 'after-partition');
     },
     CHAOS_WITHIN_MS,
