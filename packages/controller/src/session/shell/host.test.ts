@@ -274,6 +274,31 @@ describe('a broker is lost', () => {
     expect(controller.lost.length).toBe(before);
     expect(again.ending).toBeUndefined();
   });
+
+  test('not when it has another stream by the time that a late answer comes, whose own is late too; but when that ends', async () => {
+    const { cluster, controller, streams, dial, pass } = rigOf();
+    cluster.elect(1);
+    const broker = await dial(7, 1);
+    broker.register(1);
+    await pass();
+    const late = Promise.withResolvers<Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }>>();
+    controller.heartbeat = () => late.promise;
+    broker.beat(0);
+    await pass();
+    streams.reset(1, 7);
+    await pass();
+    controller.heartbeat = () => new Promise(() => undefined);
+    const again = await dial(7, 1);
+    again.beat(0);
+    await pass();
+    const before = controller.lost.length;
+    late.resolve(ok({ fenced: false, shouldShutDown: false }));
+    await pass();
+    expect(controller.lost.length, 'what it says there would be undone').toBe(before);
+    streams.reset(1, 7);
+    await pass();
+    expect(controller.lost.length).toBe(before + 1);
+  });
 });
 
 describe('two processes under one id:', () => {

@@ -98,7 +98,9 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
     const owner = this.#owners.get(broker.brokerId);
     if (owner?.broker !== undefined && owner.broker.brokerEpoch > broker.brokerEpoch) return;
     if (session.isOver) {
-      if (owner?.broker?.brokerEpoch !== broker.brokerEpoch) this.#options.controller.sessionLost(broker);
+      // Who has another stream by then has not lost this one.
+      const isElsewhere = owner?.broker?.brokerEpoch === broker.brokerEpoch || this.#standsIn(session, broker);
+      if (!isElsewhere) this.#options.controller.sessionLost(broker);
       return;
     }
     this.#owners.set(broker.brokerId, session);
@@ -125,16 +127,22 @@ export class SessionHost implements ServiceHandler<FromBroker, FromController> {
     this.#owners.delete(broker.brokerId);
     // Of another active controller it is the broker; of a broker that stops as agreed nothing is lost.
     if (end.how === 'moved' || end.how === 'closed') return;
-    const next = this.#another(session);
-    if (next !== undefined) {
-      // It speaks there already, or is about to; what it said may not be decided yet, and is not to be undone by the end of the first.
-      next.standInFor(broker);
-      this.#owners.set(broker.brokerId, next);
-      return;
-    }
+    if (this.#standsIn(session, broker)) return;
     log.info({ ...broker }, `the session of broker ${broker.brokerId} has ended: ${end.why}`);
     if (end.how === 'lost') this.#rollCall.lost(broker);
     else controller.sessionLost(broker);
+  }
+
+  /**
+   * Another stream of the broker's process, if there is one, is its own from now on: it speaks there already, or is about to. What it said
+   * there may not be decided yet, and is not to be undone by the end of the first.
+   */
+  #standsIn(session: Session, broker: SpokenFor): boolean {
+    const next = this.#another(session);
+    if (next === undefined) return false;
+    next.standInFor(broker);
+    this.#owners.set(broker.brokerId, next);
+    return true;
   }
 
   /** Another stream of the same process that is served. */
