@@ -1,5 +1,6 @@
 /** A node as a process of its own: what `odradek start` runs, on a free port and in a directory of its own. For tests of kill and restart. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -191,16 +192,30 @@ function collect(child: ChildProcess): () => string {
   return () => text;
 }
 
-/** A port of localhost that nothing listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below those from which systems (Linux from 32768, others from 49152) take the near ends of connections. */
+const PORTS = { from: 20_000, to: 32_000 };
+const PORT_TRIES = 50;
+const given = new Set<number>();
+
+/**
+ * A port of localhost that nothing listens on now, and that no connection takes by itself before it is listened on. Each is given once.
+ * @throws when none is found
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < PORT_TRIES; tries += 1) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new Error(`no free port of ${PORT_TRIES} between ${PORTS.from} and ${PORTS.to}: name one`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 
