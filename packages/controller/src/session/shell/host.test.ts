@@ -5,6 +5,22 @@ import { describe, expect, test } from 'vitest';
 import { brokerSessionService, pipe } from '@odradek/rpc';
 import { createTopics, identity, rigOf } from '../testing/host-rig.ts';
 
+/** A broker of id 7 has beaten on its stream, and nothing is decided of it before `late` is. */
+async function lateBeat() {
+  const rig = rigOf();
+  const { cluster, controller, dial, pass } = rig;
+  cluster.elect(1);
+  const broker = await dial(7, 1);
+  broker.register(1);
+  await pass();
+  const late = Promise.withResolvers<Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }>>();
+  const heartbeat = controller.heartbeat.bind(controller);
+  controller.heartbeat = () => late.promise;
+  broker.beat(0);
+  await pass();
+  return { ...rig, late, heartbeat };
+}
+
 describe('a stream is told', () => {
   test('first of all that this controller is the active one, when it is', async () => {
     const { cluster, dial } = rigOf();
@@ -253,16 +269,7 @@ describe('a broker is lost', () => {
   });
 
   test('not when it speaks on another stream by the time that a late answer comes', async () => {
-    const { cluster, controller, streams, dial, pass } = rigOf();
-    cluster.elect(1);
-    const broker = await dial(7, 1);
-    broker.register(1);
-    await pass();
-    const late = Promise.withResolvers<Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }>>();
-    const heartbeat = controller.heartbeat.bind(controller);
-    controller.heartbeat = () => late.promise;
-    broker.beat(0);
-    await pass();
+    const { controller, streams, dial, pass, late, heartbeat } = await lateBeat();
     controller.heartbeat = heartbeat;
     streams.reset(1, 7);
     const again = await dial(7, 2);
@@ -276,15 +283,7 @@ describe('a broker is lost', () => {
   });
 
   test('not when it has another stream by the time that a late answer comes, whose own is late too; but when that ends', async () => {
-    const { cluster, controller, streams, dial, pass } = rigOf();
-    cluster.elect(1);
-    const broker = await dial(7, 1);
-    broker.register(1);
-    await pass();
-    const late = Promise.withResolvers<Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }>>();
-    controller.heartbeat = () => late.promise;
-    broker.beat(0);
-    await pass();
+    const { controller, streams, dial, pass, late } = await lateBeat();
     streams.reset(1, 7);
     await pass();
     controller.heartbeat = () => new Promise(() => undefined);
