@@ -65,17 +65,15 @@ export class Faults extends NodeFaults<Machine> {
 
   /**
    * A disk is lost only while every other voter is there and remembers: what more than a minority forgets, nobody can have. Before a voter has
-   * met a leader, its empty disk and one that was lost look alike.
+   * something of the log on its disk, its empty disk and one that was lost look alike.
    */
   #wipe(): void {
     const controllers = this.machines.filter(({ roles }) => roles.isController);
     const machine = controllers[this.#world.random.below(controllers.length)];
     if (machine === undefined || this.#world.options.isDynamic) return;
-    const isWhole = controllers.every(({ controller, isHeld }) => {
-      const status = controller?.status();
-      return (
-        status !== undefined && !isHeld && status.logEndOffset > 0 && status.voters.every((each) => !each.isRecovering)
-      );
+    const isWhole = controllers.every(({ controller, isHeld, remembersLog }) => {
+      const voters = controller?.status()?.voters;
+      return voters !== undefined && !isHeld && remembersLog && voters.every((each) => !each.isRecovering);
     });
     if (!isWhole) return;
     machine.die('power');

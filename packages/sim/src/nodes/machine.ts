@@ -3,6 +3,7 @@ import { StorageFault, assert, randomUuid } from '@odradek/base';
 import type { Clock, Limits, Logger, NodeConfig, Prng } from '@odradek/base';
 import { SimFiles } from '@odradek/base/testing';
 import type { RunningController, createController } from '@odradek/controller';
+import { ENTRIES, PARTS } from '@odradek/controller/testing';
 import type { raftStoreOn } from '@odradek/controller/testing';
 import { brokerSessionService, raftService } from '@odradek/rpc';
 import type { Identity } from '@odradek/rpc';
@@ -105,6 +106,11 @@ export abstract class NodeMachine<P extends NodeProcess> {
   /** Of its metadata. */
   get directoryId(): string {
     return this.#directoryId;
+  }
+
+  /** Whether its disk knows that there was a cluster: an entry or a part of a snapshot is safe from a loss of power. */
+  get remembersLog(): boolean {
+    return [ENTRIES, PARTS].some((range) => this.#database.sorted(range).length > 0);
   }
 
   get isUp(): boolean {
