@@ -233,7 +233,7 @@ function commandsDocument(): string {
 function doctorDocument(): string {
   const about =
     'What `odradek doctor` looks for. An error is something that does not work or will not survive the next fault; a warning may hurt; a note ' +
-    'is worth knowing. Each finding names the values that it saw and says what to do; `--json` has `kind`, `severity`, `area`, `what`, `todo` ' +
+    'is worth knowing. Each finding names the values that it saw and says what to do; `--json` has `kind`, `severity`, `area`, `what`, `advice` ' +
     'and, where more is concerned than the sentence names, all of it as `of`. What could not be looked at stands in `untold`.';
   const rows = checks.map(({ kind, severity, area, about: meaning }) => [area, `\`${kind}\``, severity, meaning]);
   return page('What the doctor finds', about, [table(['area', 'kind', 'severity', 'meaning'], rows)]);

@@ -72,10 +72,9 @@ describe('advertised addresses', () => {
     const outside = { ...at('INSIDE', 'out.example.org', []), key: 'odradek.advertised.outside' } as const;
     const around = { image: several, nodeId: 1, interBroker: 'INSIDE' };
     expect(
-      addressProblems([outside, at('INSIDE', 'fd00::9', ['fd00::9'], 'EHOSTUNREACH')], around).map(({ what, todo }) => [
-        what,
-        todo,
-      ]),
+      addressProblems([outside, at('INSIDE', 'fd00::9', ['fd00::9'], 'EHOSTUNREACH')], around).map(
+        ({ what, advice }) => [what, advice],
+      ),
     ).toEqual([
       [
         'odradek.advertised.outside: INSIDE://out.example.org:9092: this machine knows no address of out.example.org',

@@ -22,7 +22,7 @@ export type AddressProblem = {
   /** For a person: the value, and what is wrong with it. */
   readonly what: string;
   /** What to do about it, as an order. */
-  readonly todo: string;
+  readonly advice: string;
 };
 
 /** What the cluster is like around this broker. */
@@ -40,19 +40,19 @@ export function addressProblems(addresses: readonly CheckedAddress[], around: Ar
     const { listener, key, host, resolved, unreached } = address;
     const told = `${key}: ${listener}://${configuration.formatAddress(address)}`;
     if (resolved.length === 0) {
-      const todo = 'check the name, or name a host that all clients can resolve';
-      return [{ listener, kind: 'unresolved', what: `${told}: this machine knows no address of ${host}`, todo }];
+      const advice = 'check the name, or name a host that all clients can resolve';
+      return [{ listener, kind: 'unresolved', what: `${told}: this machine knows no address of ${host}`, advice }];
     }
     const isForOthers = listener === around.interBroker || !hasOther;
     if (isOwnOnly(resolved) && isSpread && isForOthers) {
       const who = listener === around.interBroker ? 'other brokers and clients' : 'clients';
       const what = `${told}: ${host} is each machine itself, and there are brokers on other machines: ${who} elsewhere do not find this one`;
-      return [{ listener, kind: 'loopback', what, todo: 'advertise a name or address that they reach, or auto' }];
+      return [{ listener, kind: 'loopback', what, advice: 'advertise a name or address that they reach, or auto' }];
     }
     if (unreached === undefined) return [];
     const what = `${told}: this machine itself cannot connect to it (${unreached})`;
     return [
-      { listener, kind: 'unreached', what, todo: 'if clients cannot either, advertise what they reach, or auto' },
+      { listener, kind: 'unreached', what, advice: 'if clients cannot either, advertise what they reach, or auto' },
     ];
   });
 }

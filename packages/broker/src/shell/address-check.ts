@@ -64,8 +64,8 @@ export class AddressCheck {
     const around = { image: image(), nodeId: config.nodeId, interBroker: config.interBrokerListener };
     const before = this.#problems;
     this.#problems = addressProblems(checked, around);
-    for (const { listener, kind, what, todo } of this.#problems) {
-      if (!before.some((other) => other.what === what)) log.warn({ listener, kind }, `${what}: ${todo}`);
+    for (const { listener, kind, what, advice } of this.#problems) {
+      if (!before.some((other) => other.what === what)) log.warn({ listener, kind }, `${what}: ${advice}`);
     }
     if (before.length > 0 && this.#problems.length === 0) log.info({}, 'the advertised addresses lead here again');
   }

@@ -41,18 +41,18 @@ function why(cause: string): string {
   return `${cause}${causes[cause] === undefined ? '' : `: ${causes[cause]}`}`;
 }
 
-const BOOTSTRAP_TODO =
+const BOOTSTRAP_ADVICE =
   'check that the broker runs, its port, and that its listener is bound to more than its own loopback';
 
-const listenersTodo = (id: number): string =>
+const listenersAdvice = (id: number): string =>
   `set advertised.listeners of broker ${id} to an address that clients here reach (containers: one listener for the ` +
   'inside and one for the host, or PLAINTEXT://auto where the broker is Odradek), and look whether its port is published';
 
-function unknownNames(isAdvertised: boolean, todo: string): Check['find'] {
+function unknownNames(isAdvertised: boolean, advice: string): Check['find'] {
   return (facts) =>
     everyPlace(facts).flatMap(({ place, name, broker }) =>
       place.unresolved !== undefined && (broker !== undefined) === isAdvertised
-        ? [{ what: `${name} has a name that this machine cannot look up (${place.unresolved})`, todo }]
+        ? [{ what: `${name} has a name that this machine cannot look up (${place.unresolved})`, advice }]
         : [],
     );
 }
@@ -62,7 +62,7 @@ function doubted({ brokers }: Facts): Seen[] {
   return brokers.flatMap(({ id, place, addressProblems }) => {
     const isMet = place.dialled.some(({ met }) => met.kind === 'kafka' && met.brokerId === id);
     const doubts = (addressProblems ?? []).filter(({ what }) => !(isMet && what.includes(`://${showAddress(place)}:`)));
-    return doubts.map(({ what, todo }) => ({ what: `broker ${id} says of its ${what}`, todo }));
+    return doubts.map(({ what, advice }) => ({ what: `broker ${id} says of its ${what}`, advice }));
   });
 }
 
@@ -74,8 +74,8 @@ function unreached(isAdvertised: boolean): Check['find'] {
       .flatMap(({ place: { dialled }, name, broker }): Seen[] => {
         if (dialled.length === 0 || !dialled.every(isUnreached)) return [];
         const ips = dialled.map((each) => `${each.ip} (${why(causeOf(each))})`).join(', ');
-        const todo = broker === undefined ? BOOTSTRAP_TODO : listenersTodo(broker.id);
-        return [{ what: `${name} cannot be reached from here: ${ips}`, todo }];
+        const advice = broker === undefined ? BOOTSTRAP_ADVICE : listenersAdvice(broker.id);
+        return [{ what: `${name} cannot be reached from here: ${ips}`, advice }];
       });
 }
 
@@ -84,11 +84,11 @@ function oneFamily(facts: Facts): Seen[] {
     const good = place.dialled.filter(isKafka);
     const bad = place.dialled.filter((each) => !isKafka(each));
     if (good.length === 0 || bad.length === 0) return [];
-    const todo =
+    const advice =
       `let the broker listen at every address of that name, or use ${good.map(({ ip }) => ip).join(' or ')} in its place: ` +
       'clients that take the first address and no other fail, the rest connect later';
     const told = bad.map((each) => `${each.ip} does not (${why(causeOf(each))})`).join(', ');
-    return [{ what: `${name} answers at ${good.map(({ ip }) => ip).join(', ')}, but ${told}`, todo }];
+    return [{ what: `${name} answers at ${good.map(({ ip }) => ip).join(', ')}, but ${told}`, advice }];
   });
 }
 
@@ -101,8 +101,8 @@ function wrong<K extends Met['kind']>(
     everyPlace(facts).flatMap(({ place, name }): Seen[] => {
       const found = place.dialled.find((each) => isWrong(each) && each.met.kind === kind);
       if (found === undefined) return [];
-      const { what, todo } = tell(found.met as Extract<Met, { kind: K }>);
-      return [{ what: `${name} ${what}`, todo }];
+      const { what, advice } = tell(found.met as Extract<Met, { kind: K }>);
+      return [{ what: `${name} ${what}`, advice }];
     });
 }
 
@@ -115,10 +115,10 @@ function otherCluster(isAdvertised: boolean): Check['find'] {
         const stranger = strangers.find((id) => id !== undefined && id !== facts.clusterId);
         if (stranger === undefined || facts.clusterId === undefined) return [];
         const what = `${name} leads to cluster ${stranger}, and the others are of cluster ${facts.clusterId}`;
-        const todo = isAdvertised
+        const advice = isAdvertised
           ? 'give each cluster addresses and ports of its own: records would go to the wrong one'
           : 'name brokers of one cluster only in the bootstrap list';
-        return [{ what, todo }];
+        return [{ what, advice }];
       });
 }
 
@@ -127,7 +127,7 @@ function otherBroker(facts: Facts): Seen[] {
     const found = broker.place.dialled.flatMap(({ met }) => (met.kind === 'kafka' ? [met.brokerId] : []));
     const other = found.find((id) => id !== undefined && id !== broker.id);
     if (other === undefined) return [];
-    return [{ what: `${advertised(broker)} is where broker ${other} answers`, todo: listenersTodo(broker.id) }];
+    return [{ what: `${advertised(broker)} is where broker ${other} answers`, advice: listenersAdvice(broker.id) }];
   });
 }
 
@@ -140,7 +140,7 @@ function shared({ brokers }: Facts): Seen[] {
     .filter(([, ids]) => ids.length > 1)
     .map(([address, ids]) => ({
       what: `brokers ${ids.join(', ')} are all advertised as ${address}: clients cannot tell them apart`,
-      todo: 'give each broker an address or a port of its own in advertised.listeners',
+      advice: 'give each broker an address or a port of its own in advertised.listeners',
     }));
 }
 
@@ -151,7 +151,7 @@ function loopback({ bootstrap, brokers }: Facts): Seen[] {
     .filter(({ place }) => isLoopback(place.host))
     .map((broker) => ({
       what: `${advertised(broker)} sends every client to the client's own machine`,
-      todo: listenersTodo(broker.id),
+      advice: listenersAdvice(broker.id),
     }));
 }
 
@@ -160,7 +160,7 @@ function wildcard({ brokers }: Facts): Seen[] {
     .filter(({ place }) => place.host === '0.0.0.0' || place.host === '::')
     .map((broker) => ({
       what: `${advertised(broker)} names no machine: that address means "everywhere" to who listens and nothing to who connects`,
-      todo: listenersTodo(broker.id),
+      advice: listenersAdvice(broker.id),
     }));
 }
 
@@ -169,7 +169,7 @@ function fenced({ brokers }: Facts): Seen[] {
     .filter(({ isFenced }) => isFenced)
     .map(({ id }) => ({
       what: `broker ${id} is registered but fenced: it serves nobody`,
-      todo:
+      advice:
         `look whether broker ${id} runs and reaches the active controller (its log says why it is fenced); if it is gone for good, ` +
         `move its replicas (odradek reassign) and then: odradek cluster unregister --id ${id}`,
     }));
@@ -226,7 +226,8 @@ export const addressChecks: readonly Check[] = [
     severity: 'error',
     find: wrong('tls', () => ({
       what: 'speaks TLS there, and was spoken to without',
-      todo: 'use a PLAINTEXT listener, or set security.protocol=SSL (or SASL_SSL) in clients that can; this command connects without TLS only',
+      advice:
+        'use a PLAINTEXT listener, or set security.protocol=SSL (or SASL_SSL) in clients that can; this command connects without TLS only',
     })),
   },
   {
@@ -236,7 +237,8 @@ export const addressChecks: readonly Check[] = [
     severity: 'error',
     find: wrong('http', () => ({
       what: 'is an HTTP server, not a Kafka listener',
-      todo: "take the port of a listener (listeners of the broker's configuration), not that of metrics, a REST proxy, a registry or a console",
+      advice:
+        "take the port of a listener (listeners of the broker's configuration), not that of metrics, a REST proxy, a registry or a console",
     })),
   },
   {
@@ -246,7 +248,8 @@ export const addressChecks: readonly Check[] = [
     severity: 'error',
     find: wrong('sasl', ({ mechanisms }) => ({
       what: `answers only to clients that authenticate (${mechanisms.length === 0 ? 'SASL' : `SASL ${mechanisms.join(', ')}`})`,
-      todo: 'use a PLAINTEXT listener for this command, and set security.protocol=SASL_PLAINTEXT and sasl.* in clients',
+      advice:
+        'use a PLAINTEXT listener for this command, and set security.protocol=SASL_PLAINTEXT and sasl.* in clients',
     })),
   },
   {
@@ -256,7 +259,7 @@ export const addressChecks: readonly Check[] = [
     severity: 'error',
     find: wrong('controller', () => ({
       what: "is a controller's listener: clients are served by brokers only",
-      todo: "take the port of a broker's listener, not the one that controller.listener.names names",
+      advice: "take the port of a broker's listener, not the one that controller.listener.names names",
     })),
   },
   {
@@ -266,7 +269,8 @@ export const addressChecks: readonly Check[] = [
     severity: 'error',
     find: wrong('silent', () => ({
       what: 'takes connections and does not answer',
-      todo: 'look whether the broker hangs (its log, its processor time), or whether something else has that port: a proxy without a backend?',
+      advice:
+        'look whether the broker hangs (its log, its processor time), or whether something else has that port: a proxy without a backend?',
     })),
   },
   {
@@ -276,7 +280,7 @@ export const addressChecks: readonly Check[] = [
     severity: 'error',
     find: wrong('foreign', ({ firstBytes }) => ({
       what: `does not speak Kafka: its answer begins with ${firstBytes}`,
-      todo: 'take the port of a listener; something else listens there',
+      advice: 'take the port of a listener; something else listens there',
     })),
   },
   {

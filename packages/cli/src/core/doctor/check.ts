@@ -7,10 +7,10 @@ export type Severity = 'error' | 'warning' | 'note';
 /**
  * What was found.
  * @property what a sentence with the value
- * @property todo what to do, as an order
+ * @property advice what to do, as an order
  * @property of all that it is about, when that is more than the sentence names
  */
-export type Seen = { readonly what: string; readonly todo: string; readonly of?: readonly string[] };
+export type Seen = { readonly what: string; readonly advice: string; readonly of?: readonly string[] };
 
 export type Check = {
   readonly kind: string;

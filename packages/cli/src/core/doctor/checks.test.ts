@@ -88,7 +88,7 @@ const cases: readonly Case[] = [
       addressProblems: [
         {
           what: 'HOST://kafka-x:9094: this machine knows no address of kafka-x',
-          todo: 'check the name that is advertised',
+          advice: 'check the name that is advertised',
         },
       ],
     }),
@@ -245,9 +245,9 @@ describe('checks', () => {
     const { findings } = examine({ ...sound, ...change });
     const found = findings.filter((finding) => finding.kind === kind);
     expect(found.length, JSON.stringify(findings)).toBeGreaterThan(0);
-    const text = found.map(({ what, todo }) => `${what}\n${todo}`).join('\n');
+    const text = found.map(({ what, advice }) => `${what}\n${advice}`).join('\n');
     for (const word of words) expect(text).toContain(word);
-    for (const { todo } of found) expect(todo.length).toBeGreaterThan(20);
+    for (const { advice } of found) expect(advice.length).toBeGreaterThan(20);
   });
 
   test('each row says what it is about, whichever cluster it is of', () => {
@@ -345,7 +345,7 @@ describe('checks', () => {
   test('an address that a broker doubts and that leads to it from here is not told of', () => {
     const doubts = (address: string) => ({
       what: `HOST://${address}: cannot be reached`,
-      todo: 'advertise another one',
+      advice: 'advertise another one',
     });
     const addressProblems = [doubts('kafka-1:9092'), doubts('kafka-1:90')];
     const { findings } = examine({ ...sound, brokers: [broker(1, { addressProblems }), broker(2), broker(3)] });

@@ -37,7 +37,7 @@ function apart(from: number, to: number): Check['find'] {
     return [
       {
         what: `the clock of ${ahead.node} is at least ${showSpan(byMs)} ahead of that of ${behind.node}`,
-        todo:
+        advice:
           'set both machines by NTP or chrony: times of records, retention by time and the order of log lines depend on the clocks ' +
           `(whoever leads a partition dates what it is given)`,
       },
@@ -52,7 +52,7 @@ function here({ clocks }: Facts): Seen[] {
     if (byMs < APART_MS) return [];
     const what = `the clock of ${node} is at least ${showSpan(byMs)} ${aheadMinMs > 0 ? 'ahead of' : 'behind'} this machine's`;
     return [
-      { what, todo: 'set the one that is wrong by NTP or chrony: producers here date their records by this clock' },
+      { what, advice: 'set the one that is wrong by NTP or chrony: producers here date their records by this clock' },
     ];
   });
 }
@@ -64,7 +64,7 @@ function fromTheFuture({ topics, nowMs }: Facts): Seen[] {
   const names = ahead.map(({ name, newestRecordMs = nowMs }) => `${name} (${showSpan(newestRecordMs - nowMs)} ahead)`);
   return together(names, (named) => ({
     what: `records are dated later than now: ${named}`,
-    todo:
+    advice:
       'look at the clock of who writes there, or whether it gives seconds or microseconds for milliseconds: such records are not deleted ' +
       'by time before that day; message.timestamp.after.max.ms refuses them',
   }));

@@ -69,7 +69,7 @@ function minIsr(holds: (minIsr: number, copies: number) => boolean, tell: (named
 }
 
 /** @param isWanted brokers that go by the key */
-function copiesBeyondBrokers(keys: readonly string[], isWanted: (broker: BrokerFacts) => boolean, todo: string) {
+function copiesBeyondBrokers(keys: readonly string[], isWanted: (broker: BrokerFacts) => boolean, advice: string) {
   return (facts: Facts): Seen[] => {
     // Replicas are placed on fenced brokers too, when there are no others.
     const count = facts.brokers.length;
@@ -79,7 +79,7 @@ function copiesBeyondBrokers(keys: readonly string[], isWanted: (broker: BrokerF
       const of = running(facts).find((broker) => isWanted(broker) && (numberOf(broker.configs, key) ?? 0) > count);
       if (of === undefined) return [];
       const what = `${key} is ${of.configs?.get(key) ?? ''}, and ${counted(count, 'broker')} ${count === 1 ? 'is' : 'are'} registered`;
-      return [{ what, todo: `${todo} (${key}=${count})` }];
+      return [{ what, advice: `${advice} (${key}=${count})` }];
     });
   };
 }
@@ -107,20 +107,20 @@ function differing(facts: Facts): Seen[] {
       return [
         {
           what: `${key} is ${some(values)}`,
-          todo: `give every broker the same ${key}: which one counts depends on who leads or coordinates just then`,
+          advice: `give every broker the same ${key}: which one counts depends on who leads or coordinates just then`,
         },
       ];
     });
 }
 
 /** Two sizes of every broker, of which the first may not be below the second. */
-function below(smaller: string, larger: string, todo: string): Check['find'] {
+function below(smaller: string, larger: string, advice: string): Check['find'] {
   return (facts) =>
     running(facts).flatMap(({ id, configs }): Seen[] => {
       const few = numberOf(configs, smaller);
       const many = numberOf(configs, larger);
       if (few === undefined || many === undefined || few + HEADER_BYTES >= many) return [];
-      return [{ what: `broker ${id}: ${smaller} (${showBytes(few)}) is below ${larger} (${showBytes(many)})`, todo }];
+      return [{ what: `broker ${id}: ${smaller} (${showBytes(few)}) is below ${larger} (${showBytes(many)})`, advice }];
     });
 }
 
@@ -133,7 +133,8 @@ function messageBeyondRequest(facts: Facts): Seen[] {
     beyond.map(({ name, configs }) => `${name} (${showBytes(numberOf(configs, 'max.message.bytes') ?? 0)})`),
     (named) => ({
       what: `max.message.bytes allows records that no request can carry (socket.request.max.bytes is ${showBytes(least)}): ${named}`,
-      todo: 'raise socket.request.max.bytes above the largest max.message.bytes, or lower that: such a write closes the connection',
+      advice:
+        'raise socket.request.max.bytes above the largest max.message.bytes, or lower that: such a write closes the connection',
     }),
   );
 }
@@ -144,7 +145,8 @@ function unclean({ topics }: Facts): Seen[] {
     of.map(({ name }) => name),
     (named) => ({
       what: `a replica that lags may become leader (unclean.leader.election.enable=true): ${named}`,
-      todo: 'set it to false, unless being writable matters more than what was acknowledged: records are lost by such an election',
+      advice:
+        'set it to false, unless being writable matters more than what was acknowledged: records are lost by such an election',
     }),
   );
 }
@@ -162,7 +164,8 @@ function segmentBeyondRetention({ topics }: Facts): Seen[] {
     of.map(({ name }) => name),
     (named) => ({
       what: `segment.bytes is above retention.bytes: ${named}`,
-      todo: 'lower segment.bytes to a part of retention.bytes: logs are cut by whole segments, and hold up to one more than they may keep',
+      advice:
+        'lower segment.bytes to a part of retention.bytes: logs are cut by whole segments, and hold up to one more than they may keep',
     }),
   );
 }
@@ -181,7 +184,8 @@ function offsetsBeforeRecords(facts: Facts): Seen[] {
     longer.map(({ name }) => name),
     (named) => ({
       what: `records are kept longer than the offsets of groups without members (${showSpan(minutes * MINUTE_MS)}): ${named}`,
-      todo: 'raise offsets.retention.minutes to the longest retention: a consumer that is away for longer begins at auto.offset.reset again',
+      advice:
+        'raise offsets.retention.minutes to the longest retention: a consumer that is away for longer begins at auto.offset.reset again',
     }),
   );
 }
@@ -194,7 +198,8 @@ function heartbeats(facts: Facts): Seen[] {
     return [
       {
         what: `broker ${id}: broker.heartbeat.interval.ms (${interval}) leaves no second heartbeat within broker.session.timeout.ms (${session})`,
-        todo: 'set the session timeout to several heartbeats: one that is late fences the broker, and all its partitions move',
+        advice:
+          'set the session timeout to several heartbeats: one that is late fences the broker, and all its partitions move',
       },
     ];
   });
@@ -212,7 +217,7 @@ export const configChecks: readonly Check[] = [
       (value, copies) => copies > 1 && value > copies,
       (named) => ({
         what: `min.insync.replicas is above the number of copies: ${named}`,
-        todo:
+        advice:
           'lower it below the number of copies, or add replicas: every copy has to be in sync for acks=all (in Kafka before 3.9 such ' +
           'writes are refused always)',
       }),
@@ -227,7 +232,8 @@ export const configChecks: readonly Check[] = [
       (value, copies) => copies > 1 && value === copies,
       (named) => ({
         what: `min.insync.replicas is as high as the number of copies: ${named}`,
-        todo: 'lower it by one, or add a replica: as it is, writes with acks=all stop as soon as one broker is restarted',
+        advice:
+          'lower it by one, or add a replica: as it is, writes with acks=all stop as soon as one broker is restarted',
       }),
     ),
   },
@@ -240,7 +246,7 @@ export const configChecks: readonly Check[] = [
       (value, copies) => value === 1 && copies >= COPIES_FOR_MIN_ISR,
       (named) => ({
         what: `min.insync.replicas is 1 with three copies or more: ${named}`,
-        todo: 'set it to 2 where records matter: acks=all is then never satisfied by a single disk',
+        advice: 'set it to 2 where records matter: acks=all is then never satisfied by a single disk',
       }),
     ),
   },

@@ -22,7 +22,7 @@ function freePart({ totalBytes, usableBytes }: LogDir): number | undefined {
   return usableBytes / totalBytes;
 }
 
-function tight(from: number, to: number, todo: string): Check['find'] {
+function tight(from: number, to: number, advice: string): Check['find'] {
   return (facts) =>
     every(facts).flatMap((of): Seen[] => {
       const part = freePart(of.dir);
@@ -32,7 +32,7 @@ function tight(from: number, to: number, todo: string): Check['find'] {
       const what =
         `${told(of)} has ${showBytes(usableBytes)} of ${showBytes(totalBytes)} left (${percent} %); ` +
         `${showBytes(replicaBytes)} of it are records`;
-      return [{ what, todo }];
+      return [{ what, advice }];
     });
 }
 
@@ -50,7 +50,7 @@ function retentionBeyondDisk(facts: Facts): Seen[] {
       `broker ${broker.id} may keep up to ${showBytes(sum)} by retention.bytes, and its disks have ${showBytes(total)}; ` +
       `most for ${some(largest.map(({ name, bytes }) => `${name} (${showBytes(bytes)})`))}`;
     return [
-      { what, todo: 'lower retention.bytes of these topics, spread them over more brokers, or enlarge the disks' },
+      { what, advice: 'lower retention.bytes of these topics, spread them over more brokers, or enlarge the disks' },
     ];
   });
 }
@@ -77,7 +77,8 @@ function future(facts: Facts): Seen[] {
       const moving = of.dir.future.map(({ name, lag }) => `${name} (${counted(lag, 'record')} to go)`);
       return {
         what: `${counted(moving.length, 'replica')} are being moved into ${told(of)}: ${some(moving)}`,
-        todo: 'nothing, while it goes on; a number that does not shrink is a move that is throttled or stuck: odradek reassign verify',
+        advice:
+          'nothing, while it goes on; a number that does not shrink is a move that is throttled or stuck: odradek reassign verify',
         of: of.dir.future.map(({ name }) => name),
       };
     });
@@ -98,7 +99,7 @@ export const diskChecks: readonly Check[] = [
         .filter(({ dir }) => dir.wrong !== undefined)
         .map((of) => ({
           what: `${told(of)} is offline (${of.dir.wrong}): its replicas are not served`,
-          todo: `mend or replace that disk (the log of broker ${of.broker.id} says what failed) and start the broker again; it copies what is missing from the others`,
+          advice: `mend or replace that disk (the log of broker ${of.broker.id} says what failed) and start the broker again; it copies what is missing from the others`,
         })),
   },
   {
@@ -132,7 +133,7 @@ export const diskChecks: readonly Check[] = [
         .filter(({ dir }) => dir.isCordoned)
         .map((of) => ({
           what: `${told(of)} is cordoned: no new replica is placed there`,
-          todo: 'take it out of cordoned.log.dirs when it may be used again',
+          advice: 'take it out of cordoned.log.dirs when it may be used again',
         })),
   },
   {

@@ -51,7 +51,7 @@ export type BrokerFacts = {
   /** How long it has heard of no active controller. */
   readonly controllerSilentMs: number | undefined;
   /** What its machine sees wrong with the addresses that it tells clients. */
-  readonly addressProblems: readonly { readonly what: string; readonly todo: string }[] | undefined;
+  readonly addressProblems: readonly { readonly what: string; readonly advice: string }[] | undefined;
   readonly configs: ReadonlyMap<string, string> | undefined;
   readonly logDirs: readonly LogDir[] | undefined;
 };

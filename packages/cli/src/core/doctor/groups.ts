@@ -70,7 +70,8 @@ export const groupChecks: readonly Check[] = [
         const lost = partitions.reduce((sum, { committed, logStart = committed }) => sum + logStart - committed, 0);
         return {
           what: `group '${name}' has not read ${counted(lost, 'record')} that retention has deleted: ${named}`,
-          todo: 'keep records longer than the longest pause of the consumers (retention.ms), and add consumers if they do not keep up',
+          advice:
+            'keep records longer than the longest pause of the consumers (retention.ms), and add consumers if they do not keep up',
         };
       },
     ),
@@ -84,7 +85,7 @@ export const groupChecks: readonly Check[] = [
       ({ committed, logEnd }) => logEnd !== undefined && committed > logEnd,
       ({ name }, _partitions, named) => ({
         what: `group '${name}' has committed offsets beyond the end of the log: ${named}`,
-        todo:
+        advice:
           'the topic was created anew, or records were lost by an unclean election: the consumer starts over by auto.offset.reset; ' +
           `set where it goes on by odradek groups reset-offsets --group ${name}`,
       }),
@@ -99,7 +100,7 @@ export const groupChecks: readonly Check[] = [
       (partition, { state }) => state === 'Empty' && lagOf(partition) > 0,
       ({ name }, partitions, named) => ({
         what: `group '${name}' has no members and is ${counted(lagSum(partitions), 'record')} behind: ${named}`,
-        todo: `start its consumers, or forget it: odradek groups delete --group ${name}`,
+        advice: `start its consumers, or forget it: odradek groups delete --group ${name}`,
       }),
     ),
   },
@@ -115,7 +116,7 @@ export const groupChecks: readonly Check[] = [
         what:
           `group '${name}' has members, is ${counted(lagSum(partitions), 'record')} behind and has committed nothing ` +
           `for ${stalledFor(partitions)}: ${named}`,
-        todo: `look at the consumer that owns them (odradek groups members --group ${name} --verbose): a record it cannot get past?`,
+        advice: `look at the consumer that owns them (odradek groups members --group ${name} --verbose): a record it cannot get past?`,
       }),
     ),
   },
@@ -128,7 +129,7 @@ export const groupChecks: readonly Check[] = [
       (partition, { state }) => state === 'Stable' && partition.isOwned === false && lagOf(partition) > 0,
       ({ name }, partitions, named) => ({
         what: `group '${name}' has members, but none reads ${named}, ${counted(lagSum(partitions), 'record')} behind`,
-        todo: `look whether the consumers still subscribe to that topic; if they do not: odradek groups delete-offsets --group ${name}`,
+        advice: `look whether the consumers still subscribe to that topic; if they do not: odradek groups delete-offsets --group ${name}`,
       }),
     ),
   },
@@ -142,7 +143,7 @@ export const groupChecks: readonly Check[] = [
         .filter(({ state }) => settling.has(state))
         .map(({ name, state }) => ({
           what: `group '${name}' is being rebalanced just now (${state})`,
-          todo: `nothing, if it is over in a moment; who caused it and why: odradek groups explain ${name}`,
+          advice: `nothing, if it is over in a moment; who caused it and why: odradek groups explain ${name}`,
         })),
   },
 ];

@@ -59,7 +59,7 @@ function missingBrokers(facts: Facts): Seen[] {
     .toSorted(([left], [right]) => left - right)
     .map(([id, count]) => ({
       what: `broker ${id} is in no list of brokers, and ${counted(count, 'replica')} ${count === 1 ? 'is' : 'are'} assigned to it`,
-      todo: `start broker ${id}; if it is gone for good, move its replicas to others: odradek reassign`,
+      advice: `start broker ${id}; if it is gone for good, move its replicas to others: odradek reassign`,
     }));
 }
 
@@ -120,7 +120,7 @@ export const partitionChecks: readonly Check[] = [
     severity: 'error',
     find: over(leaderless, (count, named) => ({
       what: `${count} can be neither written nor read, because no replica in sync is up: ${named}`,
-      todo:
+      advice:
         'start the brokers of their replicas (odradek topics describe --unavailable-partitions). Only if those in sync are lost for good: ' +
         'odradek elect-leaders --election-type unclean, which loses what the others lack',
     })),
@@ -132,7 +132,8 @@ export const partitionChecks: readonly Check[] = [
     severity: 'error',
     find: over(underMinIsr, (count, named) => ({
       what: `${count} have fewer replicas in sync than min.insync.replicas: writes with acks=all are refused: ${named}`,
-      todo: 'bring the brokers of the missing replicas back, or let them catch up: odradek topics describe --under-min-isr-partitions',
+      advice:
+        'bring the brokers of the missing replicas back, or let them catch up: odradek topics describe --under-min-isr-partitions',
     })),
   },
   {
@@ -142,7 +143,8 @@ export const partitionChecks: readonly Check[] = [
     severity: 'warning',
     find: over(underReplicated, (count, named) => ({
       what: `${count} have replicas that are not in sync: ${named}`,
-      todo: 'look at the brokers that are missing in the ISR: away, or slower than what is written (odradek topics describe --under-replicated-partitions)',
+      advice:
+        'look at the brokers that are missing in the ISR: away, or slower than what is written (odradek topics describe --under-replicated-partitions)',
     })),
   },
   {
@@ -159,7 +161,7 @@ export const partitionChecks: readonly Check[] = [
     severity: 'error',
     find: over(offlineReplica, (count, named) => ({
       what: `${count} have a replica that its broker cannot open, although it runs: ${named}`,
-      todo: 'the log directory has failed: mend or replace its disk and start the broker again',
+      advice: 'the log directory has failed: mend or replace its disk and start the broker again',
     })),
   },
   {
@@ -171,7 +173,7 @@ export const partitionChecks: readonly Check[] = [
       (of, facts) => notPreferred(of, (id) => isUp(id, facts)),
       (count, named) => ({
         what: `${count} are led by another than their first replica, which is up and in sync: ${named}`,
-        todo: 'odradek elect-leaders --election-type preferred --all-topic-partitions spreads the load again',
+        advice: 'odradek elect-leaders --election-type preferred --all-topic-partitions spreads the load again',
       }),
     ),
   },
@@ -182,7 +184,8 @@ export const partitionChecks: readonly Check[] = [
     severity: 'note',
     find: singleCopies(false, (named) => ({
       what: `partitions with one copy only, in a cluster that could keep three: ${named}`,
-      todo: 'records are gone with the disk of that broker: give the topics more replicas (odradek reassign), if they matter',
+      advice:
+        'records are gone with the disk of that broker: give the topics more replicas (odradek reassign), if they matter',
     })),
   },
   {
@@ -192,7 +195,8 @@ export const partitionChecks: readonly Check[] = [
     severity: 'warning',
     find: singleCopies(true, (named) => ({
       what: `internal topics have partitions with one copy only: ${named}`,
-      todo: 'offsets, groups or transactions stand still while that broker is away, and are lost with its disk: give them three replicas (odradek reassign)',
+      advice:
+        'offsets, groups or transactions stand still while that broker is away, and are lost with its disk: give them three replicas (odradek reassign)',
     })),
   },
 ];

@@ -32,16 +32,16 @@ function ofQuorum(find: (quorum: QuorumFacts, facts: Facts) => readonly Seen[]):
 function leaderless({ quorum }: Facts): Seen[] {
   if (quorum === undefined || quorum.leaderId >= 0) return [];
   const told = quorum.trouble ?? `epoch ${quorum.epoch} has no leader`;
-  const todo =
+  const advice =
     'start controllers until more than half of the voters run and reach each other; topics, leaders and configs cannot change until then. ' +
     'If most are lost for good: odradek quorum recover --from-survivor';
-  return [{ what: `the controllers have no leader: ${told}`, todo }];
+  return [{ what: `the controllers have no leader: ${told}`, advice }];
 }
 
 function silent(quorum: QuorumFacts): Seen[] {
   return silentVoters(quorum).map(({ id, fetchedAgoMs }) => ({
     what: `controller ${id} has asked the leader for nothing ${fetchedAgoMs === undefined ? 'at all' : `for ${showSpan(fetchedAgoMs)}`}`,
-    todo: `start controller ${id}, or look whether it reaches controller ${quorum.leaderId} (controller.quorum.voters or .bootstrap.servers)`,
+    advice: `start controller ${id}, or look whether it reaches controller ${quorum.leaderId} (controller.quorum.voters or .bootstrap.servers)`,
   }));
 }
 
@@ -52,7 +52,7 @@ function behind(isVoter: boolean): Check['find'] {
       .filter(({ lag, caughtUpAgoMs }) => lag > 0 && caughtUpAgoMs !== undefined && caughtUpAgoMs > BEHIND_MS)
       .map(({ id, lag, caughtUpAgoMs = 0 }) => ({
         what: `${isVoter ? 'controller' : 'broker'} ${id} is ${counted(lag, 'record')} of metadata behind, for ${showSpan(caughtUpAgoMs)}`,
-        todo: `look at the disk and the processor of node ${id}: it asks for metadata but does not keep up`,
+        advice: `look at the disk and the processor of node ${id}: it asks for metadata but does not keep up`,
       })),
   );
 }
@@ -67,7 +67,7 @@ function atRisk(quorum: QuorumFacts): Seen[] {
     alive < needed
       ? `only ${alive} of ${all} controllers take part, and ${needed} are needed`
       : `${alive} of ${all} controllers take part, just as many as are needed: with one more lost nothing can change`;
-  return [{ what, todo: 'bring the missing controllers back before anything else is stopped' }];
+  return [{ what, advice: 'bring the missing controllers back before anything else is stopped' }];
 }
 
 function even(quorum: QuorumFacts): Seen[] {
@@ -77,7 +77,7 @@ function even(quorum: QuorumFacts): Seen[] {
   return [
     {
       what: `${all} controllers vote: ${may === 0 ? 'none' : may} of them may fail, no more than of ${all - 1}`,
-      todo: `add or remove one (odradek quorum add | remove), so that ${all + 1} or ${all - 1} vote`,
+      advice: `add or remove one (odradek quorum add | remove), so that ${all + 1} or ${all - 1} vote`,
     },
   ];
 }
@@ -87,7 +87,7 @@ function single(quorum: QuorumFacts, { brokers }: Facts): Seen[] {
   return [
     {
       what: `one controller votes for ${brokers.length} brokers: while it is away nothing can change, and its disk is the only copy`,
-      todo: 'run three controllers: odradek quorum add',
+      advice: 'run three controllers: odradek quorum add',
     },
   ];
 }
@@ -99,7 +99,7 @@ function outOfTouch({ brokers }: Facts): Seen[] {
       : [
           {
             what: `broker ${id} has had no answer of an active controller for ${showSpan(controllerSilentMs)}: what it tells of the cluster may be old`,
-            todo: `look whether the controllers have a leader, and whether broker ${id} reaches them (controller.quorum.voters or .bootstrap.servers)`,
+            advice: `look whether the controllers have a leader, and whether broker ${id} reaches them (controller.quorum.voters or .bootstrap.servers)`,
           },
         ],
   );

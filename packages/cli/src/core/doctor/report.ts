@@ -83,9 +83,9 @@ const styles = { error: 'red', warning: 'yellow', note: 'dim' } as const;
 
 /** Findings first, then a line for each area that has none, then what could not be looked at. */
 export function reportLines(report: Report, paint: Painter): string[] {
-  const found = report.findings.flatMap(({ severity, area, what, todo, kind }) => [
+  const found = report.findings.flatMap(({ severity, area, what, advice, kind }) => [
     `${paint(styles[severity], marks[severity].padEnd(5))} ${area}: ${tame(what)} ${paint('dim', `[${kind}]`)}`,
-    `      → ${tame(todo)}`,
+    `      → ${tame(advice)}`,
   ]);
   const ill = new Set(report.findings.map(({ area }) => area));
   const dark = new Set(report.untold.map(({ area }) => area));

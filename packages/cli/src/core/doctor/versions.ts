@@ -29,7 +29,7 @@ function software(facts: Facts): Seen[] {
   return [
     {
       what: `brokers are of different versions: ${who} do not speak the same versions of ${some(names)}`,
-      todo: 'finish the rolling upgrade; clients meet the newer answers only on some connections until then',
+      advice: 'finish the rolling upgrade; clients meet the newer answers only on some connections until then',
       of: names,
     },
   ];
@@ -44,7 +44,8 @@ function levelsDiffer(facts: Facts): Seen[] {
     return [
       {
         what: `${name} is at level ${some(each)}`,
-        todo: 'ask again in a moment; a broker that stays at another level does not hear of metadata any more: restart it',
+        advice:
+          'ask again in a moment; a broker that stays at another level does not hear of metadata any more: restart it',
       },
     ];
   });
@@ -55,8 +56,8 @@ function beyondBroker(facts: Facts): Seen[] {
     [...(finalized ?? [])].flatMap(([name, level]) => {
       const known = features?.get(name);
       if (known === undefined || level <= known) return [];
-      const todo = `upgrade broker ${id}: it cannot read what is written at that level, and will not start again`;
-      return [{ what: `${name} is at level ${level}, and broker ${id} knows levels up to ${known}`, todo }];
+      const advice = `upgrade broker ${id}: it cannot read what is written at that level, and will not start again`;
+      return [{ what: `${name} is at level ${level}, and broker ${id} knows levels up to ${known}`, advice }];
     }),
   );
 }
@@ -72,7 +73,8 @@ function mayBeRaised(facts: Facts): Seen[] {
   return [
     {
       what: `${LEVEL_OF_THE_CLUSTER} is at level ${level}, and every broker knows ${highest}`,
-      todo: 'once the upgrade has proved itself: odradek features describe, then odradek features upgrade (first with --dry-run)',
+      advice:
+        'once the upgrade has proved itself: odradek features describe, then odradek features upgrade (first with --dry-run)',
     },
   ];
 }

@@ -41,7 +41,7 @@ export const DescribeNodeResponse = message({
         /** `unresolved`, `loopback` or `unreached`. */
         kind: f.string('0+'),
         what: f.string('0+'),
-        todo: f.string('0+'),
+        advice: f.string('0+'),
       },
       '0+',
     ),
