@@ -22,6 +22,11 @@ const programs = [
 ];
 const CHUNKS = '@odradek/server/dist/chunks';
 
+/** V8 keeps the text of a file as long as its functions live, and one character beyond Latin-1 makes it twice as large. */
+function inAscii(code: string): string {
+  return code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 /** @param modules a `node_modules` with the staged packages, whose files are replaced by the programs of them */
 export async function bundle(modules: string): Promise<void> {
   const packages = ['odradek', ...readdirSync(join(modules, '@odradek')).map((name) => `@odradek/${name}`)];
@@ -40,6 +45,8 @@ export async function bundle(modules: string): Promise<void> {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: `${CHUNKS}/[name]-[hash].js`,
+    comments: { legal: true, annotation: false, jsdoc: false },
+    plugins: [{ name: 'ascii', renderChunk: inAscii }],
   });
   await build.close();
   for (const name of packages) {

@@ -171,7 +171,8 @@ function metricsDocument(): string {
   const about =
     'What `/metrics` serves in the Prometheus text format, besides the `process_*` and `nodejs_*` metrics of the runtime. ' +
     '`odradek.http.port` says where: 9644 on localhost by default. The last column names the MBean of Kafka whose meaning a metric has; ' +
-    'where Kafka tells a rate, here is a counter to take the rate of.';
+    'where Kafka tells a rate, here is a counter to take the rate of. Counters are told from the start, at 0 and with every value of their ' +
+    'labels, so that a rate shows the first event, too; those by topic, by API or by error code begin with what they count.';
   const parts = panelGroups.flatMap((group) => {
     const rows = Object.entries(metricCatalogue).filter(([, { panel }]) => panel.group === group);
     const heads = ['name', 'kind', 'labels', 'meaning', 'Kafka'];

@@ -8,7 +8,7 @@ import { serviceOf } from './core/service.ts';
 import type { Dialled, Ending, Identity, StreamClient, StreamServer } from './ports.ts';
 import { echoService, identityOf, realWorld, startEchoIn } from './testing/echo.ts';
 import type { EchoMessage, EchoOptions, EchoServer, EchoStream, EchoWorld } from './testing/echo.ts';
-import { SimStreams } from './testing/index.ts';
+import { patient, SimStreams } from './testing/index.ts';
 import { pipeWorld } from './testing/pipe-world.ts';
 import { closedOf, dialEcho, echo, take } from './testing/streams.ts';
 
@@ -69,7 +69,7 @@ describe.each(worlds)('%s:', (name, enter) => {
 
   function clientOf(options: { readonly self?: Identity; readonly limits?: Limits } = {}): StreamClient {
     world ??= enter();
-    const client = world.client(options.self ?? identityOf(2), options.limits ?? limits.production);
+    const client = world.client(options.self ?? identityOf(2), options.limits ?? patient);
     undo.push(() => client.close());
     return client;
   }
@@ -337,7 +337,7 @@ describe.each(worlds)('%s:', (name, enter) => {
   describe('messages that cannot be taken', () => {
     test('too long: the sender does not send it, and both sides hear its size and the bound', async () => {
       const { target, endings } = await serverOf();
-      const stream = await dialEcho(clientOf({ limits: { ...limits.production, rpcMessageBytesMax: 1000 } }), target);
+      const stream = await dialEcho(clientOf({ limits: { ...patient, rpcMessageBytesMax: 1000 } }), target);
       expect(stream.send(echo(1, Buffer.alloc(2000)))).toBe(false);
       const ours = await closedOf(stream);
       expect(ours).toMatchObject({ kind: 'invalid', by: 'us' });

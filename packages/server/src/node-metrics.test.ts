@@ -11,6 +11,7 @@ import type { RunningNode } from './node.ts';
 const root = mkdtempSync(join(tmpdir(), 'odradek-metrics-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 const ports = systemPorts();
+type MetricName = keyof typeof metricCatalogue;
 /** Told by the process around a node (run.ts). */
 const ofProcess = new Set<string>([
   'odradek_build_info',
@@ -59,6 +60,32 @@ test('metrics of a node: whatever a dashboard shows from the start is told from 
   const missing = expected.map(([name]) => name).filter((name) => !told.has(name as never) && !ofProcess.has(name));
   await node.stop();
   expect(missing).toEqual([]);
+});
+
+test('metrics of a node: what is rare is told as 0 before it happens, for each kind and each listener', async () => {
+  const metrics = new MetricsRegistry();
+  const node = await running(metrics, 10);
+  const labelsOf = (name: MetricName): unknown[] =>
+    metrics.family(name).samples.flatMap(({ labels, value }) => (value === 0 ? [labels] : []));
+  const misuses = labelsOf('odradek_misuse_total');
+  const closed = labelsOf('odradek_connections_closed_total');
+  const others = [
+    labelsOf('odradek_cleaner_runs_total'),
+    labelsOf('odradek_raft_dropped_total'),
+    labelsOf('odradek_offsets_expired_total'),
+  ];
+  await node.stop();
+  expect(misuses).toHaveLength(metricCatalogue.odradek_misuse_total.values.kind.length);
+  expect(misuses).toContainEqual({ kind: 'tls' });
+  for (const listener of ['PLAINTEXT', 'CONTROLLER']) {
+    expect(closed).toContainEqual({ listener, reason: 'malformed' });
+    expect(closed).toContainEqual({ listener, reason: 'idle' });
+  }
+  expect(others).toEqual([
+    [{ outcome: 'done' }, { outcome: 'stopped' }, { outcome: 'failed' }],
+    [{ why: 'received' }, { why: 'unsent' }, { why: 'peer' }],
+    [{}],
+  ]);
 });
 
 test('metrics of a node: logs have their sizes and offsets as long as there is room, and the others are counted', async () => {

@@ -2,6 +2,7 @@
 import { flushCompileCache } from 'node:module';
 import { hostname } from 'node:os';
 import { AssertionError, config as configuration, limits, MetricsRegistry, named, StorageFault } from '@odradek/base';
+import { tellFromStart } from '@odradek/base';
 import type { Clock, Environment, Files, KafkaLevel, Logger, NodeConfig } from '@odradek/base';
 import { createLogger } from '@odradek/base/logger';
 import { systemPorts, watchEventLoop } from '@odradek/base/system';
@@ -74,6 +75,7 @@ async function start(given: StartArguments, source: ConfigSource): Promise<void>
   });
   if (!loaded.ok) refuseMistakes(loaded.problems, [...told.notes, ...loaded.warnings]);
   const metrics = new MetricsRegistry();
+  tellFromStart(metrics, 'process');
   metrics.gauge('odradek_build_info', { version: packageJson.version, kafka: kafkaVersion }).set(1);
   const log = await createLogger({
     level: given.logLevel ?? levelOf(loaded.config),

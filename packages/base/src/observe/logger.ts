@@ -43,7 +43,7 @@ const kafkaLevelOf = { debug: 'DEBUG', info: 'INFO', warn: 'WARN', error: 'ERROR
 type Lines = { readonly warnings: Counter; readonly errors: Counter };
 
 function linesOf(metrics: Metrics): Lines {
-  const counter = (level: string): Counter => metrics.counter('odradek_log_lines_total', { level });
+  const counter = (level: 'warn' | 'error'): Counter => metrics.counter('odradek_log_lines_total', { level });
   return { warnings: counter('warn'), errors: counter('error') };
 }
 

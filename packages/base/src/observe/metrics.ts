@@ -32,7 +32,12 @@ type NamesOf<K extends MetricKind> = {
 export type CounterName = NamesOf<'counter'>;
 export type GaugeName = NamesOf<'gauge'>;
 export type HistogramName = NamesOf<'histogram'>;
-export type LabelsOf<N extends MetricName> = Readonly<Record<(typeof catalogue)[N]['labels'][number], string>>;
+type Catalogue = typeof catalogue;
+type ValueOf<R, L> = R extends { readonly values: { readonly [K in L & string]: readonly (infer V)[] } } ? V : string;
+/** What a label may be, if its row says so: a value that it does not list is a type error. */
+export type LabelsOf<N extends MetricName> = {
+  readonly [L in Catalogue[N]['labels'][number]]: ValueOf<Catalogue[N], L> & string;
+};
 
 /** Only ever grows. */
 export interface Counter {

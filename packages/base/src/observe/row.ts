@@ -1,10 +1,19 @@
 /** What a row of the catalogue of metrics says; rows/ has them by subject. */
 
 export type MetricKind = 'counter' | 'gauge' | 'histogram';
+/** Who counts from its start on: the process around a node, its listeners (of clients and of other controllers), and the parts of its roles. */
+export type Starter = 'process' | 'listeners' | 'broker' | 'controller';
 export type MetricRow = {
   readonly kind: MetricKind;
   readonly help: string;
   readonly labels: readonly string[];
+  /**
+   * Of counters: with whose start it is told, at 0, so that nobody who takes a rate misses the first event. All values of its labels are
+   * known then: `values` has them, or they are in the configuration (listeners). Left out: they come from users, or from long tables.
+   */
+  readonly from?: Starter;
+  /** Labels whose values are these and no others. */
+  readonly values?: Readonly<Record<string, readonly string[]>>;
   /** Upper bounds, ascending; the one for all the rest is implied. */
   readonly buckets?: readonly number[];
   /**

@@ -2,29 +2,10 @@
  * Names who knocks by the first bytes of a connection. A Kafka client starts with a length below `socket.request.max.bytes` and an API
  * key; whatever else speaks first on a TCP port is told apart here, so that the log can say in one sentence what to change.
  */
+import type { LabelsOf } from '@odradek/base';
 
-/** What may be wrong with a connection as a whole; each is a row of the misuse metric. */
-export type Misuse =
-  | 'tls'
-  | 'http'
-  | 'http2'
-  | 'proxy-protocol'
-  | 'ssh'
-  | 'redis'
-  | 'postgresql'
-  | 'zookeeper'
-  | 'amqp'
-  | 'mqtt'
-  | 'smtp'
-  | 'unknown-protocol'
-  | 'oversized-frame'
-  | 'negative-frame'
-  | 'unknown-api'
-  | 'unsupported-version'
-  | 'undecodable'
-  | 'sasl-on-plaintext'
-  | 'too-many-connections'
-  | 'stalled';
+/** What may be wrong with a connection as a whole; the catalogue of metrics has the list. */
+export type Misuse = LabelsOf<'odradek_misuse_total'>['kind'];
 
 export type FirstBytes = { readonly kind: 'kafka' } | { readonly kind: 'more' } | Stranger;
 export type Stranger = { readonly kind: 'stranger'; readonly misuse: Misuse; readonly advice: string };

@@ -4,7 +4,15 @@
  *   listeners are bound (ports are known, wrong addresses told) → logs are opened → there is a quorum → the broker registers → all
  *   committed metadata is applied (partitions open, coordinators load) → the controller unfences it → requests are served
  */
-import { config as configuration, limits as allLimits, named, ok, randomUuid, refuse } from '@odradek/base';
+import {
+  config as configuration,
+  limits as allLimits,
+  named,
+  ok,
+  randomUuid,
+  refuse,
+  tellFromStart,
+} from '@odradek/base';
 import type { Limits, Outcome } from '@odradek/base';
 import { builtFeatures } from '@odradek/metadata';
 import type { Endpoint, MetadataImage } from '@odradek/metadata';
@@ -134,6 +142,7 @@ class Broker {
   }
 
   async start(): Promise<Outcome<RunningBroker>> {
+    tellFromStart(this.#options.metrics, 'broker');
     this.#options.metrics.sample('odradek_broker_state', {}, () => kafkaStates[this.#state]);
     const { ports, config, clusterId, log } = this.#options;
     const listeners = await this.#listeners.bind();

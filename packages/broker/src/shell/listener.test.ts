@@ -2,6 +2,7 @@ import { limits } from '@odradek/base';
 import { drain } from '@odradek/base/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Misuse } from '../core/first-bytes.ts';
 import { answerTo, listen } from '../testing/listening.ts';
 
 const { tiny } = limits;
@@ -18,7 +19,7 @@ const int32 = (value: number): Buffer => {
   return bytes;
 };
 
-const misuses: [string, Buffer, RegExp][] = [
+const misuses: [Misuse, Buffer, RegExp][] = [
   ['tls', Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]), /security\.protocol=PLAINTEXT/],
   ['http', text('GET /metrics HTTP/1.1\r\nHost: localhost:9092\r\n\r\n'), /HTTP port/],
   ['http2', text('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), /gRPC/],

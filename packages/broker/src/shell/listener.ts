@@ -2,7 +2,9 @@
  * The listeners of a broker and all their connections: binding, who may connect, idle sweep, and the orderly end. Binding comes before
  * serving, so that a port 0 is known when the broker registers; what connects in between waits unread.
  */
-import type { Clock, Collected, Limits, Listening, Logger, Metrics, Network, Socket, TimerHandle } from '@odradek/base';
+import { tellFromStart } from '@odradek/base';
+import type { Clock, Collected, LabelsOf, Limits, Listening } from '@odradek/base';
+import type { Logger, Metrics, Network, Socket, TimerHandle } from '@odradek/base';
 import type { SharingStreamServer } from '@odradek/rpc';
 import type { AnswerSlot } from '../core/answer-queue.ts';
 import { ByteBudget } from '../core/byte-budget.ts';
@@ -12,6 +14,8 @@ import { softwareCounts } from '../core/software-counts.ts';
 import { LineLimit } from '../core/line-limit.ts';
 import { Connection, type ConnectionRoom } from './connection.ts';
 import type { Turns } from './turns.ts';
+
+type Closed = LabelsOf<'odradek_connections_closed_total'>;
 
 /** @property host '' means every address of both families */
 export type ListenerConfig = { readonly name: string; readonly host: string; readonly port: number };
@@ -80,6 +84,7 @@ export class Listeners {
       closed: (connection, cause) => this.#closed(connection, cause),
       paused: (why) => metrics.counter('odradek_reading_paused_total', { why }).inc(),
     };
+    tellFromStart(metrics, 'listeners', { listener: options.listeners.map(({ name }) => name) });
     if (options.tellsQueuedBytes !== false) metrics.sample('odradek_queued_bytes', {}, () => this.#budget.heldBytes);
     for (const { name } of options.listeners) {
       metrics.sample('odradek_connections', { listener: name }, () => this.#counts.ofListener(name));
@@ -242,7 +247,7 @@ export class Listeners {
     this.#options.log.warn({ ...fields, misuse }, `${why}${moreLike(due.silenced)}`);
   }
 
-  #countClosed(listener: string, reason: string): void {
+  #countClosed(listener: string, reason: Closed['reason']): void {
     this.#options.metrics.counter('odradek_connections_closed_total', { listener, reason }).inc();
   }
 

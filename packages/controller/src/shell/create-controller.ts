@@ -3,7 +3,7 @@
  * leads, and the doors through which brokers and other controllers come.
  */
 import { join } from 'node:path';
-import { MetricsRegistry, limits as allLimits, named } from '@odradek/base';
+import { MetricsRegistry, limits as allLimits, named, tellFromStart } from '@odradek/base';
 import type { Clock, Limits, Logger, Metrics, NodeConfig, Ports } from '@odradek/base';
 import type { MetadataImage } from '@odradek/metadata';
 import type {
@@ -99,6 +99,7 @@ async function run(options: ControllerOptions, { store, limits }: Parts): Promis
   const stored = await store.load();
   const runtime = runtimeOf(options, limits);
   const metrics = options.metrics ?? new MetricsRegistry();
+  tellFromStart(metrics, 'controller');
   const transport = transportOf(options, limits, metrics);
   runtime.onVoters((voters) => transport.votersAre(voters));
   const fault = Promise.withResolvers<never>();

@@ -36,7 +36,8 @@ class Node {
   }
 
   get movedBytes(): number {
-    const of = (direction: string): number => this.metrics.value('odradek_cleaner_bytes_total', { direction });
+    const of = (direction: 'read' | 'written'): number =>
+      this.metrics.value('odradek_cleaner_bytes_total', { direction });
     return of('read') + of('written');
   }
 

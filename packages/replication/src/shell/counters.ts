@@ -16,7 +16,8 @@ export type IsrCounters = {
 };
 
 export function isrCounters(metrics: Metrics): IsrCounters {
-  const committed = (change: string): Counter => metrics.counter('odradek_isr_changes_total', { change });
+  const committed = (change: 'expand' | 'shrink' | 'recover'): Counter =>
+    metrics.counter('odradek_isr_changes_total', { change });
   return {
     expand: committed('expand'),
     shrink: committed('shrink'),

@@ -11,6 +11,7 @@ import type { FromLeader } from '../core/services/replica-fetch.ts';
 import type { Ending, StreamClient } from '../ports.ts';
 import { echoClient, secondService, startEcho } from '../testing/echo.ts';
 import type { EchoOptions, EchoServer } from '../testing/echo.ts';
+import { patient } from '../testing/patient.ts';
 import { closedOf, dialEcho, echo, take } from '../testing/streams.ts';
 
 const undo: (() => Promise<void> | void)[] = [];
@@ -31,7 +32,7 @@ function clientOf(...options: Parameters<typeof echoClient>): StreamClient {
 }
 
 test('longer than the receiver takes: told in words up to twice its bound, by gRPC beyond it', async () => {
-  const { target, endings } = await serverOf({ limits: { ...limits.production, rpcMessageBytesMax: 1000 } });
+  const { target, endings } = await serverOf({ limits: { ...patient, rpcMessageBytesMax: 1000 } });
   const stream = await dialEcho(clientOf(), target);
   stream.onMessage(() => {});
   stream.send(echo(1, Buffer.alloc(1500)));
@@ -102,7 +103,7 @@ test('windows are large on the listening side: of each stream and of the whole c
 
 test('what gRPC would keep for a retry counts as queued', async () => {
   const paused = Promise.withResolvers<void>();
-  const small = { ...limits.production, rpcWindowBytes: 65_536 };
+  const small = { ...patient, rpcWindowBytes: 65_536 };
   const { target } = await serverOf({
     limits: small,
     serve: (stream) => {

@@ -1,5 +1,5 @@
 /** A service that answers what it is told, and two nodes that speak it over real sockets: for tests and the bench. */
-import { limits, randomUuid } from '@odradek/base';
+import { randomUuid } from '@odradek/base';
 import type { Limits, Listening } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { codecOf, field, message, union } from '../core/schema.ts';
@@ -16,6 +16,7 @@ import type {
   Target,
 } from '../ports.ts';
 import { createGrpcClient, createGrpcServer } from '../shell/index.ts';
+import { patient } from './patient.ts';
 
 export const EchoMessage = union('EchoMessage', {
   /** Is sent back. */
@@ -122,7 +123,7 @@ export async function startEchoIn<S extends StreamServer>(
   const refusals: string[] = [];
   const peers: Peer[] = [];
   const endings: Ending[] = [];
-  const server = world.server(self, options.limits ?? limits.production, (why) => void refusals.push(why));
+  const server = world.server(self, options.limits ?? patient, (why) => void refusals.push(why));
   const opened = (stream: EchoStream): void => {
     peers.push(stream.peer);
     stream.onClosed((ending) => void endings.push(ending));
@@ -142,5 +143,5 @@ export function startEcho(options: EchoOptions = {}): Promise<EchoServer> {
 }
 
 export function echoClient(options: { readonly self?: Identity; readonly limits?: Limits } = {}): StreamClient {
-  return realWorld.client(options.self ?? identityOf(2), options.limits ?? limits.production);
+  return realWorld.client(options.self ?? identityOf(2), options.limits ?? patient);
 }

@@ -41,6 +41,7 @@ export const controllerMetrics = {
   odradek_controller_unclean_elections_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'controller',
     help: 'Partitions to which this controller gave a leader that may lack acknowledged records.',
     kafka: ['kafka.controller:type=ControllerStats,name=UncleanLeaderElectionsPerSec'],
     panel: { group: 'Health', title: 'Unclean elections' },
@@ -97,6 +98,8 @@ export const controllerMetrics = {
   odradek_raft_roles_total: metric({
     kind: 'counter',
     labels: ['role'],
+    from: 'controller',
+    values: { role: ['candidate', 'leader', 'resigned'] },
     help: 'How often this controller stood for election (candidate), won (leader) and gave the lead up (resigned).',
     kafka: ['kafka.controller:type=KafkaController,name=NewActiveControllersCount (leader)'],
     panel: { group: 'Controllers', title: 'Elections' },
@@ -120,6 +123,8 @@ export const controllerMetrics = {
   odradek_raft_snapshots_total: metric({
     kind: 'counter',
     labels: ['kind'],
+    from: 'controller',
+    values: { kind: ['taken', 'installed', 'sent'] },
     help: 'Snapshots of the metadata taken, installed (received from the active controller) and sent.',
     kafka: ['kafka.server:type=MetadataLoader,name=HandleLoadSnapshotCount (installed)'],
     panel: { group: 'Controllers', title: 'Snapshots' },
@@ -134,6 +139,8 @@ export const controllerMetrics = {
   odradek_raft_dropped_total: metric({
     kind: 'counter',
     labels: ['why'],
+    from: 'controller',
+    values: { why: ['received', 'unsent', 'peer'] },
     help: 'Messages between controllers dropped at a bound: received faster than handled (received), behind a slow disk (unsent), or to a peer that takes them too slowly (peer).',
     kafka: [],
     panel: { group: 'Controllers', title: 'Messages dropped' },
@@ -141,9 +148,32 @@ export const controllerMetrics = {
   odradek_admin_requests_total: metric({
     kind: 'counter',
     labels: ['kind'],
+    from: 'broker',
+    values: {
+      kind: [
+        'createTopics',
+        'deleteTopics',
+        'createPartitions',
+        'alterConfigs',
+        'incrementalAlterConfigs',
+        'updateFeatures',
+        'allocateProducerIds',
+        'alterPartition',
+        'assignReplicasToDirs',
+        'alterPartitionReassignments',
+        'listPartitionReassignments',
+        'electLeaders',
+        'unregisterBroker',
+        'registerController',
+        'describeQuorum',
+        'addRaftVoter',
+        'removeRaftVoter',
+        'updateRaftVoter',
+      ],
+    },
     help: 'Requests that the controller decided, such as createTopics.',
     kafka: [],
-    panel: { group: 'Controllers', title: 'Requests decided', rare: true },
+    panel: { group: 'Controllers', title: 'Requests decided' },
   }),
 } as const;
 
@@ -172,9 +202,11 @@ export const sessionMetrics = {
   odradek_controller_sessions_ended_total: metric({
     kind: 'counter',
     labels: ['why'],
+    from: 'controller',
+    values: { why: ['closed', 'moved', 'slow', 'lost'] },
     help: 'Streams of brokers that ended at this controller: closed (in order), moved (another controller is active), slow (the broker took the metadata too slowly), lost (broken, so the broker is fenced unless it comes again).',
     kafka: ['kafka.controller:type=KafkaController,name=TimedOutBrokerHeartbeatCount (lost)'],
-    panel: { group: 'Sessions', title: 'Sessions begun and ended', line: 'ended at the controller', rare: true },
+    panel: { group: 'Sessions', title: 'Sessions begun and ended', line: 'ended at the controller' },
   }),
   odradek_controller_session_open: metric({
     kind: 'gauge',
@@ -186,6 +218,7 @@ export const sessionMetrics = {
   odradek_controller_session_opens_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'broker',
     help: 'Sessions that this broker has opened with active controllers: 1 for the start, 1 for each reconnect.',
     kafka: [],
     panel: { group: 'Sessions', title: 'Sessions begun and ended', line: 'begun by brokers' },
@@ -193,9 +226,11 @@ export const sessionMetrics = {
   odradek_controller_session_dials_total: metric({
     kind: 'counter',
     labels: ['outcome'],
+    from: 'broker',
+    values: { outcome: ['active', 'notActive', 'silent', 'refused', 'unreachable'] },
     help: 'Controllers that this broker has asked for a session: active, not active, silent (it did not know who is), refused, unreachable.',
     kafka: [],
-    panel: { group: 'Sessions', title: 'Controllers asked', rare: true },
+    panel: { group: 'Sessions', title: 'Controllers asked' },
   }),
   odradek_controller_session_heard_seconds: metric({
     kind: 'gauge',

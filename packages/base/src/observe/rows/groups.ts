@@ -43,19 +43,21 @@ export const groupMetrics = {
   odradek_group_loaded_records_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'broker',
     help: 'Records of groups and offsets that were loaded from __consumer_offsets.',
     kafka: [],
-    panel: { group: 'Groups', title: 'Records loaded', rare: true },
+    panel: { group: 'Groups', title: 'Records loaded' },
   }),
   odradek_group_rebalances_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'broker',
     help: 'Rebalances that groups have finished.',
     kafka: [
       'kafka.server:type=group-coordinator-metrics group-completed-rebalance-count',
       'kafka.server:type=group-coordinator-metrics consumer-group-rebalance-count',
     ],
-    panel: { group: 'Groups', title: 'Rebalances', line: 'finished', rare: true },
+    panel: { group: 'Groups', title: 'Rebalances', line: 'finished' },
   }),
   odradek_group_rebalance_seconds: metric({
     kind: 'histogram',
@@ -68,9 +70,25 @@ export const groupMetrics = {
   odradek_group_rebalance_causes_total: metric({
     kind: 'counter',
     labels: ['cause'],
+    from: 'broker',
+    values: {
+      cause: [
+        'joined',
+        'returned',
+        'left',
+        'silent',
+        'late',
+        'subscription',
+        'leader',
+        'topics',
+        'limit',
+        'converted',
+        'other',
+      ],
+    },
     help: 'Reasons of rebalances (joined, left, silent, late, subscription, …); `odradek groups explain` tells them one by one.',
     kafka: [],
-    panel: { group: 'Groups', title: 'Rebalances', line: 'because', rare: true },
+    panel: { group: 'Groups', title: 'Rebalances', line: 'because' },
   }),
   odradek_group_lag_records: metric({
     kind: 'gauge',
@@ -117,15 +135,17 @@ export const groupMetrics = {
   odradek_offset_commits_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'broker',
     help: 'Offsets committed, counted by partition.',
     kafka: ['kafka.server:type=group-coordinator-metrics offset-commit-count'],
-    panel: { group: 'Groups', title: 'Offsets committed and expired', line: 'committed', rare: true },
+    panel: { group: 'Groups', title: 'Offsets committed and expired', line: 'committed' },
   }),
   odradek_offsets_expired_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'broker',
     help: 'Committed offsets dropped by their retention.',
     kafka: ['kafka.server:type=group-coordinator-metrics offset-expiration-count'],
-    panel: { group: 'Groups', title: 'Offsets committed and expired', line: 'expired', rare: true },
+    panel: { group: 'Groups', title: 'Offsets committed and expired', line: 'expired' },
   }),
 } as const;

@@ -76,9 +76,10 @@ export const logMetrics = {
   odradek_log_segments_deleted_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'broker',
     help: 'Segments removed by retention.',
     kafka: [],
-    panel: { group: 'Logs', title: 'Segments removed by retention', rare: true },
+    panel: { group: 'Logs', title: 'Segments removed by retention' },
   }),
   odradek_log_dir_moves: metric({
     kind: 'gauge',
@@ -90,9 +91,10 @@ export const logMetrics = {
   odradek_log_dir_moved_bytes_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'broker',
     help: 'Bytes copied between log directories of this broker.',
     kafka: [],
-    panel: { group: 'Logs', title: 'Bytes moved between directories', rare: true },
+    panel: { group: 'Logs', title: 'Bytes moved between directories' },
   }),
   odradek_log_dirs: metric({
     kind: 'gauge',
@@ -114,16 +116,20 @@ export const cleanerMetrics = {
   odradek_cleaner_runs_total: metric({
     kind: 'counter',
     labels: ['outcome'],
+    from: 'broker',
+    values: { outcome: ['done', 'stopped', 'failed'] },
     help: 'Compactions of a log, by how they ended (done, stopped, failed).',
     kafka: [],
-    panel: { group: 'Compaction', title: 'Compactions', rare: true },
+    panel: { group: 'Compaction', title: 'Compactions' },
   }),
   odradek_cleaner_bytes_total: metric({
     kind: 'counter',
     labels: ['direction'],
+    from: 'broker',
+    values: { direction: ['read', 'written'] },
     help: 'Bytes of segments that compaction has read and written.',
     kafka: [],
-    panel: { group: 'Compaction', title: 'Bytes read and written', rare: true },
+    panel: { group: 'Compaction', title: 'Bytes read and written' },
   }),
   odradek_cleaner_running: metric({
     kind: 'gauge',

@@ -19,6 +19,7 @@ export const nodeMetrics = {
   odradek_event_loop_active_seconds_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'process',
     help: 'Time in which the event loop worked rather than waited; by the second, near 1: the node is at its limit.',
     kafka: [
       'kafka.network:type=SocketServer,name=NetworkProcessorAvgIdlePercent',
@@ -44,6 +45,8 @@ export const nodeMetrics = {
   odradek_log_lines_total: metric({
     kind: 'counter',
     labels: ['level'],
+    from: 'process',
+    values: { level: ['warn', 'error'] },
     help: 'Lines logged as warning or error.',
     kafka: [],
     panel: { group: 'Process', title: 'Warnings and errors logged' },

@@ -34,6 +34,8 @@ export const replicationMetrics = {
   odradek_isr_changes_total: metric({
     kind: 'counter',
     labels: ['change'],
+    from: 'broker',
+    values: { change: ['expand', 'shrink', 'recover'] },
     help: 'In-sync sets that leaders here had changed: expand, shrink, recover (after an unclean election).',
     kafka: [
       'kafka.server:type=ReplicaManager,name=IsrExpandsPerSec',
@@ -44,6 +46,7 @@ export const replicationMetrics = {
   odradek_isr_changes_refused_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'broker',
     help: 'Changes of in-sync sets that the controller refused.',
     kafka: ['kafka.server:type=ReplicaManager,name=FailedIsrUpdatesPerSec'],
     panel: { group: 'Replication', title: 'Changes of in-sync sets', line: 'refused' },
@@ -58,6 +61,7 @@ export const replicationMetrics = {
   odradek_committed_lost_total: metric({
     kind: 'counter',
     labels: [],
+    from: 'broker',
     help: 'Logs here that were cut below what had been committed, since their leader was elected uncleanly.',
     kafka: [],
     panel: { group: 'Health', title: 'Logs that lost committed records' },
@@ -65,6 +69,8 @@ export const replicationMetrics = {
   odradek_replication_bytes_total: metric({
     kind: 'counter',
     labels: ['direction'],
+    from: 'broker',
+    values: { direction: ['in', 'out'] },
     help: 'Bytes of records that went to followers (out) and came from leaders (in).',
     kafka: [
       'kafka.server:type=BrokerTopicMetrics,name=ReplicationBytesInPerSec',
@@ -75,6 +81,8 @@ export const replicationMetrics = {
   odradek_replication_throttled_bytes_total: metric({
     kind: 'counter',
     labels: ['side'],
+    from: 'broker',
+    values: { side: ['leader', 'follower'] },
     help: 'Bytes of replicas that are under a replication quota: sent (leader), and received (follower).',
     kafka: ['kafka.server:type=LeaderReplication byte-rate', 'kafka.server:type=FollowerReplication byte-rate'],
     panel: { group: 'Replication', title: 'Bytes between throttled replicas' },

@@ -1,3 +1,4 @@
+import type { LabelsOf } from '@odradek/base';
 import { drain } from '@odradek/base/testing';
 import { encodeRecord, record } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
@@ -14,7 +15,7 @@ const idOf = (nth: number): string => {
 };
 
 const opensOf = ({ metrics }: Rig): number => metrics.value('odradek_controller_session_opens_total', {}) ?? 0;
-const dialsOf = ({ metrics }: Rig, outcome: string): number =>
+const dialsOf = ({ metrics }: Rig, outcome: LabelsOf<'odradek_controller_session_dials_total'>['outcome']): number =>
   metrics.value('odradek_controller_session_dials_total', { outcome }) ?? 0;
 
 describe('the active controller is found:', () => {

@@ -3,11 +3,13 @@ import type { Collected, Counter, Histogram, Metrics } from '@odradek/base';
 import type { RaftState } from '../core/state.ts';
 
 type Role = 'candidate' | 'leader' | 'resigned';
+type Dropped = 'received' | 'unsent';
+type Snapshot = 'taken' | 'installed' | 'sent';
 
 export class DriverMetrics {
   readonly #roles: Readonly<Record<Role, Counter>>;
-  readonly #dropped: Readonly<Record<'received' | 'unsent', Counter>>;
-  readonly #snapshots: Readonly<Record<'taken' | 'installed' | 'sent', Counter>>;
+  readonly #dropped: Readonly<Record<Dropped, Counter>>;
+  readonly #snapshots: Readonly<Record<Snapshot, Counter>>;
   #snapshotBytes = 0;
   readonly #persistSeconds: Histogram;
   readonly #commitSeconds: Histogram;
@@ -15,9 +17,9 @@ export class DriverMetrics {
   constructor(metrics: Metrics, state: RaftState, fewMax: number) {
     const role = (name: Role): Counter => metrics.counter('odradek_raft_roles_total', { role: name });
     this.#roles = { candidate: role('candidate'), leader: role('leader'), resigned: role('resigned') };
-    const dropped = (why: string): Counter => metrics.counter('odradek_raft_dropped_total', { why });
+    const dropped = (why: Dropped): Counter => metrics.counter('odradek_raft_dropped_total', { why });
     this.#dropped = { received: dropped('received'), unsent: dropped('unsent') };
-    const snapshots = (kind: string): Counter => metrics.counter('odradek_raft_snapshots_total', { kind });
+    const snapshots = (kind: Snapshot): Counter => metrics.counter('odradek_raft_snapshots_total', { kind });
     this.#snapshots = { taken: snapshots('taken'), installed: snapshots('installed'), sent: snapshots('sent') };
     this.#persistSeconds = metrics.histogram('odradek_raft_persist_seconds', {});
     this.#commitSeconds = metrics.histogram('odradek_raft_commit_seconds', {});
@@ -37,7 +39,7 @@ export class DriverMetrics {
     this.#roles[role].inc();
   }
 
-  dropped(why: 'received' | 'unsent'): void {
+  dropped(why: Dropped): void {
     this.#dropped[why].inc();
   }
 

@@ -10,6 +10,7 @@ import { SimStreams } from '@odradek/rpc/testing';
 import type { SimNode } from '@odradek/rpc/testing';
 import { SessionHost } from '../shell/host.ts';
 import type { Expected } from '../shell/roll-call.ts';
+import type { SessionEnd } from '../shell/session.ts';
 import { HandCluster, idOf } from './hand-controllers.ts';
 
 export const identity = (nodeId: number, life = nodeId): Identity => ({
@@ -93,7 +94,8 @@ export function rigOf(limits: Limits = allLimits.production) {
     await pass();
     return speaker;
   };
-  const endedOf = (why: string): number => metrics.value('odradek_controller_sessions_ended_total', { why }) ?? 0;
+  const endedOf = (why: SessionEnd['how']): number =>
+    metrics.value('odradek_controller_sessions_ended_total', { why }) ?? 0;
   return { clock, streams, cluster, controller, expected, gone, host, metrics, pass, dial, endedOf };
 }
 

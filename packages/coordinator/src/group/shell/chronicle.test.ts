@@ -1,8 +1,9 @@
-import { limits, MetricsRegistry } from '@odradek/base';
+import { limits, metricCatalogue, MetricsRegistry } from '@odradek/base';
 import type { Logger } from '@odradek/base';
 import { SimClock } from '@odradek/base/testing';
 import { expect, test } from 'vitest';
 import { GroupBench, stabilize } from '../../testing/group-bench.ts';
+import { rebalanceCauses } from '../core/insight/kinds.ts';
 import { Chronicle } from './chronicle.ts';
 
 type Line = { readonly level: string; readonly message: string; readonly fields: Record<string, unknown> };
@@ -103,4 +104,8 @@ test('chronicle: a consumer group that many join within one rebalance has two li
   const told = lines.filter(({ level }) => level === 'info');
   expect(told.map(({ message }) => message)).toEqual(['group rebalances', 'group rebalanced: stable']);
   expect(told[1]?.fields).toMatchObject({ membersBefore: 0, membersAfter: 50, furtherCauses: 49 });
+});
+
+test('chronicle: the catalogue of metrics lists every cause of a rebalance, and no other', () => {
+  expect(metricCatalogue.odradek_group_rebalance_causes_total.values.cause).toEqual(rebalanceCauses);
 });
