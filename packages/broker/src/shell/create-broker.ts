@@ -125,6 +125,7 @@ class Broker {
       limits: this.#limits,
       log: options.log,
     });
+    tellFromStart(options.metrics, 'broker');
     this.#listeners = new Listeners({
       network: options.ports.network,
       clock: options.ports.clock,
@@ -142,7 +143,6 @@ class Broker {
   }
 
   async start(): Promise<Outcome<RunningBroker>> {
-    tellFromStart(this.#options.metrics, 'broker');
     this.#options.metrics.sample('odradek_broker_state', {}, () => kafkaStates[this.#state]);
     const { ports, config, clusterId, log } = this.#options;
     const listeners = await this.#listeners.bind();
