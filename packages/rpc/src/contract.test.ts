@@ -43,10 +43,7 @@ const betweenNodes: [string, () => EchoWorld][] = [
   ['gRPC', () => realWorld],
   ['simulated', simWorld],
 ];
-const worlds: [string, () => EchoWorld][] = [
-  ...betweenNodes,
-  ['pipe', () => pipeWorld(systemPorts().clock, limits.production)],
-];
+const worlds: [string, () => EchoWorld][] = [...betweenNodes, ['pipe', () => pipeWorld(systemPorts().clock, patient)]];
 const isBetweenNodes = (name: string): boolean => betweenNodes.some(([each]) => each === name);
 
 function endOf(dialled: Dialled<EchoStream>): Ending {
