@@ -23,7 +23,7 @@ export interface Members {
   readonly failures: readonly string[];
 }
 
-const STOP_WITHIN_MS = 20_000;
+const STOP_WITHIN_MS = 60_000;
 const NOTES_MAX = 2_000;
 
 /**

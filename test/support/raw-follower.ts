@@ -8,7 +8,7 @@ import type { Ending, FromFollower, FromLeader, Stream } from '@odradek/rpc';
 import { createGrpcClient } from '@odradek/rpc/grpc';
 import type { ClusterNode } from './cluster.ts';
 
-const WITHIN_MS = 5_000;
+const WITHIN_MS = 30_000;
 const { clock, random } = systemPorts();
 
 export type Name = { readonly nodeId: number; readonly clusterId?: string };

@@ -31,7 +31,7 @@ const passing = new Set<number>([
   ErrorCode.NOT_COORDINATOR,
 ]);
 const RETRY_MS = 20;
-const RETRY_WITHIN_MS = 30_000;
+const RETRY_WITHIN_MS = 60_000;
 
 /** Asks again while the coordinator is not ready. @param codeOf the error code of an answer as a whole */
 export async function ready<T>(ask: () => Promise<T>, codeOf: (answer: T) => number): Promise<T> {

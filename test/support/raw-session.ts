@@ -9,7 +9,7 @@ import { brokerSessionService, type FromBroker, type FromController, type Stream
 import { createGrpcClient } from '@odradek/rpc/grpc';
 import type { ClusterNode } from './cluster.ts';
 
-const ANSWER_WITHIN_MS = 5_000;
+const ANSWER_WITHIN_MS = 30_000;
 const { clock, random } = systemPorts();
 
 type Heartbeat = Omit<Extract<FromBroker, { readonly kind: 'heartbeat' }>, 'kind' | 'requestId'>;

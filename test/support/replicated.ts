@@ -6,9 +6,10 @@
 import { ApiKey, buildBatch, ErrorCode, errorName, isRetriable, readBatch } from '@odradek/protocol';
 import type { Cluster, ClusterNode } from './cluster.ts';
 import { eventually } from './target.ts';
-import { fetchFrom, Wire } from './wire.ts';
+import { create, fetchFrom, Wire } from './wire.ts';
 
 const ANSWER_WITHIN_MS = 4_000;
+const READ_WITHIN_MS = 20_000;
 const AGAIN_MS = 20;
 const ACKS_ALL = -1;
 const NONE = -1;
@@ -29,9 +30,12 @@ export async function createReplicated(
     configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
   };
   using wire = await Wire.open(awake(cluster)[0]?.address ?? '');
-  const { topics } = await wire.call(ApiKey.CreateTopics, { topics: [topic], timeoutMs: 10_000, validateOnly: false });
-  const code = topics[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
-  if (code !== ErrorCode.NONE) throw new Error(`topic ${name}: ${errorName(code)}: ${topics[0]?.errorMessage ?? ''}`);
+  await create(wire, topic);
+  await everyNodeKnows(cluster, name, partitions);
+}
+
+/** Waits until every node that runs tells the leaders of the topic. */
+export async function everyNodeKnows(cluster: Cluster, name: string, partitions: number): Promise<void> {
   await eventually(`every node knows the leaders of ${name}`, async () => {
     const seen = await Promise.all(awake(cluster).map((node) => partitionsOf(node, name)));
     return seen.every((found) => found.length === partitions && found.every(({ leader }) => leader !== NONE));
@@ -69,7 +73,7 @@ export async function partitionsOf(node: ClusterNode, topic: string): Promise<Pa
 }
 
 /** Waits until every replica of the topic's partitions is in sync, as every node that is awake knows. */
-export async function allInSync(cluster: Cluster, topic: string, withinMs = 30_000): Promise<void> {
+export async function allInSync(cluster: Cluster, topic: string, withinMs = 60_000): Promise<void> {
   let seen: PartitionView[][] = [];
   await eventually(
     `all replicas of ${topic} are in sync`,
@@ -127,7 +131,7 @@ export class ReplicatedWriter {
   }
 
   /** Waits until so many more records are acknowledged. */
-  async goesOn(count = 20, withinMs = 30_000): Promise<void> {
+  async goesOn(count = 20, withinMs = 60_000): Promise<void> {
     const wanted = this.acknowledged.length + count;
     const claim = `${this.#topic}-${this.#partition} takes ${count} more records`;
     const isThere = (): boolean => this.acknowledged.length >= wanted || this.failures.length > 0;
@@ -267,13 +271,13 @@ export async function judgeWriters(
 export async function readAll(cluster: Cluster, topic: string, partition: number): Promise<Map<number, string>> {
   const values = new Map<number, string>();
   let next = 0;
-  await eventually(`${topic}-${partition} can be read`, async () => {
+  const isRead = async (): Promise<boolean> => {
     const [some] = awake(cluster);
     if (some === undefined) return false;
     const view = (await partitionsOf(some, topic)).find((each) => each.partition === partition);
     const leader = cluster.nodes.find(({ id }) => id === view?.leader);
     if (leader === undefined) return false;
-    using wire = await Wire.open(leader.address, ANSWER_WITHIN_MS);
+    using wire = await Wire.open(leader.address, READ_WITHIN_MS);
     for (;;) {
       const found = await fetchFrom(wire, topic, next, partition);
       if (found.errorCode !== ErrorCode.NONE) return false;
@@ -281,6 +285,14 @@ export async function readAll(cluster: Cluster, topic: string, partition: number
       if (chunk === null || chunk === undefined || chunk.length === 0) return next >= found.highWatermark;
       next = take(chunk, next, values);
     }
+  };
+  let why = '';
+  const failed = (error: unknown): boolean => {
+    why = `: ${String(error)}`; // it died, or does not answer: another one may lead
+    return false;
+  };
+  await eventually(`${topic}-${partition} can be read`, () => isRead().catch(failed)).catch((error: Error) => {
+    throw new Error(error.message + why);
   });
   return values;
 }

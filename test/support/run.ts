@@ -15,12 +15,15 @@ type RunOptions = {
   readonly environment?: Record<string, string>;
 };
 
+/** A second or two when the machine is idle. */
+const RUN_WITHIN_MS = 120_000;
+
 /** Runs to the end; a command that outlives its time is killed and fails with what it had written. */
 export function run(command: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const [file = '', ...args] = command;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
-      timeout: options.withinMs ?? 60_000,
+      timeout: options.withinMs ?? RUN_WITHIN_MS,
       killSignal: 'SIGKILL',
       env: { ...process.env, ...options.environment },
     });

@@ -9,7 +9,7 @@ import { eventually, freshName } from './target.ts';
 import { createTopic, Wire } from './wire.ts';
 import { Writer } from './writer.ts';
 
-const SETTLE_WITHIN_MS = 30_000;
+const SETTLE_WITHIN_MS = 60_000;
 /** The last version that names topics instead of their ids. */
 const OFFSET_FETCH_BY_NAME = 9;
 export const PARTITIONS = 6;

@@ -39,7 +39,7 @@ export type ProcessOptions = {
 
 export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
-const READY_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 60_000;
 const OUTPUT_BYTES_MAX = 1024 * 1024;
 const ATTEMPT_MS = 1_000;
 

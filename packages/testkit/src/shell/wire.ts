@@ -10,7 +10,8 @@ import {
   type ResponseOf,
 } from '@odradek/protocol';
 
-const ANSWER_WITHIN_MS = 10_000;
+/** Longer than any request of the tests may take by its own word. */
+const ANSWER_WITHIN_MS = 30_000;
 const FRAME_BYTES_MAX = 256 * 1024 * 1024;
 const CLOSED = 'the broker closed the connection';
 
