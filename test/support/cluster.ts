@@ -3,13 +3,13 @@
  * nodes on loopback ports, on demand controllers apart from brokers, or each on a host of a private network. Nodes are killed, stopped in
  * mid-air, restarted and robbed of their disks one by one. It ends what it has started and nothing else.
  */
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, spawnKafka, type KafkaProcess } from '@odradek/testkit';
+import { endWithThisProcess, freePort, spawnKafka, type KafkaProcess } from '@odradek/testkit/process';
 import type { PrivateNetwork } from './network.ts';
-import { run } from './run.ts';
 import { eventually } from './target.ts';
 
 export type Role = 'broker' | 'controller';
@@ -248,15 +248,28 @@ export class ClusterNode {
     void started.ended.then(() => this.#ended(started));
   }
 
-  /** Starts the node as it is not expected to live. @returns what it said, and its exit code; null when it still ran and was killed */
-  async attempt(withinMs: number, more: Readonly<Record<string, string>> = {}): Promise<Attempt> {
+  /**
+   * Starts the node as it is not expected to live.
+   * @param says what it must say; from then on it may run for `forMs` more, or ends by itself before
+   * @returns what it said, and its exit code; null when it still ran and was killed
+   */
+  async attempt(says: RegExp, forMs: number, more: Readonly<Record<string, string>> = {}): Promise<Attempt> {
     if (this.#process !== undefined) throw new Error(`node ${this.id} runs already`);
     this.#write(more);
     const main = fileURLToPath(import.meta.resolve('@odradek/server/main'));
-    const command = [...this.#launcher, process.execPath, main, '--config', this.file];
-    const environment = this.#options.environmentOf?.(this.id) ?? {};
-    const { code, stdout, stderr } = await run(command, { withinMs, environment });
-    const output = stdout.toString() + stderr;
+    const [file = '', ...args] = [...this.#launcher, process.execPath, main, '--config', this.file];
+    const environment = { ...process.env, ...this.#options.environmentOf?.(this.id) };
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment });
+    endWithThisProcess(child);
+    let output = '';
+    let isOver = false;
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (output += part.toString()));
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    void ended.then(() => (isOver = true));
+    await eventually(`node ${this.id} says ${String(says)} or ends`, () => isOver || says.test(output)).catch(() => {});
+    if (!isOver) await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, forMs))]);
+    child.kill('SIGKILL');
+    const code = await ended;
     this.#said += output;
     return { code, output };
   }
