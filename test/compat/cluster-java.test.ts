@@ -207,7 +207,7 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools, three n
     const configs = ['--describe', '--entity-type', 'topics', '--entity-name', topic];
     expect(await tool('kafka.admin.ConfigCommand', ...brokers(), ...configs)).not.toContain('throttled');
     expect([await filled(suite.cluster, topic, 0), await filled(suite.cluster, topic, 1)]).toEqual([count, count]);
-  }, 60_000);
+  });
 
   test('LeaderElectionCommand elects the preferred replica, and says where it leads already or is not there', async () => {
     const topic = freshName('java-elect');

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ApiKey, encodeAssignment, encodeSubscription, ErrorCode } from '@odradek/protocol';
+import { coordinatorReady, ready } from '../support/raw-groups.ts';
 import { openReader, writeAt } from '../support/reader.ts';
 import { kafkaTool, must, odradek, run, title } from '../support/run.ts';
 import { eventually, freshName, quickGroups, target, type Target } from '../support/target.ts';
@@ -245,14 +246,14 @@ describe.skipIf(need.missing !== undefined)(title("Kafka's ConsumerGroupCommand 
 
 /** A member of the classic protocol, then one of the new one: the classic one stays in what becomes a consumer group. */
 async function joinBoth(wire: Wire, groupId: string, topic: string): Promise<void> {
-  await eventually(`${groupId} has a coordinator`, async () => {
-    const found = await wire.call(ApiKey.FindCoordinator, { keyType: 0, coordinatorKeys: [groupId] });
-    return found.coordinators[0]?.errorCode === ErrorCode.NONE;
-  });
+  await coordinatorReady(wire, groupId);
   const protocols = [{ name: 'range', metadata: encodeSubscription(3, { topics: [topic] }) }];
   const times = { sessionTimeoutMs: 45_000, rebalanceTimeoutMs: 45_000 };
   const join = { groupId, protocolType: 'consumer', protocols, groupInstanceId: null, ...times };
-  let joined = await wire.call(ApiKey.JoinGroup, { ...join, memberId: '' });
+  let joined = await ready(
+    () => wire.call(ApiKey.JoinGroup, { ...join, memberId: '' }),
+    ({ errorCode }) => errorCode,
+  );
   if (joined.errorCode !== ErrorCode.MEMBER_ID_REQUIRED) throw new Error(`first join: error ${joined.errorCode}`);
   const { memberId } = joined;
   joined = await wire.call(ApiKey.JoinGroup, { ...join, memberId });

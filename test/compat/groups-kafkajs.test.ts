@@ -1,11 +1,9 @@
 /** Groups of kafkajs consumers growing and shrinking under load. */
 import { afterAll, beforeAll, test } from 'vitest';
-import kafkajs from 'kafkajs';
 import { growsAndShrinks } from '../support/group-lives.ts';
+import { kafkajsOf } from '../support/kafkajs.ts';
 import { OwnMembers } from '../support/members.ts';
 import { target, type Target } from '../support/target.ts';
-
-const { Kafka, logLevel } = kafkajs;
 
 let cluster: Target;
 
@@ -19,7 +17,7 @@ afterAll(async () => {
 
 /** Each batch is committed before the next one is taken; a commit that is refused ends the batch, as kafkajs wants it. */
 const members = new OwnMembers(async ({ name, group, subscription }, tell) => {
-  const kafka = new Kafka({ clientId: name, brokers: [cluster.bootstrap], logLevel: logLevel.NOTHING });
+  const kafka = kafkajsOf(cluster.bootstrap, name);
   const consumer = kafka.consumer({
     groupId: group,
     maxWaitTimeInMs: 100,

@@ -17,7 +17,13 @@ import { freshName, target, type Target } from '../support/target.ts';
 let cluster: Target;
 let admin: Admin;
 
-const client = () => ({ clientId: 'compat', bootstrapBrokers: [cluster.bootstrap], retries: 3, retryDelay: 100 });
+const client = () => ({
+  clientId: 'compat',
+  bootstrapBrokers: [cluster.bootstrap],
+  retries: 100,
+  retryDelay: 100,
+  connectTimeout: 30_000,
+});
 
 beforeAll(async () => {
   cluster = await target();

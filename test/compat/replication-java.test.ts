@@ -66,9 +66,9 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools and repl
     await using verification = LineProcess.start(need.use?.(name, ...args, '--report-interval-ms', '500') ?? []);
     const isSame = (line: string): boolean =>
       /max lag is 0 for partition \S+ at offset 40 among 2 partitions/.test(line);
-    await eventually('both partitions are compared to their end', () => verification.lines.some(isSame), 60_000);
+    await eventually('both partitions are compared to their end', () => verification.lines.some(isSame));
     expect(verification.lines.filter((line) => /doesn't match|checksum/.test(line))).toEqual([]);
-  }, 90_000);
+  });
 
   test('TopicCommand shows what lacks replicas while a broker is dead, and nothing once it is back', async () => {
     const [three, strict, lone] = [freshName('java-three'), freshName('java-strict'), freshName('java-lone')];
@@ -97,7 +97,7 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools and repl
     await suite.cluster.node(C).ready();
     for (const topic of [three, strict, lone]) await allInSync(suite.cluster, topic);
     expect(await shown(under, gone)).toEqual([[], []]);
-  }, 150_000);
+  });
 
   test('LeaderElectionCommand elects uncleanly: what only the dead leader had is lost, and the copies agree again', async () => {
     const topic = freshName('java-unclean');
@@ -123,7 +123,7 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools and repl
     await tool(`${TOOLS}.LeaderElectionCommand`, '--election-type', 'preferred', '--topic', topic, '--partition', '0');
     await eventually('the first one leads again', async () => (await viewOf(B, topic))?.leader === A);
     expect(await values(topic)).toEqual(['both', 'after']);
-  }, 90_000);
+  });
 
   test('unclean.leader.election.enable, set while nobody leads, lets a replica lead that was out of sync', async () => {
     const topic = freshName('java-allowed');
@@ -147,5 +147,5 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools and repl
     await suite.cluster.node(B).ready();
     await allInSync(suite.cluster, topic);
     expect(await describedBy('--topic', topic)).toMatch(/Leader: 4\tReplicas: 3,4\tIsr: 4,3\t/);
-  }, 90_000);
+  });
 });

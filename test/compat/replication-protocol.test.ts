@@ -42,7 +42,7 @@ describe('one partition of three brokers: 1 leads, 2 follows, 3 has nothing of i
     const made = { name: topic, numPartitions: -1, replicationFactor: -1, assignments, configs: [] };
     const { topics } = await at(LEADER).call(
       ApiKey.CreateTopics,
-      { topics: [made], timeoutMs: 10_000, validateOnly: false },
+      { topics: [made], timeoutMs: 20_000, validateOnly: false },
       7,
     );
     expect(topics[0]?.errorCode).toBe(ErrorCode.NONE);
@@ -56,16 +56,28 @@ describe('one partition of three brokers: 1 leads, 2 follows, 3 has nothing of i
       const { partition } = await fetch(FOLLOWER, 12);
       return partition?.highWatermark === records;
     });
+    // Each hears of a topic in its own time.
+    await eventually('every broker knows the topic, who leads it, and all others', async () => {
+      const seen = await Promise.all([LEADER, FOLLOWER, STRANGER].map(seenBy));
+      return seen.every(({ isrOfLeader, brokers }) => isrOfLeader === 2 && brokers === 3);
+    });
   });
 
   afterAll(() => {
     for (const wire of wires.values()) wire[Symbol.dispose]();
   });
 
+  async function seenBy(broker: number) {
+    const asked = { topics: [{ name: topic }], allowAutoTopicCreation: false };
+    const { brokers, topics } = await at(broker).call(ApiKey.Metadata, asked, 12);
+    const [partition] = topics[0]?.partitions ?? [];
+    return { brokers: brokers.length, isrOfLeader: partition?.leaderId === LEADER ? partition.isrNodes.length : 0 };
+  }
+
   async function produce(broker: number, version: number) {
     const partitionData = [{ index: 0, records: batchOf('x') }];
     const topicData = [version >= 13 ? { topicId, partitionData } : { name: topic, partitionData }];
-    const answer = await at(broker).call(ApiKey.Produce, { acks: -1, timeoutMs: 5_000, topicData }, version);
+    const answer = await at(broker).call(ApiKey.Produce, { acks: -1, timeoutMs: 20_000, topicData }, version);
     return { partition: answer.responses[0]?.partitionResponses[0], nodeEndpoints: answer.nodeEndpoints };
   }
 

@@ -48,7 +48,7 @@ export function expectNone(what: string, code: number): void {
 }
 
 /** Waits until the broker that is asked coordinates this group. */
-export async function coordinatorReady(pipe: Pipeline, groupId: string): Promise<void> {
+export async function coordinatorReady(pipe: Pick<Pipeline, 'call'>, groupId: string): Promise<void> {
   const answer = await ready(
     () => pipe.call(ApiKey.FindCoordinator, { keyType: 0, coordinatorKeys: [groupId] }),
     ({ coordinators }) => coordinators[0]?.errorCode ?? ErrorCode.NONE,

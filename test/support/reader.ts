@@ -49,7 +49,7 @@ export async function openReader(bootstrap: string, options: ReaderOptions): Pro
 /**
  * What a member leaves with. One that is in the middle of joining anew is told by an 'error' event in the midst of its own close, and never
  * ends it when nobody listens; an error at any other time stays one. A close asks the coordinator that was known last, and once: when that
- * one has moved since, the member asks who it is now.
+ * one has moved since, the member asks who it is now, until the new one has read its log.
  */
 export function leaving<K, V, HK, HV>(
   consumer: Pick<Consumer<K, V, HK, HV>, 'on' | 'close' | 'leaveGroup'>,
@@ -60,14 +60,25 @@ export function leaving<K, V, HK, HV>(
   });
   return async () => {
     closing = true;
-    try {
-      await consumer.close(true);
-    } catch (error) {
-      if (!(error instanceof MultipleErrors) || error.findBy('apiId', 'NOT_COORDINATOR') === null) throw error;
-      await promisify((done: (error: Error | null) => void) => consumer.leaveGroup(true, done))();
-      await consumer.close(true);
-    }
+    let hasMoved = false;
+    await eventually('its coordinator lets the member leave', async () => {
+      try {
+        if (hasMoved) await promisify((done: (error: Error | null) => void) => consumer.leaveGroup(true, done))();
+        await consumer.close(true);
+        return true;
+      } catch (error) {
+        if (!isOfMovedGroup(error)) throw error;
+        hasMoved = true;
+        return false;
+      }
+    });
   };
+}
+
+const ofMovedGroup = ['NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS'];
+
+function isOfMovedGroup(error: unknown): boolean {
+  return error instanceof MultipleErrors && ofMovedGroup.some((code) => error.findBy('apiId', code) !== null);
 }
 
 /** One record a timestamp, in their order. */

@@ -22,6 +22,7 @@ import {
   GROUP,
   ORDERS,
   noGroup,
+  SHORT_MS,
 } from './words.ts';
 import { answered, type Scenario } from './scenario.ts';
 
@@ -82,7 +83,7 @@ const pending: Scenario[] = [
   scenario(
     'a rebalance waits for a member id that was given out, until its session is over',
     alone(),
-    getId('b', { sessionTimeoutMs: 500 }),
+    getId('b', { sessionTimeoutMs: SHORT_MS }),
     sendJoin('a', 'a.join', { memberId: '<a>' }),
     untilState('PreparingRebalance'),
     answered('a.join'),
@@ -193,7 +194,7 @@ const leaving: Scenario[] = [
 const time: Scenario[] = [
   scenario(
     'a member is silent for its session timeout',
-    alone('a', { sessionTimeoutMs: 500 }),
+    alone('a', { sessionTimeoutMs: SHORT_MS }),
     untilState('Empty'),
     describe(),
     beat('a', 1),
@@ -202,8 +203,8 @@ const time: Scenario[] = [
   scenario(
     'a member of two is silent: the other hears of a rebalance',
     alone('a', { sessionTimeoutMs: 60_000 }),
-    getId('b', { sessionTimeoutMs: 1_500 }),
-    sendJoin('b', 'b.join', { memberId: '<b>', sessionTimeoutMs: 1_500 }),
+    getId('b', { sessionTimeoutMs: SHORT_MS }),
+    sendJoin('b', 'b.join', { memberId: '<b>', sessionTimeoutMs: SHORT_MS }),
     untilState('PreparingRebalance'),
     join('a', { memberId: '<a>' }),
     answered('b.join'),
@@ -217,19 +218,19 @@ const time: Scenario[] = [
   ),
   scenario(
     'a member that does not come back within the rebalance timeout is out',
-    alone('a', { rebalanceTimeoutMs: 1_000 }),
-    getId('b', { rebalanceTimeoutMs: 1_000 }),
-    join('b', { memberId: '<b>', rebalanceTimeoutMs: 1_000 }),
+    alone('a', { rebalanceTimeoutMs: SHORT_MS }),
+    getId('b', { rebalanceTimeoutMs: SHORT_MS }),
+    join('b', { memberId: '<b>', rebalanceTimeoutMs: SHORT_MS }),
     describe(),
     beat('a', 1),
     join('a', { memberId: '<a>' }),
   ),
   scenario(
     'members that do not ask for assignments within the rebalance timeout are out',
-    pairWithoutAssignment({ rebalanceTimeoutMs: 1_000 }),
+    pairWithoutAssignment({ rebalanceTimeoutMs: SHORT_MS }),
     sendSync('b', 2, 'b.sync'),
     answered('b.sync'),
-    join('b', { memberId: '<b>', rebalanceTimeoutMs: 1_000 }),
+    join('b', { memberId: '<b>', rebalanceTimeoutMs: SHORT_MS }),
     beat('a', 2),
   ),
   scenario(
@@ -259,7 +260,7 @@ const twice: Scenario[] = [
 ];
 
 /** Kafka waits for a member that it has just sent away. */
-const short = { rebalanceTimeoutMs: 2_000 } as const;
+const short = { rebalanceTimeoutMs: SHORT_MS } as const;
 
 const size: Scenario[] = [
   scenario(

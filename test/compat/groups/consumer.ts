@@ -15,6 +15,7 @@ import {
   ORDERS,
   PAIR,
   PAYMENTS,
+  SHORT_MS,
 } from './words.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -260,7 +261,7 @@ const statics: Scenario[] = [
   ),
 ];
 
-const short = { 'consumer.session.timeout.ms': '1000', 'consumer.heartbeat.interval.ms': '300' } as const;
+const short = { 'consumer.session.timeout.ms': String(SHORT_MS), 'consumer.heartbeat.interval.ms': '300' } as const;
 
 const time: Scenario[] = [
   scenario(
@@ -281,7 +282,7 @@ const time: Scenario[] = [
   ),
   scenario(
     'a member that does not give up a partition within its rebalance timeout is out',
-    enter('a', { rebalanceTimeoutMs: 1_000 }),
+    enter('a', { rebalanceTimeoutMs: SHORT_MS }),
     tell('a', 2, ownsPair),
     enter('b'),
     tell('a', 2),

@@ -26,6 +26,7 @@ import {
   GROUP,
   ORDERS,
   PAYMENTS,
+  SHORT_MS,
 } from './words.ts';
 import { call, type Scenario } from './scenario.ts';
 
@@ -186,7 +187,7 @@ const states: Scenario[] = [
   ),
   scenario(
     'a commit is a sign of life',
-    alone('a', { sessionTimeoutMs: 1_500 }),
+    alone('a', { sessionTimeoutMs: SHORT_MS }),
     commit('a', 1, [offset(0, 5)]),
     untilState('Empty'),
     fetch(),

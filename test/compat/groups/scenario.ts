@@ -96,7 +96,7 @@ export const config = {
 /** What was asked, in a few words, and what was answered. */
 export type Told = { readonly step: string; readonly answer: Json };
 
-const UNTIL_MS = 15_000;
+const UNTIL_MS = 60_000;
 const POLL_MS = 20;
 const NAME = /<([a-z][\w.-]*)>/g;
 /** Ids that a coordinator draws in Kafka's own form. */

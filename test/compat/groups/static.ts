@@ -18,6 +18,7 @@ import {
   untilState,
   ORDERS,
   PAYMENTS,
+  SHORT_MS,
 } from './words.ts';
 import { answered, type Chosen, type Scenario } from './scenario.ts';
 
@@ -157,16 +158,16 @@ const moving: Scenario[] = [
   ),
   scenario(
     'a static member that does not come back in time keeps its place',
-    join('a', { as: 'a', ...A, rebalanceTimeoutMs: 1_000 }),
+    join('a', { as: 'a', ...A, rebalanceTimeoutMs: SHORT_MS }),
     sync('a', 1, { ...A, assignments: assigns('a') }),
-    sendJoin('b', 'b', { ...B, rebalanceTimeoutMs: 1_000 }),
+    sendJoin('b', 'b', { ...B, rebalanceTimeoutMs: SHORT_MS }),
     untilState('PreparingRebalance'),
     answered('b'),
     describe(),
   ),
   scenario(
     'a silent static member loses its place after its session timeout',
-    join('a', { as: 'a', ...A, sessionTimeoutMs: 500 }),
+    join('a', { as: 'a', ...A, sessionTimeoutMs: SHORT_MS }),
     sync('a', 1, { ...A, assignments: assigns('a') }),
     untilState('Empty'),
     beat('a', 1, A),

@@ -7,6 +7,8 @@ export const ORDERS = 'diff-orders';
 export const PAYMENTS = 'diff-payments';
 export const PAIR = 'diff-pair';
 const LONG_MS = 60_000;
+/** What a scenario waits for to be over; longer than a machine at work stands still between two of its requests. */
+export const SHORT_MS = 4_000;
 
 export const subscription = (...topics: string[]): Buffer => encodeSubscription(0, { topics });
 export const bytes = (text: string): Buffer => Buffer.from(text);

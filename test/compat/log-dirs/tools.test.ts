@@ -15,7 +15,6 @@ const theirs: unknown = JSON.parse(
 
 test.skipIf(need.missing !== undefined)(
   title('moves between log directories are told by the tools of Kafka as its own are', need),
-  { timeout: 240_000 },
   async () => {
     const directory = mkdtempSync(join(tmpdir(), 'odradek-log-dirs-'));
     try {
