@@ -47,8 +47,11 @@ const KAFKA_PORT = 9092;
 const CONTROLLER_PORT = 9093;
 const HTTP_PORT = 8080;
 
-/** For tests that hold or cut off no broker: none is taken for dead because the machine stood still. One that has ended is missed at once. */
-export const steadyBrokers = { 'broker.session.timeout.ms': '30000' } as const;
+/**
+ * For tests that hold or cut off no broker: none is taken for dead because the machine stood still. One that has ended is missed at once,
+ * but for one that ended together with the active controller.
+ */
+export const steadyBrokers = { 'broker.session.timeout.ms': '10000' } as const;
 
 type Place = {
   readonly id: number;

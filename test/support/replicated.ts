@@ -72,6 +72,18 @@ export async function partitionsOf(node: ClusterNode, topic: string): Promise<Pa
   }
 }
 
+/** Who leads a partition, as soon as all nodes that are awake say the same of it. */
+export async function leaderOf(cluster: Cluster, topic: string, partition = 0): Promise<ClusterNode> {
+  let leader = NONE;
+  await eventually(`all nodes agree on who leads ${topic}-${partition}`, async () => {
+    const seen = await Promise.all(awake(cluster).map((node) => partitionsOf(node, topic)));
+    const views = seen.map((found) => found.find((each) => each.partition === partition));
+    leader = views[0]?.leader ?? NONE;
+    return leader !== NONE && views.every((view) => view?.leader === leader);
+  });
+  return cluster.node(leader);
+}
+
 /** Waits until every replica of the topic's partitions is in sync, as every node that is awake knows. */
 export async function allInSync(cluster: Cluster, topic: string, withinMs = 60_000): Promise<void> {
   let seen: PartitionView[][] = [];

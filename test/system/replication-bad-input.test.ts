@@ -7,19 +7,19 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ApiKey, buildBatch } from '@odradek/protocol';
-import { startCluster, type Cluster, type ClusterNode } from '../support/cluster.ts';
+import { startCluster, steadyBrokers, type Cluster, type ClusterNode } from '../support/cluster.ts';
 import { RawFollower } from '../support/raw-follower.ts';
 import {
   allInSync,
   createReplicated,
   judgeWriters,
+  leaderOf,
   partitionsOf,
   readAll,
   ReplicatedWriter,
 } from '../support/replicated.ts';
-import { expectNone } from '../support/raw-groups.ts';
 import { eventually, freshName } from '../support/target.ts';
-import { batchOf, produce, Wire } from '../support/wire.ts';
+import { batchOf, produceAtLeader, Wire } from '../support/wire.ts';
 
 const OTHER_CLUSTER_ID = 'b2RyYWRlay1hbm90aGVyMQ';
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -29,7 +29,7 @@ let topic: string;
 let writers: ReplicatedWriter[];
 
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 3 });
+  cluster = await startCluster({ nodes: 3, config: steadyBrokers });
   await Promise.all(cluster.nodes.map((node) => node.ready()));
   topic = freshName('bad-input');
   await createReplicated(cluster, { name: topic, partitions: 1 }, { 'min.insync.replicas': '2' });
@@ -131,15 +131,14 @@ function dialled(follower: RawFollower | string): RawFollower {
 
 /** A batch each, to the leader; every replica in sync has them when this resolves. */
 async function write(name: string, ...values: string[]): Promise<void> {
-  const [view] = await partitionsOf(some(), name);
-  using wire = await Wire.open(cluster.node(view?.leader ?? -1).address);
-  for (const value of values) expectNone(`write to ${name}`, (await produce(wire, name, batchOf(value))).errorCode);
+  using wire = await Wire.open((await leaderOf(cluster, name)).address);
+  for (const value of values) await produceAtLeader(wire, name, batchOf(value));
 }
 
 /** A follower of the partition that is written to. */
 async function aFollower(of = topic): Promise<ClusterNode> {
-  const [view] = await partitionsOf(some(), of);
-  const node = cluster.nodes.find(({ id }) => id !== view?.leader);
+  const leader = await leaderOf(cluster, of);
+  const node = cluster.nodes.find((each) => each !== leader);
   if (node === undefined) throw new Error('one of three follows');
   return node;
 }
@@ -171,6 +170,11 @@ describe('a follower', () => {
     await allInSync(cluster, quiet);
     const follower = await aFollower(quiet);
     await follower.kill();
+    const outOfSync = async (): Promise<boolean> => {
+      const [view] = await partitionsOf(await leaderOf(cluster, quiet), quiet);
+      return view?.isr.includes(follower.id) === false;
+    };
+    await eventually('it is out of sync, and will not be elected', outOfSync);
     const path = logFile(follower, quiet);
     const bytes = readFileSync(path);
     const partitionLeaderEpoch = bytes.readInt32BE((batchesOf(bytes).at(-1) ?? 0) + EPOCH_AT);
@@ -184,7 +188,9 @@ describe('a follower', () => {
     await follower.ready();
     await allInSync(cluster, quiet);
     expect(readFileSync(logFile(follower, quiet)).includes('invented')).toBe(false);
-    expect(said()).toMatch(new RegExp(`"topic":"${quiet}".*the log is cut to where it agrees with its leader`));
+    await expect
+      .poll(said)
+      .toMatch(new RegExp(`"topic":"${quiet}".*the log is cut to where it agrees with its leader`));
     await write(quiet, 'kept d');
     await sameLogs(follower, quiet);
     expect([...(await readAll(cluster, quiet, 0)).values()]).toEqual([...kept, 'kept d']);
@@ -206,15 +212,14 @@ describe('a follower', () => {
     await follower.ready();
     await allInSync(cluster, topic);
     await eventually('the log names the partition and the damage', () => new RegExp(`${topic}-0`).test(said()));
-    expect(said()).toMatch(/corrupt|damaged|checksum|CRC/i);
+    await expect.poll(said).toMatch(/corrupt|damaged|checksum|CRC/i);
     await sameLogs(follower);
   });
 });
 
 /** What the follower holds is byte for byte what its leader holds, as far as it goes. */
 async function sameLogs(follower: ClusterNode, of = topic): Promise<void> {
-  const [view] = await partitionsOf(some(), of);
-  const leader = cluster.node(view?.leader ?? -1);
+  const leader = await leaderOf(cluster, of);
   await eventually('the logs agree', () => {
     const [theirs, ours] = [readFileSync(logFile(leader, of)), readFileSync(logFile(follower, of))];
     const length = Math.min(theirs.length, ours.length);
