@@ -6,6 +6,7 @@ export type { MoveSettings } from './shell/alter-log-dirs.ts';
 export { HighWatermarks, readHighWatermarks } from './shell/high-watermarks.ts';
 export type { CheckpointedPartition, HighWatermarksOptions } from './shell/high-watermarks.ts';
 export type { ReplicaPeer } from './shell/leader-link.ts';
+export type { MovesOf } from './shell/moves.ts';
 export { ReplicaFetcher } from './shell/replica-fetcher.ts';
 export type { ReplicaFetcherOptions } from './shell/replica-fetcher.ts';
 export { ReplicaService } from './shell/replica-service.ts';

@@ -22,7 +22,7 @@ export const kafkaOnly: readonly KafkaOnly[] = [
     ],
   },
   {
-    why: 'Told by another metric already: `odradek_requests_total` (totals by API), `odradek_request_errors_total` (errors by their codes), `odradek_led_partitions` and `odradek_controller_partitions` (replicas that move), `odradek_waiting` (what is delayed), `odradek_raft_high_watermark` and `odradek_metadata_offset` (what is committed and applied), `odradek_controller_brokers` (brokers by state), `odradek_log_dirs_cordoned`.',
+    why: 'Told by another metric already: `odradek_requests_total` (totals by API), `odradek_request_errors_total` (errors by their codes), `odradek_waiting` (what is delayed), `odradek_raft_high_watermark` and `odradek_metadata_offset` (what is committed and applied), `odradek_controller_brokers` (brokers by state), `odradek_log_dirs_cordoned`.',
     mbeans: [
       'kafka.controller:type=KafkaController,name=BrokerRegistrationState',
       'kafka.controller:type=KafkaController,name=LastAppliedRecord*',
@@ -35,7 +35,6 @@ export const kafkaOnly: readonly KafkaOnly[] = [
       'kafka.server:type=BrokerTopicMetrics,name=TotalProduceRequestsPerSec',
       'kafka.server:type=DelayedOperationPurgatory,name=NumDelayedOperations',
       'kafka.server:type=MetadataLoader,name=CurrentControllerId',
-      'kafka.server:type=ReplicaManager,name=ReassigningPartitions',
       'kafka.server:type=broker-metadata-metrics last-applied-record-timestamp',
       'kafka.server:type=socket-server-metrics connection-close-total',
       'kafka.server:type=socket-server-metrics expired-connections-killed-count',
@@ -130,15 +129,6 @@ export const kafkaOnly: readonly KafkaOnly[] = [
       'kafka.server:type=raft-metrics current-vote*',
       'kafka.server:type=raft-metrics log-end-epoch',
       'kafka.server:type=raft-metrics uncommitted-voter-change',
-    ],
-  },
-  {
-    why: 'Not told yet: sizes of requests by API, bytes of reassignments apart from other replication, elections from eligible leader replicas, how long elections take.',
-    mbeans: [
-      'kafka.controller:type=ControllerStats,name=ElectionFromEligibleLeaderReplicasPerSec',
-      'kafka.network:type=RequestMetrics,name=RequestBytes',
-      'kafka.server:type=BrokerTopicMetrics,name=ReassignmentBytes*',
-      'kafka.server:type=raft-metrics election-latency-*',
     ],
   },
   {

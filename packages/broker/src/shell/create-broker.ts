@@ -348,8 +348,7 @@ class Broker {
       lagMaxMs: config.get('replica.lag.time.max.ms'),
       brokerEpoch: () => session().brokerEpoch,
       isr: isrPortOf(nodeId, session),
-      addingCount: (topicId, partition) =>
-        session().image.topics.byId(topicId)?.partitions[partition]?.addingReplicas.length ?? 0,
+      movesOf: (topicId, partition) => session().image.topics.byId(topicId)?.partitions[partition],
       fetchers: streams.fetchers,
       metrics,
     });

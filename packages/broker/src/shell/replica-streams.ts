@@ -5,7 +5,7 @@
 import type { Clock, Limits, Logger, Metrics, NodeConfig, Random } from '@odradek/base';
 import type { MetadataDelta, MetadataImage } from '@odradek/metadata';
 import { noReplicaFetchers, ReplicaFetcher, ReplicaService, ReplicationThrottle } from '@odradek/replication';
-import type { LedPartition, ReplicaFetchers } from '@odradek/replication';
+import type { LedPartition, MovesOf, ReplicaFetchers } from '@odradek/replication';
 import { ConfigResourceType } from '@odradek/protocol';
 import { replicaFetchService } from '@odradek/rpc';
 import { placeOf, strangerProblem } from '../core/peers.ts';
@@ -62,7 +62,8 @@ export class ReplicaStreams implements MetadataFollower {
     const { nodeId, peers, image, ...room } = this.#options;
     const brokerEpochOf = (brokerId: number): number | undefined => image().cluster.broker(brokerId)?.epoch;
     const throttle = this.#throttles.leader;
-    const service = new ReplicaService({ ...room, nodeId, throttle, partitionOf, brokerEpochOf });
+    const movesOf = movesIn(image);
+    const service = new ReplicaService({ ...room, nodeId, throttle, partitionOf, movesOf, brokerEpochOf });
     this.#service = service;
     peers?.serve(replicaFetchService, {
       admit: (peer) => strangerProblem(image(), peer.nodeId, nodeId) ?? service.admit(peer),
@@ -101,6 +102,10 @@ export class ReplicaStreams implements MetadataFollower {
   }
 }
 
+function movesIn(image: () => MetadataImage): MovesOf {
+  return (topicId, partition) => image().topics.byId(topicId)?.partitions[partition];
+}
+
 type Throttles = { readonly leader: ReplicationThrottle; readonly follower: ReplicationThrottle };
 
 function throttlesOf({ config, ...room }: ReplicaStreamsOptions): Throttles {
@@ -125,6 +130,7 @@ function fetcherOf(
     ...room,
     streams,
     throttle,
+    movesOf: movesIn(image),
     brokerEpoch: () => (brokerEpoch() < 0 ? undefined : brokerEpoch()),
     fetchBackoffMs: () => config().get('replica.fetch.backoff.ms'),
     peerOf: (brokerId) => {

@@ -19,9 +19,14 @@ type ApiCounters = {
   readonly queue: Histogram;
   readonly local: Histogram;
   readonly remote: Histogram;
+  readonly requestBytes: Histogram;
+  readonly responseBytes: Histogram;
   /** By code. */
   readonly errors: Map<number, Counter>;
 };
+
+/** Before every message on the wire. */
+const SIZE_BYTES = 4;
 
 export class RequestCounts {
   readonly #metrics: Metrics;
@@ -45,6 +50,13 @@ export class RequestCounts {
     const waited = !Number.isNaN(waitedFromMs);
     counters.local.observe(((waited ? waitedFromMs : nowMs) - begunMs) / 1000);
     if (waited) counters.remote.observe((nowMs - waitedFromMs) / 1000);
+  }
+
+  /** @param responseBytes with the four bytes that tell its size; 0: there is no answer */
+  sized(api: Api, requestBytes: number, responseBytes: number): void {
+    const counters = this.#of(api);
+    counters.requestBytes.observe(requestBytes);
+    if (responseBytes > 0) counters.responseBytes.observe(responseBytes - SIZE_BYTES);
   }
 
   /** Counts every code that an answer holds. */
@@ -76,6 +88,8 @@ export class RequestCounts {
       queue: ofPhase('queue'),
       local: ofPhase('local'),
       remote: ofPhase('remote'),
+      requestBytes: metrics.histogram('odradek_request_size_bytes', { api }),
+      responseBytes: metrics.histogram('odradek_response_size_bytes', { api }),
       errors: new Map(),
     };
   }

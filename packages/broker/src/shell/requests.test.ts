@@ -316,6 +316,22 @@ test('requests: one that waits for others of its connection waits in the queue',
   expect(queued?.value).toBe(0.03);
 });
 
+test('requests: the sizes of a request and its answer are told by API, and go into the bytes of all', async () => {
+  const { client, metrics } = await toy({ handle: () => answered });
+  for (let sent = 0; sent < 3; sent += 1) await ask(client);
+  const told = (name: 'odradek_request_size_bytes' | 'odradek_response_size_bytes') => {
+    const { samples } = metrics.family(name);
+    const of = (wanted: string) => samples.find(({ suffix, labels }) => suffix === wanted && labels['api'] === API);
+    return { count: of('_count')?.value, bytes: of('_sum')?.value ?? 0 };
+  };
+  // Each message has four bytes before it.
+  const requests = told('odradek_request_size_bytes');
+  expect(requests).toEqual({ count: 3, bytes: metrics.value('odradek_request_bytes_total', {}) - 3 * 4 });
+  const answers = told('odradek_response_size_bytes');
+  expect(answers).toEqual({ count: 3, bytes: metrics.value('odradek_response_bytes_total', {}) - 3 * 4 });
+  expect(answers.bytes).toBeGreaterThan(0);
+});
+
 test('requests: they are counted by version, and the error codes of their answers by name', async () => {
   const codes = [ErrorCode.NONE, ErrorCode.UNSUPPORTED_VERSION, ErrorCode.UNSUPPORTED_VERSION];
   const { client, metrics } = await toy({ handle: () => ({ ...answered, errorCode: codes.shift() ?? 0 }) });

@@ -123,6 +123,7 @@ export class Requests<S = Services> {
     const nowMs = this.#options.clock.monotonicMs();
     this.#counts.answered(api, request.apiVersion, request, nowMs);
     if (response === null) {
+      this.#counts.sized(api, request.sizeBytes, 0);
       this.#tell(request, nowMs, 0);
       return connection.answer(slot, null);
     }
@@ -131,6 +132,7 @@ export class Requests<S = Services> {
     let sizeBytes = 0;
     for (const chunk of chunks) sizeBytes += chunk.length;
     this.#responseBytes.inc(sizeBytes);
+    this.#counts.sized(api, request.sizeBytes, sizeBytes);
     this.#tell(request, nowMs, sizeBytes);
     connection.answer(slot, chunks);
   }

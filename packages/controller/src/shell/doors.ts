@@ -53,6 +53,7 @@ export function openDoors(options: ControllerOptions, insides: Insides): Doors {
   const registering = new Registering({ ...common, transport, port, endpoints });
   sampleImage(metrics, () => runtime.image);
   metrics.sample('odradek_controller_unclean_elections_total', {}, () => runtime.uncleanElections);
+  metrics.sample('odradek_controller_eligible_elections_total', {}, () => runtime.eligibleElections);
   const expected = (): Generator<Expected> => expectedBrokers(insides, identity.nodeId);
   const isGone = (brokerId: number): Promise<boolean> => isNobodyThere(options, insides, brokerId);
   const sessions = new SessionHost({ controller: port, expected, isGone, identity, clock, limits, log, metrics });

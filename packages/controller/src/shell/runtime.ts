@@ -41,6 +41,8 @@ export class ControllerRuntime implements RaftMachine {
   readonly #readers: Readers;
   /** Partitions that this controller gave a leader which may lack acknowledged records. */
   uncleanElections = 0;
+  /** Those whose new leader was out of sync, and has all of them. */
+  eligibleElections = 0;
   #image = new MetadataImage();
   /** The image cannot be made from what is there: a snapshot is to come. */
   #isStale = false;
@@ -257,7 +259,9 @@ export class ControllerRuntime implements RaftMachine {
   /** Committed, and told to the readers. */
   #told({ op, delta, reply }: Decided): void {
     if (delta === undefined) return;
-    this.uncleanElections += tell(this.#options.log, { delta, reply }, this.#image);
+    const elected = tell(this.#options.log, { delta, reply }, this.#image);
+    this.uncleanElections += elected.unclean;
+    this.eligibleElections += elected.eligible;
     if (delta.features.size > 0) for (const changed of this.#onFeatures) changed();
     for (const fenced of fencedBy({ op, delta, reply }, this.#image)) this.#fenced(fenced);
   }

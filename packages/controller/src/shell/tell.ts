@@ -9,12 +9,19 @@ import type { ControllerOp, ControllerReply } from '../core/controller.ts';
 /** Names in one line; a request may make thousands. */
 const NAMES_MAX = 10;
 
-/** @returns how many partitions got a leader that may lack what was acknowledged */
+/** Partitions that got a leader which was not in sync. */
+export type Elected = {
+  /** May lack what was acknowledged. */
+  readonly unclean: number;
+  /** Has it all (KIP-966). */
+  readonly eligible: number;
+};
+
 export function tell(
   log: Logger,
   { delta, reply }: { readonly delta: MetadataDelta; readonly reply: ControllerReply },
   image: MetadataImage,
-): number {
+): Elected {
   const created = [...delta.topicsCreated.values()];
   if (created.length > 0) {
     const partitions = created.reduce((sum, topic) => sum + topic.partitions.length, 0);
@@ -33,21 +40,23 @@ export function tell(
 }
 
 /** What operators must know: partitions that nobody leads, and those whose leader may lack what was acknowledged. */
-function tellElected(log: Logger, delta: MetadataDelta): number {
+function tellElected(log: Logger, delta: MetadataDelta): Elected {
   const leaderless: string[] = [];
   const unclean: string[] = [];
+  let eligible = 0;
   for (const { topic, partition, before, after } of delta.partitions()) {
     if (before === undefined) continue;
     if (after.leader === NO_LEADER && before.leader !== NO_LEADER) leaderless.push(`${topic.name}-${partition}`);
     const recovers = after.leaderRecoveryState === LeaderRecoveryState.RECOVERING;
     if (recovers && before.leader !== after.leader) unclean.push(`${topic.name}-${partition}`);
+    else if (before.elr.includes(after.leader)) eligible += 1;
   }
   if (leaderless.length > 0) log.warn({ partitions: leaderless.length }, `without a leader: ${shortened(leaderless)}`);
   if (unclean.length > 0) {
     const what = 'led by a replica that may lack acknowledged records (unclean election)';
     log.warn({ partitions: unclean.length }, `${what}: ${shortened(unclean)}`);
   }
-  return unclean.length;
+  return { unclean: unclean.length, eligible };
 }
 
 function tellReassigned(log: Logger, delta: MetadataDelta): void {

@@ -19,6 +19,7 @@ import type {
   Stream,
 } from '@odradek/rpc';
 import type { LedPartition } from '../replica-types.ts';
+import type { ReassignmentBytes } from './moves.ts';
 import type { ReplicationThrottle } from './replication-throttle.ts';
 import { ReplicaSlot } from './replica-slot.ts';
 import type { SlotOwner } from './replica-slot.ts';
@@ -31,6 +32,7 @@ export type FollowerStreamOptions = {
   readonly limits: Limits;
   readonly log: Logger;
   readonly bytesOut: Counter;
+  readonly reassigned: ReassignmentBytes;
   readonly throttle: ReplicationThrottle;
   /** What this broker has of a partition, whoever leads it. */
   readonly partitionOf: (topicId: string, partition: number) => LedPartition | undefined;
@@ -325,6 +327,7 @@ export class FollowerStream implements SlotOwner {
       if (!slot.isTail) this.#countBehind(slot, sizeBytes);
       slot.isProgressDue = false;
       if (throttle.isThrottled(partition)) throttle.record(sizeBytes);
+      this.#options.reassigned.went(partition, this.brokerId, sizeBytes);
     }
     this.#continue(slot);
     return sizeBytes;

@@ -19,6 +19,7 @@ import type {
 import type { FollowedPartition } from '../replica-types.ts';
 import { LeaderDialler } from './leader-dialler.ts';
 import type { Outgoing } from './leader-dialler.ts';
+import type { ReassignmentBytes } from './moves.ts';
 import type { ReplicationThrottle } from './replication-throttle.ts';
 
 /** A broker as metadata tells it: where it listens for other brokers, and of which registration that is. */
@@ -29,7 +30,10 @@ export type LinkRoom = {
   readonly random: Random;
   readonly limits: Limits;
   readonly log: Logger;
+  /** Of this broker. */
+  readonly nodeId: number;
   readonly bytesIn: Counter;
+  readonly reassigned: ReassignmentBytes;
   readonly streams: Pick<StreamClient, 'dial'>;
   /** `follower.replication.throttled.*` */
   readonly throttle: ReplicationThrottle;
@@ -326,6 +330,7 @@ export class LeaderLink {
     if (followed.slot !== part.slot) return;
     if (!appended.ok) return this.#notAppended(followed, appended);
     this.#room.bytesIn.inc(records.length);
+    this.#room.reassigned.went(followed.partition, this.#room.nodeId, records.length);
     followed.failures = 0;
     followed.toldWhy = '';
     if (this.#isHeldBack(followed, records.length, highWatermark)) this.#ackHeld.push(followed);

@@ -196,6 +196,18 @@ test('a leader: a replica that is there only because the partition moves is not 
   expect(missed()).toBe(1);
 });
 
+test('a leader: it tells how many of its partitions are being reassigned, whether replicas come or go', async () => {
+  const { rig } = await leading();
+  const moving = (): number => rig.metrics.value('odradek_led_partitions', { state: 'reassigning' });
+  expect(moving()).toBe(0);
+  await rig.commit([rig.partitionChange('t', { replicas: [1, 2, 3, 4], adding: [4] })]);
+  expect(moving()).toBe(1);
+  await rig.commit([rig.partitionChange('t', { adding: [], removing: [3] })]);
+  expect(moving()).toBe(1);
+  await rig.commit([rig.partitionChange('t', { replicas: [1, 2, 4], removing: [] })]);
+  expect(moving()).toBe(0);
+});
+
 test('a leader: a broker that is unfenced joins without anything being written', async () => {
   const { rig, controller } = await leading({ isr: [1] });
   await rig.register(2, { epoch: epochOf(2), fenced: true });

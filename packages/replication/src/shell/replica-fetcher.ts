@@ -4,10 +4,13 @@ import type { Metrics } from '@odradek/base';
 import type { FollowedPartition, ReplicaFetchers } from '../replica-types.ts';
 import { LeaderLink } from './leader-link.ts';
 import type { LinkRoom } from './leader-link.ts';
+import { nothingMoves, ReassignmentBytes } from './moves.ts';
+import type { MovesOf } from './moves.ts';
 
-export type ReplicaFetcherOptions = Omit<LinkRoom, 'bytesIn'> & {
-  readonly nodeId: number;
+export type ReplicaFetcherOptions = Omit<LinkRoom, 'bytesIn' | 'reassigned'> & {
   readonly metrics: Metrics;
+  /** Left out: nothing moves. */
+  readonly movesOf?: MovesOf;
 };
 
 export class ReplicaFetcher implements ReplicaFetchers {
@@ -22,7 +25,9 @@ export class ReplicaFetcher implements ReplicaFetchers {
   constructor(options: ReplicaFetcherOptions) {
     const { nodeId, metrics } = options;
     this.#nodeId = nodeId;
-    this.#room = { ...options, bytesIn: metrics.counter('odradek_replication_bytes_total', { direction: 'in' }) };
+    const bytesIn = metrics.counter('odradek_replication_bytes_total', { direction: 'in' });
+    const reassigned = new ReassignmentBytes(metrics, 'in', options.movesOf ?? nothingMoves);
+    this.#room = { ...options, bytesIn, reassigned };
     metrics.sample('odradek_replication_streams', { side: 'follower' }, () => {
       let count = 0;
       for (const link of this.#links.values()) if (link.isConnected) count += 1;

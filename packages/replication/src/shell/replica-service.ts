@@ -8,6 +8,8 @@ import type { Ending, FromFollower, FromLeader, Peer, ServiceHandler, Stream } f
 import type { LedPartition } from '../replica-types.ts';
 import type { ReplicationThrottle } from './replication-throttle.ts';
 import { FollowerStream } from './follower-stream.ts';
+import { nothingMoves, ReassignmentBytes } from './moves.ts';
+import type { MovesOf } from './moves.ts';
 
 export type ReplicaServiceOptions = {
   readonly nodeId: number;
@@ -19,6 +21,8 @@ export type ReplicaServiceOptions = {
   readonly throttle: ReplicationThrottle;
   /** What this broker has of a partition, whoever leads it. */
   readonly partitionOf: (topicId: string, partition: number) => LedPartition | undefined;
+  /** Left out: nothing moves. */
+  readonly movesOf?: MovesOf;
   /** Of the last registration of a broker that metadata tells; undefined: of none. */
   readonly brokerEpochOf: (brokerId: number) => number | undefined;
 };
@@ -28,6 +32,7 @@ type Incoming = Stream<FromLeader, FromFollower>;
 export class ReplicaService implements ServiceHandler<FromFollower, FromLeader> {
   readonly #options: ReplicaServiceOptions;
   readonly #bytesOut: Counter;
+  readonly #reassigned: ReassignmentBytes;
   /** By broker. */
   readonly #followers = new Map<number, { readonly stream: Incoming; readonly follower: FollowerStream }>();
   /** Why nobody is heard any more. */
@@ -37,6 +42,7 @@ export class ReplicaService implements ServiceHandler<FromFollower, FromLeader> 
     const { metrics } = options;
     this.#options = options;
     this.#bytesOut = metrics.counter('odradek_replication_bytes_total', { direction: 'out' });
+    this.#reassigned = new ReassignmentBytes(metrics, 'out', options.movesOf ?? nothingMoves);
     metrics.sample('odradek_replication_streams', { side: 'leader' }, () => this.#followers.size);
   }
 
@@ -82,8 +88,8 @@ export class ReplicaService implements ServiceHandler<FromFollower, FromLeader> 
       return undefined;
     }
     this.#replace(nodeId);
-    const bytesOut = this.#bytesOut;
-    const follower = new FollowerStream({ stream, brokerEpoch, clock, limits, log, bytesOut, throttle, partitionOf });
+    const counted = { bytesOut: this.#bytesOut, reassigned: this.#reassigned };
+    const follower = new FollowerStream({ stream, brokerEpoch, clock, limits, log, ...counted, throttle, partitionOf });
     this.#followers.set(nodeId, { stream, follower });
     log.debug({ broker: nodeId, brokerEpoch }, `broker ${nodeId} follows`);
     return follower;

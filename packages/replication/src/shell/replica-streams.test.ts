@@ -39,6 +39,29 @@ describe('a follower', () => {
     await expectEqualLogs(cluster);
   });
 
+  test('is told apart in the bytes between replicas while a reassignment adds it, on both sides, and no longer', async () => {
+    const cluster = await following({ brokers: 3 });
+    const bytes = (id: number, direction: 'in' | 'out') =>
+      (['odradek_replication_bytes_total', 'odradek_reassignment_bytes_total'] as const).map((name) =>
+        cluster.broker(id).metrics.value(name, { direction }),
+      );
+    for (const broker of cluster.brokers) broker.adding = [3];
+    cluster.append(1, 0, 100);
+    await cluster.clock.advance(100);
+    const [out = 0, added = 0] = bytes(1, 'out');
+    expect(added).toBeGreaterThan(100);
+    expect(out).toBe(2 * added);
+    expect([bytes(2, 'in'), bytes(3, 'in')]).toEqual([
+      [added, 0],
+      [added, added],
+    ]);
+    for (const broker of cluster.brokers) broker.adding = [];
+    cluster.append(1, 0, 100);
+    await cluster.clock.advance(100);
+    expect(bytes(1, 'out')).toEqual([2 * out, added]);
+    expect(bytes(3, 'in')).toEqual([2 * added, added]);
+  });
+
   test('has it after one way of a message, and the leader knows of it after one more', async () => {
     const cluster = await following({ delayMsMax: 1 });
     cluster.append(1);

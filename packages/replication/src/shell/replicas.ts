@@ -30,7 +30,9 @@ import type { At } from './hosting.ts';
 import { IsrChanges } from './isr-changes.ts';
 import { LagCheck } from './lag-check.ts';
 import { healthOf } from './health.ts';
-import type { AddingCount, ReplicationHealth } from './health.ts';
+import { nothingMoves } from './moves.ts';
+import type { MovesOf } from './moves.ts';
+import type { ReplicationHealth } from './health.ts';
 import type { Led } from './led.ts';
 import { listOffset } from './list-offset.ts';
 import type { ListOffsetAt } from './list-offset.ts';
@@ -60,8 +62,8 @@ export type ReplicasOptions = {
   readonly brokerEpoch: () => number;
   /** How leaders' proposals reach the controller. */
   readonly isr: IsrPort;
-  /** Replicas that partitions have only since they move. Left out: none. */
-  readonly addingCount?: AddingCount;
+  /** Left out: nothing moves. */
+  readonly movesOf?: MovesOf;
   /** Who keeps the partitions up to date that other brokers lead. */
   readonly fetchers: ReplicaFetchers;
 };
@@ -76,7 +78,7 @@ export class Replicas implements ReplicasPort {
   readonly #logs: MovableLogs;
   readonly #moves: AlterLogDirs;
   readonly #nodeId: number;
-  readonly #addingCount: AddingCount;
+  readonly #movesOf: MovesOf;
   readonly #adoptOrphans: (image: MetadataImage) => void;
   readonly #waitingRoom: WaitingRoom;
   readonly #hosting: Hosting;
@@ -114,7 +116,7 @@ export class Replicas implements ReplicasPort {
       effects: [],
     };
     this.#nodeId = options.nodeId;
-    this.#addingCount = options.addingCount ?? (() => 0);
+    this.#movesOf = options.movesOf ?? nothingMoves;
     this.#logs = options.logs;
     const { teller = NOBODY_TO_TELL, settings = () => UNLIMITED } = options.moves ?? {};
     const onOpened = ({ topic, partition }: At): void => teller.settled(topic, partition);
@@ -133,7 +135,7 @@ export class Replicas implements ReplicasPort {
     for (const kind of ['fetch', 'produce', 'delete'] as const) {
       metrics.sample('odradek_waiting', { kind }, () => room.countOf(kind));
     }
-    for (const health of ['underReplicated', 'underMinIsr', 'atMinIsr'] as const) {
+    for (const health of ['underReplicated', 'underMinIsr', 'atMinIsr', 'reassigning'] as const) {
       metrics.sample('odradek_led_partitions', { state: labels[health] }, () => this.#health()[health]);
     }
     metrics.sample('odradek_replica_lag_records', {}, () => this.#health().lagRecords);
@@ -296,7 +298,7 @@ export class Replicas implements ReplicasPort {
   }
 
   #health(): ReplicationHealth {
-    return healthOf(this.#leaders(), this.#addingCount);
+    return healthOf(this.#leaders(), this.#movesOf);
   }
 
   *#leaders(): Generator<Led> {
@@ -304,7 +306,12 @@ export class Replicas implements ReplicasPort {
   }
 }
 
-const labels = { underReplicated: 'under-replicated', underMinIsr: 'under-min-isr', atMinIsr: 'at-min-isr' } as const;
+const labels = {
+  underReplicated: 'under-replicated',
+  underMinIsr: 'under-min-isr',
+  atMinIsr: 'at-min-isr',
+  reassigning: 'reassigning',
+} as const;
 
 /** Nobody lives before metadata says so. */
 function brokerView(hosting: () => Hosting): BrokerView {

@@ -9,6 +9,7 @@ import { replicaFetchService } from '@odradek/rpc';
 import { SimStreams } from '@odradek/rpc/testing';
 import type { SimNode } from '@odradek/rpc/testing';
 import { topicSettings } from '../core/topic-settings.ts';
+import type { MovesOf } from '../shell/moves.ts';
 import { ReplicaFetcher } from '../shell/replica-fetcher.ts';
 import { ReplicationThrottle } from '../shell/replication-throttle.ts';
 import { ReplicaService } from '../shell/replica-service.ts';
@@ -40,6 +41,9 @@ export class ReplicaBroker {
   readonly files: SimFiles;
   /** By broker, as this one's metadata tells it. */
   readonly epochs = new Map<number, number>();
+  readonly metrics = new MetricsRegistry();
+  /** Brokers that a reassignment adds to every partition, as this one's metadata tells it. */
+  adding: readonly number[] = [];
   brokerEpoch: number;
   /** Bytes a second, of either side. */
   throttledRate = Infinity;
@@ -55,8 +59,9 @@ export class ReplicaBroker {
       `broker-${id}`,
     );
     this.replicas = logs.map((each) => new ModelReplica(each, id));
-    const metrics = new MetricsRegistry();
-    const common = { nodeId: id, clock, random, limits: bounds, log, metrics };
+    const { metrics } = this;
+    const movesOf: MovesOf = () => ({ addingReplicas: this.adding, removingReplicas: [] });
+    const common = { nodeId: id, clock, random, limits: bounds, log, metrics, movesOf };
     const quota = { ...common, windows: { count: 11, lengthMs: 1_000 }, bytesPerSecond: () => this.throttledRate };
     this.leaderThrottle = new ReplicationThrottle({ ...quota, side: 'leader' });
     this.followerThrottle = new ReplicationThrottle({ ...quota, side: 'follower' });

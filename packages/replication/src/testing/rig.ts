@@ -84,8 +84,7 @@ export class Rig {
       brokerEpoch: () => options.brokerEpoch ?? this.image.cluster.broker(options.nodeId ?? NODE)?.epoch ?? -1,
       isr: options.isr ?? noController,
       fetchers: options.fetchers ?? noReplicaFetchers,
-      addingCount: (topicId, partition) =>
-        this.image.topics.byId(topicId)?.partitions[partition]?.addingReplicas.length ?? 0,
+      movesOf: (topicId, partition) => this.image.topics.byId(topicId)?.partitions[partition],
       ...(options.moves === undefined ? {} : { moves: options.moves }),
     });
   }
@@ -158,6 +157,7 @@ export class Rig {
       readonly isr?: readonly number[];
       readonly replicas?: readonly number[];
       readonly adding?: readonly number[];
+      readonly removing?: readonly number[];
     },
   ): MetadataRecord {
     const { replicas = null } = change;
@@ -167,7 +167,7 @@ export class Rig {
       isr: change.isr ?? null,
       leader: change.leader ?? NO_LEADER_CHANGE,
       replicas,
-      removingReplicas: null,
+      removingReplicas: change.removing ?? null,
       addingReplicas: change.adding ?? null,
       leaderRecoveryState: NO_RECOVERY_CHANGE,
       directories: replicas?.map(() => DIRECTORY_UNASSIGNED) ?? null,

@@ -46,6 +46,14 @@ export const controllerMetrics = {
     kafka: ['kafka.controller:type=ControllerStats,name=UncleanLeaderElectionsPerSec'],
     panel: { group: 'Health', title: 'Unclean elections' },
   }),
+  odradek_controller_eligible_elections_total: metric({
+    kind: 'counter',
+    labels: [],
+    from: 'controller',
+    help: 'Partitions to which this controller gave a leader that was not in sync, but eligible: it has all that was acknowledged (KIP-966).',
+    kafka: ['kafka.controller:type=ControllerStats,name=ElectionFromEligibleLeaderReplicasPerSec'],
+    panel: { group: 'Controllers', title: 'Elections of eligible replicas' },
+  }),
   odradek_raft_role: metric({
     kind: 'gauge',
     labels: ['role'],
@@ -103,6 +111,17 @@ export const controllerMetrics = {
     help: 'How often this controller stood for election (candidate), won (leader) and gave the lead up (resigned).',
     kafka: ['kafka.controller:type=KafkaController,name=NewActiveControllersCount (leader)'],
     panel: { group: 'Controllers', title: 'Elections' },
+  }),
+  odradek_raft_election_seconds: metric({
+    kind: 'histogram',
+    labels: [],
+    buckets: latencySeconds,
+    help: 'Time from when this controller first asked for votes until it knew a leader: itself, or another.',
+    kafka: [
+      'kafka.server:type=raft-metrics election-latency-avg',
+      'kafka.server:type=raft-metrics election-latency-max',
+    ],
+    panel: { group: 'Controllers', title: 'Time of an election' },
   }),
   odradek_raft_persist_seconds: metric({
     kind: 'histogram',

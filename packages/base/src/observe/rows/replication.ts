@@ -16,13 +16,14 @@ export const replicationMetrics = {
   odradek_led_partitions: metric({
     kind: 'gauge',
     labels: ['state'],
-    help: 'Partitions led here that are under-replicated (replicas that are being added do not count), under-min-isr (acks=all is refused, nothing becomes committed), at-min-isr (one more failure and they are).',
+    help: 'Partitions led here that are under-replicated (replicas that are being added do not count), under-min-isr (acks=all is refused, nothing becomes committed), at-min-isr (one more failure and they are), reassigning (replicas come or go).',
     kafka: [
       'kafka.server:type=ReplicaManager,name=UnderReplicatedPartitions',
       'kafka.server:type=ReplicaManager,name=UnderMinIsrPartitionCount',
       'kafka.server:type=ReplicaManager,name=AtMinIsrPartitionCount',
+      'kafka.server:type=ReplicaManager,name=ReassigningPartitions',
     ],
-    panel: { group: 'Health', title: 'Partitions that lack replicas', nodes: 'sum' },
+    panel: { group: 'Health', title: 'Partitions that lack replicas or move', nodes: 'sum' },
   }),
   odradek_replica_lag_records: metric({
     kind: 'gauge',
@@ -77,6 +78,18 @@ export const replicationMetrics = {
       'kafka.server:type=BrokerTopicMetrics,name=ReplicationBytesOutPerSec',
     ],
     panel: { group: 'Replication', title: 'Bytes between replicas' },
+  }),
+  odradek_reassignment_bytes_total: metric({
+    kind: 'counter',
+    labels: ['direction'],
+    from: 'broker',
+    values: { direction: ['in', 'out'] },
+    help: 'Of the bytes between replicas, those of replicas that a reassignment adds: sent to them (out), and received by them here (in).',
+    kafka: [
+      'kafka.server:type=BrokerTopicMetrics,name=ReassignmentBytesInPerSec',
+      'kafka.server:type=BrokerTopicMetrics,name=ReassignmentBytesOutPerSec',
+    ],
+    panel: { group: 'Replication', title: 'Bytes between replicas', line: 'of reassignments' },
   }),
   odradek_replication_throttled_bytes_total: metric({
     kind: 'counter',

@@ -1,5 +1,5 @@
 /** Requests of clients and the connections that they come by. */
-import { latencySeconds, metric } from '../row.ts';
+import { latencySeconds, messageBytes, metric } from '../row.ts';
 
 export const requestMetrics = {
   odradek_requests_total: metric({
@@ -35,6 +35,22 @@ export const requestMetrics = {
       'kafka.network:type=RequestMetrics,name=RemoteTimeMs',
     ],
     panel: { group: 'Requests', title: 'Time of a request by phase', rare: true },
+  }),
+  odradek_request_size_bytes: metric({
+    kind: 'histogram',
+    labels: ['api'],
+    buckets: messageBytes,
+    help: 'Size of a request that was answered, without the four bytes that tell it.',
+    kafka: ['kafka.network:type=RequestMetrics,name=RequestBytes'],
+    panel: { group: 'Requests', title: 'Size of a request by API', rare: true },
+  }),
+  odradek_response_size_bytes: metric({
+    kind: 'histogram',
+    labels: ['api'],
+    buckets: messageBytes,
+    help: 'Size of an answer, without the four bytes that tell it; what is not answered (acks=0) has none.',
+    kafka: [],
+    panel: { group: 'Requests', title: 'Size of an answer by API', rare: true },
   }),
   odradek_request_bytes_total: metric({
     kind: 'counter',

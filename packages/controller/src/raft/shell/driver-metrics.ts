@@ -11,6 +11,9 @@ export class DriverMetrics {
   readonly #dropped: Readonly<Record<Dropped, Counter>>;
   readonly #snapshots: Readonly<Record<Snapshot, Counter>>;
   #snapshotBytes = 0;
+  readonly #electionSeconds: Histogram;
+  /** When it first asked for votes since it knew a leader. */
+  #asksSinceMs: number | undefined;
   readonly #persistSeconds: Histogram;
   readonly #commitSeconds: Histogram;
 
@@ -21,6 +24,7 @@ export class DriverMetrics {
     this.#dropped = { received: dropped('received'), unsent: dropped('unsent') };
     const snapshots = (kind: Snapshot): Counter => metrics.counter('odradek_raft_snapshots_total', { kind });
     this.#snapshots = { taken: snapshots('taken'), installed: snapshots('installed'), sent: snapshots('sent') };
+    this.#electionSeconds = metrics.histogram('odradek_raft_election_seconds', {});
     this.#persistSeconds = metrics.histogram('odradek_raft_persist_seconds', {});
     this.#commitSeconds = metrics.histogram('odradek_raft_commit_seconds', {});
     metrics.sample('odradek_raft_snapshot_bytes', {}, () => this.#snapshotBytes);
@@ -37,6 +41,16 @@ export class DriverMetrics {
 
   role(role: Role): void {
     this.#roles[role].inc();
+  }
+
+  asksForVotes(nowMs: number): void {
+    this.role('candidate');
+    this.#asksSinceMs ??= nowMs;
+  }
+
+  knowsLeader(nowMs: number): void {
+    if (this.#asksSinceMs !== undefined) this.#electionSeconds.observe((nowMs - this.#asksSinceMs) / 1000);
+    this.#asksSinceMs = undefined;
   }
 
   dropped(why: Dropped): void {

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { ReplicaKey, Voter } from '../core/messages.ts';
 import type { RaftStore } from '../ports.ts';
 import { DriverCluster, driverOptions } from '../testing/driver-cluster.ts';
-import type { ClusterOptions } from '../testing/driver-cluster.ts';
+import type { ClusterOptions, Node } from '../testing/driver-cluster.ts';
 import { openRaftStore } from './store.ts';
 
 const directories: string[] = [];
@@ -229,6 +229,29 @@ describe('driver: what is acknowledged', () => {
     await cluster.restart(old.key.id);
     await cluster.agree();
   });
+});
+
+test('driver: who asked for votes tells how long it took until it knew a leader, once for each election', async () => {
+  const cluster = await clusterOf(3).start();
+  const old = await cluster.elected();
+  await cluster.agree();
+  const elections = ({ metrics }: Node): { readonly count: number; readonly seconds: number } => {
+    const { samples } = metrics.family('odradek_raft_election_seconds');
+    const of = (wanted: string): number => samples.find(({ suffix }) => suffix === wanted)?.value ?? Number.NaN;
+    return { count: of('_count'), seconds: of('_sum') };
+  };
+  expect(elections(old).count).toBe(1);
+  const others = [...cluster.nodes.values()].filter((node) => node !== old);
+  const before = others.map(elections);
+  const diedMs = cluster.clock.nowMs();
+  await cluster.kill(old.key.id);
+  const next = await cluster.elected();
+  const tookSeconds = (cluster.clock.nowMs() - diedMs) / 1_000;
+  const at = others.indexOf(next);
+  expect(elections(next).count).toBe((before[at]?.count ?? Number.NaN) + 1);
+  const seconds = elections(next).seconds - (before[at]?.seconds ?? Number.NaN);
+  expect(seconds).toBeGreaterThan(0);
+  expect(seconds).toBeLessThanOrEqual(tookSeconds);
 });
 
 test('driver: a quorum that has just begun and was asked nothing yet bears the loss of its leader', async () => {

@@ -350,13 +350,15 @@ export class RaftDriver {
 
   #followed(epoch: number, leaderId: number | null): void {
     const { log, self, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (leaderId !== null) this.#metrics.knowsLeader(nowMs);
     if (leaderId === self.id) {
       this.#metrics.role('leader');
-      this.#leadsSinceMs = clock.monotonicMs();
+      this.#leadsSinceMs = nowMs;
       log.info({ epoch }, `this node was elected active controller in epoch ${epoch}`);
       return;
     }
-    if (this.#state.role.kind === 'candidate') this.#metrics.role('candidate');
+    if (this.#state.role.kind === 'candidate') this.#metrics.asksForVotes(nowMs);
     if (this.#following?.leaderId === leaderId && this.#following.epoch === epoch) return;
     this.#following = { leaderId, epoch };
     if (leaderId !== null) log.info({ epoch, leaderId }, `node ${leaderId} is the active controller in epoch ${epoch}`);

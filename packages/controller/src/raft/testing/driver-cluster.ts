@@ -99,6 +99,7 @@ export type Node = {
   readonly disk: MoodyRaftStore;
   readonly machine: TextMachine;
   readonly driver: RaftDriver;
+  readonly metrics: MetricsRegistry;
   readonly faults: Error[];
   isAlive: boolean;
 };
@@ -153,6 +154,7 @@ export class DriverCluster extends Course {
     if (diskDelayMs !== undefined) disk.delayMs = () => this.random.below(diskDelayMs + 1);
     const machine = new TextMachine(this, key.id);
     const faults: Error[] = [];
+    const metrics = new MetricsRegistry();
     const life = { isOver: false };
     const driver = await startRaft({
       self: key,
@@ -164,7 +166,7 @@ export class DriverCluster extends Course {
       machine,
       limits: { ...allLimits.production, ...this.#options.limits },
       log: silent,
-      metrics: new MetricsRegistry(),
+      metrics,
       onFault: (fault) => faults.push(fault),
     });
     const node: Node = {
@@ -172,6 +174,7 @@ export class DriverCluster extends Course {
       disk,
       machine,
       driver,
+      metrics,
       faults,
       get isAlive() {
         return !life.isOver;
