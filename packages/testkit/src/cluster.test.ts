@@ -4,11 +4,13 @@ import type { Logger } from '@odradek/base';
 import { ApiKey, buildBatch, ErrorCode } from '@odradek/protocol';
 import { startKafka, Wire, type Kafka, type TestNode } from './index.ts';
 
+const WITHIN_MS = 30_000;
+
 /** Creates a topic through that node. @returns the error code */
 async function create(node: TestNode, name: string): Promise<number> {
   using wire = await Wire.open(node.address);
   const topic = { name, numPartitions: 3, replicationFactor: 1, assignments: [], configs: [] };
-  const { topics } = await wire.call(ApiKey.CreateTopics, { topics: [topic], timeoutMs: 5_000, validateOnly: false });
+  const { topics } = await wire.call(ApiKey.CreateTopics, { topics: [topic], timeoutMs: 20_000, validateOnly: false });
   return topics[0]?.errorCode ?? -1;
 }
 
@@ -22,11 +24,11 @@ async function seenBy(node: TestNode): Promise<{ brokers: number[]; topics: stri
   };
 }
 
-/** The address of a group's coordinator, as the last node tells it once there is one. */
-async function coordinatorOf(cluster: Kafka, group: string): Promise<string> {
+/** The address of a group's coordinator, as a node tells it once it knows one. */
+async function coordinatorOf(cluster: Kafka, group: string, asked = cluster.node(3)): Promise<string> {
   let address = '';
-  using wire = await Wire.open(cluster.node(3).address);
-  await cluster.waitFor('the group has a coordinator', 10_000, async () => {
+  using wire = await Wire.open(asked.address);
+  await cluster.waitFor('the group has a coordinator', WITHIN_MS, async () => {
     const request = { keyType: 0, coordinatorKeys: [group] };
     const [found] = (await wire.call(ApiKey.FindCoordinator, request)).coordinators;
     address = `${found?.host}:${found?.port}`;
@@ -45,7 +47,7 @@ test('cluster: three nodes are one Kafka: what is asked of one is known to all',
   const [standby] = others(cluster, active);
   if (standby === undefined) throw new Error('there is no other node');
   expect(await create(standby, 'orders')).toBe(ErrorCode.NONE);
-  await cluster.waitFor('every node has the topic', 5_000, async () => {
+  await cluster.waitFor('every node has the topic', WITHIN_MS, async () => {
     const seen = await Promise.all(cluster.nodes.map(seenBy));
     return seen.every(({ brokers, topics }) => brokers.length === 3 && topics.includes('orders'));
   });
@@ -64,18 +66,23 @@ test('cluster: the active controller is killed, another takes over; it comes bac
   const before = killed.address;
   await killed.start();
   expect(killed.address).toBe(before);
-  await cluster.waitFor('it knows the topic and all nodes', 5_000, async () => {
+  await cluster.waitFor('it knows the topic and all nodes', WITHIN_MS, async () => {
     const { brokers, topics } = await seenBy(killed);
     return brokers.length === 3 && topics.includes('meanwhile');
   });
 });
 
 test('cluster: a node that is stopped leaves at once, and no node is needed that is not a majority', async () => {
-  await using cluster = await startKafka({ nodes: 3 });
+  // No session ends by itself meanwhile.
+  await using cluster = await startKafka({ nodes: 3, config: { 'broker.session.timeout.ms': 600_000 } });
   const stopped = await cluster.waitForController();
   await stopped.stop();
   const active = await cluster.waitForController();
-  expect((await seenBy(active)).brokers).toEqual(others(cluster, stopped).map(({ id }) => id));
+  await cluster.waitFor('the others know that it is gone', WITHIN_MS, async () => {
+    const left = others(cluster, stopped);
+    const seen = await Promise.all(left.map(seenBy));
+    return seen.every(({ brokers }) => brokers.join() === left.map(({ id }) => id).join());
+  });
   expect(await create(active, 'two-are-enough')).toBe(ErrorCode.NONE);
   await cluster.start();
   expect((await seenBy(stopped)).brokers).toEqual([1, 2, 3]);
@@ -105,33 +112,61 @@ test('cluster: a group is served by its coordinator, whichever node is asked for
   const partitions = [{ partitionIndex: 0, committedOffset: 7, committedMetadata: '' }];
   const simple = { groupId: 'billing', memberId: '', generationIdOrMemberEpoch: -1 };
   const commit = { ...simple, topics: [{ name: 'orders', partitions }] };
-  await cluster.waitFor('the offset is committed', 10_000, async () => {
+  await cluster.waitFor('the offset is committed', WITHIN_MS, async () => {
     const { topics } = await wire.call(ApiKey.OffsetCommit, commit, 8);
     return topics[0]?.partitions[0]?.errorCode === ErrorCode.NONE;
   });
-  for (const node of cluster.nodes) {
-    using other = await Wire.open(node.address);
-    const { coordinators } = await other.call(ApiKey.FindCoordinator, { keyType: 0, coordinatorKeys: ['billing'] });
-    expect(`${coordinators[0]?.host}:${coordinators[0]?.port}`).toBe(coordinator);
-  }
+  for (const node of cluster.nodes) expect(await coordinatorOf(cluster, 'billing', node)).toBe(coordinator);
   const groups = [{ groupId: 'billing', topics: [{ name: 'orders', partitionIndexes: [0] }] }];
   const fetched = await wire.call(ApiKey.OffsetFetch, { groups }, 9);
   expect(fetched.groups[0]?.topics[0]?.partitions[0]?.committedOffset).toBe(7);
 });
 
-/** Writes one record with acks=all through whoever leads, until it is acknowledged. @returns its offset */
-async function write(cluster: Kafka, topic: string, value: string): Promise<number> {
-  const records = buildBatch({}, [{ timestampMs: 0, value: Buffer.from(value) }]);
+/** Writes records with acks=all through whoever leads, each until it is acknowledged, and once however often that takes. */
+class Writer {
+  readonly #cluster: Kafka;
+  readonly #topic: string;
+  readonly #producerId: number;
+  #sequence = 0;
+
+  private constructor(cluster: Kafka, topic: string, producerId: number) {
+    this.#cluster = cluster;
+    this.#topic = topic;
+    this.#producerId = producerId;
+  }
+
+  static async begin(cluster: Kafka, topic: string): Promise<Writer> {
+    using wire = await Wire.open(cluster.node(1).address);
+    const asked = { transactionalId: null, transactionTimeoutMs: 0, producerId: -1, producerEpoch: -1 };
+    let producerId = -1;
+    await cluster.waitFor('a producer id is given', WITHIN_MS, async () => {
+      const answer = await wire.call(ApiKey.InitProducerId, asked);
+      ({ producerId } = answer);
+      return answer.errorCode === ErrorCode.NONE;
+    });
+    return new Writer(cluster, topic, producerId);
+  }
+
+  /** @returns the record's offset */
+  async write(value: string): Promise<number> {
+    const head = { producerId: this.#producerId, producerEpoch: 0, baseSequence: this.#sequence };
+    this.#sequence += 1;
+    const records = buildBatch(head, [{ timestampMs: 0, value: Buffer.from(value) }]);
+    return written(this.#cluster, this.#topic, records);
+  }
+}
+
+async function written(cluster: Kafka, topic: string, records: Buffer): Promise<number> {
   const topicData = [{ name: topic, partitionData: [{ index: 0, records }] }];
   let offset = -1;
-  await cluster.waitFor(`'${value}' is acknowledged`, 10_000, async () => {
+  await cluster.waitFor('the record is acknowledged', WITHIN_MS, async () => {
     const leader = await leaderOf(cluster, topic);
     if (leader === undefined) return false;
     using wire = await Wire.open(leader.address);
-    const { responses } = await wire.call(ApiKey.Produce, { acks: -1, timeoutMs: 1_000, topicData }, 12);
-    const written = responses[0]?.partitionResponses[0];
-    offset = written?.baseOffset ?? -1;
-    return written?.errorCode === ErrorCode.NONE;
+    const { responses } = await wire.call(ApiKey.Produce, { acks: -1, timeoutMs: 5_000, topicData }, 12);
+    const answer = responses[0]?.partitionResponses[0];
+    offset = answer?.baseOffset ?? -1;
+    return answer?.errorCode === ErrorCode.NONE;
   });
   return offset;
 }
@@ -147,14 +182,15 @@ async function leaderOf(cluster: Kafka, topic: string): Promise<TestNode | undef
 test('cluster: what was acknowledged by all copies is there when the leader is killed, and each next one', async () => {
   await using cluster = await startKafka({ nodes: 3 });
   await cluster.createTopic('orders', { replicationFactor: 3, config: { 'min.insync.replicas': 2 } });
+  const writer = await Writer.begin(cluster, 'orders');
   for (let round = 0; round < 3; round += 1) {
-    expect(await write(cluster, 'orders', `order ${round}`)).toBe(round);
+    expect(await writer.write(`order ${round}`)).toBe(round);
     const leader = await leaderOf(cluster, 'orders');
     await leader?.kill();
-    await cluster.waitFor('another leads', 10_000, async () => (await leaderOf(cluster, 'orders')) !== undefined);
+    await cluster.waitFor('another leads', WITHIN_MS, async () => (await leaderOf(cluster, 'orders')) !== undefined);
     await cluster.waitForOffset('orders', 0, round + 1);
     await leader?.start();
-    await cluster.waitFor('all copies are in sync', 10_000, async () => {
+    await cluster.waitFor('all copies are in sync', WITHIN_MS, async () => {
       using wire = await Wire.open(cluster.node(1).address);
       const { topics } = await wire.call(ApiKey.Metadata, { topics: [{ name: 'orders' }] });
       return topics[0]?.partitions[0]?.isrNodes.length === 3;

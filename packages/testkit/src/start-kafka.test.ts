@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { ApiKey, buildBatch, encodeAssignment, ErrorCode } from '@odradek/protocol';
 import { startKafka, Wire, type Kafka } from './index.ts';
 
+const WITHIN_MS = 30_000;
+
 async function produce(cluster: Kafka, topic: string, values: readonly string[]): Promise<void> {
   using wire = await Wire.open(cluster.bootstrap);
   const records = buildBatch(
@@ -10,7 +12,7 @@ async function produce(cluster: Kafka, topic: string, values: readonly string[])
     values.map((value) => ({ timestampMs: Date.now(), value: Buffer.from(value) })),
   );
   const topicData = [{ name: topic, partitionData: [{ index: 0, records }] }];
-  const { responses } = await wire.call(ApiKey.Produce, { acks: -1, timeoutMs: 1_000, topicData }, 12);
+  const { responses } = await wire.call(ApiKey.Produce, { acks: -1, timeoutMs: 20_000, topicData }, 12);
   expect(responses[0]?.partitionResponses[0]?.errorCode).toBe(0);
 }
 
@@ -89,7 +91,7 @@ async function joined(wire: Wire, groupId: string): Promise<{ memberId: string; 
 
 async function groupsReady(cluster: Kafka): Promise<void> {
   using wire = await Wire.open(cluster.bootstrap);
-  await cluster.waitFor('groups are served', 10_000, async () => {
+  await cluster.waitFor('groups are served', WITHIN_MS, async () => {
     const { coordinators } = await wire.call(ApiKey.FindCoordinator, { keyType: 0, coordinatorKeys: ['any'] });
     if (coordinators[0]?.errorCode !== ErrorCode.NONE) return false;
     const { errorCode } = await wire.call(ApiKey.ListGroups, { statesFilter: [], typesFilter: [] });
@@ -194,7 +196,7 @@ test('a virtual clock: records go when their retention has passed, and the topic
   await cluster.clock.advance('50m');
   expect(await startOffset()).toBe(0);
   await cluster.clock.advance('30m');
-  await cluster.waitFor('the records are gone', 5_000, async () => (await startOffset()) === 2);
+  await cluster.waitFor('the records are gone', WITHIN_MS, async () => (await startOffset()) === 2);
   await produce(cluster, 'orders', ['c']);
   expect(await cluster.endOffset('orders')).toBe(3);
 });

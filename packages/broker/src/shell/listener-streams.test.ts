@@ -1,15 +1,15 @@
 /** Other nodes on a broker's own port, over real sockets: their gRPC beside Kafka's frames. */
 import { afterEach, expect, test } from 'vitest';
-import { MetricsRegistry, UUID_ZERO, limits, silent } from '@odradek/base';
+import { MetricsRegistry, UUID_ZERO, silent } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { raftService } from '@odradek/rpc';
 import type { Identity, RaftMessage } from '@odradek/rpc';
 import { createGrpcClient, createGrpcServer } from '@odradek/rpc/grpc';
+import { patient } from '@odradek/rpc/testing';
 import { Listeners } from './listener.ts';
 import { Turns } from './turns.ts';
 
 const { network, clock } = systemPorts();
-const { production } = limits;
 const identity = (nodeId: number): Identity => ({
   clusterId: 'cluster',
   nodeId,
@@ -24,7 +24,7 @@ afterEach(async () => {
 
 test('listener: a node speaks gRPC where other nodes are expected, Kafka goes on beside it, elsewhere it is a stranger', async () => {
   const metrics = new MetricsRegistry();
-  const streams = createGrpcServer({ self: identity(1), network, clock, limits: production });
+  const streams = createGrpcServer({ self: identity(1), network, clock, limits: patient });
   const said: RaftMessage[] = [];
   streams.serve(raftService, {
     opened: (stream) =>
@@ -37,8 +37,8 @@ test('listener: a node speaks gRPC where other nodes are expected, Kafka goes on
   const listeners = new Listeners({
     network,
     clock,
-    limits: production,
-    turns: new Turns(clock, production),
+    limits: patient,
+    turns: new Turns(clock, patient),
     log: silent,
     metrics,
     listeners: [
@@ -57,11 +57,11 @@ test('listener: a node speaks gRPC where other nodes are expected, Kafka goes on
   const [internal, external] = await listeners.bind();
   undo.push(() => listeners.close(0));
   undo.push(() => streams.close(0));
-  const client = createGrpcClient({ self: identity(2), clock, limits: production });
+  const client = createGrpcClient({ self: identity(2), clock, limits: patient });
   undo.push(() => client.close());
   listeners.serve();
 
-  const kafka = await network.connect('127.0.0.1', internal?.port ?? 0, 1_000);
+  const kafka = await network.connect('127.0.0.1', internal?.port ?? 0, 60_000);
   undo.push(() => kafka.destroy());
   kafka.write([Buffer.from('000000080012000300000001', 'hex')]);
   await new Promise<void>((resolve) => kafka.onData(() => resolve()));

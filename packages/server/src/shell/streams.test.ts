@@ -1,9 +1,10 @@
 /** gRPC that is loaded by who needs it: nothing that comes meanwhile is lost, and an end in between is an end. */
-import { limits, silent, UUID_ZERO } from '@odradek/base';
+import { silent, UUID_ZERO } from '@odradek/base';
 import type { Logger } from '@odradek/base';
 import { systemPorts } from '@odradek/base/system';
 import { raftService } from '@odradek/rpc';
 import type { Ending, RaftMessage, Target } from '@odradek/rpc';
+import { patient } from '@odradek/rpc/testing';
 import { afterEach, expect, test } from 'vitest';
 import { NodeStreams } from './streams.ts';
 
@@ -21,7 +22,7 @@ function streamsOf(nodeId: number, given: { clusterId?: string; log?: Logger } =
     directoryId: UUID_ZERO,
     incarnationId: UUID_ZERO,
   };
-  const streams = new NodeStreams({ self, network, clock, limits: limits.production, log: given.log ?? silent });
+  const streams = new NodeStreams({ self, network, clock, limits: patient, log: given.log ?? silent });
   undo.push(() => streams.closeAll(0));
   return streams;
 }
@@ -74,12 +75,12 @@ test('streams: what waits for gRPC when the node stops is closed, and so is what
   const server = streamsOf(1);
   server.serve(raftService, { opened: (stream) => stream.close() });
   const { port } = await listening(server);
-  const before = await network.connect('127.0.0.1', port, 1_000);
+  const before = await network.connect('127.0.0.1', port, 60_000);
   const ended = new Promise<void>((resolve) => before.onClose(() => resolve()));
   before.onData(() => undefined);
   await server.closeAll(0);
   await ended;
-  const after = await network.connect('127.0.0.1', port, 1_000);
+  const after = await network.connect('127.0.0.1', port, 60_000);
   after.onData(() => undefined);
   await new Promise<void>((resolve) => after.onClose(() => resolve()));
   expect(await server.dial(raftService, { host: '127.0.0.1', port, nodeId: null, directoryId: null })).toMatchObject({

@@ -23,7 +23,7 @@ export type GroupWait = {
   readonly members?: number;
   /** Left out: Stable, or Empty when no members are asked for. */
   readonly state?: string;
-  /** Milliseconds until it throws; 10,000 when left out. */
+  /** Milliseconds until it throws; 30,000 when left out. */
   readonly timeoutMs?: number;
 };
 

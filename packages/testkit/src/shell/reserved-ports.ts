@@ -3,8 +3,11 @@
  * refuses nobody and answers nothing, as a machine does that still boots.
  */
 import type { Listening, Network, Socket } from '@odradek/base';
+import { freePort } from './process.ts';
 
 type Accept = (socket: Socket) => void;
+
+const ATTEMPTS_MAX = 8;
 
 export class ReservedPorts implements Network {
   readonly #network: Network;
@@ -14,13 +17,27 @@ export class ReservedPorts implements Network {
     this.#network = network;
   }
 
-  /** A free port of localhost, kept until a node listens there; when it stops listening the port is free. */
+  /**
+   * A free port of localhost, kept until a node listens there. When it stops listening the port is free, and found free again when it
+   * starts anew: it is none that the system gives to others by itself.
+   */
   async reserve(): Promise<number> {
     const held = new Held();
-    const listening = await this.#network.listen('localhost', 0, (socket) => held.came(socket));
+    const listening = await this.#listenSomewhere((socket) => held.came(socket));
     held.listening = listening;
     this.#held.set(listening.port, held);
     return listening.port;
+  }
+
+  async #listenSomewhere(accept: Accept): Promise<Listening> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#network.listen('localhost', await freePort(), accept);
+      } catch (cause) {
+        // Another process has taken it since it was found free.
+        if (attempt === ATTEMPTS_MAX) throw cause;
+      }
+    }
   }
 
   async listen(host: string, port: number, accept: Accept): Promise<Listening> {

@@ -47,7 +47,8 @@ export type TopicOptions = {
 
 export type Broker = { readonly id: number; readonly host: string; readonly port: number };
 
-const WAIT_MS = 10_000;
+/** So long that only what never comes is late, also on a machine that stands still now and then. */
+const WAIT_MS = 30_000;
 const POLL_MS = 5;
 const NODES_MAX = 9;
 
