@@ -32,7 +32,7 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools", need),
     tool(`${TOOLS}.consumer.group.ConsumerGroupCommand`, ...args);
   const configCommand = (...args: string[]): Promise<string> => tool('kafka.admin.ConfigCommand', ...args);
   const consoleConsumer = (topic: string, ...args: string[]): Promise<string> =>
-    tool(`${TOOLS}.consumer.ConsoleConsumer`, '--topic', topic, '--timeout-ms', '15000', ...args);
+    tool(`${TOOLS}.consumer.ConsoleConsumer`, '--topic', topic, '--timeout-ms', '120000', ...args);
 
   async function createTopic(what: string, ...args: string[]): Promise<string> {
     const topic = freshName(what);
@@ -189,7 +189,7 @@ describe.skipIf(need.missing !== undefined)(title("Apache Kafka's tools", need),
       '--messages',
       '20000',
       '--timeout',
-      '20000',
+      '120000',
     );
     const values = consumed.trim().split('\n').at(-1) ?? '';
     expect(values.split(', ')[4]).toBe('20000');

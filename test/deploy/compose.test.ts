@@ -22,9 +22,9 @@ import { eventually } from '../support/target.ts';
 import { Wire } from '@odradek/testkit';
 import { ApiKey } from '@odradek/protocol';
 
-const CLIENT_WITHIN_MS = 60_000;
-const CHAOS_WITHIN_MS = 150_000;
-const UP_WITHIN_MS = 150_000;
+const CLIENT_WITHIN_MS = 120_000;
+const CHAOS_WITHIN_MS = 240_000;
+const UP_WITHIN_MS = 300_000;
 const RECORDS = 100;
 
 const image = containers();
@@ -67,15 +67,20 @@ const keysOf = (...names: string[]): string[] =>
 /** A host client and a container client, each reading what both wrote. */
 async function bothWays(project: Project, brokers: number, topic: string): Promise<void> {
   const [host, container] = [outside(brokers), inside(brokers)];
-  const told = await fromHost<Written>('write', host, topic, 'host', String(RECORDS));
-  expect(told.brokers).toEqual(host.split(','));
+  // A node that has just come up is known to each of the others in its own time.
+  await eventually(
+    'the host is told the published ports',
+    async () => String((await fromHost<Written>('ask', host)).brokers) === host,
+    CLIENT_WITHIN_MS,
+  );
   await eventually(
     "a container is told the nodes' names",
     async () => String((await fromContainer<Written>(project, 'ask', container)).brokers) === container,
     CLIENT_WITHIN_MS,
   );
+  const told = await fromHost<Written>('write', host, topic, 'host', String(RECORDS));
   const there = await fromContainer<Written>(project, 'write', container, topic, 'container', String(RECORDS));
-  expect(there).toEqual({ clusterId: told.clusterId, brokers: container.split(',') });
+  expect(there.clusterId).toBe(told.clusterId);
   const all = keysOf('container', 'host');
   expect((await fromHost<{ keys: string[] }>('read', host, topic, String(all.length))).keys).toEqual(all);
   expect((await fromContainer<{ keys: string[] }>(project, 'read', container, topic, String(all.length))).keys).toEqual(
@@ -273,14 +278,10 @@ describe.skipIf(engine.use === undefined)(title('three.yml and monitoring.yml', 
     await bothWays(project(), 3, 'both');
   });
 
-  test.each(['kill', 'isolate'])(
-    'odradek chaos run %s --containers: the verdict is kept',
-    async (scenario) => {
-      expectKept(await chaos(scenario, project()));
-      await project().healthy();
-    },
-    CHAOS_WITHIN_MS,
-  );
+  test.each(['kill', 'isolate'])('odradek chaos run %s --containers: the verdict is kept', async (scenario) => {
+    expectKept(await chaos(scenario, project()));
+    await project().healthy();
+  });
 
   test.skipIf(halves.use === undefined)(
     title('odradek chaos run half-partition --containers: the verdict is kept', halves),
@@ -288,7 +289,6 @@ describe.skipIf(engine.use === undefined)(title('three.yml and monitoring.yml', 
       expectKept(await chaos('half-partition', project()));
       await project().healthy();
     },
-    CHAOS_WITHIN_MS,
   );
 
   test('a container that comes back at another address is found again, by clients and by the other nodes', async () => {
@@ -308,10 +308,14 @@ describe.skipIf(engine.use === undefined)(title('three.yml and monitoring.yml', 
 
   test.skipIf(prometheus.use === undefined)(title('every panel of the dashboard has data', prometheus), async () => {
     await misuseSeen(watcher, watchedFromMs);
-    const all = await dashboardAnswers(watcher, sections(), watchedFromMs);
-    expect(all.filter(({ points }) => points === 0).map(({ panel, expr }) => `${panel}: ${expr}`)).toEqual([]);
-    expect(all.length).toBeGreaterThan(90);
-    expect(moved.filter((metric) => !hasMoved(all, metric))).toEqual([]);
+    // What happened last is seen by the scrapes that follow.
+    const lacking = async (): Promise<string[]> => {
+      const all = await dashboardAnswers(watcher, sections(), watchedFromMs);
+      expect(all.length).toBeGreaterThan(90);
+      const empty = all.filter(({ points }) => points === 0).map(({ panel, expr }) => `${panel}: ${expr}`);
+      return [...empty, ...moved.filter((metric) => !hasMoved(all, metric))];
+    };
+    await expect.poll(lacking).toEqual([]);
   });
 
   test.skipIf(prometheus.use === undefined)(title('a node that is gone is an alert', prometheus), async () => {
@@ -352,23 +356,19 @@ describe.skipIf(engine.use === undefined)(title('six.yml', engine), () => {
     await project().healthy();
   });
 
-  test(
-    'the active controller is cut off from all others: another takes over, and the verdict is kept',
-    async () => {
-      const before = await activeController('localhost:9092');
-      const container = `controller-${before.id - 100}`;
-      // Whichever broker's turn it is, the container that is cut off is the active controller's.
-      const nodes = [1, 2, 3].map((node) => `${node}=${container}`).join(',');
-      // Long enough for the others to miss it: controller.quorum.fetch.timeout.ms is 2 s.
-      expectKept(await chaos('isolate', project(), '6s', nodes));
-      await project().healthy();
-      await eventually('another one was elected', async () => {
-        return (await activeController('localhost:9093')).epoch > before.epoch;
-      });
-      await bothWays(project(), 3, 'after-partition');
-    },
-    CHAOS_WITHIN_MS,
-  );
+  test('the active controller is cut off from all others: another takes over, and the verdict is kept', async () => {
+    const before = await activeController('localhost:9092');
+    const container = `controller-${before.id - 100}`;
+    // Whichever broker's turn it is, the container that is cut off is the active controller's.
+    const nodes = [1, 2, 3].map((node) => `${node}=${container}`).join(',');
+    // Long enough for the others to miss it: controller.quorum.fetch.timeout.ms is 2 s.
+    expectKept(await chaos('isolate', project(), '6s', nodes));
+    await project().healthy();
+    await eventually('another one was elected', async () => {
+      return (await activeController('localhost:9093')).epoch > before.epoch;
+    });
+    await bothWays(project(), 3, 'after-partition');
+  });
 
   test('a process that dies is started again by its restart policy, a controller included', async () => {
     const { RestartCount } = await project().inspect('controller-1');

@@ -15,8 +15,10 @@ import { eventually } from '../support/target.ts';
 
 const engine = containers();
 const projects = compose();
-const READY_WITHIN_MS = 120_000;
-const UP_WITHIN_MS = 150_000;
+const READY_WITHIN_MS = 180_000;
+const UP_WITHIN_MS = 300_000;
+/** Of `docker stop`, which kills what has not ended by then. */
+const STOP_WITHIN_SECONDS = '60';
 
 beforeAll(async () => {
   if (engine.use !== undefined) await build();
@@ -32,6 +34,15 @@ async function healthy(container: Container): Promise<void> {
       throw new Error(`${String(error)}\n${await container.logs()}`);
     },
   );
+}
+
+/** Lines come to the engine's log a moment after they are written. */
+async function says(container: Container, words: string): Promise<void> {
+  let logs = '';
+  const isSaid = async (): Promise<boolean> => (logs = await container.logs()).includes(words);
+  await eventually(`'${words}' is logged`, isSaid).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${logs}`);
+  });
 }
 
 /** To its end: exit code and both outputs. */
@@ -82,12 +93,12 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     expect(await container.exec('kafka-topics', ...at, '--list')).toBe('orders\n');
     await container.exec('kafka-broker-api-versions.sh', ...at);
     await container.exec('nc', '-z', 'localhost', '9092');
-    await container.exec('cub', 'kafka-ready', '-b', 'localhost:9092', '1', '10');
+    await container.exec('cub', 'kafka-ready', '-b', 'localhost:9092', '1', '60');
     await expect(container.exec('nc', '-z', 'localhost', '9999')).rejects.toThrow(/exit 1/);
-    await expect(container.exec('cub', 'kafka-ready', '2', '1')).rejects.toThrow('1 of 2 brokers are there');
-    await must(['docker', 'stop', container.id]);
+    await expect(container.exec('cub', 'kafka-ready', '2', '10')).rejects.toThrow('1 of 2 brokers are there');
+    await must(['docker', 'stop', '--time', STOP_WITHIN_SECONDS, container.id]);
     expect(await container.inspect('.State.ExitCode')).toBe(0);
-    expect(await container.logs()).toContain('stopped in');
+    await says(container, 'stopped in');
   });
 
   test('a controller alone is healthy when it is ready, and its log has no word of the check', async () => {
@@ -151,8 +162,8 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     const listeners = 'KAFKA_LISTENERS=PLAINTEXT://:9095';
     await using container = await Container.start(['-e', 'KAFKA_NODE_ID_COMMAND=expr 40 + 2', IMAGE, listeners]);
     await healthy(container);
-    expect(await container.logs()).toContain('node 42 of cluster');
-    await container.exec('cub', 'kafka-ready', '-b', 'localhost:9095', '1', '10');
+    await says(container, 'node 42 of cluster');
+    await container.exec('cub', 'kafka-ready', '-b', 'localhost:9095', '1', '60');
   });
 
   test('secrets and mounted properties are read, and variables count more than the file', async () => {
@@ -172,8 +183,7 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
       const variables = ['-e', 'CLUSTER_ID_FILE=/run/secrets/id', '-e', 'KAFKA_NUM_PARTITIONS=5'];
       await using container = await Container.start([...mounts, ...variables, IMAGE]);
       await healthy(container);
-      const logs = await container.logs();
-      expect(logs).toContain('node 7 of cluster MkU3OEVBNTcwNTJENDM2Qk');
+      await says(container, 'node 7 of cluster MkU3OEVBNTcwNTJENDM2Qk');
       const at = ['--bootstrap-server', 'localhost:9092'];
       await container.exec('kafka-topics', ...at, '--create', '--topic', 'by-default');
       expect(await container.exec('kafka-topics', ...at, '--describe', '--topic', 'by-default')).toContain(
@@ -192,8 +202,8 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     ].join(' && ');
     await using container = await Container.start([IMAGE, 'sh', '-c', script]);
     await healthy(container);
-    expect(await container.logs()).toContain('of cluster MkU3OEVBNTcwNTJENDM2Qk');
-    await must(['docker', 'stop', container.id]);
+    await says(container, 'of cluster MkU3OEVBNTcwNTJENDM2Qk');
+    await must(['docker', 'stop', '--time', STOP_WITHIN_SECONDS, container.id]);
     expect(await container.inspect('.State.ExitCode')).toBe(0);
   });
 
@@ -204,7 +214,7 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     const limits = ['--read-only', '--tmpfs', '/tmp', '-v', '/var/lib/kafka/data', '--no-healthcheck'];
     await using container = await Container.start([...limits, IMAGE, 'bash', '-c', script]);
     await container.exec('cub', 'kafka-ready', '-b', 'localhost:9092', '1', '60');
-    expect(await container.logs()).toContain('kafkaServer.out cannot be written');
+    await says(container, 'kafkaServer.out cannot be written');
     await container.exec('kafka-server-stop.sh');
     const processes = (): Promise<string> => must(['docker', 'top', container.id, '-o', 'pid,args']);
     const isStopped = async (): Promise<boolean> => !(await processes()).includes('container/main.js');
@@ -251,7 +261,7 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     const id = ['-e', 'CLUSTER_ID=MkU3OEVBNTcwNTJENDM2Qk'];
     await using container = await Container.start([...id, IMAGE, 'bash', '-c', script]);
     await healthy(container);
-    expect(await container.logs()).toContain('of cluster MkU3OEVBNTcwNTJENDM2Qk');
+    await says(container, 'of cluster MkU3OEVBNTcwNTJENDM2Qk');
   });
 });
 

@@ -4,13 +4,15 @@
  */
 import kafkajs from 'kafkajs';
 
-const GIVEN_UP_MS = 40_000;
+const GIVEN_UP_MS = 100_000;
 
 const [action = '', bootstrap = '', topic = '', ...rest] = process.argv.slice(2);
 const kafka = new kafkajs.Kafka({
   clientId: 'compose-client',
   brokers: bootstrap.split(','),
   logLevel: kafkajs.logLevel.ERROR,
+  connectionTimeout: 10_000,
+  retry: { retries: 100, initialRetryTime: 50, maxRetryTime: 500 },
 });
 
 /** Which cluster it is, and where its brokers say that they are. */

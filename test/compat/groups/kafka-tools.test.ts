@@ -50,7 +50,7 @@ describe.skipIf(need.missing !== undefined)(title("Kafka's tools on our log of g
     need.use?.(`org.apache.kafka.tools.${name}`, ...args) ?? [];
 
   async function formatted<V>(formatter: string): Promise<readonly Formatted<V>[]> {
-    const args = ['--bootstrap-server', node.bootstrap, '--topic', TOPIC, '--from-beginning', '--timeout-ms', '8000'];
+    const args = ['--bootstrap-server', node.bootstrap, '--topic', TOPIC, '--from-beginning', '--timeout-ms', '15000'];
     const formatters = 'org.apache.kafka.tools.consumer';
     const text = await must(command('consumer.ConsoleConsumer', ...args, '--formatter', `${formatters}.${formatter}`));
     const objects = text.split(/(?=\{"key":)/).filter((part) => part.startsWith('{'));

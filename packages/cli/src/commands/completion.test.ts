@@ -11,7 +11,7 @@ import { zshCompletion } from '../core/manual/zsh.ts';
 import { wholeProgram } from '../program.ts';
 import { treeOf } from './tree.ts';
 
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 120_000;
 
 const program = treeOf(await wholeProgram());
 const directory = mkdtempSync(join(tmpdir(), 'odradek-completion-'));

@@ -8,7 +8,7 @@ import { ScriptedBroker } from '../../testing/scripted-broker.ts';
 import { meetPlace } from './meet.ts';
 
 /** What a silent one is waited for; nobody else takes that long. */
-const PATIENCE_MS = 300;
+const PATIENCE_MS = 3_000;
 const LONG_MS = 20_000;
 
 const open: { server: Server; sockets: Set<Socket> }[] = [];
