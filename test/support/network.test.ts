@@ -16,7 +16,7 @@ const host = `
     const [word, address] = bytes.toString().split(' ');
     if (word === 'greet') socket.send('hello', ${PORT}, address);
     else if (word === 'hello') heard.push(from.address);
-    else socket.send(heard.join(' ') + ' ok', from.port, from.address);
+    else socket.send([word, ...heard].join(' '), from.port, from.address);
   });
   socket.bind(${PORT});
 `;
@@ -39,18 +39,23 @@ test.skipIf(network.missing !== undefined)(
       const hears = async (at: string, from: string): Promise<boolean> => {
         const before = count(await ask.of(at), from);
         await ask.tell(from, `greet ${at}`);
-        const deadline = performance.now() + 400;
-        while (performance.now() < deadline) if (count(await ask.of(at), from) > before) return true;
-        return false;
+        // Once the one has answered after the greeting, it has said hello; that comes to the other before our question does, or never.
+        await ask.of(from);
+        return count(await ask.of(at), from) > before;
       };
-      for (const at of [one, two]) await eventually(`${at} runs`, async () => (await ask.of(at)) !== undefined);
-      expect([await hears(two, one), await hears(one, two)]).toEqual([true, true]);
+      // A way that is open may have to be found first.
+      const isOpen = (at: string, from: string): Promise<void> =>
+        eventually(`${at} hears ${from}`, () => hears(at, from));
+      await isOpen(two, one);
+      await isOpen(one, two);
       await cables.cut([hosts[0], hosts[1]]);
-      expect([await hears(two, one), await hears(one, two)]).toEqual([false, true]);
+      expect(await hears(two, one)).toBe(false);
+      await isOpen(one, two);
       await cables.cut([hosts[0], hosts[1]], [hosts[1], hosts[0]]);
       expect([await hears(two, one), await hears(one, two)]).toEqual([false, false]);
       await cables.heal();
-      expect([await hears(two, one), await hears(one, two)]).toEqual([true, true]);
+      await isOpen(two, one);
+      await isOpen(one, two);
     } finally {
       await Promise.all(processes.map(ended));
     }
@@ -64,30 +69,44 @@ function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-const count = (heard: string | undefined, address: string): number =>
-  heard?.split(' ').filter((each) => each === address).length ?? 0;
+const count = (heard: readonly string[], address: string): number => heard.filter((each) => each === address).length;
+
+/** How long an answer is waited for before the same is asked again: a host may not run yet. */
+const AGAIN_MS = 500;
 
 /** From outside of the hosts, over the bridge. */
 function asker() {
   const socket = createSocket('udp4');
+  let asked = 0;
+  /** @returns undefined when it does not answer soon */
+  const once = (to: string) =>
+    new Promise<readonly string[] | undefined>((resolve) => {
+      asked += 1;
+      const question = `heard-${asked}`;
+      const late = setTimeout(() => done(undefined), AGAIN_MS);
+      const done = (heard: readonly string[] | undefined): void => {
+        clearTimeout(late);
+        socket.off('message', take);
+        resolve(heard);
+      };
+      const take = (bytes: Buffer): void => {
+        const [answered, ...heard] = bytes.toString().split(' ');
+        if (answered === question) done(heard);
+      };
+      socket.on('message', take);
+      socket.send(question, PORT, to);
+    });
   return {
     tell: (to: string, text: string) =>
       new Promise<void>((resolve) => {
         socket.send(text, PORT, to, () => resolve());
       }),
-    /** @returns undefined when it does not answer soon */
-    of: (to: string) =>
-      new Promise<string | undefined>((resolve) => {
-        const late = setTimeout(() => done(undefined), 100);
-        const done = (text: string | undefined): void => {
-          clearTimeout(late);
-          socket.off('message', take);
-          resolve(text);
-        };
-        const take = (bytes: Buffer): void => done(bytes.toString());
-        socket.on('message', take);
-        socket.send('heard?', PORT, to);
-      }),
+    /** @returns from whom a host has heard, in order */
+    of: async (to: string): Promise<readonly string[]> => {
+      let heard: readonly string[] | undefined;
+      await eventually(`${to} answers`, async () => (heard = await once(to)) !== undefined);
+      return heard ?? [];
+    },
     [Symbol.asyncDispose]: () => new Promise<void>((resolve) => void socket.close(() => resolve())),
   };
 }
