@@ -209,35 +209,29 @@ class Script {
   }
 }
 
-test(
-  'whatever is cut, reset and elected, every follower ends with the log of its leader, byte for byte',
-  { timeout: 60_000 },
-  async () => {
-    const given = fc.tuple(fc.integer({ min: 1, max: 2 ** 31 }), fc.array(step, { minLength: 5, maxLength: 60 }));
-    await fc.assert(
-      fc.asyncProperty(given, async ([seed, steps]) => {
-        const cluster = await ReplicaCluster.start({
-          seed,
-          brokers: 3,
-          partitions: 3,
-          delayMsMax: 8,
-          limits: { tailCacheBytesMax: 8_192 },
-        });
-        const script = new Script(cluster);
-        script.tellAll();
-        for (const each of steps) await script.take(each);
-        cluster.streams.healAll();
-        script.tellAll();
-        await cluster.clock.advance(5_000);
-        for (let index = 0; index < 3; index += 1) {
-          const ends = cluster
-            .replicasOf(index)
-            .map(({ logEndOffset, highWatermark }) => [logEndOffset, highWatermark]);
-          expect(ends.flat()).toEqual(Array.from({ length: 6 }, () => ends[0]?.[0]));
-          await expectEqualLogs(cluster, index);
-        }
-      }),
-      { numRuns: 60 },
-    );
-  },
-);
+test('whatever is cut, reset and elected, every follower ends with the log of its leader, byte for byte', async () => {
+  const given = fc.tuple(fc.integer({ min: 1, max: 2 ** 31 }), fc.array(step, { minLength: 5, maxLength: 60 }));
+  await fc.assert(
+    fc.asyncProperty(given, async ([seed, steps]) => {
+      const cluster = await ReplicaCluster.start({
+        seed,
+        brokers: 3,
+        partitions: 3,
+        delayMsMax: 8,
+        limits: { tailCacheBytesMax: 8_192 },
+      });
+      const script = new Script(cluster);
+      script.tellAll();
+      for (const each of steps) await script.take(each);
+      cluster.streams.healAll();
+      script.tellAll();
+      await cluster.clock.advance(5_000);
+      for (let index = 0; index < 3; index += 1) {
+        const ends = cluster.replicasOf(index).map(({ logEndOffset, highWatermark }) => [logEndOffset, highWatermark]);
+        expect(ends.flat()).toEqual(Array.from({ length: 6 }, () => ends[0]?.[0]));
+        await expectEqualLogs(cluster, index);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
