@@ -164,6 +164,18 @@ export class Cluster implements AsyncDisposable {
     return this.node(views[0]?.leaderId ?? -1);
   }
 
+  /** What a look tells while one active controller leads from its beginning to its end: when another one takes over, it is taken again. */
+  async whileLed<T>(look: (active: ClusterNode) => Promise<T>): Promise<T> {
+    let active = await this.agreed();
+    for (;;) {
+      const { epoch } = await active.view();
+      const seen = await look(active);
+      const next = await this.agreed();
+      if (next === active && (await next.view()).epoch === epoch) return seen;
+      active = next;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
     rmSync(this.directory, { recursive: true, force: true });
@@ -231,7 +243,7 @@ export class ClusterNode {
     return join(this.directory, 'data', '__cluster_metadata-0');
   }
 
-  /** @param more properties of this life alone. @returns once it answers; whether it is ready is another question */
+  /** @param more properties of this life alone. @returns once it answers, to clients and by HTTP; whether it is ready is another question */
   async start(more: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.#process !== undefined) throw new Error(`node ${this.id} runs already`);
     this.#write(more);
@@ -249,6 +261,13 @@ export class ClusterNode {
     this.#process = started;
     this.#isPaused = false;
     void started.ended.then(() => this.#ended(started));
+    await eventually(`node ${this.id} answers on both of its ports`, async () => {
+      const isHeard = await this.get('/livez').then(
+        () => true,
+        () => false,
+      );
+      return isHeard || this.#process !== started;
+    });
   }
 
   /**
@@ -260,7 +279,7 @@ export class ClusterNode {
     if (this.#process !== undefined) throw new Error(`node ${this.id} runs already`);
     this.#write(more);
     const main = fileURLToPath(import.meta.resolve('@odradek/server/main'));
-    const [file = '', ...args] = [...this.#launcher, process.execPath, main, '--config', this.file];
+    const [file, ...args] = [...this.#launcher, process.execPath, main, '--config', this.file];
     const environment = { ...process.env, ...this.#options.environmentOf?.(this.id) };
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment });
     endWithThisProcess(child);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Wire } from '@odradek/testkit';
 import { READY_WITHIN_MS } from '../support/chaos/play.ts';
-import { startCluster } from '../support/cluster.ts';
+import { startCluster, steadyBrokers } from '../support/cluster.ts';
 import { fill, filled, placedTopic } from '../support/placement.ts';
 import { must, odradek, run } from '../support/run.ts';
 import { eventually, freshName } from '../support/target.ts';
@@ -11,7 +11,12 @@ type Described = { readonly partitions: readonly { readonly leader: number; read
 
 describe('cluster drain', () => {
   test('a running broker is emptied and gets nothing new; stopped, it is forgotten; what nobody can take is refused', async () => {
-    await using cluster = await startCluster({ controllers: 1, brokers: 3, readyWithinMs: READY_WITHIN_MS });
+    await using cluster = await startCluster({
+      controllers: 1,
+      brokers: 3,
+      config: steadyBrokers,
+      readyWithinMs: READY_WITHIN_MS,
+    });
     await Promise.all(cluster.nodes.map((node) => node.ready()));
     const [second, third, leaving] = cluster.brokers.map(({ id }) => id) as [number, number, number];
     const where = ['--bootstrap-server', cluster.brokers[0]?.address ?? ''];

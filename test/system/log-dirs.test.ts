@@ -7,7 +7,8 @@ import { ApiKey, errorName } from '@odradek/protocol';
 import { freePort, spawnKafka, type KafkaProcess } from '@odradek/testkit';
 import { must, odradek, title } from '../support/run.ts';
 import { smallDisks } from '../support/small-disk.ts';
-import { startCluster } from '../support/cluster.ts';
+import { startCluster, steadyBrokers } from '../support/cluster.ts';
+import { allInSync, judgeWriters, leaderOf, ReplicatedWriter } from '../support/replicated.ts';
 import { eventually } from '../support/target.ts';
 import { batchOf, fetchFrom, Wire } from '../support/wire.ts';
 
@@ -43,7 +44,7 @@ async function produceTo(wire: Wire, topic: string, index: number, value: string
   const topicData = [{ name: topic, partitionData: [{ index, records: batchOf(value) }] }];
   const { responses } = await wire.call(
     ApiKey.Produce,
-    { transactionalId: null, acks: -1, timeoutMs: 5_000, topicData },
+    { transactionalId: null, acks: -1, timeoutMs: 20_000, topicData },
     12,
   );
   return errorName(responses[0]?.partitionResponses[0]?.errorCode ?? -2);
@@ -102,8 +103,8 @@ describe('a node with two log directories', () => {
     }
     const away = join(directory, 'away');
     renameSync(two, away);
-    await eventually('the directory is offline', async () => (await placed(wire, [two]))[0] === undefined, 20_000);
-    await eventually('nobody leads what was there', async () => (await leadersOf(wire, 't'))[lost] === -1, 20_000);
+    await eventually('the directory is offline', async () => (await placed(wire, [two]))[0] === undefined);
+    await eventually('nobody leads what was there', async () => (await leadersOf(wire, 't'))[lost] === -1);
     expect(await produceTo(wire, 't', lost, 'value 99 of 20')).toBe('KAFKA_STORAGE_ERROR');
     expect(await produceTo(wire, 't', kept, 'value 99 of 20')).toBe('NONE');
     expect((await leadersOf(wire, 't'))[kept]).toBe(1);
@@ -125,7 +126,7 @@ describe('a node with two log directories', () => {
     renameSync(away, two);
     await using third = await start(port);
     wire = await Wire.open(third.bootstrap);
-    await eventually('it is led again', async () => (await leadersOf(wire, 't'))[lost] === 1, 20_000);
+    await eventually('it is led again', async () => (await leadersOf(wire, 't'))[lost] === 1);
     expect(await valuesOf(wire, 't', lost, 20)).toEqual(expected);
     expect(await produceTo(wire, 't', lost, 'value 99 of 20')).toBe('NONE');
     wire[Symbol.dispose]();
@@ -137,7 +138,7 @@ describe('a node with two log directories', () => {
     await createTopic(wire, 't', { partitions: 2 });
     for (const index of [0, 1]) expect(await produceTo(wire, 't', index, 'value 0 of 1')).toBe('NONE');
     renameSync(join(directory, 'data'), join(directory, 'away'));
-    expect(await node.ended).not.toBe(0);
+    expect((await node.ended).code).not.toBe(0);
     expect(node.output()).toMatch(/every data directory has failed.*data\/one.*data\/two/);
   });
 });
@@ -185,8 +186,8 @@ describe('two log directories on disks of their own', () => {
       });
       expect(moved[0]?.partitions[0]?.errorCode).toBe(0);
       const takes = async (): Promise<boolean> => (await produceTo(wire, 't', full, value(taken))) === 'NONE';
-      await eventually('it takes records again', takes, 20_000);
-      await eventually('it has moved', async () => (await placed(wire, [large]))[0]?.length === 2, 20_000);
+      await eventually('it takes records again', takes);
+      await eventually('it has moved', async () => (await placed(wire, [large]))[0]?.length === 2);
       expect(await valuesOf(wire, 't', full, taken)).toHaveLength(taken);
       await createTopic(wire, 'new', { partitions: 2 });
     },
@@ -194,103 +195,78 @@ describe('two log directories on disks of their own', () => {
 });
 
 describe('three nodes with two log directories each', () => {
-  test(
-    'leaders leave a directory that vanishes, writes go on, and reassignments choose directories',
-    { timeout: 120_000 },
-    async () => {
-      const dirsOf = (id: number): [string, string] => [join(directory, `${id}-one`), join(directory, `${id}-two`)];
-      await using cluster = await startCluster({
-        config: { ...config, 'min.insync.replicas': '2', 'replica.lag.time.max.ms': '5000' },
-        configOf: (id) => ({ 'log.dirs': dirsOf(id).join(','), 'metadata.log.dir': join(directory, `${id}-metadata`) }),
-      });
-      await Promise.all(cluster.nodes.map((node) => node.ready()));
-      const [anchor = ''] = cluster.node(1).address.split(',');
-      using wire = await Wire.open(anchor);
-      await createTopic(wire, 't', { partitions: 4, replicas: 3 });
-      await eventually('every partition is led', async () => (await leadersOf(wire, 't')).every((id) => id > 0));
-      const server = ['--bootstrap-server', cluster.bootstrap];
-      const file = join(directory, 'moves.json');
-      const path = ['--reassignment-json-file', file];
+  test('leaders leave a directory that vanishes, writes go on, and reassignments choose directories', async () => {
+    const dirsOf = (id: number): [string, string] => [join(directory, `${id}-one`), join(directory, `${id}-two`)];
+    await using cluster = await startCluster({
+      config: { ...config, ...steadyBrokers, 'min.insync.replicas': '2', 'replica.lag.time.max.ms': '5000' },
+      configOf: (id) => ({ 'log.dirs': dirsOf(id).join(','), 'metadata.log.dir': join(directory, `${id}-metadata`) }),
+    });
+    await Promise.all(cluster.nodes.map((node) => node.ready()));
+    const [anchor = ''] = cluster.node(1).address.split(',');
+    using wire = await Wire.open(anchor);
+    await createTopic(wire, 't', { partitions: 4, replicas: 3 });
+    await eventually('every partition is led', async () => (await leadersOf(wire, 't')).every((id) => id > 0));
+    const server = ['--bootstrap-server', cluster.bootstrap];
+    const file = join(directory, 'moves.json');
+    const path = ['--reassignment-json-file', file];
 
-      // A new replica lies where the file says, and one that is there moves.
-      await createTopic(wire, 'chosen');
-      const [holder = 0] = await leadersOf(wire, 'chosen');
-      const other = (holder % 3) + 1;
-      const wanted = [dirsOf(holder)[1], dirsOf(other)[1]];
-      const partitions = [{ topic: 'chosen', partition: 0, replicas: [holder, other], log_dirs: wanted }];
-      writeFileSync(file, JSON.stringify({ version: 1, partitions }));
-      await must(odradek('reassign', 'execute', ...path, ...server));
-      const isThere = (): boolean => wanted.every((one) => existsSync(join(one, 'chosen-0')));
-      await eventually('both replicas lie where they were to', () => Promise.resolve(isThere()), 30_000);
-      await eventually(
-        'all of it is completed',
-        async () => {
-          const told = await must(odradek('reassign', 'verify', ...path, ...server));
-          return told.includes('chosen-0 is completed') && told.match(/completed successfully/g)?.length === 2;
-        },
-        30_000,
-      );
+    // A new replica lies where the file says, and one that is there moves.
+    await createTopic(wire, 'chosen');
+    const [holder = 0] = await leadersOf(wire, 'chosen');
+    const other = (holder % 3) + 1;
+    const wanted = [dirsOf(holder)[1], dirsOf(other)[1]];
+    const partitions = [{ topic: 'chosen', partition: 0, replicas: [holder, other], log_dirs: wanted }];
+    writeFileSync(file, JSON.stringify({ version: 1, partitions }));
+    await must(odradek('reassign', 'execute', ...path, ...server));
+    const isThere = (): boolean => wanted.every((one) => existsSync(join(one, 'chosen-0')));
+    await eventually('both replicas lie where they were to', () => Promise.resolve(isThere()));
+    await eventually('all of it is completed', async () => {
+      const told = await must(odradek('reassign', 'verify', ...path, ...server));
+      return told.includes('chosen-0 is completed') && told.match(/completed successfully/g)?.length === 2;
+    });
 
-      // Every replica of every partition moves to the other directory of its node, leaders and followers, while acks=all is written.
-      const acked = [0, 0, 0, 0];
-      const { topics } = await wire.call(ApiKey.Metadata, { topics: [{ name: 't' }] }, 12);
-      const placement = new Map(topics[0]?.partitions.map((each) => [each.partitionIndex, each]));
-      let isMoving = true;
-      const writing = Promise.all(
-        acked.map(async (_none, index) => {
-          using there = await Wire.open(cluster.node(placement.get(index)?.leaderId ?? 1).address);
-          for (; isMoving; acked[index] = (acked[index] ?? 0) + 1)
-            expect(await produceTo(there, 't', index, `value ${acked[index]} of 9999`)).toBe('NONE');
-        }),
-      );
-      const rows = Array.from(placement.values(), ({ partitionIndex: partition, replicaNodes: replicas }) => {
-        const isIn = (id: number, at: number): boolean => existsSync(join(dirsOf(id)[at] ?? '', `t-${partition}`));
-        return { topic: 't', partition, replicas, log_dirs: replicas.map((id) => dirsOf(id)[isIn(id, 0) ? 1 : 0]) };
-      });
-      writeFileSync(file, JSON.stringify({ version: 1, partitions: rows }));
-      await must(odradek('reassign', 'execute', ...path, ...server));
-      const hasMoved = (): boolean =>
-        rows.every(({ partition, log_dirs: dirs }) =>
-          dirs.every((one) => existsSync(join(one ?? '', `t-${partition}`))),
-        );
-      await eventually('all replicas have moved', () => Promise.resolve(hasMoved()), 60_000);
-      isMoving = false;
-      await writing;
-      for (const [index, count] of acked.entries()) {
-        using there = await Wire.open(cluster.node((await leadersOf(wire, 't'))[index] ?? 1).address);
-        const values = await valuesOf(there, 't', index, count);
-        expect(values).toEqual(Array.from({ length: count }, (_none, at) => `value ${at} of 9999`));
-      }
+    // Every replica of every partition moves to the other directory of its node, leaders and followers, while acks=all is written.
+    const { topics } = await wire.call(ApiKey.Metadata, { topics: [{ name: 't' }] }, 12);
+    const placement = new Map(topics[0]?.partitions.map((each) => [each.partitionIndex, each]));
+    const writers = ReplicatedWriter.beginAll(cluster, 't', placement.size, 0);
+    await Promise.all(writers.map((writer) => writer.goesOn()));
+    const rows = Array.from(placement.values(), ({ partitionIndex: partition, replicaNodes: replicas }) => {
+      const isIn = (id: number, at: number): boolean => existsSync(join(dirsOf(id)[at] ?? '', `t-${partition}`));
+      return { topic: 't', partition, replicas, log_dirs: replicas.map((id) => dirsOf(id)[isIn(id, 0) ? 1 : 0]) };
+    });
+    writeFileSync(file, JSON.stringify({ version: 1, partitions: rows }));
+    await must(odradek('reassign', 'execute', ...path, ...server));
+    const hasMoved = (): boolean =>
+      rows.every(({ partition, log_dirs: dirs }) => dirs.every((one) => existsSync(join(one ?? '', `t-${partition}`))));
+    await eventually('all replicas have moved', () => Promise.resolve(hasMoved()), 60_000);
+    await Promise.all(writers.map((writer) => writer.stop()));
+    expect(writers.flatMap(({ failures }) => failures)).toEqual([]);
+    const verdict = await judgeWriters(cluster, 't', writers);
+    expect(verdict).toMatchObject({ lost: [], duplicated: [], outOfOrder: [] });
+    await allInSync(cluster, 't');
 
-      // One directory of a node that leads something there vanishes.
-      const led = await leadersOf(wire, 't');
-      const lostIn = (id: number, at: number): number[] =>
-        readdirSync(dirsOf(id)[at] ?? '').flatMap((name) => (/^t-\d$/.test(name) ? [Number(name.at(-1))] : []));
-      const victims = [2, 3].flatMap((id) =>
-        [0, 1].map((at) => ({ id, at, lost: lostIn(id, at).filter((index) => led[index] === id) })),
-      );
-      const victim = victims.find(({ lost }) => lost.length > 0);
-      if (victim === undefined) throw new Error(`nodes 2 and 3 lead nothing: ${led.join()}`);
-      const path2 = dirsOf(victim.id)[victim.at] ?? '';
-      renameSync(path2, `${path2}-away`);
-      await eventually(
-        'its leaders have moved',
-        async () => {
-          const now = await leadersOf(wire, 't');
-          return victim.lost.every((index) => now[index] !== victim.id && (now[index] ?? -1) > 0);
-        },
-        30_000,
-      );
-      for (const index of victim.lost) {
-        const leader = (await leadersOf(wire, 't'))[index] ?? -1;
-        using there = await Wire.open(cluster.node(leader).address);
-        await eventually(
-          'it takes acks=all',
-          async () => (await produceTo(there, 't', index, 'value 1 of 1')) === 'NONE',
-          30_000,
-        );
-      }
-      expect(cluster.node(victim.id).isRunning).toBe(true);
-    },
-  );
+    // One directory of a node that leads something there vanishes.
+    const led = await leadersOf(wire, 't');
+    const lostIn = (id: number, at: number): number[] =>
+      readdirSync(dirsOf(id)[at] ?? '').flatMap((name) => (/^t-\d$/.test(name) ? [Number(name.at(-1))] : []));
+    const victims = [2, 3].flatMap((id) =>
+      [0, 1].map((at) => ({ id, at, lost: lostIn(id, at).filter((index) => led[index] === id) })),
+    );
+    const victim = victims.find(({ lost }) => lost.length > 0);
+    if (victim === undefined) throw new Error(`nodes 2 and 3 lead nothing: ${led.join()}`);
+    const path2 = dirsOf(victim.id)[victim.at] ?? '';
+    renameSync(path2, `${path2}-away`);
+    await eventually('its leaders have moved', async () => {
+      const now = await leadersOf(wire, 't');
+      return victim.lost.every((index) => now[index] !== victim.id && (now[index] ?? -1) > 0);
+    });
+    for (const index of victim.lost) {
+      const taken = async (): Promise<boolean> => {
+        using there = await Wire.open((await leaderOf(cluster, 't', index)).address);
+        return (await produceTo(there, 't', index, 'value 1 of 1')) === 'NONE';
+      };
+      await eventually('it takes acks=all', taken);
+    }
+    expect(cluster.node(victim.id).isRunning).toBe(true);
+  });
 });

@@ -1,7 +1,7 @@
 /** Partitions move from broker to broker, leaders included, while they are written to: nothing that was acknowledged is lost on the way. */
 import { ApiKey, ErrorCode } from '@odradek/protocol';
 import { expect, test } from 'vitest';
-import { startCluster, type Cluster } from '../support/cluster.ts';
+import { startCluster, steadyBrokers, type Cluster } from '../support/cluster.ts';
 import { placedTopic } from '../support/placement.ts';
 import { judgeWriters, partitionsOf, ReplicatedWriter } from '../support/replicated.ts';
 import { eventually, freshName } from '../support/target.ts';
@@ -30,7 +30,7 @@ const any = (cluster: Cluster): Promise<Wire> => Wire.open(cluster.node(2).addre
 async function reassign(cluster: Cluster, topic: string, targets: readonly (number[] | null)[]): Promise<number[]> {
   using wire = await any(cluster);
   const partitions = targets.map((replicas, partitionIndex) => ({ partitionIndex, replicas }));
-  const request = { timeoutMs: 10_000, topics: [{ name: topic, partitions }] };
+  const request = { timeoutMs: 20_000, topics: [{ name: topic, partitions }] };
   const { errorCode, responses } = await wire.call(ApiKey.AlterPartitionReassignments, request);
   expect(errorCode).toBe(ErrorCode.NONE);
   return responses[0]?.partitions.map((each) => each.errorCode) ?? [];
@@ -38,7 +38,11 @@ async function reassign(cluster: Cluster, topic: string, targets: readonly (numb
 
 async function underWay(cluster: Cluster): Promise<number> {
   using wire = await any(cluster);
-  const { topics } = await wire.call(ApiKey.ListPartitionReassignments, { timeoutMs: 10_000, topics: null });
+  const { errorCode, topics } = await wire.call(ApiKey.ListPartitionReassignments, {
+    timeoutMs: 20_000,
+    topics: null,
+  });
+  expect(errorCode).toBe(ErrorCode.NONE);
   return topics.reduce((sum, { partitions }) => sum + partitions.length, 0);
 }
 
@@ -47,15 +51,19 @@ async function placed(cluster: Cluster, topic: string, targets: readonly number[
   await eventually(`${topic} is where it shall be`, async () => {
     if ((await underWay(cluster)) > 0) return false;
     const views = await partitionsOf(cluster.node(2), topic);
-    return views.every(({ partition, replicas, isr }) => {
-      const wanted = targets[partition] ?? [];
-      return replicas.join() === wanted.join() && isr.length === wanted.length;
-    });
+    const areAll = views.length === targets.length;
+    return (
+      areAll &&
+      views.every(({ partition, replicas, isr }) => {
+        const wanted = targets[partition] ?? [];
+        return replicas.join() === wanted.join() && isr.length === wanted.length;
+      })
+    );
   });
 }
 
 test('partitions that move from broker to broker lose nothing of what is written meanwhile', async () => {
-  await using cluster = await startCluster({ nodes: 3 });
+  await using cluster = await startCluster({ nodes: 3, config: steadyBrokers });
   await Promise.all(cluster.nodes.map((node) => node.ready()));
   const topic = freshName('moving');
   {
