@@ -185,7 +185,8 @@ function logsDocument(): string {
   const about =
     'A node writes to standard output: lines for people on a terminal, else one JSON object a line with `time`, `level`, `logger`, `message` ' +
     'and the fields of the line. What is said about a request has its `request`: listener, number of the connection, and the correlation id ' +
-    'that the client gave it. `odradek.log.level` (or `--log-level`) is where the level of `root` begins.';
+    'that the client gave it; what the controller decides for it has the same `request`, wherever that is, and the `broker` that has handed ' +
+    'it on (`org.apache.kafka.controller` at DEBUG says what became of each). `odradek.log.level` (or `--log-level`) is where the level of `root` begins.';
   const levels =
     'The levels of the loggers below change while a node runs (KIP-412), with the tools and names of Kafka; they last until it stops. A ' +
     'logger without a level of its own goes by the nearest above it, at last by `root`. `TRACE` shows what `DEBUG` does, and errors are ' +

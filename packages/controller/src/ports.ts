@@ -1,6 +1,6 @@
 /** The door of a controller to the sessions of brokers: what they may ask of it, and how they hear what is committed. */
 import type { Outcome } from '@odradek/base';
-import type { AdminReply, AdminRequest, BrokerRegistration } from '@odradek/metadata';
+import type { AdminReply, AdminRequest, BrokerRegistration, ForRequest } from '@odradek/metadata';
 import type { Heartbeat, HeartbeatReply } from './core/brokers.ts';
 
 /** Committed records as they lie in the log: values of `__cluster_metadata`. */
@@ -50,10 +50,14 @@ export interface ControllerPort {
   register(registration: BrokerRegistration): Promise<Outcome<{ readonly brokerEpoch: number }>>;
   heartbeat(beat: Heartbeat): Promise<Outcome<HeartbeatReply>>;
   sessionLost(broker: LostBroker): void;
-  /** Resolves once what was decided is committed and every reader has been told of it. */
+  /**
+   * Resolves once what was decided is committed and every reader has been told of it.
+   * @param of stands in the lines about it; left out: no client has asked
+   */
   admin(
     request: AdminRequest,
     principal: string,
+    of?: ForRequest,
   ): Promise<Outcome<{ readonly reply: AdminReply<AdminRequest>; readonly committedOffset: number }>>;
   /** @param from the reader's end offset; 0: it has nothing. Who is not on this log, or ahead of what is committed, gets a snapshot. */
   read(from: { readonly endOffset: number; readonly epoch: number }, reader: LogReader): { close(): void };

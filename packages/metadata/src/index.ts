@@ -1,6 +1,12 @@
 export type * from './admin.ts';
 export type * from './ports.ts';
-export { decodeAdminReply, decodeAdminRequest, encodeAdminReply, encodeAdminRequest } from './core/admin-codec.ts';
+export {
+  adminApiKey,
+  decodeAdminReply,
+  decodeAdminRequest,
+  encodeAdminReply,
+  encodeAdminRequest,
+} from './core/admin-codec.ts';
 export type { CarriedBody } from './core/admin-codec.ts';
 export { builtFeatures } from './core/built-features.ts';
 export { registrationRecordOf } from './core/cluster.ts';

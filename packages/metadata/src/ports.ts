@@ -65,6 +65,13 @@ export type BrokerRegistration = {
   readonly previousBrokerEpoch?: number;
 };
 
+/** The request of a client for which something is decided: what its lines have as fields, on whichever node they are. */
+export type ForRequest = {
+  readonly request: string;
+  /** That has handed it on; left out: nobody did. */
+  readonly broker?: number;
+};
+
 export interface Subscription {
   /** There is room again: the metadata goes on where it was held. */
   more(): void;
@@ -98,10 +105,12 @@ export interface ControllerLink {
   /**
    * Answers once the records of the request are committed; who has applied `committedOffset` sees them (read your own writes). It is
    * tried until a controller has taken it, and is never decided twice.
+   * @param clientRequest as this broker's log names it; it stands in the lines of the controller, too
    */
   submit<R extends AdminRequest>(
     request: R,
     principal: string,
+    clientRequest?: string,
   ): Promise<Outcome<{ readonly reply: AdminReply<R>; readonly committedOffset: number }>>;
   /** The node whose controller has fallen silent although its streams stand, or had a moment ago when another became active: it probably hangs. */
   silentNode(): number | undefined;

@@ -281,7 +281,7 @@ class Node implements RunningNode {
     this.#streams.serveController(controller.raft, controller.sessions);
     front?.serve({
       image: () => controller.image(),
-      admin: (request, principal) => controller.port.admin(request, principal),
+      admin: (request, principal, of) => controller.port.admin(request, principal, of),
       leader: () => controller.leader(),
       voters: () => controller.voters(),
     });

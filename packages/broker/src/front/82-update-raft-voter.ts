@@ -8,8 +8,8 @@ import type { FrontHandlerOf, FrontServices } from './services.ts';
 
 export const updateRaftVoter: FrontHandlerOf<82> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'clusterAction' }],
-  async handle(request, services, { principal }) {
-    const outcome = await services.admin({ kind: 'updateRaftVoter', request }, principal);
+  async handle(request, services, { principal, requestId }) {
+    const outcome = await services.admin({ kind: 'updateRaftVoter', request }, principal, requestId);
     if (outcome.ok) return outcome.value;
     return {
       throttleTimeMs: 0,

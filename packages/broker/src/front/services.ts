@@ -1,6 +1,6 @@
 /** What the handlers at a controller's listener may touch, made of the controller beside it. */
 import type { Limits, Logger, LoggerLevels, NodeConfig, Outcome } from '@odradek/base';
-import type { AdminReply, AdminRequest, MetadataImage } from '@odradek/metadata';
+import type { AdminReply, AdminRequest, ForRequest, MetadataImage } from '@odradek/metadata';
 import { ConfigResourceType } from '@odradek/protocol';
 import type { Authorizer } from '../core/authorizer.ts';
 import type { AdminServices, AdvertisedApi, HandlerOf, TurnsPort } from '../handlers/context.ts';
@@ -17,6 +17,7 @@ export interface FrontController {
   admin(
     request: AdminRequest,
     principal: string,
+    of: ForRequest,
   ): Promise<Outcome<{ readonly reply: AdminReply<AdminRequest>; readonly committedOffset: number }>>;
   /** Who leads the quorum, as far as this controller knows. */
   leader(): {
@@ -57,8 +58,12 @@ export function frontServices(rooms: FrontRooms): FrontServices {
     nodeId: config.nodeId,
     config: () => live.current,
     image: () => controller.image(),
-    async admin<R extends AdminRequest>(request: R, principal: string): Promise<Outcome<AdminReply<R>>> {
-      const outcome = await controller.admin(request, principal);
+    async admin<R extends AdminRequest>(
+      request: R,
+      principal: string,
+      requestId: string,
+    ): Promise<Outcome<AdminReply<R>>> {
+      const outcome = await controller.admin(request, principal, { request: requestId });
       // The controller answers a request in its own kind.
       return outcome.ok ? { ok: true, value: outcome.value.reply as AdminReply<R> } : outcome;
     },

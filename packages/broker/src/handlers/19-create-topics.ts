@@ -20,6 +20,7 @@ export const createTopics: AdminHandlerOf<19> = {
     const outcome = await services.admin(
       { kind: 'createTopics', request: { ...request, topics: allowed } },
       caller.principal,
+      caller.requestId,
     );
     if (outcome.ok) return { throttleTimeMs: 0, topics: [...outcome.value.topics, ...topics] };
     return refused({ ...request, topics: allowed }, outcome.code, outcome.why);

@@ -17,7 +17,11 @@ export const deleteTopics: AdminHandlerOf<20> = {
   async handle(request, services, caller) {
     const { allowed, denied } = sort(request, services, caller);
     if (allowed.topics.length + allowed.topicNames.length === 0) return { throttleTimeMs: 0, responses: denied };
-    const outcome = await services.admin({ kind: 'deleteTopics', request: allowed }, caller.principal);
+    const outcome = await services.admin(
+      { kind: 'deleteTopics', request: allowed },
+      caller.principal,
+      caller.requestId,
+    );
     if (!outcome.ok) {
       const { responses } = refused(allowed, outcome.code, outcome.why);
       return { throttleTimeMs: 0, responses: [...responses, ...denied] };

@@ -33,7 +33,7 @@ export const alterConfigs: AdminHandlerOf<33> = {
     }
     if (forwarded.length === 0) return { throttleTimeMs: 0, responses };
     const asked = { ...request, resources: forwarded };
-    const outcome = await services.admin({ kind: 'alterConfigs', request: asked }, caller.principal);
+    const outcome = await services.admin({ kind: 'alterConfigs', request: asked }, caller.principal, caller.requestId);
     const decided = outcome.ok ? outcome.value.responses : refused(asked, outcome.code, outcome.why).responses;
     return { throttleTimeMs: 0, responses: [...decided, ...responses] };
   },

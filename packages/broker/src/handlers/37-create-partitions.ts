@@ -6,7 +6,7 @@ type Response = ResponseInput<37>;
 
 export const createPartitions: AdminHandlerOf<37> = {
   async handle(request, services, caller) {
-    const { principal, clientHost } = caller;
+    const { principal, requestId, clientHost } = caller;
     const allowed = request.topics.filter(({ name }) =>
       services.authorizer.allows(principal, clientHost, { resource: 'topic', name, operation: 'alter' }),
     );
@@ -18,7 +18,7 @@ export const createPartitions: AdminHandlerOf<37> = {
     }));
     if (allowed.length === 0) return { throttleTimeMs: 0, results };
     const asked = { ...request, topics: allowed };
-    const outcome = await services.admin({ kind: 'createPartitions', request: asked }, principal);
+    const outcome = await services.admin({ kind: 'createPartitions', request: asked }, principal, requestId);
     const decided = outcome.ok ? outcome.value.results : refused(asked, outcome.code, outcome.why).results;
     return { throttleTimeMs: 0, results: [...decided, ...results] };
   },

@@ -7,10 +7,10 @@ import type { AdminHandlerOf } from './context.ts';
 
 export const electLeaders: AdminHandlerOf<43> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'alter' }],
-  async handle(request, services, { principal, apiVersion }) {
+  async handle(request, services, { principal, requestId, apiVersion }) {
     // No partitions, unlike null, are none: there is nothing to decide, whatever the type.
     if (request.topicPartitions?.length === 0) return NOTHING;
-    const outcome = await services.admin({ kind: 'electLeaders', request }, principal);
+    const outcome = await services.admin({ kind: 'electLeaders', request }, principal, requestId);
     return inWordsOf(apiVersion, outcome.ok ? outcome.value : refused(request, outcome.code, outcome.why));
   },
   refused: (request, code, why, version) => inWordsOf(version, refused(request, code, why)),

@@ -7,9 +7,9 @@ import type { AdminHandlerOf } from './context.ts';
 
 export const alterPartitionReassignments: AdminHandlerOf<45> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'alter' }],
-  async handle(request, services, { principal }) {
+  async handle(request, services, { principal, requestId }) {
     if (request.topics.length === 0) return NOTHING;
-    const outcome = await services.admin({ kind: 'alterPartitionReassignments', request }, principal);
+    const outcome = await services.admin({ kind: 'alterPartitionReassignments', request }, principal, requestId);
     return outcome.ok ? outcome.value : refused(request, outcome.code, outcome.why);
   },
   refused: (request, code, why) => refused(request, code, why),

@@ -4,8 +4,8 @@ import type { AdminHandlerOf } from './context.ts';
 
 export const listPartitionReassignments: AdminHandlerOf<46> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'describe' }],
-  async handle(request, services, { principal }) {
-    const outcome = await services.admin({ kind: 'listPartitionReassignments', request }, principal);
+  async handle(request, services, { principal, requestId }) {
+    const outcome = await services.admin({ kind: 'listPartitionReassignments', request }, principal, requestId);
     return outcome.ok ? outcome.value : refused(request, outcome.code, outcome.why);
   },
   refused: (request, code, why) => refused(request, code, why),

@@ -15,8 +15,8 @@ const { CLUSTER_METADATA: METADATA_TOPIC } = TopicName;
 
 export const describeQuorum: AdminHandlerOf<55> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'describe' }],
-  async handle(request, services, { principal, apiVersion }) {
-    const outcome = await services.admin({ kind: 'describeQuorum', request }, principal);
+  async handle(request, services, { principal, requestId, apiVersion }) {
+    const outcome = await services.admin({ kind: 'describeQuorum', request }, principal, requestId);
     if (outcome.ok) return apiVersion >= DIRECTORIES_SINCE ? outcome.value : withoutDirectories(outcome.value);
     const code = quorumCode(outcome);
     return code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? notLed(request, outcome.why) : refused(code, outcome.why);

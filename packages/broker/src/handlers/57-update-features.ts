@@ -11,8 +11,8 @@ const SET = { errorCode: ErrorCode.NONE, errorMessage: 'NONE' };
 
 export const updateFeatures: AdminHandlerOf<57> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'alter' }],
-  async handle(request, services, { principal, apiVersion }) {
-    const outcome = await services.admin({ kind: 'updateFeatures', request }, principal);
+  async handle(request, services, { principal, requestId, apiVersion }) {
+    const outcome = await services.admin({ kind: 'updateFeatures', request }, principal, requestId);
     if (!outcome.ok) return refused(outcome.code, outcome.why);
     const { errorCode, errorMessage } = outcome.value;
     if (errorCode !== ErrorCode.NONE || apiVersion > RESULTS_VERSION_MAX) return outcome.value;

@@ -4,8 +4,8 @@ import type { AdminHandlerOf } from './context.ts';
 
 export const unregisterBroker: AdminHandlerOf<64> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'alter' }],
-  async handle(request, services, { principal }) {
-    const outcome = await services.admin({ kind: 'unregisterBroker', request }, principal);
+  async handle(request, services, { principal, requestId }) {
+    const outcome = await services.admin({ kind: 'unregisterBroker', request }, principal, requestId);
     if (outcome.ok) return outcome.value;
     return { throttleTimeMs: 0, errorCode: outcome.code, errorMessage: outcome.why };
   },

@@ -8,8 +8,8 @@ import { quorumCode } from './quorum-answers.ts';
 
 export const addRaftVoter: AdminHandlerOf<80> = {
   needs: () => [{ resource: 'cluster', name: CLUSTER_RESOURCE_NAME, operation: 'alter' }],
-  async handle(request, services, { principal }) {
-    const outcome = await services.admin({ kind: 'addRaftVoter', request }, principal);
+  async handle(request, services, { principal, requestId }) {
+    const outcome = await services.admin({ kind: 'addRaftVoter', request }, principal, requestId);
     if (outcome.ok) return outcome.value;
     return { throttleTimeMs: 0, errorCode: quorumCode(outcome), errorMessage: outcome.why };
   },

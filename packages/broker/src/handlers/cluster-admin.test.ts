@@ -237,6 +237,7 @@ describe.each(cases)('$kind', ({ key, kind, needs, reply, refused, ...rest }) =>
     ]);
     if (version < maxStable) return;
     expect(at.asked[0]?.request.request).toEqual(requestOf(version));
+    expect(at.asked[0]?.requestId).toMatch(/^CONTROLLER-\d+-\d+$/);
     expect(answer).toEqual(reply);
   });
 

@@ -60,8 +60,15 @@ export type AdminServices = {
   readonly config: () => NodeConfig;
   /** The committed metadata as this node has applied it. */
   readonly image: () => MetadataImage;
-  /** Asks the active controller; resolves after this node has applied the result itself. */
-  readonly admin: <R extends AdminRequest>(request: R, principal: string) => Promise<Outcome<AdminReply<R>>>;
+  /**
+   * Asks the active controller; resolves after this node has applied the result itself.
+   * @param requestId of the caller: it stands in the controller's lines, too
+   */
+  readonly admin: <R extends AdminRequest>(
+    request: R,
+    principal: string,
+    requestId: string,
+  ) => Promise<Outcome<AdminReply<R>>>;
   readonly authorizer: Authorizer;
   readonly logLevels: LoggerLevels;
   /** What ApiVersions tells of this listener: the handlers it has, in the ranges of the API table. */

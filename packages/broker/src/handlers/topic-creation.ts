@@ -62,7 +62,7 @@ async function create(name: string, services: Services, caller: Caller): Promise
     configs: [],
   };
   const request = { topics: [topic], timeoutMs: services.limits.firstLeaderWaitMs, validateOnly: false };
-  const outcome = await services.admin({ kind: 'createTopics', request }, caller.principal);
+  const outcome = await services.admin({ kind: 'createTopics', request }, caller.principal, caller.requestId);
   const code = outcome.ok ? (outcome.value.topics[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR) : outcome.code;
   const why = outcome.ok ? outcome.value.topics[0]?.errorMessage : outcome.why;
   if (code === ErrorCode.NONE)

@@ -175,10 +175,15 @@ export class ControllerSession {
     this.#metadata.close();
   }
 
-  async admin<R extends AdminRequest>(request: R, principal: string): Promise<Outcome<AdminReply<R>>> {
+  /** @see ControllerLink.submit */
+  async admin<R extends AdminRequest>(
+    request: R,
+    principal: string,
+    clientRequest?: string,
+  ): Promise<Outcome<AdminReply<R>>> {
     const { link, metrics } = this.#options;
     metrics.counter('odradek_admin_requests_total', { kind: request.kind }).inc();
-    const outcome = await link.submit(request, principal);
+    const outcome = await link.submit(request, principal, clientRequest);
     if (!outcome.ok) return outcome;
     const { reply, committedOffset } = outcome.value;
     const applied = await this.#metadata.await(() => this.#metadata.end >= committedOffset, APPLY_DEADLINE_MS);

@@ -53,7 +53,7 @@ export function servicesOf(options: BrokerOptions, furniture: Furniture): Servic
     isLeaderGone: furniture.isLeaderGone,
     groups: coordinator.groups,
     data: dataServices(options, limits, session),
-    admin: (request, principal) => session.admin(request, principal),
+    admin: (request, principal, clientRequest) => session.admin(request, principal, clientRequest),
     createOnce: once(),
     createInternalTopic: (topic) => furniture.internalTopics.create(topic),
     authorizer: options.authorizer ?? allowAll,

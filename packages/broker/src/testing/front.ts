@@ -22,7 +22,7 @@ export type TestFront = {
   readonly lines: Line[];
   readonly port: number;
   /** What came to the controller, in order, with the principal. */
-  readonly asked: { readonly request: AdminRequest; readonly principal: string }[];
+  readonly asked: { readonly request: AdminRequest; readonly principal: string; readonly requestId: string }[];
   readonly bugs: unknown[];
   readonly logLevels: LoggerLevels;
   connect(): KafkaClient;
@@ -81,8 +81,8 @@ export async function startFront(options: TestFrontOptions = {}): Promise<TestFr
       image: () => image,
       leader: () => leader,
       voters: () => options.voters ?? [],
-      admin: async (request, principal) => {
-        asked.push({ request, principal });
+      admin: async (request, principal, { request: requestId }) => {
+        asked.push({ request, principal, requestId });
         const outcome = await answer(request);
         return outcome.ok ? { ok: true, value: { reply: outcome.value, committedOffset: 0 } } : outcome;
       },

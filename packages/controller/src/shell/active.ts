@@ -5,7 +5,7 @@
 import { assert, refuse } from '@odradek/base';
 import type { Clock, Limits, Outcome, Random, TimerHandle } from '@odradek/base';
 import { encodeRecord } from '@odradek/metadata';
-import type { MetadataImage } from '@odradek/metadata';
+import type { ForRequest, MetadataImage } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import type { ControllerSettings } from '../core/context.ts';
 import { Controller } from '../core/controller.ts';
@@ -16,7 +16,12 @@ import { packRecords } from './batch-codec.ts';
 import { OpQueue } from './op-queue.ts';
 
 export type Committed = { readonly reply: ControllerReply; readonly committedOffset: number };
-type Waiting = { readonly op: ControllerOp; readonly answer: (outcome: Outcome<Committed>) => void };
+type Waiting = {
+  readonly op: ControllerOp;
+  /** undefined: no client has asked. */
+  readonly of: ForRequest | undefined;
+  readonly answer: (outcome: Outcome<Committed>) => void;
+};
 /** What the machine has decided, and who waits to hear of it. */
 export type Decided = Handled & Waiting;
 type InFlight = { readonly offset: number; readonly endOffset: number; readonly decided: readonly Decided[] };
@@ -80,9 +85,9 @@ export class ActiveController {
   }
 
   /** See ControllerRuntime.submit. */
-  submit(op: ControllerOp): Promise<Outcome<Committed>> {
+  submit(op: ControllerOp, of?: ForRequest): Promise<Outcome<Committed>> {
     const { promise, resolve } = Promise.withResolvers<Outcome<Committed>>();
-    if (!this.#queue.push({ op, answer: resolve })) {
+    if (!this.#queue.push({ op, of, answer: resolve })) {
       const { controllerQueuedOpsMax } = this.#options.limits;
       const why = `The controller has ${controllerQueuedOpsMax} requests waiting, which is all it takes: try again.`;
       return Promise.resolve(refuse(ErrorCode.REQUEST_TIMED_OUT, why));

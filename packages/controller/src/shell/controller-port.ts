@@ -1,26 +1,31 @@
 /** What sessions of brokers ask of the controller of their node, put to the machine, or to the quorum that the machine runs on. */
 import { assert, ok } from '@odradek/base';
-import type { Outcome } from '@odradek/base';
-import type { AdminReply, AdminRequest, BrokerRegistration, QuorumRequest } from '@odradek/metadata';
+import type { Logger, Outcome } from '@odradek/base';
+import type { AdminReply, AdminRequest, BrokerRegistration, ForRequest, QuorumRequest } from '@odradek/metadata';
 import type { Heartbeat, HeartbeatReply } from '../core/brokers.ts';
 import type { ControllerOp, ControllerReply } from '../core/controller.ts';
 import type { ControllerPort, KnownLeader, LogReader, LostBroker } from '../ports.ts';
 import type { BrokerOffsets } from './broker-offsets.ts';
 import type { ControllerRuntime, LeaderSeen } from './runtime.ts';
+import { tellAnswered } from './tell.ts';
 
 type Answered<R extends AdminRequest> = Outcome<{ readonly reply: AdminReply<R>; readonly committedOffset: number }>;
 
 /** Answers what is asked of the quorum itself. */
 export interface QuorumDesk {
-  answer(request: QuorumRequest): Promise<Answered<QuorumRequest>>;
+  /** @param of stands in the lines about it */
+  answer(request: QuorumRequest, of?: ForRequest): Promise<Answered<QuorumRequest>>;
 }
 
 export class RunningPort implements ControllerPort {
   readonly #runtime: ControllerRuntime;
   readonly #quorum: QuorumDesk;
   readonly #brokers: BrokerOffsets;
+  readonly #log: Logger;
 
-  constructor(runtime: ControllerRuntime, quorum: QuorumDesk, brokers: BrokerOffsets) {
+  /** @param log what became of the requests of clients, at DEBUG */
+  constructor(runtime: ControllerRuntime, quorum: QuorumDesk, brokers: BrokerOffsets, log: Logger) {
+    this.#log = log;
     this.#runtime = runtime;
     this.#quorum = quorum;
     this.#brokers = brokers;
@@ -44,10 +49,16 @@ export class RunningPort implements ControllerPort {
     void this.#runtime.submit({ kind: 'sessionLost', brokerId, brokerEpoch, isNodeDown });
   }
 
-  async admin(request: AdminRequest, _principal: string): Promise<Answered<AdminRequest>> {
-    if (isOfQuorum(request)) return this.#quorum.answer(request);
+  async admin(request: AdminRequest, principal: string, of?: ForRequest): Promise<Answered<AdminRequest>> {
+    const outcome = await this.#answered(request, of);
+    if (of !== undefined) tellAnswered(this.#log, { request, principal, of }, outcome);
+    return outcome;
+  }
+
+  async #answered(request: AdminRequest, of: ForRequest | undefined): Promise<Answered<AdminRequest>> {
+    if (isOfQuorum(request)) return this.#quorum.answer(request, of);
     const op: ControllerOp = { kind: 'admin', request };
-    const outcome = await this.#runtime.submit(op);
+    const outcome = await this.#runtime.submit(op, of);
     if (!outcome.ok) return outcome;
     const { reply, committedOffset } = outcome.value;
     return ok({ reply: replyOf(reply, 'admin').reply, committedOffset });

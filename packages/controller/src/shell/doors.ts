@@ -1,4 +1,5 @@
 /** The doors of a running controller: sessions of brokers, requests about the quorum, and what the controller says of itself to others. */
+import { named } from '@odradek/base';
 import type { Limits, Metrics } from '@odradek/base';
 import { brokerSessionService, pipe } from '@odradek/rpc';
 import type { FromBroker, FromController, ServiceHandler, Stream } from '@odradek/rpc';
@@ -46,7 +47,7 @@ export function openDoors(options: ControllerOptions, insides: Insides): Doors {
   const brokers = new BrokerOffsets(clock);
   const common = { runtime, identity, requestTimeoutMs, clock, log };
   const desk = new QuorumRequests({ ...common, driver, brokers, listenerName });
-  const port = new RunningPort(runtime, desk, brokers);
+  const port = new RunningPort(runtime, desk, brokers, named(log, 'org.apache.kafka.controller'));
   const joins = config.get('controller.quorum.auto.join.enable');
   const joining = new Joining({ ...common, transport, desk, port, joins, endpoints: ownEndpoints(config, hostName) });
   const endpoints = registeredEndpoints(config, hostName);

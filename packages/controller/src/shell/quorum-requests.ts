@@ -4,7 +4,7 @@
  */
 import { UUID_ZERO, ok, refuse } from '@odradek/base';
 import type { Clock, Logger, Outcome } from '@odradek/base';
-import type { AdminReply, QuorumRequest } from '@odradek/metadata';
+import type { AdminReply, ForRequest, QuorumRequest } from '@odradek/metadata';
 import { ErrorCode, FeatureName } from '@odradek/protocol';
 import type {
   AddRaftVoterRequest,
@@ -56,7 +56,8 @@ export class QuorumRequests implements QuorumDesk {
     this.#options = options;
   }
 
-  answer(request: QuorumRequest): Promise<Answer<QuorumRequest>> {
+  answer(request: QuorumRequest, of?: ForRequest): Promise<Answer<QuorumRequest>> {
+    const log = of === undefined ? this.#options.log : this.#options.log.child(of);
     const { runtime, identity } = this.#options;
     if (!runtime.isActive) {
       const why = `Node ${identity.nodeId} is not the active controller.`;
@@ -66,11 +67,11 @@ export class QuorumRequests implements QuorumDesk {
       case 'describeQuorum':
         return Promise.resolve(ok({ reply: this.#describe(request.request), committedOffset: 0 }));
       case 'addRaftVoter':
-        return this.#add(request.request);
+        return this.#add(request.request, log);
       case 'removeRaftVoter':
-        return this.#remove(request.request);
+        return this.#remove(request.request, log);
       case 'updateRaftVoter':
-        return this.#update(request.request);
+        return this.#update(request.request, log);
     }
   }
 
@@ -104,11 +105,11 @@ export class QuorumRequests implements QuorumDesk {
     };
   }
 
-  async #add(request: AddRaftVoterRequest): Promise<Answer<QuorumRequest>> {
+  async #add(request: AddRaftVoterRequest, log: Logger): Promise<Answer<QuorumRequest>> {
     const key = { id: request.voterId, directoryId: request.voterDirectoryId };
     const refused = this.#foreign(request.clusterId) ?? this.#addProblem(request, key) ?? this.#busy('adding');
     if (refused !== undefined) return ok({ reply: voterReply(refused), committedOffset: 0 });
-    const { driver, log } = this.#options;
+    const { driver } = this.#options;
     const before = driver.voters;
     if (before.some(({ id }) => id === key.id)) {
       const why = `The voter id for ${nameOf(key)} is already part of the set of voters ${namesOf(before)}.`;
@@ -123,11 +124,11 @@ export class QuorumRequests implements QuorumDesk {
     return answerOf(changed);
   }
 
-  async #remove(request: RemoveRaftVoterRequest): Promise<Answer<QuorumRequest>> {
+  async #remove(request: RemoveRaftVoterRequest, log: Logger): Promise<Answer<QuorumRequest>> {
     const key = { id: request.voterId, directoryId: request.voterDirectoryId };
     const refused = this.#foreign(request.clusterId) ?? invalidKey(key, 'Remove') ?? this.#busy('removing');
     if (refused !== undefined) return ok({ reply: voterReply(refused), committedOffset: 0 });
-    const { driver, log } = this.#options;
+    const { driver } = this.#options;
     const before = driver.voters;
     const after = before.filter((voter) => !isSame(voter, key));
     if (after.length === before.length) {
@@ -145,9 +146,9 @@ export class QuorumRequests implements QuorumDesk {
   }
 
   /** Answered once the log has taken it, as Kafka does. A voter that was known by its id alone shows its directory. */
-  async #update(request: UpdateRaftVoterRequest): Promise<Answer<QuorumRequest>> {
+  async #update(request: UpdateRaftVoterRequest, log: Logger): Promise<Answer<QuorumRequest>> {
     const key = { id: request.voterId, directoryId: request.voterDirectoryId };
-    const { driver, log } = this.#options;
+    const { driver } = this.#options;
     const code = this.#updateProblem(request, key);
     if (code !== undefined) return this.#updated(code, 0);
     const endpoints = request.listeners.map(({ name, host, port }) => ({ name, host, port }));

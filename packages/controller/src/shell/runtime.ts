@@ -5,6 +5,7 @@
 import { StorageFault, assert } from '@odradek/base';
 import type { Clock, Limits, Logger, Outcome, Random } from '@odradek/base';
 import { MetadataImage } from '@odradek/metadata';
+import type { ForRequest } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import type { ControllerOp } from '../core/controller.ts';
 import type { ControllerSettings } from '../core/context.ts';
@@ -134,10 +135,11 @@ export class ControllerRuntime implements RaftMachine {
   /**
    * Resolves once what the operation decided is committed and every reader that is level has been told of it. NOT_CONTROLLER: nothing came
    * of it. REQUEST_TIMED_OUT: it may or may not come to be, or too much waits here already (then nothing came of it either).
+   * @param of stands in the lines about what was decided
    */
-  submit(op: ControllerOp): Promise<Outcome<Committed>> {
+  submit(op: ControllerOp, of?: ForRequest): Promise<Outcome<Committed>> {
     if (this.#state !== 'running' || this.#lead === undefined) return Promise.resolve(this.#notActive());
-    return this.#lead.submit(op);
+    return this.#lead.submit(op, of);
   }
 
   read(from: { readonly endOffset: number; readonly epoch: number }, reader: LogReader): { close(): void } {
@@ -257,18 +259,19 @@ export class ControllerRuntime implements RaftMachine {
   }
 
   /** Committed, and told to the readers. */
-  #told({ op, delta, reply }: Decided): void {
+  #told({ op, delta, reply, of }: Decided): void {
     if (delta === undefined) return;
-    const elected = tell(this.#options.log, { delta, reply }, this.#image);
+    const log = of === undefined ? this.#options.log : this.#options.log.child(of);
+    const elected = tell(log, { delta, reply }, this.#image);
     this.uncleanElections += elected.unclean;
     this.eligibleElections += elected.eligible;
     if (delta.features.size > 0) for (const changed of this.#onFeatures) changed();
-    for (const fenced of fencedBy({ op, delta, reply }, this.#image)) this.#fenced(fenced);
+    for (const fenced of fencedBy({ op, delta, reply }, this.#image)) this.#fenced(fenced, log);
   }
 
-  #fenced(fenced: FencedBroker): void {
+  #fenced(fenced: FencedBroker, log: Logger): void {
     const { brokerId, why } = fenced;
-    this.#options.log.warn({ brokerId }, `broker ${brokerId} is fenced: ${why}`);
+    log.warn({ brokerId }, `broker ${brokerId} is fenced: ${why}`);
     for (const told of this.#onFenced) told(fenced);
   }
 

@@ -1,8 +1,9 @@
 /** What people are told of what the controller decided: topics by name, brokers by what became of them. */
-import type { Logger } from '@odradek/base';
-import { NO_LEADER } from '@odradek/metadata';
+import type { Logger, Outcome } from '@odradek/base';
+import { adminApiKey, NO_LEADER } from '@odradek/metadata';
+import type { AdminReply, AdminRequest, ForRequest } from '@odradek/metadata';
 import type { BrokerImage, MetadataDelta, MetadataImage, PartitionImage } from '@odradek/metadata';
-import { LeaderRecoveryState } from '@odradek/protocol';
+import { eachErrorCode, errorName, LeaderRecoveryState } from '@odradek/protocol';
 import type { FencedBroker } from '../core/brokers.ts';
 import type { ControllerOp, ControllerReply } from '../core/controller.ts';
 
@@ -37,6 +38,23 @@ export function tell(
     log.info({ leaders: reply.leaders }, `leaders that went back to their preferred brokers: ${reply.leaders}`);
   tellReassigned(log, delta);
   return tellElected(log, delta);
+}
+
+type Asked = { readonly request: AdminRequest; readonly principal: string; readonly of: ForRequest };
+
+/** What became of the request of a client: refused as a whole, or with the error codes that are in its answer. */
+export function tellAnswered(
+  log: Logger,
+  { request: { kind }, principal, of }: Asked,
+  outcome: Outcome<{ readonly reply: AdminReply<AdminRequest> }>,
+): void {
+  const fields = { ...of, principal };
+  if (!outcome.ok) return log.debug({ ...fields, code: outcome.code }, `${kind} is refused: ${outcome.why}`);
+  const errors = new Set<string>();
+  eachErrorCode(adminApiKey(kind), outcome.value.reply, (code) => void errors.add(errorName(code)));
+  const names = [...errors];
+  if (names.length === 0) log.debug(fields, `${kind} is decided`);
+  else log.debug({ ...fields, errors: names }, `${kind} is decided, with ${shortened(names)}`);
 }
 
 /** What operators must know: partitions that nobody leads, and those whose leader may lack what was acknowledged. */

@@ -44,6 +44,11 @@ const kindOf: ReadonlyMap<number, AdminKind> = new Map(
   Object.entries(keyOf).map(([kind, key]) => [key, kind as AdminKind]),
 );
 
+/** The API of Kafka that a kind is. */
+export function adminApiKey(kind: AdminKind): ApiKey {
+  return keyOf[kind];
+}
+
 export function encodeAdminRequest({ kind, request }: AdminRequest): CarriedBody {
   return encodeWhole(keyOf[kind], 'request', request);
 }

@@ -10,7 +10,7 @@ import { codecOf, field, message } from './schema.ts';
 import type { Codec, Field, Shape } from './schema.ts';
 import { FromAsked, FromAsker, brokerPeerService } from './services/broker-peer.ts';
 import { FromBroker, FromController, brokerSessionService } from './services/broker-session.ts';
-import { farewellCodec, isFarewell } from './services/common.ts';
+import { Ask, farewellCodec, isFarewell } from './services/common.ts';
 import { RaftMessage, raftService } from './services/raft.ts';
 import { FromFollower, FromLeader, replicaFetchService } from './services/replica-fetch.ts';
 
@@ -172,6 +172,17 @@ test('last words: are told by their first byte, and are the same in every stream
     const read = root.lookupType(`odradek.${shape.name}`).decode(written).toJSON();
     expect(read).toEqual({ goodbye: { reason: words.reason, why: words.why } });
   }
+});
+
+test('a request within the cluster: one of a node that does not know of clients’ requests is of none, and it can read ours', () => {
+  const { clientRequest: _, ...before } = Ask.fields;
+  const former = codecOf(message('Ask', before as typeof Ask.fields));
+  const said = { requestId: 1, apiKey: 19, apiVersion: 7, body: Buffer.from('b'), principal: 'User:a', deadlineMs: 9 };
+  const ours = { ...said, clientRequest: 'PLAINTEXT-3-17' };
+  expect(former.decode(codecOf(Ask).encode(ours))).toEqual({ ok: true, value: said });
+  const theirs = former.encode({ ...said, clientRequest: null });
+  expect(codecOf(Ask).decode(theirs)).toEqual({ ok: true, value: { ...said, clientRequest: null } });
+  expect(codecOf(Ask).encode({ ...said, clientRequest: null })).toEqual(theirs);
 });
 
 describe('the language of messages', () => {

@@ -30,6 +30,17 @@ test('link: it registers with whoever is active, follows the metadata, asks and 
 describe('what is asked', () => {
   const asking = (link: ControllerLink) => outcomeOf(link.submit(createTopics('a'), 'User:a'));
 
+  test('for a request of a client says which', async () => {
+    const rig = rigOf();
+    rig.cluster.elect(1);
+    const link = rig.link();
+    const answered = outcomeOf(link.submit(createTopics('a'), 'User:a', 'PLAINTEXT-3-17'));
+    await rig.pass(100);
+    expect(answered.value).toMatchObject({ ok: true });
+    const [asked] = rig.controllers.flatMap(({ asked: all }) => all);
+    expect(asked?.of).toEqual({ request: 'PLAINTEXT-3-17', broker: BROKER });
+  });
+
   test('before there is a session is asked in the first one', async () => {
     const rig = rigOf();
     const link = rig.link();

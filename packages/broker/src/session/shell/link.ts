@@ -36,6 +36,8 @@ export type OpenLink = ControllerLink & {
   close(): void;
 };
 
+/** As `Ask` carries it. */
+type Asker = { readonly principal: string; readonly clientRequest: string | null };
 type Submitted<R extends AdminRequest> = Outcome<{ readonly reply: AdminReply<R>; readonly committedOffset: number }>;
 type Registered = Outcome<{ readonly brokerEpoch: number }>;
 
@@ -132,14 +134,14 @@ class Link implements OpenLink {
     };
   }
 
-  async submit<R extends AdminRequest>(request: R, principal: string): Promise<Submitted<R>> {
+  async submit<R extends AdminRequest>(request: R, principal: string, clientRequest?: string): Promise<Submitted<R>> {
     const { sessionRequestsMax } = this.#options.limits;
     if (this.#requests >= sessionRequestsMax) {
       const why = `${sessionRequestsMax} requests wait for the controller, which is all that may: nothing was done, try again`;
       return refuse(ErrorCode.REQUEST_TIMED_OUT, why);
     }
     this.#requests += 1;
-    const outcome = await this.#submit(request, principal);
+    const outcome = await this.#submit(request, { principal, clientRequest: clientRequest ?? null });
     this.#requests -= 1;
     return outcome;
   }
@@ -149,15 +151,15 @@ class Link implements OpenLink {
     this.#finder.close();
   }
 
-  async #submit<R extends AdminRequest>(request: R, principal: string): Promise<Submitted<R>> {
+  async #submit<R extends AdminRequest>(request: R, asker: Asker): Promise<Submitted<R>> {
     const { clock, limits } = this.#options;
     const untilMs = clock.monotonicMs() + patienceMs(request, limits);
-    const carried = encodeAdminRequest(request);
+    const carried = { ...encodeAdminRequest(request), ...asker };
     for (let attempt = 1; ; attempt += 1) {
       const session = await this.#session(untilMs, false);
       if (!session.ok) return session;
       const deadlineMs = Math.max(0, Math.ceil(untilMs - clock.monotonicMs()));
-      const replied = await session.value.ask<'ask'>({ kind: 'ask', ...carried, principal, deadlineMs }, deadlineMs);
+      const replied = await session.value.ask<'ask'>({ kind: 'ask', ...carried, deadlineMs }, deadlineMs);
       if (replied.kind === 'unsent' || (replied.kind === 'gone' && READS.has(request.kind))) continue;
       if (replied.kind !== 'reply') return ofUnknownFate(replied.kind);
       const { refused, committedOffset, ...body } = replied.reply;

@@ -51,7 +51,7 @@ export class Asks {
       this.#finish(requestId, refuse(ErrorCode.REQUEST_TIMED_OUT, why));
     };
     this.#waiting.set(requestId, { stream, done: resolve, timer: this.#clock.after(asked.deadlineMs, late) });
-    stream.send({ kind: 'ask', requestId, ...asked, principal: PRINCIPAL });
+    stream.send({ kind: 'ask', requestId, ...asked, principal: PRINCIPAL, clientRequest: null });
     return promise;
   }
 

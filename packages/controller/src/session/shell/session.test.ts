@@ -33,11 +33,26 @@ describe('what is asked', () => {
     expect(decodeAdminReply('createTopics', answer)).toMatchObject({ ok: true, value: { topics: [] } });
   });
 
+  test('comes with the request of the client for which it is asked, and the broker that hands it on', async () => {
+    const { cluster, controller, dial, pass } = rigOf();
+    cluster.elect(1);
+    const broker = await dial();
+    broker.ask(createTopics('a'), 41, 5_000, 'PLAINTEXT-3-17');
+    broker.ask(createTopics('b'), 42);
+    await pass();
+    const { nodeId } = broker.process.self;
+    const asked = { principal: 'User:alice' };
+    expect(controller.asked).toEqual([
+      { ...asked, request: createTopics('a'), of: { request: 'PLAINTEXT-3-17', broker: nodeId } },
+      { ...asked, request: createTopics('b') },
+    ]);
+  });
+
   test('and is no request is refused', async () => {
     const { cluster, dial, pass } = rigOf();
     cluster.elect(1);
     const broker = await dial();
-    const said = { principal: 'User:alice', deadlineMs: 100 };
+    const said = { principal: 'User:alice', deadlineMs: 100, clientRequest: null };
     broker.stream.send({ kind: 'ask', requestId: 1, apiKey: 999, apiVersion: 0, body: Buffer.alloc(0), ...said });
     broker.stream.send({ kind: 'ask', requestId: 2, apiKey: 19, apiVersion: 7, body: Buffer.from('junk'), ...said });
     await pass();

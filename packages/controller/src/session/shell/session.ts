@@ -193,11 +193,13 @@ export class Session {
     this.#send({ kind: 'answer', requestId, ...answer });
   }
 
-  async #answer({ apiKey, apiVersion, body, principal }: Of<'ask'>): Promise<Answer> {
+  async #answer({ apiKey, apiVersion, body, principal, clientRequest }: Of<'ask'>): Promise<Answer> {
     const decoded = decodeAdminRequest({ apiKey, apiVersion, body });
     if (!decoded.ok) return refusedAnswer(decoded);
     const request = decoded.value;
-    const outcome = await this.#bounded('request', () => this.#options.controller.admin(request, principal));
+    const { controller, stream } = this.#options;
+    const of = clientRequest === null ? undefined : { request: clientRequest, broker: stream.peer.nodeId };
+    const outcome = await this.#bounded('request', () => controller.admin(request, principal, of));
     if (!outcome.ok) return refusedAnswer(outcome);
     const { reply, committedOffset } = outcome.value;
     return { refused: null, committedOffset, ...encodeAdminReply(request.kind, reply) };

@@ -2,7 +2,8 @@
 import { ok, refuse } from '@odradek/base';
 import type { Outcome } from '@odradek/base';
 import { encodeRecord, record } from '@odradek/metadata';
-import type { AdminReply, AdminRequest, BrokerHeartbeat, BrokerRegistration, MetadataRecord } from '@odradek/metadata';
+import type { AdminReply, AdminRequest, BrokerHeartbeat, BrokerRegistration, ForRequest } from '@odradek/metadata';
+import type { MetadataRecord } from '@odradek/metadata';
 import { ErrorCode } from '@odradek/protocol';
 import type { CommittedBytes, ControllerPort, KnownLeader, LogReader, LostBroker } from '../../ports.ts';
 
@@ -63,7 +64,7 @@ export class HandController implements ControllerPort {
   readonly beats: BrokerHeartbeat[] = [];
   readonly lost: LostBroker[] = [];
   /** Asked of this controller, in order. */
-  readonly asked: { readonly request: AdminRequest; readonly principal: string }[] = [];
+  readonly asked: { readonly request: AdminRequest; readonly principal: string; readonly of?: ForRequest }[] = [];
   registers = (registration: BrokerRegistration): Outcome<{ readonly brokerEpoch: number }> => this.#take(registration);
   beatReply: (beat: BrokerHeartbeat) => Outcome<{ readonly fenced: boolean; readonly shouldShutDown: boolean }> = () =>
     ok({ fenced: false, shouldShutDown: false });
@@ -120,9 +121,9 @@ export class HandController implements ControllerPort {
     this.lost.push(isNodeDown === true ? { brokerId, brokerEpoch, isNodeDown } : { brokerId, brokerEpoch });
   }
 
-  admin(request: AdminRequest, principal: string): Promise<Admin> {
+  admin(request: AdminRequest, principal: string, of?: ForRequest): Promise<Admin> {
     if (!this.isActive) return Promise.resolve(this.#notActive());
-    this.asked.push({ request, principal });
+    this.asked.push({ request, principal, ...(of === undefined ? {} : { of }) });
     return this.answers(request);
   }
 

@@ -58,9 +58,9 @@ export class Speaker {
     this.stream.send({ kind: 'heartbeat', requestId: 2, ...beat });
   }
 
-  ask(request: AdminRequest, requestId = 3, deadlineMs = 5_000): void {
+  ask(request: AdminRequest, requestId = 3, deadlineMs = 5_000, clientRequest: string | null = null): void {
     const carried = encodeAdminRequest(request);
-    this.stream.send({ kind: 'ask', requestId, ...carried, principal: 'User:alice', deadlineMs });
+    this.stream.send({ kind: 'ask', requestId, ...carried, principal: 'User:alice', deadlineMs, clientRequest });
   }
 }
 

@@ -15,6 +15,8 @@ export const Ask = message('Ask', {
   principal: field.text(5),
   /** How long the asker waits, milliseconds. */
   deadlineMs: field.uint64(6),
+  /** Of which request of a client, as the first broker names it in its log: `PLAINTEXT-3-17`. null: of none, or it was not said. */
+  clientRequest: field.nullableText(7),
 });
 
 /** The answer to the `Ask` of the same request id. */

@@ -28,7 +28,7 @@ export function watchedLink(link: ControllerLink, { claims, brokerId, who }: Wat
       return outcome;
     },
     subscribe: (observer) => link.subscribe(watched(observer)),
-    submit: (request, principal) => link.submit(request, principal),
+    submit: (request, principal, clientRequest) => link.submit(request, principal, clientRequest),
     silentNode: () => link.silentNode(),
   };
 }
