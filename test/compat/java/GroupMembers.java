@@ -117,7 +117,7 @@ public class GroupMembers {
       });
       String outcome = "ok";
       try {
-        consumer.commitSync(ends, Duration.ofSeconds(10));
+        consumer.commitSync(ends, Duration.ofSeconds(60));
       } catch (KafkaException refused) {
         outcome = refused.getClass().getSimpleName();
       }

@@ -8,6 +8,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 bootstrap, prefix = sys.argv[1:3]
+# Of whatever is waited for; only what never comes takes this long.
+WITHIN = 60
 admin = AdminClient({"bootstrap.servers": bootstrap})
 scenarios = []
 
@@ -19,7 +21,7 @@ def scenario(body):
 
 def done(futures):
     for future in futures.values():
-        future.result(30)
+        future.result(WITHIN)
 
 
 def create(name, partitions=1, **config):
@@ -35,7 +37,7 @@ def produce(topic, records, **config):
     for record in records:
         producer.produce(topic, on_delivery=lambda error, _message: failures.append(error) if error else None, **record)
         producer.poll(0)
-    left = producer.flush(30)
+    left = producer.flush(WITHIN)
     assert left == 0, f"{left} records not delivered"
     assert not failures, f"{len(failures)} failed: {failures[0]}"
 
@@ -47,9 +49,9 @@ def consume(topic, count, partitions=1, offset=0, **config):
     return drain(consumer, count)
 
 
-def drain(consumer, count, seconds=30):
+def drain(consumer, count):
     received = []
-    deadline = time.time() + seconds
+    deadline = time.time() + WITHIN
     while len(received) < count and time.time() < deadline:
         for message in consumer.consume(count, 1.0):
             if message.error():
@@ -145,14 +147,16 @@ def group_shares_partitions_and_resumes():
     threads = [threading.Thread(target=member, args=(name,)) for name in ["a", "b"]]
     for thread in threads:
         thread.start()
-    deadline = time.time() + 40
+    deadline = time.time() + WITHIN
     while time.time() < deadline and not (len(set(seen)) == 400 and sorted(owners.values()) == [2, 2]):
         time.sleep(0.05)
+    # Whoever is the last to stop may be given all of them.
+    shares = sorted(owners.values())
     stop.set()
     for thread in threads:
         thread.join()
     assert len(set(seen)) == 400, len(set(seen))
-    assert sorted(owners.values()) == [2, 2], owners
+    assert shares == [2, 2], shares
     produce(topic, [{"value": b"later", "partition": 2}])
     consumer = Consumer(config)
     consumer.subscribe([topic])
@@ -180,9 +184,9 @@ def offsets_by_time_and_watermarks():
     topic = create("times")
     produce(topic, [{"value": b"x", "timestamp": stamp} for stamp in (1000, 2000, 3000)])
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{prefix}-times"})
-    found = [consumer.offsets_for_times([TopicPartition(topic, 0, stamp)], 10)[0].offset for stamp in (1, 1001, 3000)]
+    found = [consumer.offsets_for_times([TopicPartition(topic, 0, stamp)], WITHIN)[0].offset for stamp in (1, 1001, 3000)]
     assert found == [0, 1, 2], found
-    assert consumer.get_watermark_offsets(TopicPartition(topic, 0), 10) == (0, 3)
+    assert consumer.get_watermark_offsets(TopicPartition(topic, 0), WITHIN) == (0, 3)
     consumer.close()
 
 
@@ -191,7 +195,7 @@ def commit_metadata_comes_back():
     topic = create("metadata")
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{prefix}-metadata", "enable.auto.commit": False})
     consumer.commit(offsets=[TopicPartition(topic, 0, 7, "a note")], asynchronous=False)
-    (committed,) = consumer.committed([TopicPartition(topic, 0)], 10)
+    (committed,) = consumer.committed([TopicPartition(topic, 0)], WITHIN)
     assert (committed.offset, committed.metadata) == (7, "a note"), committed
     consumer.close()
 
@@ -200,15 +204,15 @@ def commit_metadata_comes_back():
 def admin_topics_partitions_and_configs():
     topic = create("admin", partitions=2, retention_ms="60000")
     done(admin.create_partitions([NewPartitions(topic, 5)]))
-    assert len(admin.list_topics(topic, 10).topics[topic].partitions) == 5
+    assert len(admin.list_topics(topic, WITHIN).topics[topic].partitions) == 5
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-    entries = list(admin.describe_configs([resource]).values())[0].result(10)
+    entries = list(admin.describe_configs([resource]).values())[0].result(WITHIN)
     assert entries["retention.ms"].value == "60000" and entries["cleanup.policy"].value == "delete"
     done(admin.delete_topics([topic]))
-    deadline = time.time() + 10
-    while topic in admin.list_topics(timeout=10).topics and time.time() < deadline:
+    deadline = time.time() + WITHIN
+    while topic in admin.list_topics(timeout=WITHIN).topics and time.time() < deadline:
         time.sleep(0.05)
-    assert topic not in admin.list_topics(timeout=10).topics
+    assert topic not in admin.list_topics(timeout=WITHIN).topics
 
 
 @scenario
@@ -216,7 +220,7 @@ def reading_beyond_the_end_and_unknown_topics_are_named():
     topic = create("range")
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{prefix}-range", "auto.offset.reset": "error"})
     consumer.assign([TopicPartition(topic, 0, 100)])
-    deadline = time.time() + 15
+    deadline = time.time() + WITHIN
     code = None
     while code is None and time.time() < deadline:
         message = consumer.poll(0.5)
