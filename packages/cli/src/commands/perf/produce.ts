@@ -4,7 +4,12 @@ import { Command } from 'commander';
 import { collectEach, parseWhole } from '../../core/options.ts';
 import { Pace } from '../../core/perf/pace.ts';
 import { countedPayloads, filePayloads, randomPayloads, type Payloads } from '../../core/perf/payloads.ts';
-import { mergedProperties, producerSettings, type ProducerSettings } from '../../core/perf/properties.ts';
+import {
+  mergedProperties,
+  noTransactions,
+  producerSettings,
+  type ProducerSettings,
+} from '../../core/perf/properties.ts';
 import { ProducerStats } from '../../core/perf/stats.ts';
 import { CommandError, usageError } from '../../core/refusal.ts';
 import { BOOTSTRAP_DEFAULT } from '../../shell/bootstrap.ts';
@@ -55,8 +60,8 @@ export function produceCommand(): Command {
     .option('--command-property <key=value...>', 'the same', collectEach, [])
     .option('--command-config, --producer.config <file>', 'the same from a properties file; what the line says wins')
     .option('--print-metrics', 'without effect: there are no metrics of a Java client')
-    .option('--transactional-id <id>', 'refused: this writes no transactions')
-    .option('--transaction-duration-ms <ms>', 'refused: this writes no transactions')
+    .option('--transactional-id <id>', 'refused: there are no transactions yet')
+    .option('--transaction-duration-ms <ms>', 'refused: there are no transactions yet')
     .option('--warmup-records <n>', 'the first so many are told apart from the rest', '0')
     .option('--reporting-interval <ms>', 'how often progress is told', '5000')
     .option('--json', 'print JSON in the end, and no progress')
@@ -180,7 +185,7 @@ function throughputOf(text: string): number {
 
 function settingsOf(options: Options): ProducerSettings {
   if (options.transactionalId !== undefined || options.transactionDurationMs !== undefined) {
-    throw usageError('--transactional-id and --transaction-duration-ms: this writes no transactions; leave them out');
+    throw noTransactions('--transactional-id and --transaction-duration-ms');
   }
   const { commandConfig: path } = options;
   const file = path === undefined ? undefined : { path, text: readTextFile('--command-config', path) };

@@ -32,10 +32,13 @@ export function formatCommand(): Command {
     .option('-g, --ignore-formatted', 'leave directories as they are that are formatted already')
     .option('-s, --standalone', 'a quorum begins with this controller, and others join it')
     .option('-N, --no-initial-controllers', 'this node joins a quorum: what holds anyway')
-    .option('-I, --initial-controllers <voters>', 'refused: controller.quorum.voters says the same here')
+    .option(
+      '-I, --initial-controllers <voters>',
+      'refused: a quorum begins with controller.quorum.voters, or with one controller (--standalone)',
+    )
     .option(
       '-S, --add-scram <credential>',
-      'refused: `odradek configs alter --user` does it in a running cluster',
+      'refused: nodes do not authenticate clients yet, so there are no credentials to keep',
       collectEach,
       [],
     )
@@ -82,15 +85,18 @@ function newest(): (typeof metadataVersions)[number] {
 /** What a start would not do as it was asked for here must not look as if it were done. */
 function refuseUnknown({ standalone, initialControllers, addScram, ...levels }: Options, isStatic: boolean): void {
   if (typeof initialControllers === 'string') {
-    const way = 'name the voters in controller.quorum.voters, or begin with --standalone and `odradek quorum add`';
-    throw usageError(`--initial-controllers: a quorum does not begin with voters from the command line; ${way}`);
+    const way =
+      'format and start one controller with --standalone, then the others, and add each with `odradek quorum add`; or name voters that ' +
+      'stay as they are in controller.quorum.voters';
+    throw usageError(`--initial-controllers: a quorum that can change begins with one controller here: ${way}`);
   }
   if (standalone === true && initialControllers === false) {
     throw usageError('--standalone and --no-initial-controllers exclude each other');
   }
   if (addScram.length > 0) {
     throw usageError(
-      '--add-scram: a directory holds no credentials; `odradek configs alter --user` sets them in a running cluster',
+      '--add-scram: there is no SCRAM yet, nor any other authentication of clients: leave it out, and let nobody reach the listeners ' +
+        'who may not read and write all topics',
     );
   }
   const { releaseVersion, feature } = levels;

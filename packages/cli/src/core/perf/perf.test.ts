@@ -101,6 +101,7 @@ describe('properties', () => {
     ['linger.ms=-1', 'linger.ms'],
     ['compression.type=zip', 'compression.type'],
     ['enable.idempotence=maybe', 'neither true nor false'],
+    ['transactional.id=t', 'transactional.id: there are no transactions yet'],
     ['sasl.mechanism=PLAIN', 'without TLS and SASL'],
     ['security.protocol=SSL', 'without TLS and SASL'],
   ])('%s is refused', (text, why) => {

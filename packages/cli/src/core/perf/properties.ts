@@ -57,12 +57,21 @@ export function mergedProperties(
   return merged;
 }
 
+/** @param asked by which options or properties */
+export function noTransactions(asked: string): CommandError {
+  const instead = 'writes are idempotent as they are (acks=all), which is as near to transactions as can be measured';
+  return usageError(
+    `${asked}: there are no transactions yet, neither in this command nor in brokers of Odradek: leave them out; ${instead}`,
+  );
+}
+
 /** Defaults are those of the Java producer 4.x. */
 export function producerSettings(properties: ReadonlyMap<string, string>): ProducerSettings {
   const read = new Reader(properties);
   const bootstrapServer = read.text('bootstrap.servers');
   const acks = acksOf(read.text('acks') ?? 'all');
   const inFlightMax = read.whole('max.in.flight.requests.per.connection', 5, 1);
+  if (read.text('transactional.id') !== undefined) throw noTransactions('transactional.id');
   const asked = read.flag('enable.idempotence');
   if (asked === true && acks !== -1) throw usageError('enable.idempotence needs acks=all');
   if (asked === true && inFlightMax > 5) {
