@@ -251,7 +251,7 @@ test('consume --timeout-ms ends a quiet wait: 4 when records were still wanted, 
     topic,
     '--from-beginning',
     '--timeout-ms',
-    '300',
+    '4000', // for the first record, too
     '--max-messages',
     '2',
   );
@@ -301,7 +301,7 @@ test('a reader that goes away ends consume with the next write, without a compla
   const command = at('consume', '--topic', topic, '--from-beginning')
     .map((part) => `'${part}'`)
     .join(' ');
-  const { code, stdout, stderr } = await run(['sh', '-c', `${command} | head -1`], { withinMs: 20_000 });
+  const { code, stdout, stderr } = await run(['sh', '-c', `${command} | head -1`], { withinMs: 120_000 });
   expect([code, stdout.toString(), stderr]).toEqual([0, '0\n', '']);
 });
 
@@ -312,7 +312,7 @@ test('start becomes the node itself: the same process answers clients and obeys 
   const [file = '', ...args] = odradek('start', '--override', `log.dirs=${directory}/data`, '--override', listeners);
   const child = spawn(file, args, { stdio: 'ignore' });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  expect(await untilAnswers(port, 20_000, () => child.exitCode !== null)).toBe(true);
+  expect(await untilAnswers(port, 60_000, () => child.exitCode !== null)).toBe(true);
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
   rmSync(directory, { recursive: true, force: true });

@@ -127,7 +127,7 @@ test('kill -9 under load: every acknowledged record stays at its offset, none tw
   }
   for (const { baseOffset, first } of writer.acknowledged) expect(baseOffset).toBe(first);
   expectNoErrors();
-}, 150_000);
+});
 
 test('kill -9 under a consumer: its group and commits survive, and it goes on to the end', async () => {
   const groupId = 'survivor';
@@ -158,16 +158,19 @@ test('kill -9 under a consumer: its group and commits survive, and it goes on to
   await writing;
   const total = writer.sent.reduce((sum, sent) => sum + sent, 0);
   await eventually('the consumer has read all of it', () => count() === total, 60_000);
-  await consumer.disconnect();
   const admin = client(10).admin();
   await admin.connect();
-  const [committed] = await admin.fetchOffsets({ groupId, topics: [TOPIC] });
+  const committed = async (): Promise<number[] | undefined> => {
+    const [of] = await admin.fetchOffsets({ groupId, topics: [TOPIC] });
+    const ordered = of?.partitions.toSorted((left, right) => left.partition - right.partition);
+    return ordered?.map(({ offset }) => Number(offset));
+  };
+  // What it has read it commits a moment later.
+  await expect.poll(committed).toEqual(writer.sent);
+  await consumer.disconnect();
+  expect(await committed()).toEqual(writer.sent);
   await admin.disconnect();
-  const offsets = committed?.partitions
-    .toSorted((left, right) => left.partition - right.partition)
-    .map(({ offset }) => Number(offset));
-  expect(offsets).toEqual(writer.sent);
-}, 150_000);
+});
 
 test('a stop on SIGTERM takes less than 2 s under load, loses nothing, and the next start skips the scan', async () => {
   const writer = new Writer();
@@ -185,4 +188,4 @@ test('a stop on SIGTERM takes less than 2 s under load, loses nothing, and the n
   expect(records.length).toBe(writer.sent.reduce((sum, sent) => sum + sent, 0));
   for (const { partition, offset, value } of records)
     expect(`${partition}:${numberOf(value)}`).toBe(`${partition}:${offset}`);
-}, 150_000);
+});

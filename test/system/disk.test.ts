@@ -41,7 +41,7 @@ const main = fileURLToPath(import.meta.resolve('@odradek/server/main'));
 
 /** Starts a node that is expected to give up by itself. */
 async function startRefused(...args: string[]): Promise<Ran> {
-  return run([process.execPath, main, ...args], { withinMs: 20_000 });
+  return run([process.execPath, main, ...args], { withinMs: 120_000 });
 }
 
 const overrides = (config: Record<string, string>): string[] =>
@@ -99,7 +99,7 @@ describe('a node does not start, and says why in its last line,', () => {
     mkdirSync(data);
     const args = overrides({ 'log.dirs': join(data, 'logs'), ...(await listenersOn(await freePort())) });
     const command = [...(mount.use?.(data, 'ro') ?? []), process.execPath, main, ...args];
-    const { code, stdout, stderr } = await run(command, { withinMs: 20_000 });
+    const { code, stdout, stderr } = await run(command, { withinMs: 120_000 });
     expect(code).toBe(1);
     expect(lastLine(stdout, stderr)).toMatch(/data.*(read-only|EROFS)|(read-only|EROFS).*data/i);
   });

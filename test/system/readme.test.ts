@@ -58,7 +58,7 @@ test('README: the example of a test passes', async () => {
     writeFileSync(file, example);
     writeFileSync(
       join(directory, 'vitest.config.ts'),
-      `export default { test: { include: ['**/example.test.ts'], exclude: [] } };\n`,
+      `export default { test: { include: ['**/example.test.ts'], exclude: [], testTimeout: 60_000, hookTimeout: 60_000 } };\n`,
     );
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
     const out = await must([process.execPath, vitest, 'run', '--root', directory], { environment: { NO_COLOR: '1' } });

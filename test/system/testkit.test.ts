@@ -23,6 +23,7 @@ test("the README's examples pass as they stand", async () => {
       '--root',
       directory,
       '--test-timeout=60000',
+      '--hook-timeout=60000',
     ]);
     expect(code, stdout.toString() + stderr).toBe(0);
     expect(stdout.toString()).toMatch(/Tests .*3 passed/);

@@ -256,7 +256,12 @@ describe('perf', () => {
     const ends = (await json('get-offsets', '--topic', name)) as { offset: number }[];
     expect(ends.reduce((sum, { offset }) => sum + offset, 0)).toBe(20_000);
     const group = freshName('perf-readers');
-    const read = (await json('perf consume --num-records 20000 --topic', name, '--group', group)) as Json;
+    const read = (await json(
+      'perf consume --num-records 20000 --timeout 60000 --topic',
+      name,
+      '--group',
+      group,
+    )) as Json;
     expect(read).toMatchObject({ records: 20_000, bytes: 2_000_000 });
     const again = await call('perf consume --num-records 1 --timeout 300 --topic', name, '--group', group);
     expect(again).toContain('WARNING: Exiting before consuming the expected number of records: timeout (300 ms)');

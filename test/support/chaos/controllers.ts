@@ -56,12 +56,13 @@ export type ChaosOptions = {
   readonly say?: (text: string) => void;
 };
 
-const COMMITS_WITHIN_MS = 30_000;
+const COMMITS_WITHIN_MS = 60_000;
 const BACK_WITHIN_MS = 60_000;
 /** How long a fault lasts after the others work again, and how long there is peace before the next. */
 const HOLD_MS = 500;
 const PEACE_MS = 700;
 const LOOK_MS = 2;
+const HEARD_WITHIN_MS = 20_000;
 const READ_AT_ONCE = 100;
 
 /** Snapshots often, and more in the log than is kept beside one, so that a wiped controller has to be sent one. */
@@ -216,8 +217,11 @@ async function activeOf(
   const others = cluster.controllers.filter((node) => node !== victim);
   let found: { readonly id: number; readonly epoch: number } | undefined;
   await eventually('one of the others is the active controller', async () => {
-    const views = await Promise.all(others.map(async (node) => ({ id: node.id, ...(await node.view()) })));
-    found = views.find(({ isActive }) => isActive);
+    const views = await Promise.all(
+      others.map(async (node) => ({ id: node.id, view: await node.view().catch(() => undefined) })),
+    );
+    const active = views.find(({ view }) => view?.isActive === true);
+    found = active?.view === undefined ? undefined : { id: active.id, epoch: active.view.epoch };
     return found !== undefined;
   });
   return found ?? { id: -1, epoch: -1 };
@@ -246,16 +250,24 @@ function electedTwice(cluster: Cluster): string[] {
 async function judge(cluster: Cluster, clients: readonly AdminClient[]): Promise<string[]> {
   const records = clients.flatMap((client) => client.topics);
   await sameEverywhere(cluster);
-  const wrong: string[] = [];
-  for (const node of cluster.brokers) {
-    const found = await readAll(node, records);
-    for (const record of records) {
-      const topic = found.get(record.name);
-      const why = record.judge(topic?.state, topic?.id);
-      if (why !== undefined) wrong.push(`node ${node.id}: ${why}`);
-    }
-  }
+  let wrong: string[] = [];
+  const isRight = async (): Promise<boolean> => {
+    wrong = [];
+    for (const node of cluster.brokers) wrong.push(...(await wrongAt(node, records)));
+    return wrong.length === 0;
+  };
+  // Brokers hear a moment later of what is committed; nothing is changed any more, so what stays wrong is wrong.
+  await eventually('every broker knows it', isRight, HEARD_WITHIN_MS).catch(() => undefined);
   return wrong;
+}
+
+async function wrongAt(node: ClusterNode, records: readonly TopicRecord[]): Promise<string[]> {
+  const found = await readAll(node, records);
+  return records.flatMap((record) => {
+    const topic = found.get(record.name);
+    const why = record.judge(topic?.state, topic?.id);
+    return why === undefined ? [] : [`node ${node.id}: ${why}`];
+  });
 }
 
 /** Nothing is under way any more: all nodes have the same end of the committed log. */
