@@ -35,6 +35,8 @@ export type Limits = {
   readonly waitersMax: number;
   /** Bytes of the recent tail kept in memory for reads, over all partitions. */
   readonly tailCacheBytesMax: number;
+  /** Bytes appended to one log that nobody reads, after which it keeps none of them in memory until somebody does. */
+  readonly tailUnreadBytesMax: number;
   /** Open segment file handles over all logs; least recently used are closed. */
   readonly openSegmentFilesMax: number;
   /** Rows of segment indexes kept in memory for lookups, over all logs; the rest is read again from the index files. */
@@ -249,6 +251,7 @@ export const production: Limits = {
   fetchSessionPartitionsMax: 1_000_000,
   waitersMax: 1_000_000,
   tailCacheBytesMax: 32 * MIB,
+  tailUnreadBytesMax: 2 * MIB,
   openSegmentFilesMax: 4_096,
   indexCacheBytesMax: 16 * MIB,
   backgroundSyncBytes: 16 * MIB,
@@ -364,6 +367,7 @@ export const tiny: Limits = {
   fetchSessionPartitionsMax: 64,
   waitersMax: 64,
   tailCacheBytesMax: 16 * 1024,
+  tailUnreadBytesMax: 8 * 1024,
   openSegmentFilesMax: 8,
   indexCacheBytesMax: 256,
   backgroundSyncBytes: 16 * 1024,

@@ -43,3 +43,22 @@ test('tail: a read from any offset gives the batches from the one that holds it 
     { numRuns: 300 },
   );
 });
+
+test('tail: a log that nobody reads keeps nothing after a while, and what comes after a read is kept again', () => {
+  const cache = new TailCache(1_000_000, 1_000);
+  const tail = new Tail(cache);
+  let offset = 0;
+  const append = (): void => {
+    tail.append(batchAt(offset, 300), offset, offset);
+    offset += 1;
+  };
+  for (let count = 0; count < 2; count += 1) append();
+  expect(tail.startOffset).toBe(0);
+  for (let count = 0; count < 5; count += 1) append();
+  expect([tail.startOffset, cache.chargedBytes]).toEqual([Infinity, 0]);
+  tail.wanted();
+  append();
+  expect(tail.startOffset).toBe(7);
+  expect(tail.read(6, offset, 10_000, true)).toBeUndefined();
+  expect(tail.read(7, offset, 10_000, true)?.sizeBytes).toBe(batchAt(7, 300).length);
+});

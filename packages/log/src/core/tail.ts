@@ -1,7 +1,8 @@
 /**
  * The recent tail of all logs in memory, so that a consumer that keeps up never touches a file. One budget is shared; what came first goes
  * first. Small batches are copied side by side into slabs (a read of many gives few chunks, and a slab pins no socket buffer); a large one is
- * kept as it came when it is most of what its memory holds.
+ * kept as it came when it is most of what its memory holds. A log that nobody reads, as most followers are, keeps nothing: memory held for a
+ * while and then let go is what a garbage collector is worst at.
  */
 import type { ReadResult } from '../types.ts';
 import { batch } from '@odradek/protocol';
@@ -35,12 +36,15 @@ type Piece = {
 export class TailCache {
   readonly budgetBytes: number;
   readonly slabMostBytes: number;
+  readonly unreadBytesMax: number;
   #oldest: Piece | undefined;
   #newest: Piece | undefined;
   #chargedBytes = 0;
 
-  constructor(budgetBytes: number) {
+  /** @param unreadBytesMax bytes appended to one log without a read, after which it keeps nothing */
+  constructor(budgetBytes: number, unreadBytesMax = Infinity) {
     this.budgetBytes = budgetBytes;
+    this.unreadBytesMax = unreadBytesMax;
     this.slabMostBytes = Math.max(SLAB_LEAST_BYTES, Math.min(SLAB_MOST_BYTES, Math.floor(budgetBytes / 16)));
   }
 
@@ -78,9 +82,15 @@ export class Tail {
   #pieces: Piece[] = [];
   #first = 0;
   #slabBytes = SLAB_LEAST_BYTES;
+  #unreadBytes = 0;
 
   constructor(cache: TailCache) {
     this.#cache = cache;
+  }
+
+  /** Somebody reads this log, perhaps only to learn that there is nothing new: what comes from now on is kept. */
+  wanted(): void {
+    this.#unreadBytes = 0;
   }
 
   /** Offsets from here to the log end are held; Infinity when nothing is. */
@@ -91,6 +101,9 @@ export class Tail {
   /** @param records whole batches as they were written; they must not be changed afterwards */
   append(records: Buffer, firstOffset: number, lastOffset: number): void {
     const size = records.length;
+    if (this.#unreadBytes > this.#cache.unreadBytesMax) return;
+    this.#unreadBytes += size;
+    if (this.#unreadBytes > this.#cache.unreadBytesMax) return this.clear();
     const last = this.#pieces.at(-1);
     if (size >= OWN_PIECE_BYTES && records.buffer.byteLength <= size * PINNED_RATIO_MAX) {
       const isCharged = last !== undefined && last.bytes.buffer === records.buffer;

@@ -118,6 +118,7 @@ export class Log implements PartitionLog {
     const { fromOffset } = request;
     const { logStartOffset, logEndOffset } = this.#body;
     if (fromOffset < logStartOffset || fromOffset > logEndOffset) return this.#outside(fromOffset);
+    this.#body.tail.wanted();
     const upToOffset = Math.min(request.upToOffset, logEndOffset);
     if (fromOffset >= upToOffset) return ok(NOTHING_READ);
     const recent = this.#body.tail.read(fromOffset, upToOffset, request.maxBytes, request.minOneBatch);

@@ -46,7 +46,7 @@ export function createWorld(ports: WorldPorts, limits: Limits, logger: Logger, m
     logger,
     fileCache: new FileCache(ports.files, limits.openSegmentFilesMax),
     indexCache: new IndexCache(limits.indexCacheBytesMax),
-    tailCache: new TailCache(limits.tailCacheBytesMax),
+    tailCache: new TailCache(limits.tailCacheBytesMax, limits.tailUnreadBytesMax),
     flushSeconds: metrics?.histogram('odradek_log_flush_seconds', {}),
     scanWindowBytes: Math.min(limits.readChunkBytes, 64 * 1024),
   };
