@@ -8,8 +8,8 @@ import { describeGroups, listGroups } from './group-queries.ts';
 
 /** Long enough for any answer that comes. */
 const PATIENT_MS = 20_000;
-/** Long enough for a few tries. */
-const IMPATIENT_MS = 300;
+/** Long enough for a few tries, also on a machine that stands still now and then. */
+const IMPATIENT_MS = 3_000;
 
 type Find = RequestOf<typeof ApiKey.FindCoordinator>;
 type Fetch = RequestOf<typeof ApiKey.OffsetFetch>;

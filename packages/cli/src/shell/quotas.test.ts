@@ -6,7 +6,7 @@ import { ClusterAdmin } from './cluster-admin.ts';
 import { changeQuotas, changeScram, describeQuotas, describeScram } from './quotas.ts';
 
 async function connected(broker: ScriptedBroker): Promise<ClusterAdmin> {
-  return ClusterAdmin.connect({ of: 'brokers', bootstrap: broker.bootstrap }, 5_000);
+  return ClusterAdmin.connect({ of: 'brokers', bootstrap: broker.bootstrap }, 20_000);
 }
 const asked = <K extends ApiKey>(broker: ScriptedBroker, key: K): RequestOf<K> | undefined =>
   broker.asked.find((each) => each.key === key)?.request as RequestOf<K> | undefined;
