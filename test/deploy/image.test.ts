@@ -96,7 +96,7 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     await container.exec('cub', 'kafka-ready', '-b', 'localhost:9092', '1', '60');
     await expect(container.exec('nc', '-z', 'localhost', '9999')).rejects.toThrow(/exit 1/);
     await expect(container.exec('cub', 'kafka-ready', '2', '10')).rejects.toThrow('1 of 2 brokers are there');
-    await must(['docker', 'stop', '--time', STOP_WITHIN_SECONDS, container.id]);
+    await must(['docker', 'stop', '-t', STOP_WITHIN_SECONDS, container.id]);
     expect(await container.inspect('.State.ExitCode')).toBe(0);
     await says(container, 'stopped in');
   });
@@ -203,7 +203,7 @@ describe.skipIf(engine.use === undefined)(title('image', engine), () => {
     await using container = await Container.start([IMAGE, 'sh', '-c', script]);
     await healthy(container);
     await says(container, 'of cluster MkU3OEVBNTcwNTJENDM2Qk');
-    await must(['docker', 'stop', '--time', STOP_WITHIN_SECONDS, container.id]);
+    await must(['docker', 'stop', '-t', STOP_WITHIN_SECONDS, container.id]);
     expect(await container.inspect('.State.ExitCode')).toBe(0);
   });
 
