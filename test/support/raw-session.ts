@@ -64,7 +64,8 @@ export class RawSession implements Disposable {
     const requestId = (this.#lastId += 1);
     const carried = encodeAdminRequest(request);
     const deadlineMs = ANSWER_WITHIN_MS;
-    this.#stream.send({ kind: 'ask', requestId, ...carried, principal: 'User:ANONYMOUS', deadlineMs });
+    const asked = { ...carried, principal: 'User:ANONYMOUS', deadlineMs, clientRequest: null };
+    this.#stream.send({ kind: 'ask', requestId, ...asked });
     const is = (told: FromController): told is Told<'answer'> => told.kind === 'answer' && told.requestId === requestId;
     const answer = await this.#hear(is);
     if (answer.refused !== null) throw new Error(`refused with ${answer.refused.code}: ${answer.refused.why}`);

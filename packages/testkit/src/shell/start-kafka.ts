@@ -223,13 +223,19 @@ export class Kafka {
     await this.waitForTopic(name);
   }
 
-  /** Waits until a topic exists and every partition has a leader. @param withinMs milliseconds until it throws */
+  /** Waits until every node that runs knows a leader of each partition of a topic. @param withinMs milliseconds until it throws */
   async waitForTopic(name: string, withinMs: number = WAIT_MS): Promise<void> {
-    await this.waitFor(`topic '${name}' has leaders`, withinMs, async () => {
-      const { topics } = await this.#calls.call(ApiKey.Metadata, { topics: [{ name }], allowAutoTopicCreation: false });
+    const request = { topics: [{ name }], allowAutoTopicCreation: false };
+    const isKnownAt = async (node: TestNode): Promise<boolean> => {
+      const { topics } = await this.#calls.at(node.address).call(ApiKey.Metadata, request);
       const partitions = topics[0]?.partitions ?? [];
       return partitions.length > 0 && partitions.every(({ leaderId }) => leaderId >= 0);
-    });
+    };
+    const isKnown = async (): Promise<boolean> => {
+      const running = this.nodes.filter(({ isRunning }) => isRunning);
+      return (await Promise.all(running.map(isKnownAt))).every((known) => known);
+    };
+    await this.waitFor(`topic '${name}' has leaders`, withinMs, () => this.#patiently(isKnown));
   }
 
   /** The high watermark of a partition, as its leader knows it: the offset after the last record that consumers see. */
