@@ -17,7 +17,7 @@ const protocols = [
   ['consumer', consumerSettings('uniform')],
 ] as const;
 
-const SESSION_MS = '3000';
+const SESSION_MS = '6000';
 const shortSessions = {
   'group.min.session.timeout.ms': '1000',
   'group.consumer.min.session.timeout.ms': '1000',
