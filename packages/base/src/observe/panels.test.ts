@@ -43,6 +43,13 @@ test('panels: counters are rates, gauges are told by node unless nodes are folde
   ]);
 });
 
+test('panels: a histogram of what is rare shows 0 while it does not happen, since there are no quantiles of nothing', () => {
+  expect(find('odradek_raft_election_seconds').map(({ expr }) => expr)).toEqual([
+    'histogram_quantile(0.5, sum by (le) (rate(odradek_raft_election_seconds_bucket{job="odradek"}[1m]))) >= 0 or on() vector(0)',
+    'histogram_quantile(0.99, sum by (le) (rate(odradek_raft_election_seconds_bucket{job="odradek"}[1m]))) >= 0 or on() vector(0)',
+  ]);
+});
+
 test("panels: what has users' names shows the largest only, and what has not happened yet shows 0", () => {
   expect(find('odradek_topic_bytes_in_total')[0]?.expr).toBe(
     'topk(10, sum by (topic) (rate(odradek_topic_bytes_in_total{job="odradek"}[1m]))) or on() vector(0)',

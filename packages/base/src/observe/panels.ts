@@ -96,7 +96,9 @@ function queriesOf(name: string, row: MetricRow, options: DashboardOptions): Das
   const by = nodes === 'each' ? ['instance', ...labels] : labels;
   const shape = { name, row, by, fold: nodes === 'max' ? 'max' : 'sum', ...options };
   if (row.kind !== 'histogram') return [queryOf(shape, seriesOf(shape), '')];
-  return [0.5, 0.99].map((quantile) => queryOf(shape, quantileOf(shape, quantile), `p${quantile * 100}`));
+  // Of nothing there are no quantiles (NaN), which would hide the 0 that stands for it.
+  const there = row.panel.rare === true ? ' >= 0' : '';
+  return [0.5, 0.99].map((quantile) => queryOf(shape, quantileOf(shape, quantile) + there, `p${quantile * 100}`));
 }
 
 type Shape = DashboardOptions & {

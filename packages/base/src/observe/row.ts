@@ -57,7 +57,7 @@ export type Panel = {
   readonly nodes?: 'each' | 'sum' | 'max';
   /** What its lines are called; needed where several metrics share a panel. */
   readonly line?: string;
-  /** It has no series before it happens for the first time; until then a panel shows 0. */
+  /** It has no series before it happens for the first time, or, as a histogram, no quantiles while it does not happen; then a panel shows 0. */
   readonly rare?: true;
 };
 

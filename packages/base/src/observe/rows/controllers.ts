@@ -121,7 +121,7 @@ export const controllerMetrics = {
       'kafka.server:type=raft-metrics election-latency-avg',
       'kafka.server:type=raft-metrics election-latency-max',
     ],
-    panel: { group: 'Controllers', title: 'Time of an election' },
+    panel: { group: 'Controllers', title: 'Time of an election', rare: true },
   }),
   odradek_raft_persist_seconds: metric({
     kind: 'histogram',
