@@ -124,6 +124,28 @@ test('add: an observer finds the quorum by a bootstrap server, catches up, and v
   expect(await controllers.got(create(next, { name: 'u' }))).toEqual({ ok: true, value: ErrorCode.NONE });
 });
 
+test('add: the lines about a voter, and about a broker that is unregistered, have the request of the client who asked', async () => {
+  type Line = { readonly fields: object; readonly message: string };
+  const lines: Line[] = [];
+  const keeping = (own: object): Logger => ({
+    ...silent,
+    info: (fields, message) => void lines.push({ fields: { ...own, ...fields }, message }),
+    warn: (fields, message) => void lines.push({ fields: { ...own, ...fields }, message }),
+    child: (fields) => keeping({ ...own, ...fields }),
+  });
+  const { controllers, first } = await dynamic({ log: () => keeping({}) });
+  await joined(controllers, first, 7);
+  const second = await observer(controllers, 2);
+  const { port } = first.running;
+  const asked = { request: 'PLAINTEXT-3-17', broker: 7 };
+  expect((await controllers.got(port.admin(addition(second), 'User:a', asked))).ok).toBe(true);
+  const gone = { kind: 'unregisterBroker', request: { brokerId: 7 } } as const;
+  expect((await controllers.got(port.admin(gone, 'User:a', { request: 'CONTROLLER-4-9' }))).ok).toBe(true);
+  const fieldsOf = (words: string): object | undefined => lines.find(({ message }) => message.includes(words))?.fields;
+  expect(fieldsOf('controller 2 votes now')).toMatchObject(asked);
+  expect(fieldsOf('broker 7 is fenced: it was unregistered')).toMatchObject({ request: 'CONTROLLER-4-9', brokerId: 7 });
+});
+
 test('add: what is wrong with it is told with the codes of Kafka', async () => {
   const { controllers, first } = await dynamic();
   const stranger = { id: 9, directoryId: randomUuid(controllers.random) };
