@@ -2,7 +2,8 @@
  * Packages as few files: what a program of the image runs of `@odradek/*` is put together, split where programs share it or load it late.
  * All programs together are some eighty files instead of six hundred: a node starts in half the processor time and holds some 10 MB less
  * (docs/performance.md).
- * Libraries stay as they are installed. Names are kept, so that a stack trace says who it was.
+ * So is the JavaScript of the libraries that every node loads; the others stay as they are installed. Names are kept, so that a stack trace
+ * says who it was.
  */
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -22,6 +23,20 @@ const programs = [
 ];
 const CHUNKS = '@odradek/server/dist/chunks';
 
+/** Libraries of every node, and theirs. What has native code, or finds files of its own by their names (pino's threads), is not among them. */
+const withLibraries = new Set(
+  (
+    '@grpc/grpc-js @grpc/proto-loader @js-sdsl/ordered-map lodash.camelcase long protobufjs level abstract-level buffer is-buffer ' +
+    'level-supports level-transcoder maybe-combine-errors module-error re2js'
+  ).split(' '),
+);
+
+function isBundled(id: string): boolean {
+  if (/^[./]/.test(id)) return true;
+  const name = /^(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? id;
+  return name.startsWith('@odradek/') || name.startsWith('@protobufjs/') || withLibraries.has(name);
+}
+
 /** V8 keeps the text of a file as long as its functions live, and one character beyond Latin-1 makes it twice as large. */
 function inAscii(code: string): string {
   return code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -38,7 +53,7 @@ export async function bundle(modules: string): Promise<void> {
   const build = await rolldown({
     input: Object.fromEntries(programs.map((program) => [program, join(modules, `${program}.js`)])),
     platform: 'node',
-    external: (id) => !/^[./]/.test(id) && !id.startsWith('@odradek/'),
+    external: (id) => !isBundled(id),
   });
   await build.write({
     dir: into,
