@@ -15,7 +15,11 @@ const MISSED_AFTER_MS = 8_000;
 describe('three nodes under writes', () => {
   const suite = suiteCluster({ readyWithinMs: READY_WITHIN_MS });
   const run = (scenario: string, more: { holdMs?: number; repetitions?: number } = {}) =>
-    play({ scenario, bootstrap: suite.cluster.bootstrap, driver: faultsOn(suite.cluster), ...more });
+    play({ scenario, bootstrap: suite.cluster.bootstrap, driver: faultsOn(suite.cluster), ...more }).catch(
+      (cause: unknown) => {
+        throw new Error(`${String(cause)}\n${suite.cluster.lastWords()}`, { cause });
+      },
+    );
 
   test('kill: each node in turn, the active controller among them, and nothing is lost, repeated or out of order', async () => {
     const report = await run('kill', { repetitions: 3, holdMs: MISSED_AFTER_MS });

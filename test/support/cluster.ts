@@ -159,7 +159,7 @@ export class Cluster implements AsyncDisposable {
       },
       withinMs,
     ).catch((error: unknown) => {
-      throw new Error(`${String(error)}: ${JSON.stringify(views)}\n${this.#lastWords()}`);
+      throw new Error(`${String(error)}: ${JSON.stringify(views)}\n${this.lastWords()}`);
     });
     return this.node(views[0]?.leaderId ?? -1);
   }
@@ -181,7 +181,8 @@ export class Cluster implements AsyncDisposable {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  #lastWords(): string {
+  /** The end of what each node has said: for the message of what has failed. */
+  lastWords(): string {
     return this.nodes.map(({ id, output }) => `--- node ${id}\n${output().slice(-4_000)}`).join('\n');
   }
 }
