@@ -10,7 +10,9 @@ const EPOCH_MS = 1_700_000_000_000;
 
 export class Gate {
   #state: 'open' | 'held' | 'over' = 'open';
+  /** Nothing overtakes what waits here, also after the release. */
   #held: (() => void)[] = [];
+  #soon: (run: () => void) => void = () => undefined;
 
   get isHeld(): boolean {
     return this.#state === 'held';
@@ -21,8 +23,10 @@ export class Gate {
   }
 
   pass(run: () => void): void {
-    if (this.#state === 'open') run();
-    else if (this.#state === 'held') this.#held.push(run);
+    if (this.#state === 'over') return;
+    if (this.#state === 'open' && this.#held.length === 0) return run();
+    this.#held.push(run);
+    if (this.#state === 'open') this.#soon(this.#next);
   }
 
   hold(): void {
@@ -33,13 +37,18 @@ export class Gate {
   release(soon: (run: () => void) => void): void {
     if (this.#state !== 'held') return;
     this.#state = 'open';
-    for (const run of this.#held.splice(0)) soon(() => this.pass(run));
+    this.#soon = soon;
+    for (let count = this.#held.length; count > 0; count -= 1) soon(this.#next);
   }
 
   end(): void {
     this.#state = 'over';
     this.#held = [];
   }
+
+  readonly #next = (): void => {
+    if (this.#state === 'open') this.#held.shift()?.();
+  };
 }
 
 /** Time as the network has it: true, and nobody's own. */
