@@ -68,6 +68,19 @@ test.for([
   },
 );
 
+test('find coordinator: librdkafka, which asks for transactions for ever after other errors, gets the one that it gives up on', async () => {
+  const node = await startSimNode();
+  const client = node.connect();
+  for (const version of [1, 2]) {
+    expect(await client.request(ApiKey.FindCoordinator, version, { key: 'x', keyType: 1 })).toMatchObject({
+      errorCode: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+      errorMessage: expect.stringMatching(/no transaction coordinator.*transactional\.id/),
+      nodeId: -1,
+    });
+  }
+  await node.close();
+});
+
 test('find coordinator: many first clients at once make one topic', async () => {
   const node = await startSimNode();
   const asked = Array.from({ length: 6 }, (_, at) =>

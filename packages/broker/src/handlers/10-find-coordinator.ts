@@ -15,6 +15,8 @@ type Coordinator = NonNullable<Response['coordinators']>[number];
 
 const NO_NODE = { nodeId: -1, host: '', port: -1 };
 const SHARE_SINCE = 6;
+/** librdkafka asks with at most this version, and of a transaction coordinator it takes every error but one for passing: it asks for ever. */
+const LAST_OF_LIBRDKAFKA = 2;
 /** Before several keys could be asked for, a coordinator that was found is told with the name of its code for a message. */
 const FOUND = 'NONE';
 
@@ -57,8 +59,10 @@ function typeRefusal(keyType: number, version: number): { readonly code: number;
   switch (keyType) {
     case CoordinatorType.GROUP:
       return undefined;
-    case CoordinatorType.TRANSACTION:
-      return { code, why: 'this broker has no transaction coordinator yet: send without transactional.id' };
+    case CoordinatorType.TRANSACTION: {
+      const why = 'this broker has no transaction coordinator yet: send without transactional.id';
+      return { code: version <= LAST_OF_LIBRDKAFKA ? ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED : code, why };
+    }
     case CoordinatorType.SHARE:
       if (version < SHARE_SINCE) return { code, why: `share coordinators can be found from version ${SHARE_SINCE} on` };
       return { code, why: 'this broker has no share coordinator yet: consume with a consumer group' };
