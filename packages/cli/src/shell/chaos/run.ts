@@ -62,8 +62,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   requireDriver(options.scenario, options.driver);
   const cluster = await Cluster.open(options.bootstrap, ADMIN_WITHIN_MS);
   try {
-    const nodes = await nodesOf(cluster);
-    await prepareTopic(cluster, options.settings, options.recoverWithinMs);
+    const nodes = await prepareTopic(cluster, options.settings, options.recoverWithinMs);
     const run = new ChaosRun(options, nodes, (await clusterIdOf(cluster)) ?? '');
     const report = await run.play().catch(async (error: unknown) => {
       // Nobody wants to look at what was cut short.
@@ -77,11 +76,6 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   } finally {
     cluster.close();
   }
-}
-
-async function nodesOf(cluster: Cluster): Promise<Target[]> {
-  const brokers = await cluster.brokers();
-  return brokers.map(({ nodeId, host, port }) => ({ id: nodeId, host, port })).toSorted((a, b) => a.id - b.id);
 }
 
 async function clusterIdOf(cluster: Cluster): Promise<string | undefined> {
@@ -300,7 +294,15 @@ class ChaosRun {
   private async must(claim: string, holds: () => boolean): Promise<void> {
     if (await this.until(claim, holds)) return;
     const seconds = this.options.recoverWithinMs / 1_000;
-    throw new CommandError(`not within ${seconds} s, before any fault: ${claim} (${this.describeSightings()})`);
+    const seen = `${this.describeSightings()}; ${this.describeAnswers()}`;
+    throw new CommandError(`not within ${seconds} s, before any fault: ${claim} (${seen})`);
+  }
+
+  /** What the writers have been told but acknowledgements. */
+  private describeAnswers(): string {
+    const counts = [...this.workload.retried, ...this.workload.visible];
+    if (counts.length === 0) return 'no write was refused';
+    return `the writers were told ${counts.map(([what, times]) => `${what} (${times})`).join(', ')}`;
   }
 
   private async until(claim: string, holds: () => boolean | Promise<boolean>): Promise<boolean> {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiKey, ErrorCode, errorName } from '@odradek/protocol';
 import type { Settings } from '../../core/chaos/report.ts';
+import type { Target } from '../../core/chaos/commands.ts';
 import { CommandError } from '../../core/refusal.ts';
 import type { Cluster } from '../cluster.ts';
 
@@ -11,8 +12,12 @@ const DELETE_BY_NAME = 5;
 
 type Wanted = Pick<Settings, 'topic' | 'partitions' | 'replicationFactor' | 'minInsyncReplicas'>;
 
-/** Creates it and waits until every partition has a leader. */
-export async function prepareTopic(cluster: Cluster, wanted: Wanted, withinMs: number): Promise<void> {
+/**
+ * Creates it and waits until every partition has a leader and every broker that holds a replica is known: one that has just been fenced is
+ * listed again a moment later, and a run that does not know its address would never write to it.
+ * @returns the brokers of the cluster by their ids
+ */
+export async function prepareTopic(cluster: Cluster, wanted: Wanted, withinMs: number): Promise<Target[]> {
   const { topic, partitions, replicationFactor, minInsyncReplicas } = wanted;
   const connection = await cluster.any();
   const { topics } = await connection.call(ApiKey.CreateTopics, {
@@ -36,16 +41,25 @@ export async function prepareTopic(cluster: Cluster, wanted: Wanted, withinMs: n
     );
   }
   const untilMs = performance.now() + withinMs;
-  while (!(await hasLeaders(cluster, wanted))) {
-    if (performance.now() >= untilMs) throw new CommandError(`topic '${topic}' has no leaders after ${withinMs} ms`);
+  for (;;) {
+    const brokers = await placed(cluster, wanted);
+    if (brokers !== undefined) return brokers;
+    if (performance.now() >= untilMs)
+      throw new CommandError(`topic '${topic}' has no leaders, or brokers that nobody knows, after ${withinMs} ms`);
     await sleep(AGAIN_MS);
   }
 }
 
-async function hasLeaders(cluster: Cluster, { topic, partitions }: Wanted): Promise<boolean> {
-  const metadata = await cluster.metadata([topic]);
-  const known = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
-  return known.length === partitions && known.every(({ leaderId }) => leaderId >= 0);
+/** @returns the brokers once the topic is led and all of its replicas are at one of them */
+async function placed(cluster: Cluster, { topic, partitions }: Wanted): Promise<Target[] | undefined> {
+  const { brokers, topics } = await cluster.metadata([topic]);
+  const known = topics.find(({ name }) => name === topic)?.partitions ?? [];
+  const ids = new Set(brokers.map(({ nodeId }) => nodeId));
+  const isPlaced = known.every(
+    ({ leaderId, replicaNodes }) => leaderId >= 0 && replicaNodes.every((id) => ids.has(id)),
+  );
+  if (known.length !== partitions || !isPlaced) return undefined;
+  return brokers.map(({ nodeId, host, port }) => ({ id: nodeId, host, port })).toSorted((a, b) => a.id - b.id);
 }
 
 export async function removeTopic(cluster: Cluster, topic: string): Promise<void> {
