@@ -8,7 +8,8 @@
  * really lost something meanwhile. So:
  * - any number of processes may be killed, even all at once, when no machine has lost anything;
  * - one machine may lose what it had not synced, or its whole disk, when all other brokers live and for each of its partitions one of them is in
- *   ISR or ELR; until the controllers have heard of it, no other process is killed.
+ *   ISR or ELR; until it is in sync again everywhere, no process is killed. Before the controllers have heard of it, it may be elected; after
+ *   that, the last in ISR or ELR may be the only one that has everything, and once that one is killed, too, KIP-966 elects the last leader.
  */
 import { NodeFaults } from '../nodes/faults.ts';
 import type { CutSide, FaultBounds } from '../nodes/faults.ts';
@@ -73,6 +74,16 @@ export class Faults extends NodeFaults<Machine> {
     return epoch !== undefined && epoch === this.#epochOf(id);
   }
 
+  /** It has lost data, and is not known to have all of it again. */
+  #lacks(id: number): boolean {
+    if (!this.#losers.has(id)) return false;
+    if (this.hasLost(id)) return true;
+    for (const { partitions } of this.#world.claims.metadata.ledger.image.topics.all())
+      for (const { replicas, isr } of partitions) if (replicas.includes(id) && !isr.includes(id)) return true;
+    this.#losers.delete(id);
+    return false;
+  }
+
   #epochOf(id: number): number {
     return this.#world.claims.metadata.ledger.image.cluster.broker(id)?.epoch ?? -1;
   }
@@ -107,7 +118,7 @@ export class Faults extends NodeFaults<Machine> {
   }
 
   protected mayDie({ roles }: Machine): boolean {
-    return !roles.isBroker || !this.machines.some(({ id }) => this.hasLost(id));
+    return !roles.isBroker || !this.machines.some(({ id }) => this.#lacks(id));
   }
 
   protected powerOff(machine: Machine): void {
@@ -147,7 +158,7 @@ export class Faults extends NodeFaults<Machine> {
 
   /** In the life that runs now. */
   #isRegistered({ id, broker, isStopping }: Machine): boolean {
-    return broker?.state() === 'running' && !isStopping && this.#epochOf(id) >= 0 && !this.hasLost(id);
+    return broker?.state() === 'running' && !isStopping && this.#epochOf(id) >= 0 && !this.#lacks(id);
   }
 
   #fill(): void {
