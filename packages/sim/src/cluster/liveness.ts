@@ -93,9 +93,8 @@ export class Liveness {
     for (const { name, partitions } of claims.metadata.ledger.image.topics.all())
       for (const { partition, replicas } of partitions) {
         const where = `${name}-${partition}`;
-        const state = this.#machineOf(replicas[0])?.broker?.replicas.partitionState(name, partition);
-        const start = state?.logStartOffset ?? 0;
-        // What was deleted may lie on a disk still, or not.
+        // What was deleted may lie on a disk still, or not; of a leader that is elected uncleanly it may never have been.
+        const start = Math.max(...replicas.map((id) => this.#startOf(id, name, partition)));
         const logs = replicas.map((id) => this.#logOf(id, where).filter(({ lastOffset }) => lastOffset >= start));
         const [first = []] = logs;
         for (const [at, log] of logs.entries())
@@ -113,6 +112,10 @@ export class Liveness {
 
   #machineOf(id: number | undefined): Machine | undefined {
     return this.#machines.find((each) => each.id === id);
+  }
+
+  #startOf(id: number, topic: string, partition: number): number {
+    return this.#machineOf(id)?.broker?.replicas.partitionState(topic, partition)?.logStartOffset ?? 0;
   }
 
   #logOf(id: number, where: string): readonly DiskBatch[] {
