@@ -47,7 +47,8 @@ export class Liveness {
 
   /** What is not as it should be. */
   #missing(): string | undefined {
-    const { image, end } = this.#world.claims.metadata.ledger;
+    const { image, end, isAwaiting } = this.#world.claims.metadata.ledger;
+    if (isAwaiting) return `somebody holds more than what ends at ${end.offset}`;
     const leaders = new Set(this.#machines.flatMap(({ controller }) => controller?.leader().nodeId ?? []));
     if (leaders.size !== 1) return `${leaders.size} active controllers are known`;
     for (const { id, roles, broker } of this.#machines) {

@@ -5,6 +5,8 @@ import type { Judge } from '../../nodes/judge.ts';
 
 export class InSync {
   readonly #judge: Judge;
+  /** Before the batch that is looked at. */
+  #alive = new Set<number>();
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -18,7 +20,9 @@ export class InSync {
           return `broker ${id} is in the ISR of ${name} and is no replica: ${after.replicas.join(', ')}`;
         });
         const isNew = before !== undefined && !before.isr.includes(id);
-        this.#judge.holds(!isNew || image.cluster.isAlive(id), 'who comes into an ISR lives', () => {
+        // What fences it may have been decided after it was taken in, and stand in the same batch.
+        const lives = image.cluster.isAlive(id) || this.#alive.has(id);
+        this.#judge.holds(!isNew || lives, 'who comes into an ISR lives', () => {
           return `broker ${id} was taken into the ISR of ${name} and is fenced`;
         });
       }
@@ -31,5 +35,6 @@ export class InSync {
         () => `${name}: ${both.join(', ')}`,
       );
     }
+    this.#alive = new Set([...image.cluster.brokers()].filter(({ fenced }) => !fenced).map(({ id }) => id));
   }
 }
