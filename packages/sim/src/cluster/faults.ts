@@ -8,8 +8,8 @@
  * really lost something meanwhile. So:
  * - any number of processes may be killed, even all at once, when no machine has lost anything;
  * - one machine may lose what it had not synced, or its whole disk, when all other brokers live and for each of its partitions one of them is in
- *   ISR or ELR; until it is in sync again everywhere, no process is killed. Before the controllers have heard of it, it may be elected; after
- *   that, the last in ISR or ELR may be the only one that has everything, and once that one is killed, too, KIP-966 elects the last leader.
+ *   ISR or ELR; until the controllers have heard of it, no other process is killed, nor until it is in sync again one that is the last in ISR or
+ *   ELR: once that one is taken out of both, too, KIP-966 elects the last known leader, which may be the one that lost.
  */
 import { NodeFaults } from '../nodes/faults.ts';
 import type { CutSide, FaultBounds } from '../nodes/faults.ts';
@@ -74,13 +74,16 @@ export class Faults extends NodeFaults<Machine> {
     return epoch !== undefined && epoch === this.#epochOf(id);
   }
 
-  /** It has lost data, and is not known to have all of it again. */
-  #lacks(id: number): boolean {
-    if (!this.#losers.has(id)) return false;
-    if (this.hasLost(id)) return true;
+  /** Nobody else that lives is known to have all of some partition of which another replica has lost data and is not in sync again. */
+  #holdsLastOf(machine: Machine): boolean {
+    const others = new Set(
+      this.machines.filter((each) => each !== machine && this.#isRegistered(each)).map(({ id }) => id),
+    );
     for (const { partitions } of this.#world.claims.metadata.ledger.image.topics.all())
-      for (const { replicas, isr } of partitions) if (replicas.includes(id) && !isr.includes(id)) return true;
-    this.#losers.delete(id);
+      for (const { replicas, isr, elr } of partitions) {
+        const lacks = replicas.some((id) => this.#losers.has(id) && !isr.includes(id));
+        if (lacks && replicas.includes(machine.id) && ![...isr, ...elr].some((id) => others.has(id))) return true;
+      }
     return false;
   }
 
@@ -117,8 +120,9 @@ export class Faults extends NodeFaults<Machine> {
       }
   }
 
-  protected mayDie({ roles }: Machine): boolean {
-    return !roles.isBroker || !this.machines.some(({ id }) => this.#lacks(id));
+  protected mayDie(machine: Machine): boolean {
+    if (!machine.roles.isBroker) return true;
+    return !this.machines.some(({ id }) => this.hasLost(id)) && !this.#holdsLastOf(machine);
   }
 
   protected powerOff(machine: Machine): void {
@@ -158,7 +162,7 @@ export class Faults extends NodeFaults<Machine> {
 
   /** In the life that runs now. */
   #isRegistered({ id, broker, isStopping }: Machine): boolean {
-    return broker?.state() === 'running' && !isStopping && this.#epochOf(id) >= 0 && !this.#lacks(id);
+    return broker?.state() === 'running' && !isStopping && this.#epochOf(id) >= 0 && !this.hasLost(id);
   }
 
   #fill(): void {
