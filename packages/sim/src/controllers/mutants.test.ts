@@ -19,6 +19,7 @@ const TWICE = ['nothing is applied twice'];
 const TORN = [
   'what is told is committed',
   'a controller runs',
+  'a process goes on',
   'a node goes on',
   'equal images',
   'state machine safety',
